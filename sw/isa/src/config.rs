@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The named configurations: every size of the machine, in one place.
+
+use crate::IsaError;
+use serde::Serialize;
+
+/// How well a configuration is looked after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Support {
+    /// Whole test suite and the cycle promises on every change.
+    Full,
+    /// Linted and run on a part of the suite.
+    Part,
+}
+
+/// The sizes of one machine. Units: bytes (B), words of the named memory, cycles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Config {
+    /// Its name.
+    pub name: &'static str,
+    /// Number in the register `CONFIG` and in the Verilog parameter `CONFIG`.
+    pub id: u32,
+    /// How well it is looked after.
+    pub support: Support,
+    /// R: rows of the array; an X word is R bytes.
+    pub rows: u32,
+    /// C: columns; a weight, POST, LOAD or STORE word is C bytes. R / C is 1 or 2.
+    pub cols: u32,
+    /// D: cycles a weight bank needs for one C-byte word.
+    pub weight_beats: u32,
+    /// Words of each activation bank, all sub-banks together.
+    pub x_depth: u32,
+    /// Sub-banks of X, by the top bits of the address.
+    pub x_banks: u32,
+    /// C-byte words of run-time weight SRAM in each row.
+    pub w_sram_depth: u32,
+    /// C-byte words of RRAM in each row.
+    pub rram_depth: u32,
+    /// Interleaved ways of a row's RRAM; an access keeps a way busy this many cycles.
+    pub rram_ways: u32,
+    /// Words of each accumulator lane.
+    pub acc_depth: u32,
+    /// Per-channel parameter words (C channels each).
+    pub param_depth: u32,
+    /// 256-entry lookup tables in each POST lane.
+    pub lut_count: u32,
+    /// C-byte words of one IN buffer (there are two).
+    pub in_depth: u32,
+    /// C-byte words of one OUT buffer (there are two).
+    pub out_depth: u32,
+    /// Rows of the timetable.
+    pub timetable_depth: u32,
+    /// 128-bit words of descriptor memory.
+    pub desc_depth: u32,
+}
+
+const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)) -> Config {
+    Config {
+        name,
+        id,
+        support: Support::Full,
+        rows,
+        cols,
+        weight_beats: 1,
+        x_depth: x.0,
+        x_banks: x.1,
+        w_sram_depth: 256,
+        rram_depth: 2048,
+        rram_ways: 2,
+        acc_depth: 256,
+        param_depth: 128,
+        lut_count: 2,
+        in_depth: 1024,
+        out_depth: 1024,
+        timetable_depth: 512,
+        desc_depth: 512,
+    }
+}
+
+/// Every named configuration, by id.
+pub const CONFIGS: [Config; 5] = [
+    Config {
+        acc_depth: 128,
+        lut_count: 1,
+        ..config(0, "tiny", 4, 4, (1024, 2))
+    },
+    config(1, "small", 8, 8, (2048, 2)),
+    Config {
+        support: Support::Part,
+        ..config(2, "wide", 16, 8, (2048, 2))
+    },
+    Config {
+        w_sram_depth: 1024,
+        rram_depth: 8192,
+        acc_depth: 512,
+        param_depth: 512,
+        lut_count: 4,
+        in_depth: 4096,
+        out_depth: 4096,
+        timetable_depth: 1024,
+        desc_depth: 2048,
+        ..config(3, "base", 16, 16, (8192, 4))
+    },
+    Config {
+        support: Support::Part,
+        w_sram_depth: 1024,
+        rram_depth: 8192,
+        acc_depth: 512,
+        param_depth: 512,
+        lut_count: 4,
+        in_depth: 4096,
+        out_depth: 4096,
+        timetable_depth: 1024,
+        desc_depth: 2048,
+        ..config(4, "large", 32, 32, (8192, 4))
+    },
+];
+
+impl Config {
+    /// The configuration of that name.
+    ///
+    /// # Errors
+    /// [`IsaError::UnknownConfig`], with the names there are.
+    pub fn named(name: &str) -> Result<Config, IsaError> {
+        CONFIGS
+            .iter()
+            .find(|c| c.name == name)
+            .cloned()
+            .ok_or_else(|| IsaError::UnknownConfig {
+                name: name.to_string(),
+                known: CONFIGS.map(|c| c.name).join(", "),
+            })
+    }
+
+    /// The same machine with `beats` cycles per weight word.
+    ///
+    /// # Errors
+    /// [`IsaError::BadParameter`] unless `beats` is 1, 2 or 4.
+    pub fn with_weight_beats(mut self, beats: u32) -> Result<Config, IsaError> {
+        self.weight_beats = beats;
+        self.check()?;
+        Ok(self)
+    }
+
+    /// Groups of C bytes in an X word: R / C.
+    pub fn groups(&self) -> u32 {
+        self.rows / self.cols
+    }
+
+    /// Words of one X sub-bank.
+    pub fn x_bank_depth(&self) -> u32 {
+        self.x_depth / self.x_banks
+    }
+
+    /// `name` or `name/D2` where WEIGHT_BEATS is not 1.
+    pub fn label(&self) -> String {
+        match self.weight_beats {
+            1 => self.name.to_string(),
+            d => format!("{}/D{d}", self.name),
+        }
+    }
+
+    /// Every size as `(Verilog parameter, value, unit and meaning)`, in a fixed order.
+    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 15] {
+        [
+            ("ROWS", self.rows, "rows R of the array; an X word is R bytes"),
+            ("COLS", self.cols, "columns C; a weight, POST, LOAD or STORE word is C bytes"),
+            ("WEIGHT_BEATS", self.weight_beats, "cycles D a weight bank needs for one word"),
+            ("X_DEPTH", self.x_depth, "words of an activation bank"),
+            ("X_BANKS", self.x_banks, "sub-banks of X, by the top address bits"),
+            ("W_SRAM_DEPTH", self.w_sram_depth, "words of run-time weight SRAM in a row"),
+            ("RRAM_DEPTH", self.rram_depth, "words of RRAM in a row"),
+            ("RRAM_WAYS", self.rram_ways, "interleaved RRAM ways; cycles an access keeps a way busy"),
+            ("ACC_DEPTH", self.acc_depth, "words of an accumulator lane"),
+            ("PARAM_DEPTH", self.param_depth, "parameter words, C channels each"),
+            ("LUT_COUNT", self.lut_count, "256-entry lookup tables"),
+            ("IN_DEPTH", self.in_depth, "words of one IN buffer (of two)"),
+            ("OUT_DEPTH", self.out_depth, "words of one OUT buffer (of two)"),
+            ("TIMETABLE_DEPTH", self.timetable_depth, "rows of the timetable"),
+            ("DESC_DEPTH", self.desc_depth, "128-bit words of descriptor memory"),
+        ]
+    }
+
+    /// Checks what the Verilog checks at elaboration.
+    ///
+    /// # Errors
+    /// [`IsaError::BadParameter`], naming the parameter and the rule.
+    pub fn check(&self) -> Result<(), IsaError> {
+        let bad = |parameter, value, rule| {
+            Err(IsaError::BadParameter { config: self.name.into(), parameter, value, rule })
+        };
+        let pow2 = |v: u32| v.is_power_of_two();
+        if !(pow2(self.cols) && (4..=32).contains(&self.cols)) {
+            return bad("COLS", self.cols, "4, 8, 16 or 32");
+        }
+        if self.rows != self.cols && self.rows != 2 * self.cols {
+            return bad("ROWS", self.rows, "COLS or 2 * COLS");
+        }
+        if ![1, 2, 4].contains(&self.weight_beats) {
+            return bad("WEIGHT_BEATS", self.weight_beats, "1, 2 or 4");
+        }
+        if ![2, 4].contains(&self.x_banks) {
+            return bad("X_BANKS", self.x_banks, "2 or 4");
+        }
+        if ![1, 2, 4].contains(&self.rram_ways) {
+            return bad("RRAM_WAYS", self.rram_ways, "1, 2 or 4");
+        }
+        for (parameter, value, _) in self.parameters() {
+            if !pow2(value) {
+                return bad(parameter, value, "a power of two");
+            }
+        }
+        for (parameter, value, limit) in [
+            ("X_DEPTH", self.x_depth * self.groups(), 1 << 16),
+            ("RRAM_DEPTH", self.rram_depth, 1 << 16),
+            ("W_SRAM_DEPTH", self.w_sram_depth * self.rows.max(self.cols), 1 << 16),
+            ("ACC_DEPTH", self.acc_depth, 1 << 12),
+            ("LUT_COUNT", self.lut_count, 16),
+            ("IN_DEPTH", self.in_depth * self.cols, 1 << 17),
+            ("DESC_DEPTH", self.desc_depth, 1 << 16),
+        ] {
+            if value > limit {
+                return bad(parameter, value, "too large for its address field");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_named_configuration_is_legal_at_every_weight_beats() {
+        for (id, config) in CONFIGS.into_iter().enumerate() {
+            assert_eq!(config.id as usize, id);
+            for beats in [1, 2, 4] {
+                config.clone().with_weight_beats(beats).unwrap();
+            }
+            assert!(config.with_weight_beats(3).is_err());
+        }
+    }
+
+    #[test]
+    fn an_unknown_configuration_names_the_known_ones() {
+        let text = Config::named("huge").unwrap_err().to_string();
+        assert!(text.contains("huge") && text.contains("tiny, small, wide, base, large"));
+    }
+}

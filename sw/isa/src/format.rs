@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The formats of timetable rows, descriptors and parameters.
+//!
+//! A descriptor is a header of one or two 128-bit words, followed by one word for each
+//! loop, innermost first. docs/isa.md gives the action of each unit.
+
+use crate::field::{Field, Format, f, s};
+
+/// A row of the timetable: at `cycle`, fetch `words` descriptor words from `desc` for `unit`.
+pub const ROW: Format = Format {
+    name: "row",
+    bits: 64,
+    fields: &[
+        f("cycle", 0, 32, "cycle after launch in which the row acts"),
+        f("desc", 32, 16, "address of the first descriptor word"),
+        f("words", 48, 4, "descriptor words: headers and loops; 0 for END"),
+        f("unit", 52, 4, "unit: 0 END, 1 MATMUL, 2 POST, 3 LOAD, 4 STORE, 5 SCRUB"),
+    ],
+};
+
+/// One loop of a nest. The deltas are jumps: what an address gains when this loop steps
+/// and every inner loop returns to its start.
+pub const LOOP: Format = Format {
+    name: "loop",
+    bits: 128,
+    fields: &[
+        f("last", 0, 14, "iterations - 1"),
+        f("gap", 14, 8, "idle cycles inserted when this loop steps (ignored by POST)"),
+        s("d0", 22, 18, "jump of address 0: MATMUL X, POST / LOAD / STORE destination"),
+        s("d1", 40, 18, "jump of address 1: MATMUL W, POST parameter, LOAD / STORE source"),
+        s("d2", 58, 18, "jump of address 2: MATMUL accumulator, POST residual operand"),
+        s("d3", 76, 12, "jump of the bounded index y (MATMUL)"),
+        s("d4", 88, 12, "jump of the bounded index x (MATMUL)"),
+    ],
+};
+
+/// MATMUL header.
+pub const MATMUL: Format = Format {
+    name: "matmul",
+    bits: 128,
+    fields: &[
+        f("x_base", 0, 16, "X word address of the first step"),
+        f("w_base", 16, 16, "W word address of the first step"),
+        f("acc_base", 32, 12, "accumulator address of the first step"),
+        f("w_sram", 44, 1, "weights from W SRAM instead of RRAM"),
+        f("hold", 45, 3, "loops below this one share a weight word; a step of it or of an outer loop loads the next"),
+        f("reduce", 48, 7, "loops that run over K: the sum starts where all are at their first, ends where all are at their last iteration"),
+        f("first", 55, 1, "the reduction starts here: the first vector of a sum ignores the accumulator"),
+        f("last_en", 56, 1, "the reduction ends here: the last vector of a sum goes to POST"),
+        f("pad_en", 57, 1, "padding by the bounded indices is on"),
+        s("pad_value", 58, 8, "the byte that every row multiplies where padded: the input's zero point"),
+        s("y_base", 66, 12, "index y of the first step"),
+        s("x_index_base", 78, 12, "index x of the first step"),
+        f("y_size", 90, 11, "a step with y outside 0 .. y_size-1 is padded"),
+        f("x_size", 101, 11, "a step with x outside 0 .. x_size-1 is padded"),
+        f("loops", 112, 3, "loops, 1 to 7"),
+    ],
+};
+
+/// POST header, first word.
+pub const POST: Format = Format {
+    name: "post",
+    bits: 128,
+    fields: &[
+        f("dst_base", 0, 16, "destination address of the first vector, in C-byte words (see dest)"),
+        f("param_base", 16, 16, "parameter word of the first vector"),
+        f("res_base", 32, 16, "X address of the first residual operand, in C-byte words"),
+        f("dest", 48, 3, "0 X, 1 W SRAM by column, 2 W SRAM by row, 3 OUT int8, 4 OUT RAW32"),
+        f("mode", 51, 1, "requantiser: 0 ONNX Runtime; 1 is reserved for TFLite"),
+        s("zero_point", 52, 8, "zero point of the requantised value"),
+        s("lo", 60, 8, "lower clamp of the result"),
+        s("hi", 68, 8, "upper clamp of the result"),
+        f("lut_en", 76, 1, "lookup on"),
+        f("lut", 77, 4, "lookup table"),
+        f("res_en", 81, 1, "residual add on: the header has a second word"),
+        f("loops", 112, 3, "loops, 1 to 4"),
+    ],
+};
+
+/// POST header, second word, present where `res_en`.
+pub const RESIDUAL: Format = Format {
+    name: "residual",
+    bits: 128,
+    fields: &[
+        s("ma", 0, 26, "multiplier of the requantised (and looked up) value"),
+        s("mb", 26, 26, "multiplier of the residual operand"),
+        s("offset", 52, 48, "added to the sum of products: zero points and correction"),
+        f("shift", 100, 6, "the sum is divided by 2^shift, rounding half to even; 0 to 40"),
+    ],
+};
+
+/// LOAD header.
+pub const LOAD: Format = Format {
+    name: "load",
+    bits: 128,
+    fields: &[
+        f("dst_base", 0, 16, "X address of the first step, in C-byte words"),
+        f("src_base", 16, 18, "IN byte address of the first step"),
+        f("rotate", 34, 5, "lane j takes source byte (j - rotate) mod C"),
+        f("mask", 39, 32, "lanes that are written"),
+        f("fill_en", 71, 1, "write `fill` instead of IN bytes"),
+        s("fill", 72, 8, "the constant"),
+        f("loops", 112, 3, "loops, 1 to 4"),
+    ],
+};
+
+/// STORE header.
+pub const STORE: Format = Format {
+    name: "store",
+    bits: 128,
+    fields: &[
+        f("dst_base", 0, 16, "OUT word of the first step"),
+        f("src_base", 16, 16, "X address of the first step, in C-byte words"),
+        f("loops", 112, 3, "loops, 1 to 4"),
+    ],
+};
+
+/// Parameters of one channel.
+pub const PARAM: Format = Format {
+    name: "param",
+    bits: 64,
+    fields: &[
+        s("bias", 0, 32, "added to the accumulator, zero point of the input folded in"),
+        f("q", 32, 24, "mantissa of the scale, 2^23 <= q < 2^24"),
+        f("shift", 56, 6, "scale = q * 2^-shift"),
+    ],
+};
+
+/// Every format, in the order of the documents.
+pub const FORMATS: [&Format; 8] = [&ROW, &LOOP, &MATMUL, &POST, &RESIDUAL, &LOAD, &STORE, &PARAM];
+
+/// Fields of `format` that overlap or leave its word; empty in a correct table.
+pub fn overlaps(format: &Format) -> Vec<(&'static Field, &'static Field)> {
+    let mut bad = Vec::new();
+    for (i, a) in format.fields.iter().enumerate() {
+        if a.lsb + a.width > format.bits {
+            bad.push((a, a));
+        }
+        for b in &format.fields[i + 1..] {
+            if a.lsb < b.lsb + b.width && b.lsb < a.lsb + a.width {
+                bad.push((a, b));
+            }
+        }
+    }
+    bad
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_fields_overlap() {
+        for format in FORMATS {
+            assert_eq!(overlaps(format), vec![], "{}", format.name);
+        }
+    }
+}

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Typed instructions and programs, and their encoding.
+
+use crate::field::Format;
+use crate::format::{LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, STORE};
+use crate::latency::max_loops;
+use crate::{IsaError, Loop, Nest};
+
+/// The units a timetable row can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Unit {
+    /// The run is over in this row's cycle.
+    End = 0,
+    /// The array.
+    Matmul = 1,
+    /// Requantisation and what follows it.
+    Post = 2,
+    /// IN buffer to X.
+    Load = 3,
+    /// X to OUT buffer.
+    Store = 4,
+    /// RRAM scrubbing (reserved).
+    Scrub = 5,
+}
+
+impl Unit {
+    /// Every unit, by code.
+    pub const ALL: [Unit; 6] =
+        [Unit::End, Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Scrub];
+
+    /// Its name in listings.
+    pub fn name(self) -> &'static str {
+        ["END", "MATMUL", "POST", "LOAD", "STORE", "SCRUB"][self as usize]
+    }
+}
+
+/// MATMUL: multiplies X vectors with weight words into accumulators.
+///
+/// Addresses of the nest: 0 X word, 1 W word, 2 accumulator, 3 index y, 4 index x.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Matmul {
+    /// X word (R bytes) of the first step.
+    pub x_base: u32,
+    /// W word (C bytes in each row) of the first step.
+    pub w_base: u32,
+    /// Accumulator of the first step.
+    pub acc_base: u32,
+    /// Weights from W SRAM instead of RRAM.
+    pub w_sram: bool,
+    /// Loops below this one share a weight word; 0: every step loads.
+    pub hold: u32,
+    /// Bit `l`: loop `l` runs over K.
+    pub reduce: u32,
+    /// Sums start here (else they continue what the accumulators hold).
+    pub first: bool,
+    /// Sums end here and go to POST.
+    pub last: bool,
+    /// Padding, where on.
+    pub pad: Option<Pad>,
+    /// The loops.
+    pub nest: Nest,
+}
+
+/// Padding of a MATMUL by two bounded indices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pad {
+    /// The byte that stands for a padded element.
+    pub value: i8,
+    /// Index y of the first step.
+    pub y_base: i32,
+    /// Index x of the first step.
+    pub x_base: i32,
+    /// Rows of the image.
+    pub y_size: u32,
+    /// Columns of the image.
+    pub x_size: u32,
+}
+
+/// Where POST writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum PostDest {
+    /// Activation banks; the address counts C-byte words.
+    #[default]
+    X = 0,
+    /// W SRAM: lane i to row (group * C + i), one byte lane; address {word, byte lane, group}.
+    WColumn = 1,
+    /// W SRAM: the whole word to one row; address {word, row}.
+    WRow = 2,
+    /// OUT buffer, int8.
+    Out = 3,
+    /// OUT buffer, int32 sums with bias, C x 4 bytes in 4 words; one vector per 4 cycles.
+    OutRaw32 = 4,
+}
+
+/// POST: requantises final sums and writes them. Advances one step per final vector.
+///
+/// Addresses of the nest: 0 destination, 1 parameter word, 2 residual operand.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Post {
+    /// Destination of the first vector.
+    pub dst_base: u32,
+    /// Parameter word of the first vector.
+    pub param_base: u32,
+    /// Where the result goes.
+    pub dest: PostDest,
+    /// Zero point of the requantised value.
+    pub zero_point: i8,
+    /// Lower clamp of the result.
+    pub lo: i8,
+    /// Upper clamp of the result.
+    pub hi: i8,
+    /// Lookup table, where on.
+    pub lut: Option<u32>,
+    /// Residual add, where on.
+    pub residual: Option<Residual>,
+    /// The loops.
+    pub nest: Nest,
+}
+
+/// `y = rne((a * ma + b * mb + offset) / 2^shift)`, saturated to int8 and clamped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Residual {
+    /// X address of the first operand b, in C-byte words.
+    pub base: u32,
+    /// Multiplier of the requantised value a.
+    pub ma: i32,
+    /// Multiplier of the operand b.
+    pub mb: i32,
+    /// Zero points and correction.
+    pub offset: i64,
+    /// Power of two to divide by, 0 to 40.
+    pub shift: u32,
+}
+
+/// LOAD: IN bytes to X, unaligned, rotated, masked.
+///
+/// Addresses of the nest: 0 destination (C-byte words of X), 1 source (IN bytes).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Load {
+    /// X address of the first step, in C-byte words.
+    pub dst_base: u32,
+    /// IN byte address of the first step.
+    pub src_base: u32,
+    /// Lane j takes source byte (j - rotate) mod C.
+    pub rotate: u32,
+    /// Lanes that are written.
+    pub mask: u32,
+    /// Write this constant instead of IN bytes.
+    pub fill: Option<i8>,
+    /// The loops.
+    pub nest: Nest,
+}
+
+/// STORE: X to OUT, one C-byte word a step.
+///
+/// Addresses of the nest: 0 destination (OUT words), 1 source (C-byte words of X).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Store {
+    /// OUT word of the first step.
+    pub dst_base: u32,
+    /// X address of the first step, in C-byte words.
+    pub src_base: u32,
+    /// The loops.
+    pub nest: Nest,
+}
+
+/// What a row hands to a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Instruction {
+    /// See [`Matmul`].
+    Matmul(Matmul),
+    /// See [`Post`].
+    Post(Post),
+    /// See [`Load`].
+    Load(Load),
+    /// See [`Store`].
+    Store(Store),
+    /// The run is over.
+    End,
+}
+
+/// A row of the timetable with its instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Row {
+    /// The cycle after launch in which the row acts.
+    pub cycle: u64,
+    /// What it starts.
+    pub instruction: Instruction,
+}
+
+/// A program: rows sorted by cycle, END last.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Program {
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+impl Instruction {
+    /// The unit that runs it.
+    pub fn unit(&self) -> Unit {
+        match self {
+            Instruction::Matmul(_) => Unit::Matmul,
+            Instruction::Post(_) => Unit::Post,
+            Instruction::Load(_) => Unit::Load,
+            Instruction::Store(_) => Unit::Store,
+            Instruction::End => Unit::End,
+        }
+    }
+
+    /// Its nest; `None` for END.
+    pub fn nest(&self) -> Option<&Nest> {
+        match self {
+            Instruction::Matmul(i) => Some(&i.nest),
+            Instruction::Post(i) => Some(&i.nest),
+            Instruction::Load(i) => Some(&i.nest),
+            Instruction::Store(i) => Some(&i.nest),
+            Instruction::End => None,
+        }
+    }
+
+    /// Descriptor words: headers and loops.
+    pub fn words(&self) -> u32 {
+        let second = matches!(self, Instruction::Post(p) if p.residual.is_some());
+        self.nest().map_or(0, |n| 1 + u32::from(second) + n.loops.len() as u32)
+    }
+
+    /// Its descriptor.
+    ///
+    /// # Errors
+    /// [`IsaError::FieldRange`], [`IsaError::LoopCount`].
+    pub fn encode(&self) -> Result<Vec<u128>, IsaError> {
+        let mut header = 0u128;
+        let mut second = None;
+        let mut put = |format: &Format, values: &[(&str, i64)]| -> Result<(), IsaError> {
+            for (name, value) in values {
+                format.set(&mut header, name, *value)?;
+            }
+            Ok(())
+        };
+        match self {
+            Instruction::End => return Ok(Vec::new()),
+            Instruction::Matmul(i) => {
+                let pad = i.pad.unwrap_or(Pad { value: 0, y_base: 0, x_base: 0, y_size: 0, x_size: 0 });
+                put(&MATMUL, &[
+                    ("x_base", i.x_base.into()),
+                    ("w_base", i.w_base.into()),
+                    ("acc_base", i.acc_base.into()),
+                    ("w_sram", i.w_sram.into()),
+                    ("hold", i.hold.into()),
+                    ("reduce", i.reduce.into()),
+                    ("first", i.first.into()),
+                    ("last_en", i.last.into()),
+                    ("pad_en", i.pad.is_some().into()),
+                    ("pad_value", pad.value.into()),
+                    ("y_base", pad.y_base.into()),
+                    ("x_index_base", pad.x_base.into()),
+                    ("y_size", pad.y_size.into()),
+                    ("x_size", pad.x_size.into()),
+                    ("loops", i.nest.loops.len() as i64),
+                ])?;
+            }
+            Instruction::Post(i) => {
+                put(&POST, &[
+                    ("dst_base", i.dst_base.into()),
+                    ("param_base", i.param_base.into()),
+                    ("res_base", i.residual.map_or(0, |r| r.base).into()),
+                    ("dest", i.dest as i64),
+                    ("zero_point", i.zero_point.into()),
+                    ("lo", i.lo.into()),
+                    ("hi", i.hi.into()),
+                    ("lut_en", i.lut.is_some().into()),
+                    ("lut", i.lut.unwrap_or(0).into()),
+                    ("res_en", i.residual.is_some().into()),
+                    ("loops", i.nest.loops.len() as i64),
+                ])?;
+                if let Some(r) = i.residual {
+                    let mut word = 0;
+                    RESIDUAL.set(&mut word, "ma", r.ma.into())?;
+                    RESIDUAL.set(&mut word, "mb", r.mb.into())?;
+                    RESIDUAL.set(&mut word, "offset", r.offset)?;
+                    if r.shift > 40 {
+                        return Err(IsaError::FieldRange { what: "residual.shift".into(), value: r.shift.into(), min: 0, max: 40 });
+                    }
+                    RESIDUAL.set(&mut word, "shift", r.shift.into())?;
+                    second = Some(word);
+                }
+            }
+            Instruction::Load(i) => put(&LOAD, &[
+                ("dst_base", i.dst_base.into()),
+                ("src_base", i.src_base.into()),
+                ("rotate", i.rotate.into()),
+                ("mask", i.mask.into()),
+                ("fill_en", i.fill.is_some().into()),
+                ("fill", i.fill.unwrap_or(0).into()),
+                ("loops", i.nest.loops.len() as i64),
+            ])?,
+            Instruction::Store(i) => put(&STORE, &[
+                ("dst_base", i.dst_base.into()),
+                ("src_base", i.src_base.into()),
+                ("loops", i.nest.loops.len() as i64),
+            ])?,
+        }
+        let loops = self.nest().map_or(&[][..], |n| &n.loops);
+        let max = max_loops(self.unit());
+        if loops.is_empty() || loops.len() > max {
+            return Err(IsaError::LoopCount { unit: self.unit().name(), loops: loops.len(), max });
+        }
+        let mut words = vec![header];
+        words.extend(second);
+        for l in loops {
+            let mut word = 0;
+            LOOP.set(&mut word, "last", i64::from(l.count) - 1)?;
+            LOOP.set(&mut word, "gap", l.gap.into())?;
+            for (a, name) in ["d0", "d1", "d2", "d3", "d4"].into_iter().enumerate() {
+                LOOP.set(&mut word, name, l.d[a].into())?;
+            }
+            words.push(word);
+        }
+        Ok(words)
+    }
+
+    /// The instruction of `unit` that `words` encode.
+    ///
+    /// # Errors
+    /// [`IsaError::BadEncoding`], [`IsaError::LoopCount`].
+    pub fn decode(unit: Unit, words: &[u128]) -> Result<Instruction, IsaError> {
+        let bad = |what: &str, found: u64, legal: &str| IsaError::BadEncoding {
+            what: format!("{} {what}", unit.name()),
+            found,
+            legal: legal.into(),
+        };
+        if unit == Unit::End {
+            return Ok(Instruction::End);
+        }
+        if unit == Unit::Scrub {
+            return Err(bad("unit", 5, "SCRUB rows are reserved"));
+        }
+        let header = *words.first().ok_or_else(|| bad("descriptor length", 0, "1 or more words"))?;
+        let residual = unit == Unit::Post && POST.get(header, "res_en") == 1;
+        let skip = 1 + usize::from(residual);
+        let count = MATMUL.get(header, "loops") as usize;
+        if count == 0 || count > max_loops(unit) {
+            return Err(IsaError::LoopCount { unit: unit.name(), loops: count, max: max_loops(unit) });
+        }
+        if words.len() != skip + count {
+            return Err(bad("descriptor length", words.len() as u64, &format!("{} words", skip + count)));
+        }
+        let nest = Nest {
+            loops: words[skip..]
+                .iter()
+                .map(|&w| Loop {
+                    count: LOOP.get(w, "last") as u32 + 1,
+                    gap: LOOP.get(w, "gap") as u8,
+                    d: ["d0", "d1", "d2", "d3", "d4"].map(|d| LOOP.get(w, d) as i32),
+                })
+                .collect(),
+        };
+        Ok(match unit {
+            Unit::Matmul => {
+                let get = |name| MATMUL.get(header, name);
+                Instruction::Matmul(Matmul {
+                    x_base: get("x_base") as u32,
+                    w_base: get("w_base") as u32,
+                    acc_base: get("acc_base") as u32,
+                    w_sram: get("w_sram") == 1,
+                    hold: get("hold") as u32,
+                    reduce: get("reduce") as u32,
+                    first: get("first") == 1,
+                    last: get("last_en") == 1,
+                    pad: (get("pad_en") == 1).then(|| Pad {
+                        value: get("pad_value") as i8,
+                        y_base: get("y_base") as i32,
+                        x_base: get("x_index_base") as i32,
+                        y_size: get("y_size") as u32,
+                        x_size: get("x_size") as u32,
+                    }),
+                    nest,
+                })
+            }
+            Unit::Post => {
+                let get = |name| POST.get(header, name);
+                if get("mode") != 0 {
+                    return Err(bad("mode", get("mode") as u64, "0"));
+                }
+                Instruction::Post(Post {
+                    dst_base: get("dst_base") as u32,
+                    param_base: get("param_base") as u32,
+                    dest: match get("dest") {
+                        0 => PostDest::X,
+                        1 => PostDest::WColumn,
+                        2 => PostDest::WRow,
+                        3 => PostDest::Out,
+                        4 => PostDest::OutRaw32,
+                        other => return Err(bad("dest", other as u64, "0 to 4")),
+                    },
+                    zero_point: get("zero_point") as i8,
+                    lo: get("lo") as i8,
+                    hi: get("hi") as i8,
+                    lut: (get("lut_en") == 1).then(|| get("lut") as u32),
+                    residual: residual.then(|| Residual {
+                        base: get("res_base") as u32,
+                        ma: RESIDUAL.get(words[1], "ma") as i32,
+                        mb: RESIDUAL.get(words[1], "mb") as i32,
+                        offset: RESIDUAL.get(words[1], "offset"),
+                        shift: RESIDUAL.get(words[1], "shift") as u32,
+                    }),
+                    nest,
+                })
+            }
+            Unit::Load => {
+                let get = |name| LOAD.get(header, name);
+                Instruction::Load(Load {
+                    dst_base: get("dst_base") as u32,
+                    src_base: get("src_base") as u32,
+                    rotate: get("rotate") as u32,
+                    mask: get("mask") as u32,
+                    fill: (get("fill_en") == 1).then(|| get("fill") as i8),
+                    nest,
+                })
+            }
+            _ => Instruction::Store(Store {
+                dst_base: STORE.get(header, "dst_base") as u32,
+                src_base: STORE.get(header, "src_base") as u32,
+                nest,
+            }),
+        })
+    }
+}
+
+impl Program {
+    /// The predicted cycle count: the cycle of END. 0 for an empty program.
+    pub fn cycles(&self) -> u64 {
+        self.rows.last().map_or(0, |r| r.cycle)
+    }
+
+    /// The timetable words and the descriptor words. Equal descriptors are stored once.
+    ///
+    /// # Errors
+    /// [`IsaError::FieldRange`], [`IsaError::LoopCount`].
+    pub fn encode(&self) -> Result<(Vec<u64>, Vec<u128>), IsaError> {
+        let mut rows = Vec::with_capacity(self.rows.len());
+        let mut descs: Vec<u128> = Vec::new();
+        let mut known = std::collections::HashMap::<Vec<u128>, usize>::new();
+        for row in &self.rows {
+            let words = row.instruction.encode()?;
+            let at = *known.entry(words.clone()).or_insert_with(|| {
+                let at = descs.len();
+                descs.extend(&words);
+                at
+            });
+            let mut word = 0;
+            ROW.set(&mut word, "cycle", row.cycle as i64)?;
+            ROW.set(&mut word, "desc", if words.is_empty() { 0 } else { at as i64 })?;
+            ROW.set(&mut word, "words", words.len() as i64)?;
+            ROW.set(&mut word, "unit", row.instruction.unit() as i64)?;
+            rows.push(word as u64);
+        }
+        Ok((rows, descs))
+    }
+
+    /// The program that timetable and descriptors encode.
+    ///
+    /// # Errors
+    /// [`IsaError::BadEncoding`] with the row, or what [`Instruction::decode`] says.
+    pub fn decode(timetable: &[u64], descs: &[u128]) -> Result<Program, IsaError> {
+        let mut rows = Vec::with_capacity(timetable.len());
+        for (n, &word) in timetable.iter().enumerate() {
+            let get = |name| ROW.get(word.into(), name);
+            let unit = *Unit::ALL.get(get("unit") as usize).ok_or_else(|| IsaError::BadEncoding {
+                what: format!("row {n}: unit"),
+                found: get("unit") as u64,
+                legal: "0 to 5".into(),
+            })?;
+            let (at, len) = (get("desc") as usize, get("words") as usize);
+            let words = descs.get(at..at + len).ok_or_else(|| IsaError::BadEncoding {
+                what: format!("row {n}: descriptor end"),
+                found: (at + len) as u64,
+                legal: format!("at most {}", descs.len()),
+            })?;
+            rows.push(Row { cycle: get("cycle") as u64, instruction: Instruction::decode(unit, words)? });
+        }
+        Ok(Program { rows })
+    }
+}

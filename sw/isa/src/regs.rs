@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The AXI4-Lite register map.
+
+/// What software may do with a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read only: a write answers SLVERR.
+    Ro,
+    /// Read and write.
+    Rw,
+    /// Write one to clear.
+    W1c,
+    /// A write of one acts; reads zero.
+    W1s,
+}
+
+/// A 32-bit register.
+#[derive(Debug, Clone, Copy)]
+pub struct Reg {
+    /// Name in upper snake case.
+    pub name: &'static str,
+    /// Byte offset.
+    pub offset: u32,
+    /// Access.
+    pub access: Access,
+    /// Meaning and unit.
+    pub doc: &'static str,
+}
+
+const fn r(name: &'static str, offset: u32, access: Access, doc: &'static str) -> Reg {
+    Reg { name, offset, access, doc }
+}
+
+use Access::{Ro, Rw, W1c, W1s};
+
+/// Value of the register `ID`: "SYST" in ASCII.
+pub const ID_VALUE: u32 = 0x5359_5354;
+
+/// Bytes of the register space; an access at or above it, or to a hole, answers SLVERR.
+pub const SPACE: u32 = 0x100;
+
+/// The register map, by offset.
+pub const REGS: [Reg; 38] = [
+    r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
+    r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
+    r("CONFIG", 0x08, Ro, "number of the named configuration; bits 15:8: WEIGHT_BEATS"),
+    r("GEOMETRY", 0x0c, Ro, "bits 7:0 ROWS, 15:8 COLS, 23:16 X_BANKS, 31:24 RRAM_WAYS"),
+    r("X_DEPTH", 0x10, Ro, "words of an activation bank"),
+    r("W_SRAM_DEPTH", 0x14, Ro, "words of run-time weight SRAM in a row"),
+    r("RRAM_DEPTH", 0x18, Ro, "words of RRAM in a row"),
+    r("ACC_DEPTH", 0x1c, Ro, "words of an accumulator lane"),
+    r("PARAM_DEPTH", 0x20, Ro, "parameter words"),
+    r("LUT_COUNT", 0x24, Ro, "lookup tables"),
+    r("IN_DEPTH", 0x28, Ro, "words of one IN buffer"),
+    r("OUT_DEPTH", 0x2c, Ro, "words of one OUT buffer"),
+    r("TIMETABLE_DEPTH", 0x30, Ro, "rows of the timetable"),
+    r("DESC_DEPTH", 0x34, Ro, "128-bit words of descriptor memory"),
+    r("LATENCY", 0x38, Ro, "L: X read at row 0 to the dependent word readable in X, in cycles"),
+    r("START", 0x40, W1s, "bit 0: start a run; one more may be queued. bit 1: abandon a pending start, a queued start and received input"),
+    r("STATUS", 0x44, Ro, "see the table of STATUS bits"),
+    r("ERROR", 0x48, Ro, "code of the first error since it was cleared; see the table of error codes"),
+    r("IN_BYTES", 0x4c, Rw, "bytes of an input frame; 0: the program has no input"),
+    r("OUT_BYTES", 0x50, Rw, "bytes of an output frame; 0: the program has no output"),
+    r("START_LIMIT", 0x54, Rw, "cycles a start may stay pending before it ends in START_LIMIT; 0: for ever"),
+    r("CYCLES_LO", 0x58, Ro, "cycles of the last run, launch to DONE, low word; reading it latches CYCLES_HI"),
+    r("CYCLES_HI", 0x5c, Ro, "cycles of the last run, high word"),
+    r("RUNS", 0x60, Ro, "runs ended"),
+    r("IRQ_STATUS", 0x64, W1c, "interrupt causes; level, write one to clear"),
+    r("IRQ_ENABLE", 0x68, Rw, "a cause raises the interrupt where its bit is one"),
+    r("EVENT_FRAMES_IN", 0x6c, Ro, "input frames accepted"),
+    r("EVENT_FRAMES_OUT", 0x70, Ro, "output frames sent"),
+    r("EVENT_FRAMES_DROPPED", 0x74, Ro, "input frames dropped for their length"),
+    r("EVENT_MACS_LO", 0x78, Ro, "vectors issued to the array since reset, low word; reading it latches EVENT_MACS_HI. Times R x C: multiplications"),
+    r("EVENT_MACS_HI", 0x7c, Ro, "vectors issued, high word"),
+    r("UPLOAD_TARGET", 0x80, Rw, "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM"),
+    r("UPLOAD_ADDRESS", 0x84, Rw, "next word of the target; advances with the stream"),
+    r("UPLOAD_COUNT", 0x88, Ro, "beats taken from the image stream since UPLOAD_TARGET was written"),
+    r("SCRATCH", 0x8c, Rw, "holds what is written; for bring-up"),
+    r("SEQ_ROW", 0x90, Ro, "row of the timetable that is next"),
+    r("SEQ_CYCLE", 0x94, Ro, "cycle counter of the run, low word"),
+    r("ERROR_CLEAR", 0x98, W1s, "bit 0: clear ERROR"),
+];
+
+/// A bit of a register.
+#[derive(Debug, Clone, Copy)]
+pub struct Bit {
+    /// Name in upper snake case.
+    pub name: &'static str,
+    /// Bit number.
+    pub bit: u32,
+    /// Meaning.
+    pub doc: &'static str,
+}
+
+const fn b(name: &'static str, bit: u32, doc: &'static str) -> Bit {
+    Bit { name, bit, doc }
+}
+
+/// Bits of `STATUS`.
+pub const STATUS_BITS: [Bit; 8] = [
+    b("RUNNING", 0, "between launch and DONE"),
+    b("PENDING", 1, "a start waits to launch"),
+    b("QUEUED", 2, "one more start waits behind it"),
+    b("WAIT_IN", 3, "the pending start waits for an input frame"),
+    b("WAIT_OUT", 4, "the pending start waits for a free OUT buffer"),
+    b("IN_FULL", 5, "a complete input frame waits"),
+    b("OUT_BUSY", 6, "an output frame waits or is being sent"),
+    b("UPLOADING", 7, "an image word is partly received"),
+];
+
+/// Bits of `IRQ_STATUS` and `IRQ_ENABLE`.
+pub const IRQ_BITS: [Bit; 4] = [
+    b("DONE", 0, "a run ended"),
+    b("ERROR", 1, "ERROR became non-zero"),
+    b("FRAME_IN", 2, "an input frame is complete"),
+    b("FRAME_OUT", 3, "an output frame was sent"),
+];
+
+/// Codes of `ERROR`.
+pub const ERRORS: [Bit; 6] = [
+    b("NONE", 0, "no error"),
+    b("START_LIMIT", 1, "a start stayed pending for START_LIMIT cycles and was dropped; bits 8, 9: it waited for input, for OUT room"),
+    b("FRAME_LEN", 2, "an input frame was shorter or longer than IN_BYTES and was dropped"),
+    b("START_OVERRUN", 3, "a start while one was pending and one queued"),
+    b("UPLOAD_RUNNING", 4, "an image write while a run was pending or running; it was refused"),
+    b("UPLOAD_RANGE", 5, "an image write beyond its memory; it was refused"),
+];
+
+/// Upload targets, by code.
+pub const UPLOAD_TARGETS: [&str; 5] = ["TIMETABLE", "DESC", "PARAM", "LUT", "RRAM"];
+
+/// The offset of the register `name`.
+///
+/// # Panics
+/// When there is none: a spelling mistake in the caller.
+pub fn offset(name: &str) -> u32 {
+    REGS.iter().find(|r| r.name == name).unwrap_or_else(|| panic!("no register {name}")).offset
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_rise_in_words_inside_the_space() {
+        for pair in REGS.windows(2) {
+            assert!(pair[0].offset < pair[1].offset, "{}", pair[1].name);
+        }
+        assert!(REGS.iter().all(|r| r.offset % 4 == 0 && r.offset < SPACE));
+    }
+}

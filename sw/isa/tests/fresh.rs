@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Generated files say what the tables say.
+
+use std::path::{Path, PathBuf};
+use systole_isa::generate::{refresh, verilog_header};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn assert_fresh(path: &Path, expected: &str) {
+    let found = std::fs::read_to_string(path).unwrap();
+    if found == expected {
+        return;
+    }
+    let diff: Vec<String> = found
+        .lines()
+        .zip(expected.lines())
+        .filter(|(a, b)| a != b)
+        .take(20)
+        .map(|(a, b)| format!("- {a}\n+ {b}"))
+        .collect();
+    panic!("{} is stale; run `make gen`\n{}", path.display(), diff.join("\n"));
+}
+
+#[test]
+fn the_verilog_header_is_fresh() {
+    assert_fresh(&root().join("rtl/include/systole_isa.vh"), &verilog_header());
+}
+
+#[test]
+fn the_tables_in_docs_are_fresh() {
+    let mut tables = 0;
+    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "md") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            tables += text.matches("<!-- gen:").count();
+            assert_fresh(&path, &refresh(&text).unwrap());
+        }
+    }
+    assert!(tables > 10, "only {tables} generated tables found in docs/");
+}
