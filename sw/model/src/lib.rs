@@ -1,2 +1,317 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Quantised networks: shapes, scales, zero points. All floating point ends here.
+//!
+//! A [`Network`] is a chain of [`Dense`] layers on an `[m, k]` int8 matrix. A GEMM is a chain of one
+//! layer. The arithmetic of every part is in docs/arithmetic.md.
+
+use thiserror::Error;
+
+/// What is wrong with a network; each names the layer.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum ModelError {
+    /// A dimension is zero.
+    #[error("{what} is 0; every dimension is at least 1")]
+    Zero {
+        /// The dimension.
+        what: String,
+    },
+    /// A vector has the wrong length.
+    #[error("layer {layer}: {what} has {actual} elements, its shape says {expected}")]
+    Length {
+        /// Layer number, from 0.
+        layer: usize,
+        /// What is too long or short.
+        what: &'static str,
+        /// Elements by the shape.
+        expected: usize,
+        /// Elements given.
+        actual: usize,
+    },
+    /// A layer does not take what the one before gives.
+    #[error("layer {layer}: takes {takes} columns, the layer before gives {gives}")]
+    Chain {
+        /// Layer number.
+        layer: usize,
+        /// Its k.
+        takes: usize,
+        /// Columns there are.
+        gives: usize,
+    },
+    /// A scale that is zero, negative, subnormal, infinite, NaN or 2^24 and more.
+    #[error("layer {layer}: scale of {what} is {value:e}; it must be a normal float32 above 0 and below 2^24")]
+    Scale {
+        /// Layer number.
+        layer: usize,
+        /// Which scale.
+        what: String,
+        /// Its value.
+        value: f32,
+    },
+    /// A residual add that has no operand.
+    #[error("layer {layer}: the residual operand {from} has no {rows} x {cols} int8 values (operand 0 is the input, i the output of layer i-1)")]
+    Residual {
+        /// Layer number.
+        layer: usize,
+        /// The operand.
+        from: usize,
+        /// Rows needed.
+        rows: usize,
+        /// Columns needed.
+        cols: usize,
+    },
+    /// int32 output before the last layer.
+    #[error("layer {layer}: int32 output is for the last layer only")]
+    RawInside {
+        /// Layer number.
+        layer: usize,
+    },
+    /// A clamp whose limits are swapped.
+    #[error("layer {layer}: clamp from {lo} to {hi} is empty")]
+    Clamp {
+        /// Layer number.
+        layer: usize,
+        /// Lower limit.
+        lo: i8,
+        /// Upper limit.
+        hi: i8,
+    },
+}
+
+/// A chain of dense layers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// Name, for reports.
+    pub name: String,
+    /// Rows of the input and of every activation.
+    pub m: usize,
+    /// Columns of the input.
+    pub k: usize,
+    /// Zero point of the input.
+    pub zero_point: i8,
+    /// The layers, in order.
+    pub layers: Vec<Dense>,
+}
+
+/// `y = output(x * w + bias)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dense {
+    /// Rows of the weights: columns of the input.
+    pub k: usize,
+    /// Columns of the weights: columns of the output.
+    pub n: usize,
+    /// int8 weights `[k, n]`, row-major, zero point 0.
+    pub weights: Vec<i8>,
+    /// int32 bias `[n]`, the input's zero point not folded in.
+    pub bias: Vec<i32>,
+    /// What happens to the sums.
+    pub output: Output,
+}
+
+/// What happens to int32 sums.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// They leave as they are (bias added, zero point of the input subtracted).
+    Raw32,
+    /// They are requantised.
+    Int8(Quantised),
+}
+
+/// Requantisation to int8 and what follows it, in this order: requantise, lookup, residual
+/// add, clamp.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantised {
+    /// Combined scale of each channel, `f32(f32(x_scale * w_scale) / y_scale)`: `[n]`.
+    pub scales: Vec<f32>,
+    /// Zero point of the requantised value.
+    pub zero_point: i8,
+    /// Lookup, index `code as u8`.
+    pub lut: Option<Box<[i8; 256]>>,
+    /// Residual add.
+    pub residual: Option<Add>,
+    /// Lower clamp.
+    pub lo: i8,
+    /// Upper clamp.
+    pub hi: i8,
+}
+
+impl Quantised {
+    /// Requantisation with these scales and zero point, and nothing after it.
+    pub fn plain(scales: Vec<f32>, zero_point: i8) -> Quantised {
+        Quantised { scales, zero_point, lut: None, residual: None, lo: -128, hi: 127 }
+    }
+
+    /// Zero point of the result.
+    pub fn result_zero_point(&self) -> i8 {
+        self.residual.as_ref().map_or(self.zero_point, |r| r.y_zero_point)
+    }
+}
+
+/// A residual add of int8 tensors with their own scales.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Add {
+    /// The other operand b: 0 is the network's input, i the output of layer i-1.
+    pub from: usize,
+    /// Scale of a, the requantised (and looked up) value.
+    pub a_scale: f32,
+    /// Zero point of a.
+    pub a_zero_point: i8,
+    /// Scale of b.
+    pub b_scale: f32,
+    /// Zero point of b.
+    pub b_zero_point: i8,
+    /// Scale of the sum.
+    pub y_scale: f32,
+    /// Zero point of the sum.
+    pub y_zero_point: i8,
+}
+
+impl Add {
+    /// The reference, in float32 as ONNX Runtime computes it: dequantise both, add, quantise.
+    pub fn reference(&self, a: i8, b: i8) -> i8 {
+        let fa = f32::from(i16::from(a) - i16::from(self.a_zero_point)) * self.a_scale;
+        let fb = f32::from(i16::from(b) - i16::from(self.b_zero_point)) * self.b_scale;
+        let y = ((fa + fb) / self.y_scale).round_ties_even() + f32::from(self.y_zero_point);
+        y.clamp(-128.0, 127.0) as i8
+    }
+}
+
+fn scale_is_legal(s: f32) -> bool {
+    s.is_normal() && s > 0.0 && s < 16_777_216.0
+}
+
+impl Network {
+    /// Multiply-accumulates of one run.
+    pub fn macs(&self) -> u64 {
+        self.layers.iter().map(|l| (self.m * l.k * l.n) as u64).sum()
+    }
+
+    /// Columns of the output.
+    pub fn outputs(&self) -> usize {
+        self.layers.last().map_or(self.k, |l| l.n)
+    }
+
+    /// Zero point of operand `i`: 0 is the input, i the output of layer i-1.
+    pub fn operand_zero_point(&self, i: usize) -> i8 {
+        match i.checked_sub(1).map(|l| &self.layers[l].output) {
+            None => self.zero_point,
+            Some(Output::Raw32) => 0,
+            Some(Output::Int8(q)) => q.result_zero_point(),
+        }
+    }
+
+    /// Checks every shape, scale and reference.
+    ///
+    /// # Errors
+    /// The first [`ModelError`] found.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let zero = |what: &str| Err(ModelError::Zero { what: what.to_string() });
+        if self.m == 0 {
+            return zero("m");
+        }
+        if self.k == 0 {
+            return zero("k");
+        }
+        if self.layers.is_empty() {
+            return zero("the number of layers");
+        }
+        let mut columns = self.k;
+        for (layer, l) in self.layers.iter().enumerate() {
+            if l.k == 0 || l.n == 0 {
+                return zero(&format!("layer {layer}: {}", if l.k == 0 { "k" } else { "n" }));
+            }
+            if l.k != columns {
+                return Err(ModelError::Chain { layer, takes: l.k, gives: columns });
+            }
+            let length = |what, expected, actual| {
+                if expected == actual { Ok(()) } else { Err(ModelError::Length { layer, what, expected, actual }) }
+            };
+            length("weights", l.k * l.n, l.weights.len())?;
+            length("bias", l.n, l.bias.len())?;
+            match &l.output {
+                Output::Raw32 if layer + 1 < self.layers.len() => {
+                    return Err(ModelError::RawInside { layer });
+                }
+                Output::Raw32 => {}
+                Output::Int8(q) => self.check_quantised(layer, l, q)?,
+            }
+            columns = l.n;
+        }
+        Ok(())
+    }
+
+    fn check_quantised(&self, layer: usize, l: &Dense, q: &Quantised) -> Result<(), ModelError> {
+        if q.scales.len() != l.n {
+            return Err(ModelError::Length { layer, what: "scales", expected: l.n, actual: q.scales.len() });
+        }
+        if let Some((c, &value)) = q.scales.iter().enumerate().find(|&(_, &s)| !scale_is_legal(s)) {
+            return Err(ModelError::Scale { layer, what: format!("channel {c}"), value });
+        }
+        if q.lo > q.hi {
+            return Err(ModelError::Clamp { layer, lo: q.lo, hi: q.hi });
+        }
+        if let Some(add) = &q.residual {
+            for (what, value) in [("operand a", add.a_scale), ("operand b", add.b_scale), ("the sum", add.y_scale)] {
+                if !scale_is_legal(value) {
+                    return Err(ModelError::Scale { layer, what: what.to_string(), value });
+                }
+            }
+            let cols = if add.from == 0 { Some(self.k) } else { self.layers.get(add.from - 1).map(|f| f.n) };
+            if add.from > layer || cols != Some(l.n) {
+                return Err(ModelError::Residual { layer, from: add.from, rows: self.m, cols: l.n });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network() -> Network {
+        let layer = |k: usize, n: usize| Dense {
+            k,
+            n,
+            weights: vec![1; k * n],
+            bias: vec![0; n],
+            output: Output::Int8(Quantised::plain(vec![0.01; n], 0)),
+        };
+        Network { name: "t".into(), m: 2, k: 3, zero_point: 0, layers: vec![layer(3, 5), layer(5, 4)] }
+    }
+
+    #[test]
+    fn a_sound_network_passes_and_each_fault_is_named() {
+        network().check().unwrap();
+        let faults: [(&str, fn(&mut Network)); 7] = [
+            ("m is 0", |n| n.m = 0),
+            ("layer 1: takes 9 columns, the layer before gives 5", |n| n.layers[1].k = 9),
+            ("layer 0: weights has 14 elements, its shape says 15", |n| {
+                n.layers[0].weights.pop();
+            }),
+            ("layer 1: n is 0", |n| n.layers[1].n = 0),
+            ("layer 0: scale of channel 2 is NaN", |n| {
+                let Output::Int8(q) = &mut n.layers[0].output else { unreachable!() };
+                q.scales[2] = f32::NAN;
+            }),
+            ("layer 0: int32 output is for the last layer only", |n| n.layers[0].output = Output::Raw32),
+            ("layer 1: the residual operand 2 has no 2 x 4", |n| {
+                let Output::Int8(q) = &mut n.layers[1].output else { unreachable!() };
+                q.residual = Some(Add { from: 2, a_scale: 1.0, a_zero_point: 0, b_scale: 1.0, b_zero_point: 0, y_scale: 1.0, y_zero_point: 0 });
+            }),
+        ];
+        for (text, fault) in faults {
+            let mut n = network();
+            fault(&mut n);
+            let got = n.check().unwrap_err().to_string();
+            assert!(got.contains(text), "{got}");
+        }
+    }
+
+    #[test]
+    fn the_add_reference_rounds_ties_to_even() {
+        let add = Add { from: 0, a_scale: 0.5, a_zero_point: 1, b_scale: 0.5, b_zero_point: -1, y_scale: 1.0, y_zero_point: 3 };
+        assert_eq!(add.reference(2, -1), 3); // 0.5 rounds to 0
+        assert_eq!(add.reference(4, -1), 5); // 1.5 rounds to 2
+        assert_eq!(add.reference(127, 127), 127);
+    }
+}
