@@ -3,6 +3,7 @@
 # Reads the RTL with Verilator, Icarus Verilog and Yosys, each on every configuration. Any warning is a failure.
 # LINT_LIST=FILE and LINT_TOP=NAME choose another file list and top module.
 set -euo pipefail
+export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 list=${LINT_LIST:-rtl/systole.f}
