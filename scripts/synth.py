@@ -134,7 +134,8 @@ class Owners:
     Registers, carry chains and multipliers carry the source line they come from, and a source file
     holds one module. Memories are named by their path. A lookup table has lost both: it belongs to
     where the net that it drives is driven, by the rule that inputs and only they are named `*_i`; where
-    that net has no name in the source, to the owner of what it feeds."""
+    that net has no name in the source, to the owner of what it feeds. So address and data selection
+    in front of a memory usually counts for the memory."""
 
     def __init__(self, netlist, module_of_file):
         module = netlist["modules"][WRAPPER]
