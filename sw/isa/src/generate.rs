@@ -58,6 +58,7 @@ pub fn verilog_header() -> String {
     let _ = writeln!(t, "`define SYSTOLE_ID_VALUE 32'h{ID_VALUE:08x}\n");
     for unit in Unit::ALL {
         let _ = writeln!(t, "`define SYSTOLE_UNIT_{} 4'd{}", unit.name(), unit as u8);
+        let _ = writeln!(t, "`define SYSTOLE_UNIT_{}_BIT {}", unit.name(), unit as u8);
     }
     for unit in [Unit::Matmul, Unit::Post, Unit::Load, Unit::Store] {
         let _ = writeln!(t, "`define SYSTOLE_LOOPS_{} {}", unit.name(), max_loops(unit));
@@ -67,6 +68,7 @@ pub fn verilog_header() -> String {
         for f in format.fields {
             let name = format!("{}_{}", format.name, f.name).to_uppercase();
             let _ = writeln!(t, "`define SYSTOLE_{name} {}:{}", f.lsb + f.width - 1, f.lsb);
+            let _ = writeln!(t, "`define SYSTOLE_{name}_LSB {}", f.lsb);
         }
     }
     t.push('\n');

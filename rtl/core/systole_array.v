@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// R row slices, wired: ripples and column sums go down, flat reads and writes reach all rows at
+// once. A vector whose X read is applied at row 0 in cycle T leaves its R x C sums on sum_o in
+// T + R + 5 (+ 1 if COLS > 16), all columns together. A C-byte word with group g belongs to rows
+// g*C .. g*C + C-1. Reset clears valid bits.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_array #(
+    parameter ROWS         = 8,
+    parameter COLS         = 8,
+    parameter WEIGHT_BEATS = 1,
+    parameter X_DEPTH      = 2048,
+    parameter X_BANKS      = 2,
+    parameter RRAM_DEPTH   = 2048,
+    parameter RRAM_WAYS    = 2,
+    parameter W_SRAM_DEPTH = 256,
+    parameter BW           = 1,
+    parameter XW           = $clog2(X_DEPTH),
+    parameter RW           = $clog2(RRAM_DEPTH),
+    parameter SW           = $clog2(W_SRAM_DEPTH),
+    parameter LW           = $clog2(ROWS)
+) (
+    input  wire               clk_i,
+    input  wire               rst_i,
+    input  wire [    RW+BW:0] r_ripple_i,
+    input  wire [XW+SW+11:0] x_ripple_i,
+    output wire [COLS*32-1:0] sum_o,
+    input  wire               flat_valid_i,
+    input  wire [     XW-1:0] flat_addr_i,
+    output wire [ ROWS*8-1:0] flat_o,        // 3 cycles after it is applied
+    input  wire [   ROWS-1:0] post_we_i,     // by row
+    input  wire [     XW-1:0] post_addr_i,
+    input  wire [ COLS*8-1:0] post_data_i,
+    input  wire [   ROWS-1:0] load_we_i,     // by row
+    input  wire [     XW-1:0] load_addr_i,
+    input  wire [ COLS*8-1:0] load_data_i,
+    input  wire               prog_we_i,
+    input  wire [     LW-1:0] prog_row_i,
+    input  wire [     RW-1:0] prog_addr_i,
+    input  wire [     BW-1:0] prog_beat_i,
+    input  wire [ COLS*8-1:0] prog_data_i,
+    input  wire [   ROWS-1:0] sram_we_i,     // by row
+    input  wire [   COLS-1:0] sram_lanes_i,  // by byte lane
+    input  wire               sram_column_i, // row r takes byte r mod C for its lane; else the whole word
+    input  wire [     SW-1:0] sram_addr_i,
+    input  wire [ COLS*8-1:0] sram_data_i
+);
+
+  localparam SUM_W = 16 + LW;
+
+  genvar r;
+  generate
+    for (r = 0; r < ROWS; r = r + 1) begin : g_row
+      localparam LANE = r % COLS;
+      wire [7:0] column_byte = sram_data_i[LANE*8+:8];
+      wire [RW+BW:0] r_ripple_in, r_ripple_out;
+      wire [XW+SW+11:0] x_ripple_in, x_ripple_out;
+      wire [COLS*32-1:0] sum_in, sum_out;
+      if (r == 0) begin : g_top
+        assign r_ripple_in = r_ripple_i;
+        assign x_ripple_in = x_ripple_i;
+        assign sum_in      = {COLS * 32{1'b0}};
+      end else begin : g_below
+        assign r_ripple_in = g_row[r-1].r_ripple_out;
+        assign x_ripple_in = g_row[r-1].x_ripple_out;
+        assign sum_in      = g_row[r-1].sum_out;
+      end
+      systole_row_slice #(
+          .COLS        (COLS),
+          .SUM_W       (SUM_W),
+          .WEIGHT_BEATS(WEIGHT_BEATS),
+          .X_DEPTH     (X_DEPTH),
+          .X_BANKS     (X_BANKS),
+          .RRAM_DEPTH  (RRAM_DEPTH),
+          .RRAM_WAYS   (RRAM_WAYS),
+          .W_SRAM_DEPTH(W_SRAM_DEPTH),
+          .BW          (BW)
+      ) u_slice (
+          .clk_i       (clk_i),
+          .rst_i       (rst_i),
+          .r_ripple_i  (r_ripple_in),
+          .r_ripple_o  (r_ripple_out),
+          .x_ripple_i  (x_ripple_in),
+          .x_ripple_o  (x_ripple_out),
+          .sum_i       (sum_in),
+          .sum_o       (sum_out),
+          .flat_valid_i(flat_valid_i),
+          .flat_addr_i (flat_addr_i),
+          .flat_o      (flat_o[r*8+:8]),
+          .post_we_i   (post_we_i[r]),
+          .post_addr_i (post_addr_i),
+          .post_data_i (post_data_i[LANE*8+:8]),
+          .load_we_i   (load_we_i[r]),
+          .load_addr_i (load_addr_i),
+          .load_data_i (load_data_i[LANE*8+:8]),
+          .prog_we_i   (prog_we_i && prog_row_i == r),
+          .prog_addr_i (prog_addr_i),
+          .prog_beat_i (prog_beat_i),
+          .prog_data_i (prog_data_i),
+          .sram_we_i   (sram_we_i[r] ? sram_lanes_i : {COLS{1'b0}}),
+          .sram_addr_i (sram_addr_i),
+          .sram_data_i (sram_column_i ? {COLS{column_byte}} : sram_data_i)
+      );
+    end
+  endgenerate
+
+  // Columns below 16 wait for the others where there are more.
+  generate
+    if (COLS > 16) begin : g_align
+      reg [16*32-1:0] near_q;
+      always @(posedge clk_i) near_q <= g_row[ROWS-1].sum_out[16*32-1:0];
+      assign sum_o = {g_row[ROWS-1].sum_out[COLS*32-1:16*32], near_q};
+    end else begin : g_direct
+      assign sum_o = g_row[ROWS-1].sum_out;
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine without its host side: sequencer, array, accumulators, POST, LOAD, STORE, wired; here
+// only the decoding of addresses to rows. IN and OUT buffers, uploads and run control are ports.
+// Timing: docs/timing.md. Reset stops units; memories keep their content.
+`default_nettype none
+`include "systole_isa.vh"
+`include "systole_check.vh"
+
+module systole_core #(
+    parameter ROWS            = 8,
+    parameter COLS            = 8,
+    parameter WEIGHT_BEATS    = 1,
+    parameter X_DEPTH         = 2048,
+    parameter X_BANKS         = 2,
+    parameter W_SRAM_DEPTH    = 256,
+    parameter RRAM_DEPTH      = 2048,
+    parameter RRAM_WAYS       = 2,
+    parameter ACC_DEPTH       = 256,
+    parameter PARAM_DEPTH     = 128,
+    parameter LUT_COUNT       = 2,
+    parameter IN_DEPTH        = 1024,
+    parameter OUT_DEPTH       = 1024,
+    parameter TIMETABLE_DEPTH = 512,
+    parameter DESC_DEPTH      = 512,
+    // derived
+    parameter CW              = $clog2(COLS),
+    parameter LW              = $clog2(ROWS),
+    parameter RW              = $clog2(RRAM_DEPTH),
+    parameter PW              = $clog2(PARAM_DEPTH),
+    parameter TW              = $clog2(LUT_COUNT * 256),
+    parameter IW              = $clog2(IN_DEPTH),
+    parameter OW              = $clog2(OUT_DEPTH),
+    parameter QW              = $clog2(TIMETABLE_DEPTH),
+    parameter DW              = $clog2(DESC_DEPTH),
+    parameter BW              = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1
+) (
+    input  wire              clk_i,
+    input  wire              rst_i,
+    // uploads, outside runs
+    input  wire              row_we_i,
+    input  wire              desc_we_i,
+    input  wire [      DW:0] program_addr_i,
+    input  wire              param_we_i,
+    input  wire [ PW+CW-1:0] param_addr_i,
+    input  wire [      63:0] upload_data_i,
+    input  wire              lut_we_i,
+    input  wire [    TW-1:0] lut_addr_i,
+    input  wire [       7:0] lut_data_i,
+    input  wire              rram_we_i,
+    input  wire [    LW-1:0] rram_row_i,
+    input  wire [    RW-1:0] rram_addr_i,
+    input  wire [    BW-1:0] rram_beat_i,
+    input  wire [COLS*8-1:0] rram_data_i,
+    // run control
+    input  wire              arm_i,
+    input  wire              next_i,
+    output wire              done_o,
+    output wire [      31:0] cycle_o,
+    output wire [    QW-1:0] row_o,
+    output wire              vector_o,        // a vector enters the array
+    // IN buffer
+    output wire              in_re_o,
+    output wire [    IW-2:0] in_even_addr_o,
+    output wire [    IW-2:0] in_odd_addr_o,
+    input  wire [COLS*8-1:0] in_even_i,
+    input  wire [COLS*8-1:0] in_odd_i,
+    // OUT buffer
+    output wire              out_we_o,
+    output wire [    OW-1:0] out_addr_o,
+    output wire [COLS*8-1:0] out_data_o
+);
+
+  localparam XW = $clog2(X_DEPTH);
+  localparam SW = $clog2(W_SRAM_DEPTH);
+  localparam AW = $clog2(ACC_DEPTH);
+  localparam GROUPS = ROWS / COLS;
+  localparam LG = GROUPS > 1 ? 1 : 0;
+
+  wire         desc_valid;
+  wire [  3:0] desc_unit;
+  wire [  3:0] desc_index;
+  wire [127:0] desc_word;
+  wire [  5:0] start;
+
+  systole_sequencer #(
+      .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
+      .DESC_DEPTH     (DESC_DEPTH)
+  ) u_sequencer (
+      .clk_i       (clk_i),
+      .rst_i       (rst_i),
+      .row_we_i    (row_we_i),
+      .desc_we_i   (desc_we_i),
+      .waddr_i     (program_addr_i),
+      .wdata_i     (upload_data_i),
+      .arm_i       (arm_i),
+      .next_i      (next_i),
+      .done_o      (done_o),
+      .cycle_o     (cycle_o),
+      .row_o       (row_o),
+      .desc_valid_o(desc_valid),
+      .desc_unit_o (desc_unit),
+      .desc_index_o(desc_index),
+      .desc_word_o (desc_word),
+      .start_o     (start)
+  );
+
+  wire start_matmul = start[`SYSTOLE_UNIT_MATMUL_BIT];
+  wire start_post = start[`SYSTOLE_UNIT_POST_BIT];
+  wire start_load = start[`SYSTOLE_UNIT_LOAD_BIT];
+  wire start_store = start[`SYSTOLE_UNIT_STORE_BIT];
+
+  // MATMUL.
+  wire           r_en;
+  wire [ RW-1:0] r_addr;
+  wire [ BW-1:0] r_beat;
+  wire           x_valid, x_pad, x_load, x_sram;
+  wire [ XW-1:0] x_addr;
+  wire [    7:0] x_pad_value;
+  wire [ SW-1:0] x_sram_addr;
+  wire           acc_valid, acc_first, acc_last;
+  wire [ AW-1:0] acc_addr;
+  wire           matmul_active, load_active, store_active;
+
+  systole_matmul_ctrl #(
+      .ROWS        (ROWS),
+      .COLS        (COLS),
+      .WEIGHT_BEATS(WEIGHT_BEATS),
+      .RRAM_WAYS   (RRAM_WAYS),
+      .XW          (XW),
+      .RW          (RW),
+      .SW          (SW),
+      .AW          (AW),
+      .BW          (BW)
+  ) u_matmul (
+      .clk_i        (clk_i),
+      .rst_i        (rst_i),
+      .desc_valid_i (desc_valid && desc_unit == `SYSTOLE_UNIT_MATMUL),
+      .desc_index_i (desc_index),
+      .desc_word_i  (desc_word),
+      .start_i      (start_matmul),
+      .active_o     (matmul_active),
+      .r_en_o       (r_en),
+      .r_addr_o     (r_addr),
+      .r_beat_o     (r_beat),
+      .x_valid_o    (x_valid),
+      .x_addr_o     (x_addr),
+      .x_pad_o      (x_pad),
+      .x_pad_value_o(x_pad_value),
+      .x_load_o     (x_load),
+      .x_sram_o     (x_sram),
+      .x_sram_addr_o(x_sram_addr),
+      .acc_valid_o  (acc_valid),
+      .acc_addr_o   (acc_addr),
+      .acc_first_o  (acc_first),
+      .acc_last_o   (acc_last)
+  );
+
+  // Flat reads: residual operands and STORE share one path.
+  wire        res_valid, store_read;
+  wire [15:0] res_addr, store_addr;
+  wire [15:0] flat_pick = res_valid ? res_addr : store_addr;
+  reg         flat_valid_q;
+  reg  [15:0] flat_addr_q;
+  always @(posedge clk_i)
+    if (rst_i) flat_valid_q <= 1'b0;
+    else flat_valid_q <= res_valid || store_read;
+  always @(posedge clk_i) flat_addr_q <= flat_pick;
+  `SYSTOLE_ASSERT(check_one_flat_read, !(res_valid && store_read))
+
+  // Writes to X, W SRAM and OUT.
+  wire              post_valid;
+  wire [       2:0] post_dest;
+  wire [      15:0] post_addr;
+  wire [COLS*8-1:0] post_data;
+  wire              load_valid;
+  wire [      15:0] load_addr;
+  wire [  COLS-1:0] load_mask;
+  wire [COLS*8-1:0] load_data;
+  wire              store_we;
+  wire [      15:0] store_waddr;
+  wire              to_x = post_valid && post_dest == 3'd0;
+  wire              to_column = post_valid && post_dest == 3'd1;
+  wire              to_row = post_valid && post_dest == 3'd2;
+  wire              to_out = post_valid && post_dest >= 3'd3;
+  wire [  ROWS-1:0] post_we, load_we, sram_we;
+  wire [  SW+LW-1:0] sram_index = post_addr[SW+LW-1:0];  // {word, row}; by column the same bits
+
+  genvar r;
+  generate
+    for (r = 0; r < ROWS; r = r + 1) begin : g_we
+      localparam GROUP = r / COLS;
+      wire post_group = LG == 0 || post_addr[0] == (GROUP == 1);
+      wire load_group = LG == 0 || load_addr[0] == (GROUP == 1);
+      assign post_we[r] = to_x && post_group;
+      assign load_we[r] = load_valid && load_group && load_mask[r%COLS];
+      assign sram_we[r] = (to_column && post_group) || (to_row && sram_index[LW-1:0] == r);
+    end
+  endgenerate
+
+  wire [CW-1:0] column = post_addr[LG+:CW];
+  wire [COLS*32-1:0] sums;
+  wire [ROWS*8-1:0] flat;
+
+  systole_array #(
+      .ROWS        (ROWS),
+      .COLS        (COLS),
+      .WEIGHT_BEATS(WEIGHT_BEATS),
+      .X_DEPTH     (X_DEPTH),
+      .X_BANKS     (X_BANKS),
+      .RRAM_DEPTH  (RRAM_DEPTH),
+      .RRAM_WAYS   (RRAM_WAYS),
+      .W_SRAM_DEPTH(W_SRAM_DEPTH),
+      .BW          (BW)
+  ) u_array (
+      .clk_i        (clk_i),
+      .rst_i        (rst_i),
+      .r_ripple_i   ({r_en, r_addr, r_beat}),
+      .x_ripple_i   ({x_valid, x_addr, x_pad, x_pad_value, x_load, x_sram, x_sram_addr}),
+      .sum_o        (sums),
+      .flat_valid_i (flat_valid_q),
+      .flat_addr_i  (flat_addr_q[LG+:XW]),
+      .flat_o       (flat),
+      .post_we_i    (post_we),
+      .post_addr_i  (post_addr[LG+:XW]),
+      .post_data_i  (post_data),
+      .load_we_i    (load_we),
+      .load_addr_i  (load_addr[LG+:XW]),
+      .load_data_i  (load_data),
+      .prog_we_i    (rram_we_i),
+      .prog_row_i   (rram_row_i),
+      .prog_addr_i  (rram_addr_i),
+      .prog_beat_i  (rram_beat_i),
+      .prog_data_i  (rram_data_i),
+      .sram_we_i    (sram_we),
+      .sram_lanes_i (to_column ? {{COLS - 1{1'b0}}, 1'b1} << column : {COLS{1'b1}}),
+      .sram_column_i(to_column),
+      .sram_addr_i  (sram_index[SW+LW-1:LW]),
+      .sram_data_i  (post_data)
+  );
+
+  // The flat word, one group of it, 4 cycles after the read was applied.
+  reg [COLS*8-1:0] flat_word_q;
+  generate
+    if (LG == 0) begin : g_flat
+      always @(posedge clk_i) flat_word_q <= flat;
+    end else begin : g_flat_group
+      wire flat_group;
+      systole_delay #(
+          .WIDTH (1),
+          .CYCLES(3)
+      ) u_flat_group (
+          .clk_i(clk_i),
+          .d_i  (flat_addr_q[0]),
+          .q_o  (flat_group)
+      );
+      always @(posedge clk_i) flat_word_q <= flat_group ? flat[ROWS*8-1:COLS*8] : flat[COLS*8-1:0];
+    end
+  endgenerate
+
+  // Accumulators and POST.
+  wire              take;
+  wire [COLS*32-1:0] totals;
+  systole_acc #(
+      .COLS (COLS),
+      .DEPTH(ACC_DEPTH)
+  ) u_acc (
+      .clk_i  (clk_i),
+      .rst_i  (rst_i),
+      .valid_i(acc_valid),
+      .addr_i (acc_addr),
+      .first_i(acc_first),
+      .last_i (acc_last),
+      .sum_i  (sums),
+      .last_o (take),
+      .total_o(totals)
+  );
+
+  systole_post #(
+      .COLS       (COLS),
+      .PARAM_DEPTH(PARAM_DEPTH),
+      .LUT_COUNT  (LUT_COUNT)
+  ) u_post (
+      .clk_i        (clk_i),
+      .rst_i        (rst_i),
+      .desc_valid_i (desc_valid && desc_unit == `SYSTOLE_UNIT_POST),
+      .desc_index_i (desc_index),
+      .desc_word_i  (desc_word),
+      .start_i      (start_post),
+      .param_we_i   (param_we_i),
+      .param_waddr_i(param_addr_i),
+      .param_wdata_i(upload_data_i[61:0]),
+      .lut_we_i     (lut_we_i),
+      .lut_waddr_i  (lut_addr_i),
+      .lut_wdata_i  (lut_data_i),
+      .take_i       (take),
+      .total_i      (totals),
+      .res_valid_o  (res_valid),
+      .res_addr_o   (res_addr),
+      .res_word_i   (flat_word_q),
+      .out_valid_o  (post_valid),
+      .out_dest_o   (post_dest),
+      .out_addr_o   (post_addr),
+      .out_data_o   (post_data)
+  );
+
+  systole_load #(
+      .COLS    (COLS),
+      .IN_DEPTH(IN_DEPTH)
+  ) u_load (
+      .clk_i         (clk_i),
+      .rst_i         (rst_i),
+      .desc_valid_i  (desc_valid && desc_unit == `SYSTOLE_UNIT_LOAD),
+      .desc_index_i  (desc_index),
+      .desc_word_i   (desc_word),
+      .start_i       (start_load),
+      .active_o      (load_active),
+      .in_re_o       (in_re_o),
+      .in_even_addr_o(in_even_addr_o),
+      .in_odd_addr_o (in_odd_addr_o),
+      .in_even_i     (in_even_i),
+      .in_odd_i      (in_odd_i),
+      .we_o          (load_valid),
+      .addr_o        (load_addr),
+      .mask_o        (load_mask),
+      .data_o        (load_data)
+  );
+
+  systole_store u_store (
+      .clk_i       (clk_i),
+      .rst_i       (rst_i),
+      .desc_valid_i(desc_valid && desc_unit == `SYSTOLE_UNIT_STORE),
+      .desc_index_i(desc_index),
+      .desc_word_i (desc_word),
+      .start_i     (start_store),
+      .active_o    (store_active),
+      .read_o      (store_read),
+      .read_addr_o (store_addr),
+      .we_o        (store_we),
+      .waddr_o     (store_waddr)
+  );
+
+  `SYSTOLE_ASSERT(check_one_out_write, !(to_out && store_we))
+  `SYSTOLE_ASSERT(check_done_idle, !(done_o && (matmul_active || load_active || store_active)))
+
+  assign out_we_o   = to_out || store_we;
+  assign out_addr_o = to_out ? post_addr[OW-1:0] : store_waddr[OW-1:0];
+  assign out_data_o = to_out ? post_data : flat_word_q;
+  assign vector_o   = x_valid;
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+// POST: control and C lanes. take_i in cycle P hands over a vector whose totals come in P + 2; the
+// result is written in P + 11, 2 cycles later with lookup, 5 with residual add. RAW32 writes four
+// OUT words in P + 11 .. P + 14. The residual operand's flat read leaves on res_* in P + 5 (+ 2),
+// one cycle before it is applied; its word comes back on res_word_i 5 cycles later.
+// A vector carries what its instruction says, so instructions follow without a gap. Reset clears
+// valid bits.
+`default_nettype none
+`include "systole_isa.vh"
+`include "systole_check.vh"
+
+module systole_post #(
+    parameter COLS        = 8,
+    parameter PARAM_DEPTH = 128,
+    parameter LUT_COUNT   = 2,
+    parameter PW          = $clog2(PARAM_DEPTH),
+    parameter TW          = $clog2(LUT_COUNT * 256),
+    parameter TB          = LUT_COUNT > 1 ? $clog2(LUT_COUNT) : 1,
+    parameter CW          = $clog2(COLS)
+) (
+    input  wire               clk_i,
+    input  wire               rst_i,
+    input  wire               desc_valid_i,
+    input  wire [        3:0] desc_index_i,
+    input  wire [      127:0] desc_word_i,
+    input  wire               start_i,
+    // uploads
+    input  wire               param_we_i,
+    input  wire [  PW+CW-1:0] param_waddr_i,   // {word, lane}
+    input  wire [       61:0] param_wdata_i,
+    input  wire               lut_we_i,
+    input  wire [     TW-1:0] lut_waddr_i,
+    input  wire [        7:0] lut_wdata_i,
+    // vectors
+    input  wire               take_i,
+    input  wire [COLS*32-1:0] total_i,
+    // residual operand
+    output wire               res_valid_o,
+    output wire [       15:0] res_addr_o,
+    input  wire [ COLS*8-1:0] res_word_i,
+    // results: one write a cycle
+    output wire               out_valid_o,
+    output wire [        2:0] out_dest_o,
+    output wire [       15:0] out_addr_o,
+    output wire [ COLS*8-1:0] out_data_o
+);
+
+  localparam DEST_RAW32 = 3'd4;
+
+  // Descriptor: header, perhaps residual constants, loops.
+  reg  [127:0] next_q;
+  reg  [127:0] header_q;
+  reg  [  3:0] res_next_q;  // where the next residual constants go
+  reg  [  3:0] res_ctx_q;   // those of the running instruction
+  wire         is_header = desc_valid_i && desc_index_i == 4'd0;
+  wire         res_next = next_q[`SYSTOLE_POST_RES_EN];
+  wire         is_residual = desc_valid_i && desc_index_i == 4'd1 && res_next;
+  wire [  3:0] loop_index = desc_index_i - 4'd1 - {3'd0, res_next};
+
+  always @(posedge clk_i) begin
+    if (is_header) next_q <= desc_word_i;
+    if (start_i) begin
+      header_q  <= next_q;
+      res_ctx_q <= res_next_q;
+    end
+  end
+  always @(posedge clk_i)
+    if (rst_i) res_next_q <= 4'd0;
+    else if (start_i && res_next) res_next_q <= res_next_q + 4'd1;
+
+  wire          armed;
+  wire          valid;
+  wire [  15:0] dst;
+  wire [PW-1:0] param;
+  wire [  15:0] res_addr;
+  systole_nest #(
+      .LOOPS(`SYSTOLE_LOOPS_POST),
+      .GAPS (0),
+      .W0   (16),
+      .W1   (PW),
+      .W2   (16),
+      .W3   (1),
+      .W4   (1)
+  ) u_nest (
+      .clk_i       (clk_i),
+      .rst_i       (rst_i),
+      .clear_i     (is_header),
+      .loop_we_i   (desc_valid_i && !is_header && !is_residual),
+      .loop_index_i(loop_index[2:0]),
+      .loop_word_i (desc_word_i),
+      .start_i     (start_i),
+      .base0_i     (next_q[`SYSTOLE_POST_DST_BASE]),
+      .base1_i     (next_q[`SYSTOLE_POST_PARAM_BASE_LSB+:PW]),
+      .base2_i     (next_q[`SYSTOLE_POST_RES_BASE]),
+      .base3_i     (1'b0),
+      .base4_i     (1'b0),
+      .step_i      (take_i),
+      .active_o    (armed),
+      .valid_o     (valid),
+      .a0_o        (dst),
+      .a1_o        (param),
+      .a2_o        (res_addr),
+      .a3_o        (),
+      .a4_o        (),
+      .at_first_o  (),
+      .at_last_o   (),
+      .reached_o   ()
+  );
+
+  `SYSTOLE_ASSERT(check_armed, !(take_i && !armed))
+
+  // P: what the vector carries.
+  wire       raw = header_q[`SYSTOLE_POST_DEST] == DEST_RAW32;
+  wire       lut_en = header_q[`SYSTOLE_POST_LUT_EN];
+  wire       res_en = header_q[`SYSTOLE_POST_RES_EN];
+  wire       take = take_i && valid;
+
+  // P + 3: the scale is read. P + 9: the zero point is added.
+  wire          scale_re;
+  wire [PW-1:0] scale_addr;
+  systole_delay #(
+      .WIDTH (PW + 1),
+      .CYCLES(3)
+  ) u_scale_addr (
+      .clk_i(clk_i),
+      .d_i  ({take, param}),
+      .q_o  ({scale_re, scale_addr})
+  );
+  wire [7:0] zero_point;
+  systole_delay #(
+      .WIDTH (8),
+      .CYCLES(9)
+  ) u_zero_point (
+      .clk_i(clk_i),
+      .d_i  (header_q[`SYSTOLE_POST_ZERO_POINT]),
+      .q_o  (zero_point)
+  );
+
+  // Residual operand: read in P + 6, or in P + 8 behind a lookup.
+  wire        res5, res7;
+  wire [15:0] res_addr5, res_addr7;
+  systole_delay_ctl #(
+      .WIDTH (1),
+      .CYCLES(5)
+  ) u_res5 (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  (take && res_en && !lut_en && !raw),
+      .q_o  (res5)
+  );
+  systole_delay_ctl #(
+      .WIDTH (1),
+      .CYCLES(7)
+  ) u_res7 (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  (take && res_en && lut_en && !raw),
+      .q_o  (res7)
+  );
+  systole_delay #(
+      .WIDTH (16),
+      .CYCLES(5)
+  ) u_res_addr5 (
+      .clk_i(clk_i),
+      .d_i  (res_addr),
+      .q_o  (res_addr5)
+  );
+  systole_delay #(
+      .WIDTH (16),
+      .CYCLES(2)
+  ) u_res_addr7 (
+      .clk_i(clk_i),
+      .d_i  (res_addr5),
+      .q_o  (res_addr7)
+  );
+  assign res_valid_o = res5 || res7;
+  assign res_addr_o  = res7 ? res_addr7 : res_addr5;
+  `SYSTOLE_ASSERT(check_one_residual_read, !(res5 && res7))
+
+  // Tags: {constants' number, lookup table, lower and upper clamp, dest, dst}.
+  localparam GW = 4 + TB + 16 + 3 + 16;
+  wire [GW-1:0] tag_p = {
+    res_ctx_q,
+    header_q[`SYSTOLE_POST_LUT_LSB+:TB],
+    header_q[`SYSTOLE_POST_LO],
+    header_q[`SYSTOLE_POST_HI],
+    header_q[`SYSTOLE_POST_DEST],
+    dst
+  };
+  wire          direct10, lut10, res10, lut_res10;  // at P + 10: what comes next
+  wire [GW-1:0] tag10;
+  systole_delay_ctl #(
+      .WIDTH (4),
+      .CYCLES(10)
+  ) u_kind10 (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  ({4{take && !raw}} & {!lut_en && !res_en, lut_en && !res_en, !lut_en && res_en, lut_en && res_en}),
+      .q_o  ({direct10, lut10, res10, lut_res10})
+  );
+  systole_delay #(
+      .WIDTH (GW),
+      .CYCLES(10)
+  ) u_tag10 (
+      .clk_i(clk_i),
+      .d_i  (tag_p),
+      .q_o  (tag10)
+  );
+
+  wire          lut12, lut_res12;
+  wire [GW-1:0] tag12;
+  systole_delay_ctl #(
+      .WIDTH (2),
+      .CYCLES(2)
+  ) u_kind12 (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  ({lut10, lut_res10}),
+      .q_o  ({lut12, lut_res12})
+  );
+  systole_delay #(
+      .WIDTH (GW),
+      .CYCLES(2)
+  ) u_tag12 (
+      .clk_i(clk_i),
+      .d_i  (tag10),
+      .q_o  (tag12)
+  );
+
+  // The residual adder takes from the requantiser or from the lookup.
+  wire          res_in = res10 || lut_res12;
+  wire [GW-1:0] res_tag = lut_res12 ? tag12 : tag10;
+  wire          res_out;
+  wire [GW-1:0] res_out_tag;
+  systole_delay_ctl #(
+      .WIDTH (1),
+      .CYCLES(5)
+  ) u_res_out (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  (res_in),
+      .q_o  (res_out)
+  );
+  systole_delay #(
+      .WIDTH (GW),
+      .CYCLES(5)
+  ) u_res_out_tag (
+      .clk_i(clk_i),
+      .d_i  (res_tag),
+      .q_o  (res_out_tag)
+  );
+  `SYSTOLE_ASSERT(check_one_into_adder, !(res10 && lut_res12))
+
+  // Constants of the residual add by number: products now, offset 2, shift 3 cycles later.
+  wire [3:0] ctx0 = res_tag[GW-1-:4];
+  wire [3:0] ctx2, ctx3;
+  wire [51:0] res_m;
+  wire [47:0] res_offset;
+  wire [5:0] res_shift;
+  systole_delay #(
+      .WIDTH (4),
+      .CYCLES(2)
+  ) u_ctx2 (
+      .clk_i(clk_i),
+      .d_i  (ctx0),
+      .q_o  (ctx2)
+  );
+  systole_delay #(
+      .WIDTH (4),
+      .CYCLES(1)
+  ) u_ctx3 (
+      .clk_i(clk_i),
+      .d_i  (ctx2),
+      .q_o  (ctx3)
+  );
+  systole_regfile #(
+      .WIDTH(52),
+      .DEPTH(16)
+  ) u_res_m (
+      .clk_i  (clk_i),
+      .we_i   (is_residual),
+      .waddr_i(res_next_q),
+      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_MB], desc_word_i[`SYSTOLE_RESIDUAL_MA]}),
+      .raddr_i(ctx0),
+      .rdata_o(res_m)
+  );
+  systole_regfile #(
+      .WIDTH(48),
+      .DEPTH(16)
+  ) u_res_offset (
+      .clk_i  (clk_i),
+      .we_i   (is_residual),
+      .waddr_i(res_next_q),
+      .wdata_i(desc_word_i[`SYSTOLE_RESIDUAL_OFFSET]),
+      .raddr_i(ctx2),
+      .rdata_o(res_offset)
+  );
+  systole_regfile #(
+      .WIDTH(6),
+      .DEPTH(16)
+  ) u_res_shift (
+      .clk_i  (clk_i),
+      .we_i   (is_residual),
+      .waddr_i(res_next_q),
+      .wdata_i(desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]),
+      .raddr_i(ctx3),
+      .rdata_o(res_shift)
+  );
+
+  // Where the byte of this cycle comes from; written in the next.
+  wire          pick = direct10 || lut12 || res_out;
+  wire [GW-1:0] pick_tag = res_out ? res_out_tag : lut12 ? tag12 : tag10;
+  `SYSTOLE_ASSERT(check_one_result, {1'b0, direct10} + {1'b0, lut12} + {1'b0, res_out} <= 2'd1)
+
+  wire [COLS*32-1:0] biased;
+  wire [COLS*8-1:0] result;
+  genvar c;
+  generate
+    for (c = 0; c < COLS; c = c + 1) begin : g_lane
+      systole_post_lane #(
+          .PARAM_DEPTH(PARAM_DEPTH),
+          .LUT_COUNT  (LUT_COUNT)
+      ) u_lane (
+          .clk_i         (clk_i),
+          .param_we_i    (param_we_i && param_waddr_i[CW-1:0] == c),
+          .param_waddr_i (param_waddr_i[PW+CW-1:CW]),
+          .param_wdata_i (param_wdata_i),
+          .lut_we_i      (lut_we_i),
+          .lut_waddr_i   (lut_waddr_i),
+          .lut_wdata_i   (lut_wdata_i),
+          .bias_re_i     (take),
+          .bias_addr_i   (param),
+          .scale_re_i    (scale_re),
+          .scale_addr_i  (scale_addr),
+          .total_i       (total_i[c*32+:32]),
+          .biased_o      (biased[c*32+:32]),
+          .zero_point_i  (zero_point),
+          .lut_re_i      (lut10 || lut_res10),
+          .lut_i         (tag10[GW-5-:TB]),
+          .res_from_lut_i(lut_res12),
+          .res_b_i       (res_word_i[c*8+:8]),
+          .res_ma_i      (res_m[25:0]),
+          .res_mb_i      (res_m[51:26]),
+          .res_offset_i  (res_offset),
+          .res_shift_i   (res_shift),
+          .out_lut_i     (lut12),
+          .out_res_i     (res_out),
+          .out_lo_i      (pick_tag[34:27]),
+          .out_hi_i      (pick_tag[26:19]),
+          .out_o         (result[c*8+:8])
+      );
+    end
+  endgenerate
+
+  reg        pick_q;
+  reg [18:0] pick_tag_q;
+  always @(posedge clk_i)
+    if (rst_i) pick_q <= 1'b0;
+    else pick_q <= pick;
+  always @(posedge clk_i) pick_tag_q <= pick_tag[18:0];
+
+  // RAW32: from P + 3 on, a quarter of the lanes a cycle, then delayed to P + 11.
+  wire              raw3;
+  wire [      15:0] raw_dst3;
+  reg  [       1:0] beat_q;  // next quarter; 0: none
+  reg  [      15:0] raw_dst_q;
+  reg  [COLS*32-1:0] hold_q;
+  systole_delay_ctl #(
+      .WIDTH (1),
+      .CYCLES(3)
+  ) u_raw3 (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  (take && raw),
+      .q_o  (raw3)
+  );
+  systole_delay #(
+      .WIDTH (16),
+      .CYCLES(3)
+  ) u_raw_dst3 (
+      .clk_i(clk_i),
+      .d_i  (dst),
+      .q_o  (raw_dst3)
+  );
+  always @(posedge clk_i)
+    if (rst_i) beat_q <= 2'd0;
+    else if (raw3) beat_q <= 2'd1;
+    else if (beat_q != 2'd0) beat_q <= beat_q + 2'd1;
+  always @(posedge clk_i)
+    if (raw3) begin
+      hold_q    <= biased >> (COLS * 8);
+      raw_dst_q <= raw_dst3 + 16'd1;
+    end else if (beat_q != 2'd0) begin
+      hold_q    <= hold_q >> (COLS * 8);
+      raw_dst_q <= raw_dst_q + 16'd1;
+    end
+  `SYSTOLE_ASSERT(check_raw_distance, !(raw3 && beat_q != 2'd0))
+
+  wire              raw_valid;
+  wire [      15:0] raw_dst;
+  wire [COLS*8-1:0] raw_data;
+  systole_delay_ctl #(
+      .WIDTH (1),
+      .CYCLES(8)
+  ) u_raw_valid (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  (raw3 || beat_q != 2'd0),
+      .q_o  (raw_valid)
+  );
+  systole_delay #(
+      .WIDTH (COLS * 8 + 16),
+      .CYCLES(8)
+  ) u_raw_word (
+      .clk_i(clk_i),
+      .d_i  (raw3 ? {raw_dst3, biased[COLS*8-1:0]} : {raw_dst_q, hold_q[COLS*8-1:0]}),
+      .q_o  ({raw_dst, raw_data})
+  );
+  `SYSTOLE_ASSERT(check_one_write, !(raw_valid && pick_q))
+
+  assign out_valid_o = pick_q || raw_valid;
+  assign out_dest_o  = raw_valid ? DEST_RAW32 : pick_tag_q[18:16];
+  assign out_addr_o  = raw_valid ? raw_dst : pick_tag_q[15:0];
+  assign out_data_o  = raw_valid ? raw_data : result;
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift)), 5 cycles after a and
+// b; the constants accompany each stage by the cycle it needs them. One a cycle. Reset clears nothing.
+`default_nettype none
+
+module systole_residual (
+    input  wire        clk_i,
+    input  wire [ 7:0] a_i,       // cycle 0
+    input  wire [ 7:0] b_i,       // cycle 0
+    input  wire [25:0] ma_i,      // cycle 0
+    input  wire [25:0] mb_i,      // cycle 0
+    input  wire [47:0] offset_i,  // cycle 2
+    input  wire [ 5:0] shift_i,   // cycle 3, 0 to 40
+    output wire [ 7:0] y_o        // cycle 5
+);
+
+  wire signed [ 7:0] a = a_i;
+  wire signed [ 7:0] b = b_i;
+  wire signed [25:0] ma = ma_i;
+  wire signed [25:0] mb = mb_i;
+
+  reg signed  [33:0] pa_q, pb_q;
+  reg signed  [34:0] sum_q;
+  reg signed  [48:0] total_q;
+  always @(posedge clk_i) begin
+    pa_q    <= a * ma;
+    pb_q    <= b * mb;
+    sum_q   <= {pa_q[33], pa_q} + {pb_q[33], pb_q};
+    total_q <= {{14{sum_q[34]}}, sum_q} + {offset_i[47], offset_i};
+  end
+
+  // One bit below the unit decides, the bits below it break the tie.
+  wire signed [49:0] shifted = $signed({total_q, 1'b0}) >>> shift_i;
+  wire        [48:0] below = total_q & ~(~49'd0 << (shift_i - 6'd1));
+  reg signed  [48:0] floor_q;
+  reg                up_q;
+  always @(posedge clk_i) begin
+    floor_q <= shifted[49:1];
+    up_q    <= shift_i != 6'd0 && shifted[0] && (shifted[1] || (shift_i > 6'd1 && below != 49'd0));
+  end
+
+  wire signed [48:0] rounded = floor_q + $signed({48'd0, up_q});
+  reg         [ 7:0] y_q;
+  always @(posedge clk_i)
+    if (rounded > 49'sd127) y_q <= 8'h7f;
+    else if (rounded < -49'sd128) y_q <= 8'h80;
+    else y_q <= rounded[7:0];
+
+  assign y_o = y_q;
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// The unit that repeats: activation bank, weight bank, C multipliers with held weights, one stage
+// of the column sums. The ripple words are applied to the banks as they come and leave to the next
+// row one cycle later. A vector whose X read is applied in cycle t leaves its products added to
+// sum_i on sum_o in t + 6 (columns 16 and up: t + 7); sums are sign-extended to 32-bit lanes.
+// Reset clears valid bits.
+`default_nettype none
+
+module systole_row_slice #(
+    parameter COLS         = 8,
+    parameter SUM_W        = 20,   // bits of a column sum
+    parameter WEIGHT_BEATS = 1,
+    parameter X_DEPTH      = 2048,
+    parameter X_BANKS      = 2,
+    parameter RRAM_DEPTH   = 2048,
+    parameter RRAM_WAYS    = 2,
+    parameter W_SRAM_DEPTH = 256,
+    parameter BW           = 1,
+    parameter XW           = $clog2(X_DEPTH),
+    parameter RW           = $clog2(RRAM_DEPTH),
+    parameter SW           = $clog2(W_SRAM_DEPTH)
+) (
+    input  wire               clk_i,
+    input  wire               rst_i,
+    // ripple in and out: {enable, address, beat} of the RRAM read
+    input  wire [    RW+BW:0] r_ripple_i,
+    output wire [    RW+BW:0] r_ripple_o,
+    // ripple in and out: {valid, x address, pad, pad value, load, from SRAM, SRAM address}
+    input  wire [XW+SW+11:0] x_ripple_i,
+    output wire [XW+SW+11:0] x_ripple_o,
+    input  wire [COLS*32-1:0] sum_i,
+    output wire [COLS*32-1:0] sum_o,
+    input  wire               flat_valid_i,
+    input  wire [     XW-1:0] flat_addr_i,
+    output wire [        7:0] flat_o,
+    input  wire               post_we_i,
+    input  wire [     XW-1:0] post_addr_i,
+    input  wire [        7:0] post_data_i,
+    input  wire               load_we_i,
+    input  wire [     XW-1:0] load_addr_i,
+    input  wire [        7:0] load_data_i,
+    input  wire               prog_we_i,
+    input  wire [     RW-1:0] prog_addr_i,
+    input  wire [     BW-1:0] prog_beat_i,
+    input  wire [ COLS*8-1:0] prog_data_i,
+    input  wire [   COLS-1:0] sram_we_i,
+    input  wire [     SW-1:0] sram_addr_i,
+    input  wire [ COLS*8-1:0] sram_data_i
+);
+
+  reg [XW+SW+11:0] x_ripple_q;
+  reg [   RW+BW:0] r_ripple_q;
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      x_ripple_q[XW+SW+11] <= 1'b0;
+      r_ripple_q[RW+BW]    <= 1'b0;
+    end else begin
+      x_ripple_q[XW+SW+11] <= x_ripple_i[XW+SW+11];
+      r_ripple_q[RW+BW]    <= r_ripple_i[RW+BW];
+    end
+  always @(posedge clk_i) begin
+    x_ripple_q[XW+SW+10:0] <= x_ripple_i[XW+SW+10:0];
+    r_ripple_q[RW+BW-1:0]  <= r_ripple_i[RW+BW-1:0];
+  end
+  assign x_ripple_o = x_ripple_q;
+  assign r_ripple_o = r_ripple_q;
+
+  wire          x_valid, x_pad, x_load, x_sram;
+  wire [XW-1:0] x_addr;
+  wire [   7:0] x_pad_value;
+  wire [SW-1:0] x_sram_addr;
+  assign {x_valid, x_addr, x_pad, x_pad_value, x_load, x_sram, x_sram_addr} = x_ripple_i;
+
+  wire          r_en;
+  wire [RW-1:0] r_addr;
+  wire [BW-1:0] r_beat;
+  assign {r_en, r_addr, r_beat} = r_ripple_i;
+
+  wire [7:0] x;
+  systole_x_bank #(
+      .DEPTH(X_DEPTH),
+      .BANKS(X_BANKS)
+  ) u_x (
+      .clk_i        (clk_i),
+      .rst_i        (rst_i),
+      .r_valid_i    (x_valid),
+      .r_addr_i     (x_addr),
+      .r_pad_i      (x_pad),
+      .r_pad_value_i(x_pad_value),
+      .x_o          (x),
+      .flat_valid_i (flat_valid_i),
+      .flat_addr_i  (flat_addr_i),
+      .flat_o       (flat_o),
+      .post_we_i    (post_we_i),
+      .post_addr_i  (post_addr_i),
+      .post_data_i  (post_data_i),
+      .load_we_i    (load_we_i),
+      .load_addr_i  (load_addr_i),
+      .load_data_i  (load_data_i)
+  );
+
+  wire [COLS*8-1:0] word;
+  systole_w_bank #(
+      .COLS        (COLS),
+      .WEIGHT_BEATS(WEIGHT_BEATS),
+      .RRAM_DEPTH  (RRAM_DEPTH),
+      .RRAM_WAYS   (RRAM_WAYS),
+      .SRAM_DEPTH  (W_SRAM_DEPTH),
+      .BW          (BW)
+  ) u_w (
+      .clk_i      (clk_i),
+      .rst_i      (rst_i),
+      .r_en_i     (r_en),
+      .r_addr_i   (r_addr),
+      .r_beat_i   (r_beat),
+      .s_en_i     (x_valid && x_load && x_sram),
+      .s_addr_i   (x_sram_addr),
+      .word_o     (word),
+      .prog_we_i  (prog_we_i),
+      .prog_addr_i(prog_addr_i),
+      .prog_beat_i(prog_beat_i),
+      .prog_data_i(prog_data_i),
+      .sram_we_i  (sram_we_i),
+      .sram_addr_i(sram_addr_i),
+      .sram_data_i(sram_data_i)
+  );
+
+  wire load;
+  systole_delay_ctl #(
+      .WIDTH (1),
+      .CYCLES(3)
+  ) u_load (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  (x_valid && x_load),
+      .q_o  (load)
+  );
+
+  // The broadcast is registered again for columns 16 and up.
+  wire [7:0] x_far;
+  wire       load_far;
+  wire [COLS*8-1:0] word_far;
+  systole_delay #(
+      .WIDTH (COLS * 8 + 9),
+      .CYCLES(COLS > 16 ? 1 : 0)
+  ) u_far (
+      .clk_i(clk_i),
+      .d_i  ({x, load, word}),
+      .q_o  ({x_far, load_far, word_far})
+  );
+
+  genvar c;
+  generate
+    for (c = 0; c < COLS; c = c + 1) begin : g_col
+      wire signed [15:0] product;
+      systole_mul8 u_mul (
+          .clk_i (clk_i),
+          .load_i(c < 16 ? load : load_far),
+          .x_i   (c < 16 ? x : x_far),
+          .w_i   (c < 16 ? word[c*8+:8] : word_far[c*8+:8]),
+          .p_o   (product)
+      );
+      reg signed [SUM_W-1:0] sum_q;
+      always @(posedge clk_i) sum_q <= $signed(sum_i[c*32+:SUM_W]) + {{SUM_W-16{product[15]}}, product};
+      assign sum_o[c*32+:32] = {{32 - SUM_W{sum_q[SUM_W-1]}}, sum_q};
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Timetable, descriptor memory and the one comparator. A row acts in the cycle it names: its
+// descriptor's words leave on desc_* from the next cycle on, one a cycle, and start_o rises one
+// cycle after the last, so that the unit steps first in row cycle + words + 2. END raises done_o
+// in its cycle. arm_i, two cycles before launch; next_i with done_o: launch the next run in the
+// cycle after it. Reset stops it; the memories keep their content.
+`default_nettype none
+`include "systole_isa.vh"
+`include "systole_check.vh"
+
+module systole_sequencer #(
+    parameter TIMETABLE_DEPTH = 512,  // rows
+    parameter DESC_DEPTH      = 512,  // 128-bit words
+    parameter TW              = $clog2(TIMETABLE_DEPTH),
+    parameter DW              = $clog2(DESC_DEPTH)
+) (
+    input  wire          clk_i,
+    input  wire          rst_i,
+    // upload, while no run is on: 64 bits at a time, low half of a descriptor first
+    input  wire          row_we_i,
+    input  wire          desc_we_i,
+    input  wire [  DW:0] waddr_i,       // row, or half descriptor word
+    input  wire [  63:0] wdata_i,
+    // run control
+    input  wire          arm_i,
+    input  wire          next_i,
+    output wire          done_o,
+    output wire [  31:0] cycle_o,
+    output wire [TW-1:0] row_o,
+    // to the units
+    output wire          desc_valid_o,
+    output wire [   3:0] desc_unit_o,
+    output wire [   3:0] desc_index_o,  // 0: header
+    output wire [ 127:0] desc_word_o,
+    output wire [   5:0] start_o        // by unit code
+);
+
+  localparam ST_IDLE = 2'd0;
+  localparam ST_ARM = 2'd1;
+  localparam ST_RUN = 2'd2;
+
+  reg  [   1:0] state_q;
+  reg  [  31:0] cycle_q;
+  reg  [  31:0] next_cycle_q;
+  reg  [TW-1:0] pc_q;
+  reg  [  55:0] row_q;
+  reg           match_q;
+
+  wire [  63:0] row_raw;
+  wire          running = state_q == ST_RUN;
+  wire          is_end = row_q[`SYSTOLE_ROW_UNIT] == `SYSTOLE_UNIT_END;
+  wire          act = running && match_q;
+  wire          done = act && is_end;
+
+  // While END waits, row 0 is fetched again: the next run may launch right behind it.
+  wire [TW-1:0] row_addr = is_end && running ? {{TW - 1{1'b0}}, done} : pc_q;
+
+  systole_ram #(
+      .WIDTH(64),
+      .DEPTH(TIMETABLE_DEPTH)
+  ) u_timetable (
+      .clk_i  (clk_i),
+      .we_i   (row_we_i),
+      .waddr_i(waddr_i[TW-1:0]),
+      .wdata_i(wdata_i),
+      .re_i   (1'b1),
+      .raddr_i(row_addr),
+      .rdata_o(row_raw)
+  );
+
+  wire go = state_q == ST_ARM || (done && next_i);  // the next cycle is cycle 0
+  wire load_row = act || state_q == ST_IDLE;
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      state_q      <= ST_IDLE;
+      pc_q         <= {TW{1'b0}};
+      cycle_q      <= 32'd0;
+      next_cycle_q <= 32'd0;
+      match_q      <= 1'b0;
+    end else begin
+      case (state_q)
+        ST_IDLE: if (arm_i) state_q <= ST_ARM;
+        ST_ARM:  state_q <= ST_RUN;
+        default: if (done && !next_i) state_q <= ST_IDLE;
+      endcase
+      if (state_q == ST_IDLE) pc_q <= arm_i ? {{TW - 1{1'b0}}, 1'b1} : {TW{1'b0}};
+      else if (done) pc_q <= {{TW - 1{1'b0}}, next_i};
+      else if (act) pc_q <= pc_q + 1'b1;
+      cycle_q      <= go ? 32'd0 : next_cycle_q;
+      next_cycle_q <= go ? 32'd1 : next_cycle_q + 32'd1;
+      if (done) match_q <= next_i && row_raw[`SYSTOLE_ROW_CYCLE] == 32'd0;
+      else if (go) match_q <= row_q[`SYSTOLE_ROW_CYCLE] == 32'd0;
+      else match_q <= running && !act && row_q[`SYSTOLE_ROW_CYCLE] == next_cycle_q;
+    end
+
+  always @(posedge clk_i) if (load_row) row_q <= row_raw[55:0];
+
+  // Fetch: one descriptor word a cycle.
+  reg  [DW-1:0] fetch_addr_q;
+  reg  [   3:0] left_q;
+  reg  [   3:0] unit_q;
+  reg  [   3:0] index_q;
+  reg           word_q;
+  reg           last_q;
+  reg  [   5:0] start_q;
+
+  wire          begin_fetch = act && !is_end;
+  wire          fetch = begin_fetch || left_q != 4'd0;
+  wire [DW-1:0] fetch_addr = begin_fetch ? row_q[`SYSTOLE_ROW_DESC_LSB+:DW] : fetch_addr_q;
+
+  systole_ram #(
+      .WIDTH(64),
+      .DEPTH(DESC_DEPTH)
+  ) u_desc_low (
+      .clk_i  (clk_i),
+      .we_i   (desc_we_i && !waddr_i[0]),
+      .waddr_i(waddr_i[DW:1]),
+      .wdata_i(wdata_i),
+      .re_i   (fetch),
+      .raddr_i(fetch_addr),
+      .rdata_o(desc_word_o[63:0])
+  );
+
+  systole_ram #(
+      .WIDTH(64),
+      .DEPTH(DESC_DEPTH)
+  ) u_desc_high (
+      .clk_i  (clk_i),
+      .we_i   (desc_we_i && waddr_i[0]),
+      .waddr_i(waddr_i[DW:1]),
+      .wdata_i(wdata_i),
+      .re_i   (fetch),
+      .raddr_i(fetch_addr),
+      .rdata_o(desc_word_o[127:64])
+  );
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      left_q  <= 4'd0;
+      word_q  <= 1'b0;
+      last_q  <= 1'b0;
+      start_q <= 6'd0;
+    end else begin
+      left_q  <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] - 4'd1 : left_q - {3'd0, left_q != 4'd0};
+      word_q  <= fetch;
+      last_q  <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] == 4'd1 : left_q == 4'd1;
+      start_q <= last_q ? 6'd1 << unit_q : 6'd0;
+    end
+
+  always @(posedge clk_i) begin
+    fetch_addr_q <= fetch_addr + 1'b1;
+    index_q      <= begin_fetch ? 4'd0 : index_q + 4'd1;
+    if (begin_fetch) unit_q <= row_q[`SYSTOLE_ROW_UNIT];
+  end
+
+  assign done_o       = done;
+  assign cycle_o      = cycle_q;
+  assign row_o        = pc_q;
+  assign desc_valid_o = word_q;
+  assign desc_unit_o  = unit_q;
+  assign desc_index_o = index_q;
+  assign start_o      = start_q;
+
+  `SYSTOLE_ASSERT(check_fetch_idle, !(begin_fetch && left_q != 4'd0))
+  `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && row_q[`SYSTOLE_ROW_UNIT] > 4'd4))
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Run control: starts wait until the input frame is complete and OUT has room, then launch by
+// themselves; one more may be queued and launches in the cycle after END. Counts events, keeps the
+// first error and the interrupt causes. Reset clears everything.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_control (
+    input  wire        clk_i,
+    input  wire        rst_i,
+    // registers
+    input  wire        start_i,
+    input  wire        abandon_i,
+    input  wire [31:0] start_limit_i,
+    input  wire        error_clear_i,
+    input  wire        irq_clear_we_i,
+    input  wire [ 3:0] irq_clear_i,
+    output wire [ 7:0] status_o,
+    output wire [31:0] error_o,
+    output wire [31:0] cycles_o,
+    output wire [31:0] runs_o,
+    output wire [ 3:0] irq_status_o,
+    output wire [31:0] frames_in_o,
+    output wire [31:0] frames_out_o,
+    output wire [31:0] frames_dropped_o,
+    output wire [63:0] vectors_o,
+    // buffers
+    input  wire        in_none_i,       // the program has no input
+    input  wire        in_full_i,
+    input  wire        in_next_full_i,
+    input  wire        out_room_i,
+    input  wire        out_next_room_i,
+    input  wire        out_busy_i,
+    input  wire        good_frame_i,
+    input  wire        bad_frame_i,
+    input  wire        sent_i,
+    output wire        flush_o,
+    output wire        release_o,
+    // uploads
+    input  wire        uploading_i,
+    input  wire        refused_busy_i,
+    input  wire        refused_range_i,
+    output wire        busy_o,          // a run is pending or on
+    // sequencer
+    output wire        arm_o,
+    output wire        next_o,
+    input  wire        done_i,
+    input  wire [31:0] cycle_i,
+    input  wire        vector_i
+);
+
+  reg  [ 1:0] starts_q;    // not yet launched
+  reg         launched_q;  // from arming to END
+  reg  [ 1:0] idle_q;      // the sequencer has row 0 ready after two idle cycles
+  reg  [31:0] waited_q;
+
+  wire        in_ok = in_none_i || in_full_i;
+  wire        in_next_ok = in_none_i || in_next_full_i;
+  wire        pending = starts_q != 2'd0 && !launched_q;
+  wire        arm = pending && in_ok && out_room_i && &idle_q && !uploading_i;
+  wire        next = starts_q != 2'd0 && in_next_ok && out_next_room_i;
+  wire        launch = arm || (done_i && next);
+  wire        limit = pending && start_limit_i != 32'd0 && waited_q >= start_limit_i && !arm;
+  wire        full = starts_q == 2'd2 || (launched_q && starts_q == 2'd1);
+  wire        overrun = start_i && full && !launch;
+  wire        flush = abandon_i && !launched_q && !arm;
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      starts_q   <= 2'd0;
+      launched_q <= 1'b0;
+      idle_q     <= 2'd0;
+      waited_q   <= 32'd0;
+    end else begin
+      if (abandon_i) starts_q <= 2'd0;
+      else starts_q <= starts_q + {1'b0, start_i && !overrun} - {1'b0, launch || limit};
+      if (arm) launched_q <= 1'b1;
+      else if (done_i && !next) launched_q <= 1'b0;
+      idle_q   <= {idle_q[0], !launched_q && !uploading_i};
+      waited_q <= pending && !limit ? waited_q + 32'd1 : 32'd0;
+    end
+
+  // Errors: the first one stays.
+  reg  [31:0] error;
+  reg  [31:0] error_q;
+  always @* begin
+    error = 32'd0;
+    if (limit) error = {22'd0, !out_room_i, !in_ok, 8'd`SYSTOLE_ERROR_START_LIMIT};
+    else if (bad_frame_i) error = `SYSTOLE_ERROR_FRAME_LEN;
+    else if (overrun) error = `SYSTOLE_ERROR_START_OVERRUN;
+    else if (refused_busy_i) error = `SYSTOLE_ERROR_UPLOAD_RUNNING;
+    else if (refused_range_i) error = `SYSTOLE_ERROR_UPLOAD_RANGE;
+  end
+
+  reg [31:0] cycles_q, runs_q, frames_in_q, frames_out_q, frames_dropped_q;
+  reg [63:0] vectors_q;
+  reg [ 3:0] irq_q;
+  wire [3:0] irq_set = {sent_i, good_frame_i, error != 32'd0 && error_q == 32'd0, done_i};
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      error_q          <= 32'd0;
+      cycles_q         <= 32'd0;
+      runs_q           <= 32'd0;
+      frames_in_q      <= 32'd0;
+      frames_out_q     <= 32'd0;
+      frames_dropped_q <= 32'd0;
+      vectors_q        <= 64'd0;
+      irq_q            <= 4'd0;
+    end else begin
+      if (error_q == 32'd0 || error_clear_i) error_q <= error;
+      if (done_i) cycles_q <= cycle_i;
+      if (done_i) runs_q <= runs_q + 32'd1;
+      if (good_frame_i) frames_in_q <= frames_in_q + 32'd1;
+      if (sent_i) frames_out_q <= frames_out_q + 32'd1;
+      if (bad_frame_i) frames_dropped_q <= frames_dropped_q + 32'd1;
+      if (vector_i) vectors_q <= vectors_q + 64'd1;
+      irq_q <= (irq_q & ~(irq_clear_we_i ? irq_clear_i : 4'd0)) | irq_set;
+    end
+
+  reg [7:0] status;
+  always @* begin
+    status = 8'd0;
+    status[`SYSTOLE_STATUS_RUNNING]   = launched_q;
+    status[`SYSTOLE_STATUS_PENDING]   = pending;
+    status[`SYSTOLE_STATUS_QUEUED]    = full;
+    status[`SYSTOLE_STATUS_WAIT_IN]   = pending && !in_ok;
+    status[`SYSTOLE_STATUS_WAIT_OUT]  = pending && !out_room_i;
+    status[`SYSTOLE_STATUS_IN_FULL]   = in_full_i;
+    status[`SYSTOLE_STATUS_OUT_BUSY]  = out_busy_i;
+    status[`SYSTOLE_STATUS_UPLOADING] = uploading_i;
+  end
+
+  assign status_o         = status;
+  assign error_o          = error_q;
+  assign cycles_o         = cycles_q;
+  assign runs_o           = runs_q;
+  assign irq_status_o     = irq_q;
+  assign frames_in_o      = frames_in_q;
+  assign frames_out_o     = frames_out_q;
+  assign frames_dropped_o = frames_dropped_q;
+  assign vectors_o        = vectors_q;
+  assign flush_o          = flush;
+  assign release_o        = done_i && !in_none_i;
+  assign busy_o           = launched_q || starts_q != 2'd0;
+  assign arm_o            = arm;
+  assign next_o           = next;
+
+endmodule
+
+`default_nettype wire

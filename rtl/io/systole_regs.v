@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// AXI4-Lite registers (docs/registers.md). AW and W in any order, one access of each kind under way;
+// holes, and writes to read-only registers, answer SLVERR. Write strobes are honoured. Response 2
+// cycles after address and data; all outputs registered. Reset clears writable registers.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_regs #(
+    parameter CONFIG          = 1,
+    parameter ROWS            = 8,
+    parameter COLS            = 8,
+    parameter WEIGHT_BEATS    = 1,
+    parameter X_DEPTH         = 2048,
+    parameter X_BANKS         = 2,
+    parameter W_SRAM_DEPTH    = 256,
+    parameter RRAM_DEPTH      = 2048,
+    parameter RRAM_WAYS       = 2,
+    parameter ACC_DEPTH       = 256,
+    parameter PARAM_DEPTH     = 128,
+    parameter LUT_COUNT       = 2,
+    parameter IN_DEPTH        = 1024,
+    parameter OUT_DEPTH       = 1024,
+    parameter TIMETABLE_DEPTH = 512,
+    parameter DESC_DEPTH      = 512
+) (
+    input  wire        clk_i,
+    input  wire        rst_i,
+    // AXI4-Lite
+    input  wire        s_awvalid_i,
+    output wire        s_awready_o,
+    input  wire [ 7:0] s_awaddr_i,
+    input  wire        s_wvalid_i,
+    output wire        s_wready_o,
+    input  wire [31:0] s_wdata_i,
+    input  wire [ 3:0] s_wstrb_i,
+    output wire        s_bvalid_o,
+    input  wire        s_bready_i,
+    output wire [ 1:0] s_bresp_o,
+    input  wire        s_arvalid_i,
+    output wire        s_arready_o,
+    input  wire [ 7:0] s_araddr_i,
+    output wire        s_rvalid_o,
+    input  wire        s_rready_i,
+    output wire [31:0] s_rdata_o,
+    output wire [ 1:0] s_rresp_o,
+    output wire        irq_o,
+    // run control
+    output wire        start_o,
+    output wire        abandon_o,
+    output wire        error_clear_o,
+    output wire        irq_clear_we_o,
+    output wire [31:0] wdata_o,
+    output wire [31:0] in_bytes_o,
+    output wire [31:0] out_bytes_o,
+    output wire [31:0] start_limit_o,
+    input  wire [ 7:0] status_i,
+    input  wire [31:0] error_i,
+    input  wire [31:0] cycles_i,
+    input  wire [31:0] runs_i,
+    input  wire [ 3:0] irq_status_i,
+    input  wire [31:0] frames_in_i,
+    input  wire [31:0] frames_out_i,
+    input  wire [31:0] frames_dropped_i,
+    input  wire [63:0] vectors_i,
+    input  wire [31:0] seq_row_i,
+    input  wire [31:0] seq_cycle_i,
+    // upload
+    output wire        set_target_o,
+    output wire        set_address_o,
+    input  wire [ 2:0] target_i,
+    input  wire [31:0] address_i,
+    input  wire [31:0] count_i
+);
+
+  localparam OKAY = 2'b00;
+  localparam SLVERR = 2'b10;
+
+  // Write: collect address and data, act, respond.
+  reg        aw_q, w_q, bvalid_q;
+  reg [ 7:0] awaddr_q;
+  reg [31:0] wdata_q;
+  reg [ 3:0] wstrb_q;
+  reg [ 1:0] bresp_q;
+  reg        awready_q, wready_q;
+
+  reg [31:0] in_bytes_q, out_bytes_q, start_limit_q, scratch_q;
+  reg [ 3:0] irq_enable_q;
+
+  wire       act = aw_q && w_q && !bvalid_q;
+  wire [7:0] waddr = {awaddr_q[7:2], 2'b00};
+
+  reg        writable;
+  always @*
+    case (waddr)
+      `SYSTOLE_REG_START, `SYSTOLE_REG_IN_BYTES, `SYSTOLE_REG_OUT_BYTES, `SYSTOLE_REG_START_LIMIT,
+      `SYSTOLE_REG_IRQ_STATUS, `SYSTOLE_REG_IRQ_ENABLE, `SYSTOLE_REG_UPLOAD_TARGET,
+      `SYSTOLE_REG_UPLOAD_ADDRESS, `SYSTOLE_REG_SCRATCH, `SYSTOLE_REG_ERROR_CLEAR: writable = 1'b1;
+      default: writable = 1'b0;
+    endcase
+
+  // The value after the write: bytes without a strobe keep what the register holds (zero for
+  // registers that act).
+  reg [31:0] held;
+  always @*
+    case (waddr)
+      `SYSTOLE_REG_IN_BYTES:       held = in_bytes_q;
+      `SYSTOLE_REG_OUT_BYTES:      held = out_bytes_q;
+      `SYSTOLE_REG_START_LIMIT:    held = start_limit_q;
+      `SYSTOLE_REG_IRQ_ENABLE:     held = {28'd0, irq_enable_q};
+      `SYSTOLE_REG_UPLOAD_TARGET:  held = {29'd0, target_i};
+      `SYSTOLE_REG_UPLOAD_ADDRESS: held = address_i;
+      `SYSTOLE_REG_SCRATCH:        held = scratch_q;
+      default:                     held = 32'd0;
+    endcase
+  wire [31:0] value = {
+    wstrb_q[3] ? wdata_q[31:24] : held[31:24],
+    wstrb_q[2] ? wdata_q[23:16] : held[23:16],
+    wstrb_q[1] ? wdata_q[15:8] : held[15:8],
+    wstrb_q[0] ? wdata_q[7:0] : held[7:0]
+  };
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      aw_q          <= 1'b0;
+      w_q           <= 1'b0;
+      bvalid_q      <= 1'b0;
+      awready_q     <= 1'b0;
+      wready_q      <= 1'b0;
+      in_bytes_q    <= 32'd0;
+      out_bytes_q   <= 32'd0;
+      start_limit_q <= 32'd0;
+      irq_enable_q  <= 4'd0;
+      scratch_q     <= 32'd0;
+    end else begin
+      if (s_awvalid_i && awready_q) aw_q <= 1'b1;
+      if (s_wvalid_i && wready_q) w_q <= 1'b1;
+      awready_q <= !(aw_q || (s_awvalid_i && awready_q)) && !bvalid_q;
+      wready_q  <= !(w_q || (s_wvalid_i && wready_q)) && !bvalid_q;
+      if (act) bvalid_q <= 1'b1;
+      if (bvalid_q && s_bready_i) begin
+        bvalid_q <= 1'b0;
+        aw_q     <= 1'b0;
+        w_q      <= 1'b0;
+      end
+      if (act)
+        case (waddr)
+          `SYSTOLE_REG_IN_BYTES:    in_bytes_q <= value;
+          `SYSTOLE_REG_OUT_BYTES:   out_bytes_q <= value;
+          `SYSTOLE_REG_START_LIMIT: start_limit_q <= value;
+          `SYSTOLE_REG_IRQ_ENABLE:  irq_enable_q <= value[3:0];
+          `SYSTOLE_REG_SCRATCH:     scratch_q <= value;
+          default:                  ;
+        endcase
+    end
+  always @(posedge clk_i) begin
+    if (s_awvalid_i && awready_q) awaddr_q <= s_awaddr_i;
+    if (s_wvalid_i && wready_q) {wstrb_q, wdata_q} <= {s_wstrb_i, s_wdata_i};
+    if (act) bresp_q <= writable ? OKAY : SLVERR;
+  end
+
+  wire writes_start = act && waddr == `SYSTOLE_REG_START;
+  assign start_o        = writes_start && value[0];
+  assign abandon_o      = writes_start && value[1];
+  assign error_clear_o  = act && waddr == `SYSTOLE_REG_ERROR_CLEAR && value[0];
+  assign irq_clear_we_o = act && waddr == `SYSTOLE_REG_IRQ_STATUS;
+  assign set_target_o   = act && waddr == `SYSTOLE_REG_UPLOAD_TARGET;
+  assign set_address_o  = act && waddr == `SYSTOLE_REG_UPLOAD_ADDRESS;
+  assign wdata_o        = value;
+  assign in_bytes_o     = in_bytes_q;
+  assign out_bytes_o    = out_bytes_q;
+  assign start_limit_o  = start_limit_q;
+
+  // Read. A read of a low word latches the high one.
+  reg        ar_q, rvalid_q, arready_q;
+  reg [ 7:0] araddr_q;
+  reg [31:0] rdata_q, vectors_high_q;
+  reg [ 1:0] rresp_q;
+  reg [31:0] rdata;
+  reg        known;
+  wire [7:0] raddr = {araddr_q[7:2], 2'b00};
+  always @* begin
+    known = 1'b1;
+    case (raddr)
+      `SYSTOLE_REG_ID:                   rdata = `SYSTOLE_ID_VALUE;
+      `SYSTOLE_REG_FINGERPRINT:          rdata = `SYSTOLE_FINGERPRINT;
+      `SYSTOLE_REG_CONFIG:               rdata = WEIGHT_BEATS * 256 + CONFIG;
+      `SYSTOLE_REG_GEOMETRY:             rdata = {RRAM_WAYS[7:0], X_BANKS[7:0], COLS[7:0], ROWS[7:0]};
+      `SYSTOLE_REG_X_DEPTH:              rdata = X_DEPTH;
+      `SYSTOLE_REG_W_SRAM_DEPTH:         rdata = W_SRAM_DEPTH;
+      `SYSTOLE_REG_RRAM_DEPTH:           rdata = RRAM_DEPTH;
+      `SYSTOLE_REG_ACC_DEPTH:            rdata = ACC_DEPTH;
+      `SYSTOLE_REG_PARAM_DEPTH:          rdata = PARAM_DEPTH;
+      `SYSTOLE_REG_LUT_COUNT:            rdata = LUT_COUNT;
+      `SYSTOLE_REG_IN_DEPTH:             rdata = IN_DEPTH;
+      `SYSTOLE_REG_OUT_DEPTH:            rdata = OUT_DEPTH;
+      `SYSTOLE_REG_TIMETABLE_DEPTH:      rdata = TIMETABLE_DEPTH;
+      `SYSTOLE_REG_DESC_DEPTH:           rdata = DESC_DEPTH;
+      `SYSTOLE_REG_LATENCY:              rdata = `SYSTOLE_L(ROWS, COLS);
+      `SYSTOLE_REG_START:                rdata = 32'd0;
+      `SYSTOLE_REG_STATUS:               rdata = {24'd0, status_i};
+      `SYSTOLE_REG_ERROR:                rdata = error_i;
+      `SYSTOLE_REG_IN_BYTES:             rdata = in_bytes_q;
+      `SYSTOLE_REG_OUT_BYTES:            rdata = out_bytes_q;
+      `SYSTOLE_REG_START_LIMIT:          rdata = start_limit_q;
+      `SYSTOLE_REG_CYCLES_LO:            rdata = cycles_i;
+      `SYSTOLE_REG_CYCLES_HI:            rdata = 32'd0;  // a timetable counts to 2^32 - 1
+      `SYSTOLE_REG_RUNS:                 rdata = runs_i;
+      `SYSTOLE_REG_IRQ_STATUS:           rdata = {28'd0, irq_status_i};
+      `SYSTOLE_REG_IRQ_ENABLE:           rdata = {28'd0, irq_enable_q};
+      `SYSTOLE_REG_EVENT_FRAMES_IN:      rdata = frames_in_i;
+      `SYSTOLE_REG_EVENT_FRAMES_OUT:     rdata = frames_out_i;
+      `SYSTOLE_REG_EVENT_FRAMES_DROPPED: rdata = frames_dropped_i;
+      `SYSTOLE_REG_EVENT_MACS_LO:        rdata = vectors_i[31:0];
+      `SYSTOLE_REG_EVENT_MACS_HI:        rdata = vectors_high_q;
+      `SYSTOLE_REG_UPLOAD_TARGET:        rdata = {29'd0, target_i};
+      `SYSTOLE_REG_UPLOAD_ADDRESS:       rdata = address_i;
+      `SYSTOLE_REG_UPLOAD_COUNT:         rdata = count_i;
+      `SYSTOLE_REG_SCRATCH:              rdata = scratch_q;
+      `SYSTOLE_REG_SEQ_ROW:              rdata = seq_row_i;
+      `SYSTOLE_REG_SEQ_CYCLE:            rdata = seq_cycle_i;
+      `SYSTOLE_REG_ERROR_CLEAR:          rdata = 32'd0;
+      default: begin
+        rdata = 32'd0;
+        known = 1'b0;
+      end
+    endcase
+  end
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      ar_q      <= 1'b0;
+      rvalid_q  <= 1'b0;
+      arready_q <= 1'b0;
+    end else begin
+      if (s_arvalid_i && arready_q) ar_q <= 1'b1;
+      else if (ar_q && !rvalid_q) ar_q <= 1'b0;
+      if (ar_q && !rvalid_q) rvalid_q <= 1'b1;
+      else if (rvalid_q && s_rready_i) rvalid_q <= 1'b0;
+      arready_q <= !ar_q && !(s_arvalid_i && arready_q) && !rvalid_q;
+    end
+  always @(posedge clk_i) begin
+    if (s_arvalid_i && arready_q) araddr_q <= s_araddr_i;
+    if (ar_q && !rvalid_q) begin
+      rdata_q <= rdata;
+      rresp_q <= known ? OKAY : SLVERR;
+      if (raddr == `SYSTOLE_REG_EVENT_MACS_LO) vectors_high_q <= vectors_i[63:32];
+    end
+  end
+
+  reg irq_q;
+  always @(posedge clk_i)
+    if (rst_i) irq_q <= 1'b0;
+    else irq_q <= (irq_status_i & irq_enable_q) != 4'd0;
+
+  assign s_awready_o = awready_q;
+  assign s_wready_o  = wready_q;
+  assign s_bvalid_o  = bvalid_q;
+  assign s_bresp_o   = bresp_q;
+  assign s_arready_o = arready_q;
+  assign s_rvalid_o  = rvalid_q;
+  assign s_rdata_o   = rdata_q;
+  assign s_rresp_o   = rresp_q;
+  assign irq_o       = irq_q;
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The image stream: words of C bytes to timetable, descriptors, parameters, lookup tables (64 bits
+// at a time, address in units of 64 bits) or RRAM (address in words of C bytes: row = address mod R,
+// RRAM word = address / R). Refused while busy_i, and beyond the target's memory: the word is taken,
+// dropped, and reported for a cycle. Reset forgets a partly received unit.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_upload #(
+    parameter ROWS            = 8,
+    parameter COLS            = 8,
+    parameter WEIGHT_BEATS    = 1,
+    parameter RRAM_DEPTH      = 2048,
+    parameter PARAM_DEPTH     = 128,
+    parameter LUT_COUNT       = 2,
+    parameter TIMETABLE_DEPTH = 512,
+    parameter DESC_DEPTH      = 512,
+    parameter CW              = $clog2(COLS),
+    parameter LW              = $clog2(ROWS),
+    parameter RW              = $clog2(RRAM_DEPTH),
+    parameter PW              = $clog2(PARAM_DEPTH),
+    parameter TW              = $clog2(LUT_COUNT * 256),
+    parameter DW              = $clog2(DESC_DEPTH),
+    parameter BW              = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1
+) (
+    input  wire              clk_i,
+    input  wire              rst_i,
+    input  wire              busy_i,          // a run is pending or on
+    // registers
+    input  wire              set_target_i,
+    input  wire              set_address_i,
+    input  wire [      31:0] set_data_i,
+    output wire [       2:0] target_o,
+    output wire [      31:0] address_o,
+    output wire [      31:0] count_o,
+    output wire              partial_o,
+    output wire              refused_busy_o,
+    output wire              refused_range_o,
+    // AXI4-Stream
+    input  wire              s_tvalid_i,
+    output wire              s_tready_o,
+    input  wire [COLS*8-1:0] s_tdata_i,
+    // memories
+    output wire              row_we_o,
+    output wire              desc_we_o,
+    output wire [      DW:0] program_addr_o,
+    output wire              param_we_o,
+    output wire [ PW+CW-1:0] param_addr_o,
+    output wire [      63:0] data_o,
+    output wire              lut_we_o,
+    output wire [    TW-1:0] lut_addr_o,
+    output wire [       7:0] lut_data_o,
+    output wire              rram_we_o,
+    output wire [    LW-1:0] rram_row_o,
+    output wire [    RW-1:0] rram_addr_o,
+    output wire [    BW-1:0] rram_beat_o,
+    output wire [COLS*8-1:0] rram_data_o
+);
+
+  // One work register: the word (or 64 bits of it) and how many writes are left of it.
+  localparam WORDS = COLS < 8 ? 8 / COLS : 1;          // stream words for 64 bits
+  localparam CHUNKS = COLS > 8 ? COLS / 8 : 1;         // 64-bit units in a stream word
+  localparam WW = COLS * WORDS * 8;                    // bits of the work register
+  localparam [5:0] BEATS = WEIGHT_BEATS[5:0];
+  localparam [31:0] CHUNKS_32 = CHUNKS;
+  localparam [5:0] UNITS = CHUNKS_32[5:0];
+  localparam [5:0] LUT_BYTES = {CHUNKS_32[2:0], 3'd0};
+
+  reg  [   2:0] target_q;
+  reg  [  31:0] address_q;
+  reg  [  31:0] count_q;
+  reg  [WW-1:0] work_q;
+  reg  [   3:0] filled_q;   // stream words in a part of 64 bits
+  reg  [   5:0] left_q;     // writes left of the work register
+  reg           busy_q, range_q;
+
+  wire [  31:0] limit = target_q == `SYSTOLE_UPLOAD_TIMETABLE ? TIMETABLE_DEPTH
+                      : target_q == `SYSTOLE_UPLOAD_DESC ? 2 * DESC_DEPTH
+                      : target_q == `SYSTOLE_UPLOAD_PARAM ? PARAM_DEPTH * COLS
+                      : target_q == `SYSTOLE_UPLOAD_LUT ? LUT_COUNT * 32
+                      : target_q == `SYSTOLE_UPLOAD_RRAM ? RRAM_DEPTH * ROWS : 32'd0;
+  wire          rram = target_q == `SYSTOLE_UPLOAD_RRAM;
+  wire          lut = target_q == `SYSTOLE_UPLOAD_LUT;
+
+  wire              valid;
+  wire [COLS*8-1:0] data;
+  wire              ready = left_q == 6'd0;
+  systole_skid #(
+      .WIDTH(COLS * 8)
+  ) u_skid (
+      .clk_i    (clk_i),
+      .rst_i    (rst_i),
+      .s_valid_i(s_tvalid_i),
+      .s_ready_o(s_tready_o),
+      .s_data_i (s_tdata_i),
+      .m_valid_o(valid),
+      .m_ready_i(ready),
+      .m_data_o (data)
+  );
+
+  wire take = valid && ready;
+  wire whole = rram || {28'd0, filled_q} == WORDS - 1;
+  // Writes that a whole work register makes: beats of an RRAM word, bytes of tables, 64-bit units.
+  wire [5:0] writes = rram ? BEATS : lut ? LUT_BYTES : UNITS;
+  wire write = left_q != 6'd0;
+  wire [5:0] done = writes - left_q;                   // writes made of it
+  wire [31:0] lut_index = {address_q[28:0], 3'd0} + {26'd0, done};
+  wire [31:0] unit_index = address_q + {26'd0, done};
+  wire in_range = rram ? address_q < limit
+                : lut ? {3'd0, lut_index[31:3]} < limit : unit_index < limit;
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      target_q  <= 3'd0;
+      address_q <= 32'd0;
+      count_q   <= 32'd0;
+      filled_q  <= 4'd0;
+      left_q    <= 6'd0;
+      busy_q    <= 1'b0;
+      range_q   <= 1'b0;
+    end else begin
+      busy_q  <= take && busy_i;
+      range_q <= write && !in_range;
+      if (take) begin
+        count_q <= count_q + 32'd1;
+        if (!busy_i) begin
+          filled_q <= whole ? 4'd0 : filled_q + 4'd1;
+          if (whole) left_q <= writes;
+        end
+      end
+      if (write) begin
+        left_q <= left_q - 6'd1;
+        if (left_q == 6'd1) address_q <= address_q + (rram ? 32'd1 : CHUNKS);
+      end
+      if (set_target_i) begin
+        target_q  <= set_data_i[2:0];
+        address_q <= 32'd0;
+        count_q   <= 32'd0;
+        filled_q  <= 4'd0;
+      end
+      if (set_address_i) address_q <= set_data_i;
+    end
+
+  // The stream word joins those before it, first word lowest.
+  wire [WW+COLS*8-1:0] pair = {data, work_q};
+  wire [WW-1:0] joined = pair[WW+COLS*8-1:COLS*8];
+
+  // RRAM words keep still while their beats are written; other targets shift down.
+  always @(posedge clk_i)
+    if (take) work_q <= rram ? {{WW - COLS * 8{1'b0}}, data} : joined;
+    else if (write && !rram) work_q <= lut ? work_q >> 8 : WW > 64 ? work_q >> 64 : work_q;
+
+  wire ok = write && in_range;
+  assign target_o        = target_q;
+  assign address_o       = address_q;
+  assign count_o         = count_q;
+  assign partial_o       = filled_q != 4'd0 || write;
+  assign refused_busy_o  = busy_q;
+  assign refused_range_o = range_q;
+  assign row_we_o        = ok && target_q == `SYSTOLE_UPLOAD_TIMETABLE;
+  assign desc_we_o       = ok && target_q == `SYSTOLE_UPLOAD_DESC;
+  assign program_addr_o  = unit_index[DW:0];
+  assign param_we_o      = ok && target_q == `SYSTOLE_UPLOAD_PARAM;
+  assign param_addr_o    = unit_index[PW+CW-1:0];
+  assign data_o          = work_q[63:0];
+  assign lut_we_o        = ok && lut;
+  assign lut_addr_o      = lut_index[TW-1:0];
+  assign lut_data_o      = work_q[7:0];
+  assign rram_we_o       = ok && rram;
+  assign rram_row_o      = address_q[LW-1:0];
+  assign rram_addr_o     = address_q[LW+:RW];
+  assign rram_beat_o     = done[BW-1:0];
+  assign rram_data_o     = work_q[COLS*8-1:0];
+
+endmodule
+
+`default_nettype wire

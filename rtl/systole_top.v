@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+// The chip: AXI4-Lite registers, AXI4-Stream in, out and image upload, run control, the core; wiring
+// only. CONFIG chooses a named configuration (docs/architecture.md); each size can be overridden. All
+// AXI outputs are registered; C = COLS bytes a stream word. Reset is synchronous, active high.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_top #(
+    parameter CONFIG          = 3,
+    parameter ROWS            = `SYSTOLE_CFG_ROWS(CONFIG),
+    parameter COLS            = `SYSTOLE_CFG_COLS(CONFIG),
+    parameter WEIGHT_BEATS    = `SYSTOLE_CFG_WEIGHT_BEATS(CONFIG),
+    parameter X_DEPTH         = `SYSTOLE_CFG_X_DEPTH(CONFIG),
+    parameter X_BANKS         = `SYSTOLE_CFG_X_BANKS(CONFIG),
+    parameter W_SRAM_DEPTH    = `SYSTOLE_CFG_W_SRAM_DEPTH(CONFIG),
+    parameter RRAM_DEPTH      = `SYSTOLE_CFG_RRAM_DEPTH(CONFIG),
+    parameter RRAM_WAYS       = `SYSTOLE_CFG_RRAM_WAYS(CONFIG),
+    parameter ACC_DEPTH       = `SYSTOLE_CFG_ACC_DEPTH(CONFIG),
+    parameter PARAM_DEPTH     = `SYSTOLE_CFG_PARAM_DEPTH(CONFIG),
+    parameter LUT_COUNT       = `SYSTOLE_CFG_LUT_COUNT(CONFIG),
+    parameter IN_DEPTH        = `SYSTOLE_CFG_IN_DEPTH(CONFIG),
+    parameter OUT_DEPTH       = `SYSTOLE_CFG_OUT_DEPTH(CONFIG),
+    parameter TIMETABLE_DEPTH = `SYSTOLE_CFG_TIMETABLE_DEPTH(CONFIG),
+    parameter DESC_DEPTH      = `SYSTOLE_CFG_DESC_DEPTH(CONFIG)
+) (
+    input  wire              clk_i,
+    input  wire              rst_i,
+    // registers
+    input  wire              s_axil_awvalid_i,
+    output wire              s_axil_awready_o,
+    input  wire [       7:0] s_axil_awaddr_i,
+    input  wire              s_axil_wvalid_i,
+    output wire              s_axil_wready_o,
+    input  wire [      31:0] s_axil_wdata_i,
+    input  wire [       3:0] s_axil_wstrb_i,
+    output wire              s_axil_bvalid_o,
+    input  wire              s_axil_bready_i,
+    output wire [       1:0] s_axil_bresp_o,
+    input  wire              s_axil_arvalid_i,
+    output wire              s_axil_arready_o,
+    input  wire [       7:0] s_axil_araddr_i,
+    output wire              s_axil_rvalid_o,
+    input  wire              s_axil_rready_i,
+    output wire [      31:0] s_axil_rdata_o,
+    output wire [       1:0] s_axil_rresp_o,
+    output wire              irq_o,
+    // input frames
+    input  wire              s_axis_in_tvalid_i,
+    output wire              s_axis_in_tready_o,
+    input  wire [COLS*8-1:0] s_axis_in_tdata_i,
+    input  wire [  COLS-1:0] s_axis_in_tkeep_i,
+    input  wire              s_axis_in_tlast_i,
+    // output frames
+    output wire              m_axis_out_tvalid_o,
+    input  wire              m_axis_out_tready_i,
+    output wire [COLS*8-1:0] m_axis_out_tdata_o,
+    output wire [  COLS-1:0] m_axis_out_tkeep_o,
+    output wire              m_axis_out_tlast_o,
+    // image upload
+    input  wire              s_axis_img_tvalid_i,
+    output wire              s_axis_img_tready_o,
+    input  wire [COLS*8-1:0] s_axis_img_tdata_i
+);
+
+  localparam CW = $clog2(COLS);
+  localparam LW = $clog2(ROWS);
+  localparam RW = $clog2(RRAM_DEPTH);
+  localparam PW = $clog2(PARAM_DEPTH);
+  localparam TW = $clog2(LUT_COUNT * 256);
+  localparam IW = $clog2(IN_DEPTH);
+  localparam OW = $clog2(OUT_DEPTH);
+  localparam QW = $clog2(TIMETABLE_DEPTH);
+  localparam DW = $clog2(DESC_DEPTH);
+  localparam BW = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1;
+
+  // An illegal configuration stops elaboration: these modules do not exist.
+  generate
+    if (ROWS != COLS && ROWS != 2 * COLS) systole_error_ROWS_must_be_COLS_or_twice_COLS u_error_rows ();
+    if (COLS != 4 && COLS != 8 && COLS != 16 && COLS != 32) systole_error_COLS_must_be_4_8_16_or_32 u_error_cols ();
+    if (WEIGHT_BEATS != 1 && WEIGHT_BEATS != 2 && WEIGHT_BEATS != 4)
+      systole_error_WEIGHT_BEATS_must_be_1_2_or_4 u_error_beats ();
+    if (X_BANKS != 2 && X_BANKS != 4) systole_error_X_BANKS_must_be_2_or_4 u_error_banks ();
+    if (RRAM_WAYS != 1 && RRAM_WAYS != 2 && RRAM_WAYS != 4) systole_error_RRAM_WAYS_must_be_1_2_or_4 u_error_ways ();
+    if (X_DEPTH != 1 << $clog2(X_DEPTH)) systole_error_X_DEPTH_must_be_a_power_of_two u_error_x ();
+    if (RRAM_DEPTH != 1 << RW || RRAM_DEPTH > 65536)
+      systole_error_RRAM_DEPTH_must_be_a_power_of_two_up_to_65536 u_error_rram ();
+    if (W_SRAM_DEPTH * ROWS > 65536) systole_error_W_SRAM_DEPTH_times_ROWS_exceeds_65536 u_error_sram ();
+    if (ACC_DEPTH > 4096) systole_error_ACC_DEPTH_exceeds_4096 u_error_acc ();
+    if (LUT_COUNT > 16) systole_error_LUT_COUNT_exceeds_16 u_error_lut ();
+    if (IN_DEPTH * COLS > 131072) systole_error_IN_DEPTH_times_COLS_exceeds_131072 u_error_in ();
+    if (DESC_DEPTH > 65536 || QW > DW + 1) systole_error_TIMETABLE_DEPTH_exceeds_twice_DESC_DEPTH u_error_desc ();
+  endgenerate
+
+  wire start, abandon, error_clear, irq_clear_we;
+  wire [31:0] wdata, in_bytes, out_bytes, start_limit, error, cycles, runs;
+  wire [31:0] frames_in, frames_out, frames_dropped, cycle, address, count;
+  wire [63:0] vectors;
+  wire [7:0] status;
+  wire [3:0] irq_status;
+  wire [2:0] target;
+  wire [QW-1:0] seq_row;
+  wire set_target, set_address;
+
+  systole_regs #(
+      .CONFIG         (CONFIG),
+      .ROWS           (ROWS),
+      .COLS           (COLS),
+      .WEIGHT_BEATS   (WEIGHT_BEATS),
+      .X_DEPTH        (X_DEPTH),
+      .X_BANKS        (X_BANKS),
+      .W_SRAM_DEPTH   (W_SRAM_DEPTH),
+      .RRAM_DEPTH     (RRAM_DEPTH),
+      .RRAM_WAYS      (RRAM_WAYS),
+      .ACC_DEPTH      (ACC_DEPTH),
+      .PARAM_DEPTH    (PARAM_DEPTH),
+      .LUT_COUNT      (LUT_COUNT),
+      .IN_DEPTH       (IN_DEPTH),
+      .OUT_DEPTH      (OUT_DEPTH),
+      .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
+      .DESC_DEPTH     (DESC_DEPTH)
+  ) u_regs (
+      .clk_i           (clk_i),
+      .rst_i           (rst_i),
+      .s_awvalid_i     (s_axil_awvalid_i),
+      .s_awready_o     (s_axil_awready_o),
+      .s_awaddr_i      (s_axil_awaddr_i),
+      .s_wvalid_i      (s_axil_wvalid_i),
+      .s_wready_o      (s_axil_wready_o),
+      .s_wdata_i       (s_axil_wdata_i),
+      .s_wstrb_i       (s_axil_wstrb_i),
+      .s_bvalid_o      (s_axil_bvalid_o),
+      .s_bready_i      (s_axil_bready_i),
+      .s_bresp_o       (s_axil_bresp_o),
+      .s_arvalid_i     (s_axil_arvalid_i),
+      .s_arready_o     (s_axil_arready_o),
+      .s_araddr_i      (s_axil_araddr_i),
+      .s_rvalid_o      (s_axil_rvalid_o),
+      .s_rready_i      (s_axil_rready_i),
+      .s_rdata_o       (s_axil_rdata_o),
+      .s_rresp_o       (s_axil_rresp_o),
+      .irq_o           (irq_o),
+      .start_o         (start),
+      .abandon_o       (abandon),
+      .error_clear_o   (error_clear),
+      .irq_clear_we_o  (irq_clear_we),
+      .wdata_o         (wdata),
+      .in_bytes_o      (in_bytes),
+      .out_bytes_o     (out_bytes),
+      .start_limit_o   (start_limit),
+      .status_i        (status),
+      .error_i         (error),
+      .cycles_i        (cycles),
+      .runs_i          (runs),
+      .irq_status_i    (irq_status),
+      .frames_in_i     (frames_in),
+      .frames_out_i    (frames_out),
+      .frames_dropped_i(frames_dropped),
+      .vectors_i       (vectors),
+      .seq_row_i       ({{32 - QW{1'b0}}, seq_row}),
+      .seq_cycle_i     (cycle),
+      .set_target_o    (set_target),
+      .set_address_o   (set_address),
+      .target_i        (target),
+      .address_i       (address),
+      .count_i         (count)
+  );
+
+  wire in_full, in_next_full, out_room, out_next_room, out_busy;
+  wire good_frame, bad_frame, sent, flush, release_in, uploading, refused_busy, refused_range;
+  wire busy, arm, next, done, vector;
+
+  systole_control u_control (
+      .clk_i           (clk_i),
+      .rst_i           (rst_i),
+      .start_i         (start),
+      .abandon_i       (abandon),
+      .start_limit_i   (start_limit),
+      .error_clear_i   (error_clear),
+      .irq_clear_we_i  (irq_clear_we),
+      .irq_clear_i     (wdata[3:0]),
+      .status_o        (status),
+      .error_o         (error),
+      .cycles_o        (cycles),
+      .runs_o          (runs),
+      .irq_status_o    (irq_status),
+      .frames_in_o     (frames_in),
+      .frames_out_o    (frames_out),
+      .frames_dropped_o(frames_dropped),
+      .vectors_o       (vectors),
+      .in_none_i       (in_bytes == 32'd0),
+      .in_full_i       (in_full),
+      .in_next_full_i  (in_next_full),
+      .out_room_i      (out_room),
+      .out_next_room_i (out_next_room),
+      .out_busy_i      (out_busy),
+      .good_frame_i    (good_frame),
+      .bad_frame_i     (bad_frame),
+      .sent_i          (sent),
+      .flush_o         (flush),
+      .release_o       (release_in),
+      .uploading_i     (uploading),
+      .refused_busy_i  (refused_busy),
+      .refused_range_i (refused_range),
+      .busy_o          (busy),
+      .arm_o           (arm),
+      .next_o          (next),
+      .done_i          (done),
+      .cycle_i         (cycle),
+      .vector_i        (vector)
+  );
+
+  wire in_re;
+  wire [IW-2:0] in_even_addr, in_odd_addr;
+  wire [COLS*8-1:0] in_even, in_odd, out_data;
+  wire out_we;
+  wire [OW-1:0] out_addr;
+
+  systole_in_buffer #(
+      .COLS (COLS),
+      .DEPTH(IN_DEPTH)
+  ) u_in (
+      .clk_i       (clk_i),
+      .rst_i       (rst_i),
+      .flush_i     (flush),
+      .bytes_i     (in_bytes),
+      .s_tvalid_i  (s_axis_in_tvalid_i),
+      .s_tready_o  (s_axis_in_tready_o),
+      .s_tdata_i   (s_axis_in_tdata_i),
+      .s_tkeep_i   (s_axis_in_tkeep_i),
+      .s_tlast_i   (s_axis_in_tlast_i),
+      .full_o      (in_full),
+      .next_full_o (in_next_full),
+      .release_i   (release_in),
+      .good_frame_o(good_frame),
+      .bad_frame_o (bad_frame),
+      .re_i        (in_re),
+      .even_addr_i (in_even_addr),
+      .odd_addr_i  (in_odd_addr),
+      .even_o      (in_even),
+      .odd_o       (in_odd)
+  );
+
+  systole_out_buffer #(
+      .COLS (COLS),
+      .DEPTH(OUT_DEPTH)
+  ) u_out (
+      .clk_i      (clk_i),
+      .rst_i      (rst_i),
+      .bytes_i    (out_bytes),
+      .we_i       (out_we),
+      .addr_i     (out_addr),
+      .data_i     (out_data),
+      .room_o     (out_room),
+      .next_room_o(out_next_room),
+      .busy_o     (out_busy),
+      .seal_i     (done),
+      .sent_o     (sent),
+      .m_tvalid_o (m_axis_out_tvalid_o),
+      .m_tready_i (m_axis_out_tready_i),
+      .m_tdata_o  (m_axis_out_tdata_o),
+      .m_tkeep_o  (m_axis_out_tkeep_o),
+      .m_tlast_o  (m_axis_out_tlast_o)
+  );
+
+  wire row_we, desc_we, param_we, lut_we, rram_we;
+  wire [DW:0] program_addr;
+  wire [PW+CW-1:0] param_addr;
+  wire [63:0] upload_data;
+  wire [TW-1:0] lut_addr;
+  wire [7:0] lut_data;
+  wire [LW-1:0] rram_row;
+  wire [RW-1:0] rram_addr;
+  wire [BW-1:0] rram_beat;
+  wire [COLS*8-1:0] rram_data;
+
+  systole_upload #(
+      .ROWS           (ROWS),
+      .COLS           (COLS),
+      .WEIGHT_BEATS   (WEIGHT_BEATS),
+      .RRAM_DEPTH     (RRAM_DEPTH),
+      .PARAM_DEPTH    (PARAM_DEPTH),
+      .LUT_COUNT      (LUT_COUNT),
+      .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
+      .DESC_DEPTH     (DESC_DEPTH)
+  ) u_upload (
+      .clk_i          (clk_i),
+      .rst_i          (rst_i),
+      .busy_i         (busy),
+      .set_target_i   (set_target),
+      .set_address_i  (set_address),
+      .set_data_i     (wdata),
+      .target_o       (target),
+      .address_o      (address),
+      .count_o        (count),
+      .partial_o      (uploading),
+      .refused_busy_o (refused_busy),
+      .refused_range_o(refused_range),
+      .s_tvalid_i     (s_axis_img_tvalid_i),
+      .s_tready_o     (s_axis_img_tready_o),
+      .s_tdata_i      (s_axis_img_tdata_i),
+      .row_we_o       (row_we),
+      .desc_we_o      (desc_we),
+      .program_addr_o (program_addr),
+      .param_we_o     (param_we),
+      .param_addr_o   (param_addr),
+      .data_o         (upload_data),
+      .lut_we_o       (lut_we),
+      .lut_addr_o     (lut_addr),
+      .lut_data_o     (lut_data),
+      .rram_we_o      (rram_we),
+      .rram_row_o     (rram_row),
+      .rram_addr_o    (rram_addr),
+      .rram_beat_o    (rram_beat),
+      .rram_data_o    (rram_data)
+  );
+
+  systole_core #(
+      .ROWS           (ROWS),
+      .COLS           (COLS),
+      .WEIGHT_BEATS   (WEIGHT_BEATS),
+      .X_DEPTH        (X_DEPTH),
+      .X_BANKS        (X_BANKS),
+      .W_SRAM_DEPTH   (W_SRAM_DEPTH),
+      .RRAM_DEPTH     (RRAM_DEPTH),
+      .RRAM_WAYS      (RRAM_WAYS),
+      .ACC_DEPTH      (ACC_DEPTH),
+      .PARAM_DEPTH    (PARAM_DEPTH),
+      .LUT_COUNT      (LUT_COUNT),
+      .IN_DEPTH       (IN_DEPTH),
+      .OUT_DEPTH      (OUT_DEPTH),
+      .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
+      .DESC_DEPTH     (DESC_DEPTH)
+  ) u_core (
+      .clk_i         (clk_i),
+      .rst_i         (rst_i),
+      .row_we_i      (row_we),
+      .desc_we_i     (desc_we),
+      .program_addr_i(program_addr),
+      .param_we_i    (param_we),
+      .param_addr_i  (param_addr),
+      .upload_data_i (upload_data),
+      .lut_we_i      (lut_we),
+      .lut_addr_i    (lut_addr),
+      .lut_data_i    (lut_data),
+      .rram_we_i     (rram_we),
+      .rram_row_i    (rram_row),
+      .rram_addr_i   (rram_addr),
+      .rram_beat_i   (rram_beat),
+      .rram_data_i   (rram_data),
+      .arm_i         (arm),
+      .next_i        (next),
+      .done_o        (done),
+      .cycle_o       (cycle),
+      .row_o         (seq_row),
+      .vector_o      (vector),
+      .in_re_o       (in_re),
+      .in_even_addr_o(in_even_addr),
+      .in_odd_addr_o (in_odd_addr),
+      .in_even_i     (in_even),
+      .in_odd_i      (in_odd),
+      .out_we_o      (out_we),
+      .out_addr_o    (out_addr),
+      .out_data_o    (out_data)
+  );
+
+endmodule
+
+`default_nettype wire
