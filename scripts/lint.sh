@@ -36,7 +36,7 @@ orphans=$(find rtl -name '*.v' | sort | grep -vxF "$listed" || true)
 accepted=()
 [ ! -f "${list%.f}.vlt" ] || accepted=("${list%.f}.vlt")
 run_verilator() {
-    verilator --lint-only -Wall ${list%.f}.vlt --top-module "$top" -GCONFIG="$1" "${accepted[@]}" "${includes[@]}" "${files[@]}"
+    verilator --lint-only -Wall --top-module "$top" -GCONFIG="$1" "${accepted[@]}" "${includes[@]}" "${files[@]}"
 }
 
 # Icarus returns 0 with warnings, so anything it prints counts.
