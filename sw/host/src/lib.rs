@@ -1,2 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Async driver for the Systole chip over a Transport.
+//! Async driver for the Systole chip.
+//!
+//! A [`Transport`] moves register accesses and frames: RTL simulation, instruction-level model,
+//! or a board over a serial line. A [`Driver`] identifies the machine behind it, loads images and
+//! runs frames, and turns every register-level error into a sentence. It never uses simulation
+//! itself: board users need no Verilator.
+
+mod driver;
+mod error;
+mod transport;
+
+pub use driver::{Driver, RunOutput};
+pub use error::HostError;
+pub use transport::Transport;

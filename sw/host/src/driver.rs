@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Identify, load, run.
+
+use crate::{HostError, Transport};
+use systole_isa::config::CONFIGS;
+use systole_isa::regs::{ERRORS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
+use systole_isa::{Config, Image, fingerprint};
+
+/// One finished run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOutput {
+    /// The output frame.
+    pub frame: Vec<u8>,
+    /// Cycles from launch to DONE, as the machine counted them.
+    pub cycles: u64,
+}
+
+/// A machine behind a transport.
+pub struct Driver<T> {
+    transport: T,
+    config: Config,
+    loaded: Option<(usize, usize)>, // bytes of an input and an output frame
+    run_limit: u64,
+}
+
+const DONE: u32 = 1;
+const ERROR: u32 = 2;
+
+impl<T: Transport> Driver<T> {
+    /// Identifies the machine: ID, fingerprint, configuration and every size.
+    ///
+    /// # Errors
+    /// [`HostError::NotSystole`], [`HostError::Isa`] for another fingerprint,
+    /// [`HostError::UnknownMachine`].
+    pub async fn connect(mut transport: T) -> Result<Driver<T>, HostError> {
+        let id = transport.read(offset("ID")).await?;
+        if id != ID_VALUE {
+            return Err(HostError::NotSystole { found: id, expected: ID_VALUE });
+        }
+        let theirs = transport.read(offset("FINGERPRINT")).await?;
+        if theirs != fingerprint() {
+            return Err(HostError::Isa(systole_isa::IsaError::WrongMachine {
+                image: format!("software with fingerprint {:08x}", fingerprint()),
+                machine: format!("fingerprint {theirs:08x}"),
+            }));
+        }
+        let config_reg = transport.read(offset("CONFIG")).await?;
+        let (id, beats) = (config_reg & 0xff, config_reg >> 8 & 0xff);
+        let unknown = |parameter, found, expected| HostError::UnknownMachine { id, beats, parameter, found, expected };
+        let config = CONFIGS
+            .get(id as usize)
+            .cloned()
+            .ok_or(unknown("CONFIG", id, CONFIGS.len() as u32 - 1))?
+            .with_weight_beats(beats)?;
+        let geometry = config.rows | config.cols << 8 | config.x_banks << 16 | config.rram_ways << 24;
+        let found = transport.read(offset("GEOMETRY")).await?;
+        if found != geometry {
+            return Err(unknown("GEOMETRY", found, geometry));
+        }
+        for (name, expected, _) in config.parameters() {
+            if ["ROWS", "COLS", "WEIGHT_BEATS", "X_BANKS", "RRAM_WAYS"].contains(&name) {
+                continue; // in CONFIG and GEOMETRY
+            }
+            let found = transport.read(offset(name)).await?;
+            if found != expected {
+                return Err(unknown(name, found, expected));
+            }
+        }
+        Ok(Driver { transport, config, loaded: None, run_limit: 0 })
+    }
+
+    /// The machine's configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The transport, for what the driver has no verb for.
+    pub fn transport(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    /// Loads an image: uploads its sections and sets the frame lengths.
+    ///
+    /// # Errors
+    /// [`HostError::Isa`] when it is for another machine or too large; [`HostError::Upload`],
+    /// [`HostError::Machine`] when the machine refuses it.
+    pub async fn load(&mut self, image: &Image) -> Result<(), HostError> {
+        image.check_machine(&self.config)?;
+        self.loaded = None;
+        self.clear_error().await?;
+        let timetable: Vec<u8> = image.timetable.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let descriptors: Vec<u8> = image.descriptors.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let params: Vec<u8> = image.params.iter().flat_map(|p| p.encode().to_le_bytes()).collect();
+        let luts: Vec<u8> = image.luts.iter().flatten().map(|&b| b as u8).collect();
+        let weights: Vec<u8> = image.weights.iter().map(|&b| b as u8).collect();
+        for (target, section, bytes) in [
+            (0, "timetable", timetable),
+            (1, "descriptor", descriptors),
+            (2, "parameter", params),
+            (3, "lookup table", luts),
+            (4, "weight", weights),
+        ] {
+            self.upload(target, section, bytes).await?;
+        }
+        self.transport.write(offset("IN_BYTES"), image.in_bytes).await?;
+        self.transport.write(offset("OUT_BYTES"), image.out_bytes).await?;
+        self.transport.write(offset("IRQ_STATUS"), (1 << IRQ_BITS.len()) - 1).await?;
+        self.transport.write(offset("IRQ_ENABLE"), DONE | ERROR).await?;
+        self.loaded = Some((image.in_bytes as usize, image.out_bytes as usize));
+        self.run_limit = image.program()?.cycles() + 10_000;
+        Ok(())
+    }
+
+    async fn upload(&mut self, target: u32, section: &'static str, mut bytes: Vec<u8>) -> Result<(), HostError> {
+        let word = self.config.cols as usize;
+        bytes.resize(bytes.len().next_multiple_of(word.max(8)), 0);
+        self.transport.write(offset("UPLOAD_TARGET"), target).await?;
+        self.transport.send_image(&bytes).await?;
+        let sent = (bytes.len() / word) as u32;
+        let taken = self.transport.read(offset("UPLOAD_COUNT")).await?;
+        if taken != sent {
+            return Err(HostError::Upload { section, taken, sent });
+        }
+        self.check_error().await
+    }
+
+    /// Runs one frame.
+    ///
+    /// # Errors
+    /// [`HostError::NoImage`], [`HostError::FrameLength`], [`HostError::Machine`],
+    /// [`HostError::Timeout`].
+    pub async fn run(&mut self, frame: &[u8]) -> Result<RunOutput, HostError> {
+        let mut out = self.run_many(std::iter::once(frame.to_vec()), |_, _| {}).await?;
+        out.pop().ok_or(HostError::NoImage)
+    }
+
+    /// Runs frames back to back, the next frame on its way while one computes. `progress` is
+    /// told the number of each finished run and its output.
+    ///
+    /// # Errors
+    /// As [`Driver::run`].
+    pub async fn run_many(
+        &mut self,
+        frames: impl IntoIterator<Item = Vec<u8>>,
+        mut progress: impl FnMut(usize, &RunOutput),
+    ) -> Result<Vec<RunOutput>, HostError> {
+        let (in_bytes, out_bytes) = self.loaded.ok_or(HostError::NoImage)?;
+        let mut frames = frames.into_iter();
+        let mut ahead = match frames.next() {
+            Some(frame) => self.queue(frame, in_bytes).await?,
+            None => return Ok(Vec::new()),
+        };
+        let mut results = Vec::new();
+        while ahead {
+            self.transport.write(offset("START"), 1).await?;
+            ahead = match frames.next() {
+                Some(frame) => self.queue(frame, in_bytes).await?,
+                None => false,
+            };
+            let cycles = self.wait_done().await?;
+            let frame = if out_bytes == 0 { Vec::new() } else { self.transport.receive_frame(self.run_limit).await? };
+            if frame.len() < out_bytes {
+                return Err(HostError::Transport(format!("output frame of {} bytes, the program writes {out_bytes}", frame.len())));
+            }
+            let result = RunOutput { frame, cycles };
+            progress(results.len(), &result);
+            results.push(result);
+        }
+        Ok(results)
+    }
+
+    async fn queue(&mut self, frame: Vec<u8>, expected: usize) -> Result<bool, HostError> {
+        if frame.len() != expected {
+            return Err(HostError::FrameLength { expected, actual: frame.len() });
+        }
+        if expected != 0 {
+            self.transport.queue_frame(frame).await?;
+        }
+        Ok(true)
+    }
+
+    async fn wait_done(&mut self) -> Result<u64, HostError> {
+        loop {
+            if !self.transport.wait_irq(self.run_limit).await? {
+                let status = self.transport.read(offset("STATUS")).await?;
+                let bits: Vec<&str> = STATUS_BITS.iter().filter(|b| status >> b.bit & 1 == 1).map(|b| b.name).collect();
+                let state = format!("STATUS is {status:#x}: {}", if bits.is_empty() { "idle".into() } else { bits.join(", ") });
+                return Err(HostError::Timeout { what: "the run".into(), limit: self.run_limit, state });
+            }
+            let cause = self.transport.read(offset("IRQ_STATUS")).await?;
+            self.transport.write(offset("IRQ_STATUS"), cause).await?;
+            if cause & ERROR != 0 {
+                self.check_error().await?;
+            }
+            if cause & DONE != 0 {
+                let low = self.transport.read(offset("CYCLES_LO")).await?;
+                let high = self.transport.read(offset("CYCLES_HI")).await?;
+                return Ok(u64::from(high) << 32 | u64::from(low));
+            }
+        }
+    }
+
+    /// Reads ERROR; an error becomes a sentence.
+    ///
+    /// # Errors
+    /// [`HostError::Machine`] when the machine has one.
+    pub async fn check_error(&mut self) -> Result<(), HostError> {
+        let error = self.transport.read(offset("ERROR")).await?;
+        let code = error & 0xff;
+        if code == 0 {
+            return Ok(());
+        }
+        let known = ERRORS.iter().find(|e| e.bit == code);
+        let mut detail = String::new();
+        for (bit, what) in [(8, "; it waited for an input frame"), (9, "; it waited for a free OUT buffer")] {
+            if error >> bit & 1 == 1 {
+                detail.push_str(what);
+            }
+        }
+        Err(HostError::Machine {
+            code,
+            name: known.map_or("UNKNOWN", |e| e.name),
+            meaning: known.map_or("not in this software's tables", |e| e.doc),
+            detail,
+        })
+    }
+
+    /// Clears ERROR.
+    ///
+    /// # Errors
+    /// What the transport says.
+    pub async fn clear_error(&mut self) -> Result<(), HostError> {
+        self.transport.write(offset("ERROR_CLEAR"), 1).await
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can go wrong between host and machine.
+
+use systole_isa::IsaError;
+use thiserror::Error;
+
+/// Errors of the driver and of transports.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HostError {
+    /// The machine answered SLVERR.
+    #[error("register access at {offset:#04x} ({access}) was refused (SLVERR): there is no such register, or it cannot be written")]
+    Refused {
+        /// Byte offset.
+        offset: u32,
+        /// `read` or `write`.
+        access: &'static str,
+    },
+    /// The ID register holds something else.
+    #[error("the device identifies as {found:#010x}, not as Systole ({expected:#010x}); is the transport connected to the right thing?")]
+    NotSystole {
+        /// What ID holds.
+        found: u32,
+        /// What it should hold.
+        expected: u32,
+    },
+    /// The machine's parameters match no named configuration.
+    #[error("the machine says configuration {id}, WEIGHT_BEATS {beats}, {parameter} = {found}; this software knows {expected} for it: build both from the same sources")]
+    UnknownMachine {
+        /// Number of the configuration.
+        id: u32,
+        /// WEIGHT_BEATS.
+        beats: u32,
+        /// The register that differs.
+        parameter: &'static str,
+        /// Its value.
+        found: u32,
+        /// What the table says.
+        expected: u32,
+    },
+    /// Image or machine do not fit each other.
+    #[error(transparent)]
+    Isa(#[from] IsaError),
+    /// Nothing is loaded.
+    #[error("no image is loaded; load one before running")]
+    NoImage,
+    /// A frame of the wrong length.
+    #[error("input frame of {actual} bytes, the program takes {expected}")]
+    FrameLength {
+        /// Bytes the program takes.
+        expected: usize,
+        /// Bytes given.
+        actual: usize,
+    },
+    /// The machine raised an error.
+    #[error("the machine reports {name} (code {code}): {meaning}{detail}")]
+    Machine {
+        /// Code in ERROR.
+        code: u32,
+        /// Its name.
+        name: &'static str,
+        /// What it means.
+        meaning: &'static str,
+        /// What it waited for.
+        detail: String,
+    },
+    /// Something did not happen in time.
+    #[error("{what} took more than {limit} cycles; {state}")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// The limit, in cycles.
+        limit: u64,
+        /// What the machine's status says.
+        state: String,
+    },
+    /// An image section that did not arrive whole.
+    #[error("the machine took {taken} of {sent} words of the {section} section")]
+    Upload {
+        /// The section.
+        section: &'static str,
+        /// Words taken.
+        taken: u32,
+        /// Words sent.
+        sent: u32,
+    },
+    /// The transport itself failed.
+    #[error("transport: {0}")]
+    Transport(String),
+}
