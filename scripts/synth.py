@@ -221,7 +221,7 @@ def clock_of(report):
 
 
 def critical_path(report, clock):
-    """Hops of the slowest path from register to register: (kind, ns, what)."""
+    """Hops of the slowest path from register to register, a carry chain as one: (kind, ns, what)."""
     paths = [
         p
         for p in report["critical_paths"]
@@ -239,7 +239,15 @@ def critical_path(report, clock):
             ports = {"clk-to-q": end["port"], "setup": end["port"]}
             port = ports.get(hop["type"], f"{start['port']} -> {end['port']}")
             what = f"{end['cell']}  {port}"
-        hops.append((hop["type"], hop["delay"], what))
+        carry = start["port"] == "FCI" and end["port"] == "FCO"
+        if carry or (hop["type"] == "routing" and end["port"] == "FCI"):
+            if hops and hops[-1][0] == "carry":
+                before = hops.pop()
+                hops.append(("carry", before[1] + hop["delay"], f"... {end['cell']}"))
+            else:
+                hops.append(("carry", hop["delay"], end["cell"]))
+        else:
+            hops.append((hop["type"], hop["delay"], what))
     return hops
 
 
