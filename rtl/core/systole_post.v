@@ -187,45 +187,42 @@ module systole_post #(
     header_q[`SYSTOLE_POST_DEST],
     dst
   };
-  wire          direct10, lut10, res10, lut_res10;  // at P + 10: what comes next
-  wire [GW-1:0] tag10;
+  // At P + 10 the requantised byte stands, at P + 12 the looked up one.
+  wire [   3:0] kind9;
+  wire [GW-1:0] tag9;
+  reg           direct10, lut10, res10, lut_res10;
+  reg           lut11, lut_res11, lut12, lut_res12;
+  reg  [GW-1:0] tag10, tag11, tag12;
   systole_delay_ctl #(
       .WIDTH (4),
-      .CYCLES(10)
-  ) u_kind10 (
+      .CYCLES(9)
+  ) u_kind9 (
       .clk_i(clk_i),
       .rst_i(rst_i),
       .d_i  ({4{take && !raw}} & {!lut_en && !res_en, lut_en && !res_en, !lut_en && res_en, lut_en && res_en}),
-      .q_o  ({direct10, lut10, res10, lut_res10})
+      .q_o  (kind9)
   );
   systole_delay #(
       .WIDTH (GW),
-      .CYCLES(10)
-  ) u_tag10 (
+      .CYCLES(9)
+  ) u_tag9 (
       .clk_i(clk_i),
       .d_i  (tag_p),
-      .q_o  (tag10)
+      .q_o  (tag9)
   );
-
-  wire          lut12, lut_res12;
-  wire [GW-1:0] tag12;
-  systole_delay_ctl #(
-      .WIDTH (2),
-      .CYCLES(2)
-  ) u_kind12 (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
-      .d_i  ({lut10, lut_res10}),
-      .q_o  ({lut12, lut_res12})
-  );
-  systole_delay #(
-      .WIDTH (GW),
-      .CYCLES(2)
-  ) u_tag12 (
-      .clk_i(clk_i),
-      .d_i  (tag10),
-      .q_o  (tag12)
-  );
+  always @(posedge clk_i)
+    if (rst_i) begin
+      {direct10, lut10, res10, lut_res10} <= 4'd0;
+      {lut11, lut_res11, lut12, lut_res12} <= 4'd0;
+    end else begin
+      {direct10, lut10, res10, lut_res10} <= kind9;
+      {lut11, lut_res11, lut12, lut_res12} <= {lut10, lut_res10, lut11, lut_res11};
+    end
+  always @(posedge clk_i) begin
+    tag10 <= tag9;
+    tag11 <= tag10;
+    tag12 <= tag11;
+  end
 
   // The residual adder takes from the requantiser or from the lookup.
   wire          res_in = res10 || lut_res12;
@@ -251,28 +248,24 @@ module systole_post #(
   );
   `SYSTOLE_ASSERT(check_one_into_adder, !(res10 && lut_res12))
 
-  // Constants of the residual add by number: products now, offset 2, shift 3 cycles later.
-  wire [3:0] ctx0 = res_tag[GW-1-:4];
-  wire [3:0] ctx2, ctx3;
+  // Constants of the residual add by number, read a cycle before they are used: multipliers with
+  // the operands, offset 2, shift 3 cycles later.
+  wire [3:0] ctx_m = lut_res11 ? tag11[GW-1-:4] : tag9[GW-1-:4];
+  reg [3:0] ctx_0, ctx_1, ctx_2;
   wire [51:0] res_m;
   wire [47:0] res_offset;
   wire [5:0] res_shift;
-  systole_delay #(
-      .WIDTH (4),
-      .CYCLES(2)
-  ) u_ctx2 (
-      .clk_i(clk_i),
-      .d_i  (ctx0),
-      .q_o  (ctx2)
-  );
-  systole_delay #(
-      .WIDTH (4),
-      .CYCLES(1)
-  ) u_ctx3 (
-      .clk_i(clk_i),
-      .d_i  (ctx2),
-      .q_o  (ctx3)
-  );
+  reg [51:0] res_m_q;
+  reg [47:0] res_offset_q;
+  reg [5:0] res_shift_q;
+  always @(posedge clk_i) begin
+    ctx_0        <= ctx_m;
+    ctx_1        <= ctx_0;
+    ctx_2        <= ctx_1;
+    res_m_q      <= res_m;
+    res_offset_q <= res_offset;
+    res_shift_q  <= res_shift;
+  end
   systole_regfile #(
       .WIDTH(52),
       .DEPTH(16)
@@ -281,7 +274,7 @@ module systole_post #(
       .we_i   (is_residual),
       .waddr_i(res_next_q),
       .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_MB], desc_word_i[`SYSTOLE_RESIDUAL_MA]}),
-      .raddr_i(ctx0),
+      .raddr_i(ctx_m),
       .rdata_o(res_m)
   );
   systole_regfile #(
@@ -292,7 +285,7 @@ module systole_post #(
       .we_i   (is_residual),
       .waddr_i(res_next_q),
       .wdata_i(desc_word_i[`SYSTOLE_RESIDUAL_OFFSET]),
-      .raddr_i(ctx2),
+      .raddr_i(ctx_1),
       .rdata_o(res_offset)
   );
   systole_regfile #(
@@ -303,7 +296,7 @@ module systole_post #(
       .we_i   (is_residual),
       .waddr_i(res_next_q),
       .wdata_i(desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]),
-      .raddr_i(ctx3),
+      .raddr_i(ctx_2),
       .rdata_o(res_shift)
   );
 
@@ -339,10 +332,10 @@ module systole_post #(
           .lut_i         (tag10[GW-5-:TB]),
           .res_from_lut_i(lut_res12),
           .res_b_i       (res_word_i[c*8+:8]),
-          .res_ma_i      (res_m[25:0]),
-          .res_mb_i      (res_m[51:26]),
-          .res_offset_i  (res_offset),
-          .res_shift_i   (res_shift),
+          .res_ma_i      (res_m_q[25:0]),
+          .res_mb_i      (res_m_q[51:26]),
+          .res_offset_i  (res_offset_q),
+          .res_shift_i   (res_shift_q),
           .out_lut_i     (lut12),
           .out_res_i     (res_out),
           .out_lo_i      (pick_tag[34:27]),

@@ -16,17 +16,25 @@ module systole_residual (
 
   wire signed [ 7:0] a = a_i;
   wire signed [ 7:0] b = b_i;
-  wire signed [25:0] ma = ma_i;
-  wire signed [25:0] mb = mb_i;
 
-  reg signed  [33:0] pa_q, pb_q;
+  // Each product in two that fit a multiplier: the low 17 bits of the constant are unsigned.
+  wire signed [17:0] ma_low = {1'b0, ma_i[16:0]};
+  wire signed [17:0] mb_low = {1'b0, mb_i[16:0]};
+  wire signed [ 8:0] ma_high = ma_i[25:17];
+  wire signed [ 8:0] mb_high = mb_i[25:17];
+  reg signed  [25:0] a_low_q, b_low_q;
+  reg signed  [16:0] a_high_q, b_high_q;
   reg signed  [34:0] sum_q;
   reg signed  [48:0] total_q;
+  wire signed [26:0] low = {a_low_q[25], a_low_q} + {b_low_q[25], b_low_q};
+  wire signed [17:0] high = {a_high_q[16], a_high_q} + {b_high_q[16], b_high_q};
   always @(posedge clk_i) begin
-    pa_q    <= a * ma;
-    pb_q    <= b * mb;
-    sum_q   <= {pa_q[33], pa_q} + {pb_q[33], pb_q};
-    total_q <= {{14{sum_q[34]}}, sum_q} + {offset_i[47], offset_i};
+    a_low_q  <= a * ma_low;
+    b_low_q  <= b * mb_low;
+    a_high_q <= a * ma_high;
+    b_high_q <= b * mb_high;
+    sum_q    <= {high, 17'd0} + {{8{low[26]}}, low};
+    total_q  <= {{14{sum_q[34]}}, sum_q} + {offset_i[47], offset_i};
   end
 
   // One bit below the unit decides, the bits below it break the tie.

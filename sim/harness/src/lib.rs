@@ -1,2 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Async test benches for Verilog in Rust: clocks, triggers, tasks, AXI drivers, scoreboards.
+//! Async test benches for Verilog in Rust, with the vocabulary of cocotb.
+//!
+//! Tasks wait for clock edges, read ports with the values that the design's flip-flops sample at
+//! that edge, and write ports; writes take effect together just after it. docs/harness.md has the
+//! semantics with a timing diagram, docs/first-test-bench.md a first bench.
+
+pub mod axi;
+mod error;
+mod exec;
+mod pause;
+mod random;
+mod scoreboard;
+mod sim;
+mod sync;
+mod test;
+
+pub use error::SimError;
+pub use harness_macros::test;
+pub use pause::Pause;
+pub use random::Stream;
+pub use rand;
+pub use scoreboard::{Mismatch, Scoreboard};
+pub use sim::{Clock, JoinHandle, Signal, Sim, TraceWindow};
+pub use sync::{Event, Queue};
+pub use test::{Run, run, run_test};
+pub use verilated;

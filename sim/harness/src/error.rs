@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How a simulation ends when it does not end well.
+
+use thiserror::Error;
+
+/// Errors that end a simulation.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SimError {
+    /// A wait passed its limit.
+    #[error("timeout after {limit} cycles at cycle {cycle}: {what}\n{report}")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// The limit in cycles.
+        limit: u64,
+        /// Cycle of the first clock.
+        cycle: u64,
+        /// Every task with what it waits for, and the last bus transactions.
+        report: String,
+    },
+    /// No task can ever go on.
+    #[error("deadlock at cycle {cycle}: no task waits for a clock\n{report}")]
+    Deadlock {
+        /// Cycle of the first clock.
+        cycle: u64,
+        /// Every task with what it waits for.
+        report: String,
+    },
+    /// The design ended itself: `$stop`, a failed check, `$finish`.
+    #[error("the design stopped at cycle {cycle}: {text}\n{output}")]
+    Stopped {
+        /// Cycle of the first clock.
+        cycle: u64,
+        /// File, line and what was said.
+        text: String,
+        /// What the design printed.
+        output: String,
+    },
+    /// Two tasks wrote one port in one cycle.
+    #[error("port '{port}' was written by task '{first}' and by task '{second}' in cycle {cycle}; the order of tasks must not matter")]
+    TwoWriters {
+        /// The port.
+        port: String,
+        /// The task that wrote first.
+        first: String,
+        /// The other task.
+        second: String,
+        /// Cycle of the first clock.
+        cycle: u64,
+    },
+    /// A model that cannot be built or used.
+    #[error("{0}")]
+    Model(String),
+}

@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A design under test with its clocks, tasks and time.
+
+use crate::exec::{TaskId, Tasks};
+use crate::{SimError, Stream};
+use std::cell::{Cell, RefCell};
+use std::collections::{BinaryHeap, VecDeque};
+use std::cmp::Reverse;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use verilated::{Library, Model, Port};
+
+/// A port of the design: a handle, resolved once by name.
+#[derive(Clone)]
+pub struct Signal {
+    sim: Sim,
+    port: Port,
+    width: u32,
+}
+
+/// What to dump, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceWindow {
+    /// The FST file.
+    pub path: PathBuf,
+    /// First cycle of the first clock.
+    pub from: u64,
+    /// Cycle in which dumping ends.
+    pub to: u64,
+    /// Levels of hierarchy; 0: all.
+    pub depth: u32,
+}
+
+struct ClockState {
+    port: Port,
+    name: String,
+    period: u64,
+    next_edge: u64, // in time units
+    cycle: u64,     // edges that have happened
+    soon: Vec<TaskId>,
+    later: BinaryHeap<Reverse<(u64, TaskId)>>, // wake before edge number .0 (counted from 0)
+}
+
+struct Write {
+    port: Port,
+    value: u64,
+    wide: Option<Box<[u32]>>,
+}
+
+struct Inner {
+    model: RefCell<Model>,
+    tasks: Tasks,
+    clocks: RefCell<Vec<ClockState>>,
+    now: Cell<u64>,
+    writes: RefCell<Vec<Write>>,
+    writers: RefCell<Vec<(u64, TaskId)>>, // by port: step and task of the last write
+    step: Cell<u64>,
+    hash: Cell<u64>,
+    failure: RefCell<Option<SimError>>,
+    log: RefCell<VecDeque<String>>,
+    seed: u64,
+    trace: RefCell<Option<TraceWindow>>,
+}
+
+/// A running simulation; a cheap handle.
+#[derive(Clone)]
+pub struct Sim {
+    inner: Rc<Inner>,
+}
+
+/// A clock of the design.
+#[derive(Clone)]
+pub struct Clock {
+    sim: Sim,
+    index: usize,
+}
+
+/// The result of a spawned task.
+pub struct JoinHandle<T> {
+    sim: Sim,
+    slot: Rc<Slot<T>>,
+    name: String,
+}
+
+struct Slot<T> {
+    value: RefCell<Option<T>>,
+    waiters: RefCell<Vec<TaskId>>,
+}
+
+const LOG: usize = 32;
+
+impl Sim {
+    /// A simulation of a built design. `seed` is for random streams and the design's own
+    /// randomness; the same seed gives the same run.
+    ///
+    /// # Errors
+    /// [`SimError::Model`].
+    pub fn new(library: &Arc<Library>, seed: u64) -> Result<Sim, SimError> {
+        let model = Model::with_seed(library, ((seed ^ seed >> 32) as u32).max(1)).map_err(|e| SimError::Model(e.to_string()))?;
+        let ports = library.ports().len();
+        Ok(Sim {
+            inner: Rc::new(Inner {
+                model: RefCell::new(model),
+                tasks: Tasks::default(),
+                clocks: RefCell::default(),
+                now: Cell::new(0),
+                writes: RefCell::default(),
+                writers: RefCell::new(vec![(u64::MAX, 0); ports]),
+                step: Cell::new(0),
+                hash: Cell::new(0x9e37_79b9_7f4a_7c15),
+                failure: RefCell::default(),
+                log: RefCell::default(),
+                seed,
+                trace: RefCell::default(),
+            }),
+        })
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.inner.seed
+    }
+
+    /// A random stream by name: the same seed and name give the same numbers, whatever else runs.
+    pub fn random(&self, name: &str) -> Stream {
+        Stream::new(self.inner.seed, name)
+    }
+
+    /// The port of that name.
+    ///
+    /// # Errors
+    /// [`SimError::Model`], with the names there are.
+    pub fn try_signal(&self, name: &str) -> Result<Signal, SimError> {
+        let model = self.inner.model.borrow();
+        let port = model.port(name).map_err(|e| SimError::Model(e.to_string()))?;
+        Ok(Signal { sim: self.clone(), port, width: model.width(port) })
+    }
+
+    /// The port of that name.
+    ///
+    /// # Panics
+    /// When there is none; the message lists those there are.
+    pub fn signal(&self, name: &str) -> Signal {
+        self.try_signal(name).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Does the design have such a port?
+    pub fn has(&self, name: &str) -> bool {
+        self.inner.model.borrow().port(name).is_ok()
+    }
+
+    /// Makes the one-bit port `name` a clock with this period in time units and its first rising
+    /// edge at `phase`.
+    ///
+    /// # Panics
+    /// When there is no such port, it is not one bit wide, or `period` is below 2.
+    pub fn clock_with(&self, name: &str, period: u64, phase: u64) -> Clock {
+        let signal = self.signal(name);
+        assert_eq!(signal.width, 1, "clock '{name}' must have one bit");
+        assert!(period >= 2, "a clock's period is at least 2 time units");
+        let mut clocks = self.inner.clocks.borrow_mut();
+        clocks.push(ClockState {
+            port: signal.port,
+            name: name.into(),
+            period,
+            next_edge: phase,
+            cycle: 0,
+            soon: vec![],
+            later: BinaryHeap::new(),
+        });
+        Clock { sim: self.clone(), index: clocks.len() - 1 }
+    }
+
+    /// A clock of period 2 that begins at once.
+    ///
+    /// # Panics
+    /// As [`Sim::clock_with`].
+    pub fn clock(&self, name: &str) -> Clock {
+        self.clock_with(name, 2, 1)
+    }
+
+    /// Starts a task.
+    pub fn spawn<T: 'static>(&self, name: impl Into<String>, job: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+        let name = name.into();
+        let slot = Rc::new(Slot { value: RefCell::new(None), waiters: RefCell::default() });
+        let (sim, done) = (Rc::downgrade(&self.inner), slot.clone());
+        self.inner.tasks.spawn(
+            name.clone(),
+            Box::pin(async move {
+                let value = job.await;
+                *done.value.borrow_mut() = Some(value);
+                if let Some(inner) = sim.upgrade() {
+                    for id in done.waiters.borrow_mut().drain(..) {
+                        inner.tasks.wake(id);
+                    }
+                }
+            }),
+        );
+        JoinHandle { sim: self.clone(), slot, name }
+    }
+
+    /// Adds a line to the log of bus transactions that a timeout shows (the last 32).
+    pub fn log(&self, line: impl Into<String>) {
+        let mut log = self.inner.log.borrow_mut();
+        if log.len() == LOG {
+            log.pop_front();
+        }
+        log.push_back(format!("  cycle {:>8}  {}", self.cycle(), line.into()));
+    }
+
+    /// Cycle of the first clock: rising edges so far.
+    pub fn cycle(&self) -> u64 {
+        self.inner.clocks.borrow().first().map_or(0, |c| c.cycle)
+    }
+
+    /// A hash over every wake and every write so far: equal runs have equal hashes.
+    pub fn event_hash(&self) -> u64 {
+        self.inner.hash.get()
+    }
+
+    /// Dumps an FST in a window of cycles. The model must be built with tracing.
+    pub fn trace(&self, window: TraceWindow) {
+        *self.inner.trace.borrow_mut() = Some(window);
+    }
+
+    /// Uses the model itself, between awaits.
+    pub fn with_model<T>(&self, f: impl FnOnce(&mut Model) -> T) -> T {
+        f(&mut self.inner.model.borrow_mut())
+    }
+
+    /// Every task with what it waits for, and the last bus transactions.
+    pub fn report(&self) -> String {
+        let log = self.inner.log.borrow();
+        let mut text = self.inner.tasks.report();
+        if !log.is_empty() {
+            text.push_str("\nlast bus transactions:\n");
+            text.push_str(&log.iter().cloned().collect::<Vec<_>>().join("\n"));
+        }
+        text
+    }
+
+    /// Ends the simulation with this error.
+    pub fn fail(&self, error: SimError) {
+        self.inner.failure.borrow_mut().get_or_insert(error);
+    }
+
+    /// Waits for `job`, at most `limit` cycles of `clock`.
+    ///
+    /// # Errors
+    /// [`SimError::Timeout`] with the report of all tasks. The simulation goes on if the caller
+    /// does.
+    pub async fn timeout<T>(&self, clock: &Clock, limit: u64, what: &str, job: impl Future<Output = T>) -> Result<T, SimError> {
+        let mut job = std::pin::pin!(job);
+        let mut wait = std::pin::pin!(clock.cycles(limit));
+        let outcome = std::future::poll_fn(|cx| {
+            if let Poll::Ready(value) = job.as_mut().poll(cx) {
+                return Poll::Ready(Some(value));
+            }
+            match wait.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        outcome.ok_or_else(|| SimError::Timeout { what: what.into(), limit, cycle: self.cycle(), report: self.report() })
+    }
+
+    fn mix(&self, value: u64) {
+        let h = (self.inner.hash.get() ^ value).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        self.inner.hash.set(h ^ h >> 32);
+    }
+
+    fn write(&self, port: Port, value: u64, wide: Option<Box<[u32]>>) {
+        let inner = &self.inner;
+        let (step, task) = (inner.step.get(), inner.tasks.current());
+        let last = std::mem::replace(&mut inner.writers.borrow_mut()[port.index()], (step, task));
+        if last.0 == step && last.1 != task {
+            let name = inner.model.borrow().library().ports()[port.index()].name.clone();
+            self.fail(SimError::TwoWriters {
+                port: name,
+                first: inner.tasks.name(last.1),
+                second: inner.tasks.name(task),
+                cycle: self.cycle(),
+            });
+        }
+        self.mix(value ^ (port.index() as u64) << 48);
+        if let Some(words) = &wide {
+            words.iter().for_each(|&w| self.mix(w.into()));
+        }
+        inner.writes.borrow_mut().push(Write { port, value, wide });
+    }
+
+    fn apply_writes(&self, model: &mut Model) {
+        for w in self.inner.writes.borrow_mut().drain(..) {
+            match w.wide {
+                None => model.set(w.port, w.value),
+                Some(words) => model.set_words(w.port, &words),
+            }
+        }
+        self.inner.step.set(self.inner.step.get() + 1);
+    }
+
+    /// Runs until the main task ends. Called once, by [`crate::run`].
+    pub(crate) fn drive<T: 'static>(&self, main: impl Future<Output = T> + 'static) -> Result<T, SimError> {
+        let main = self.spawn("main", main);
+        let result = loop {
+            self.inner.tasks.run(|id| {
+                self.mix(id as u64 ^ self.inner.now.get() << 16);
+                main.slot.value.borrow().is_none() && self.inner.failure.borrow().is_none()
+            });
+            if let Some(error) = self.inner.failure.borrow_mut().take() {
+                break Err(error);
+            }
+            if let Some(value) = main.slot.value.borrow_mut().take() {
+                break Ok(value);
+            }
+            if let Err(error) = self.advance() {
+                break Err(error);
+            }
+        };
+        self.inner.model.borrow_mut().trace_pause();
+        self.inner.tasks.clear();
+        for clock in self.inner.clocks.borrow_mut().iter_mut() {
+            clock.soon.clear();
+            clock.later.clear();
+        }
+        result
+    }
+
+    /// Applies what the tasks wrote, runs to the next edge that a task waits for, and wakes those
+    /// tasks before the edge.
+    fn advance(&self) -> Result<(), SimError> {
+        let inner = &self.inner;
+        let mut model = inner.model.borrow_mut();
+        let mut clocks = inner.clocks.borrow_mut();
+        // Edges of this very time, which the tasks have just looked at.
+        let now = inner.now.get();
+        let mut edge = false;
+        for c in clocks.iter_mut().filter(|c| c.next_edge == now) {
+            model.set(c.port, 1);
+            c.next_edge += c.period;
+            c.cycle += 1;
+            edge = true;
+        }
+        if edge {
+            model.eval();
+            model.advance();
+        }
+        self.apply_writes(&mut model);
+        for c in clocks.iter() {
+            model.set(c.port, 0);
+        }
+        model.eval();
+        if edge {
+            model.advance();
+        }
+        // Where a single clock runs alone, cycles in which nobody wakes pass inside the model.
+        if let [clock] = &mut clocks[..] {
+            let wake = if clock.soon.is_empty() { clock.later.peek().map(|Reverse((at, _))| *at) } else { Some(clock.cycle) };
+            let idle = wake.map_or(0, |at| at.saturating_sub(clock.cycle));
+            let idle = trace_step(&inner.trace, clock.cycle, idle, &mut model)?;
+            if idle > 0 && !model.has_stopped() {
+                let ran = model.run_cycles(clock.port, idle);
+                clock.cycle += ran;
+                clock.next_edge += ran * clock.period;
+            }
+        } else if let Some(clock) = clocks.first() {
+            trace_step(&inner.trace, clock.cycle, 0, &mut model)?;
+        }
+        if model.has_stopped() {
+            let stop = model.stop().map_or_else(String::new, |s| s.text);
+            let cycle = clocks.first().map_or(0, |c| c.cycle);
+            return Err(SimError::Stopped { cycle, text: stop, output: model.take_output() });
+        }
+        if clocks.iter().all(|c| c.soon.is_empty() && c.later.is_empty()) {
+            let cycle = clocks.first().map_or(0, |c| c.cycle);
+            drop((clocks, model));
+            return Err(SimError::Deadlock { cycle, report: self.report() });
+        }
+        let Some(time) = clocks.iter().map(|c| c.next_edge).min() else { return Ok(()) };
+        inner.now.set(time);
+        for c in clocks.iter_mut().filter(|c| c.next_edge == time) {
+            for id in c.soon.drain(..) {
+                inner.tasks.wake(id);
+            }
+            while c.later.peek().is_some_and(|Reverse((at, _))| *at <= c.cycle) {
+                if let Some(Reverse((_, id))) = c.later.pop() {
+                    inner.tasks.wake(id);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens and closes the window; returns how many of `idle` cycles may pass before it changes.
+fn trace_step(trace: &RefCell<Option<TraceWindow>>, cycle: u64, idle: u64, model: &mut Model) -> Result<u64, SimError> {
+    let window = trace.borrow();
+    let Some(w) = window.as_ref() else { return Ok(idle) };
+    if cycle >= w.to {
+        model.trace_pause();
+        drop(window);
+        *trace.borrow_mut() = None;
+        return Ok(idle);
+    }
+    if cycle >= w.from {
+        model.trace_open(&w.path, w.depth).map_err(|e| SimError::Model(e.to_string()))?;
+        return Ok(idle.min(w.to - cycle));
+    }
+    Ok(idle.min(w.from - cycle))
+}
+
+impl Signal {
+    /// Bits.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// The value that stands before the edge; the low 64 bits of a wider port.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.sim.inner.model.borrow().get(self.port)
+    }
+
+    /// The value is not zero.
+    #[inline]
+    pub fn is_high(&self) -> bool {
+        self.get() != 0
+    }
+
+    /// The value as bytes, lowest first.
+    pub fn get_bytes(&self, bytes: &mut [u8]) {
+        let mut words = [0u32; 64];
+        let n = bytes.len().div_ceil(4).min(64);
+        self.sim.inner.model.borrow().get_words(self.port, &mut words[..n]);
+        for (i, b) in bytes.iter_mut().enumerate() {
+            *b = (words[i / 4] >> (8 * (i % 4))) as u8;
+        }
+    }
+
+    /// Writes the port just after this edge (bits beyond the width are dropped).
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.sim.write(self.port, value, None);
+    }
+
+    /// Writes the port from bytes, lowest first.
+    pub fn set_bytes(&self, bytes: &[u8]) {
+        if self.width <= 64 {
+            let value = bytes.iter().take(8).rev().fold(0, |v, &b| v << 8 | u64::from(b));
+            return self.set(value);
+        }
+        let mut words = vec![0u32; (self.width as usize).div_ceil(32)].into_boxed_slice();
+        for (i, &b) in bytes.iter().enumerate().take(words.len() * 4) {
+            words[i / 4] |= u32::from(b) << (8 * (i % 4));
+        }
+        self.sim.write(self.port, 0, Some(words));
+    }
+}
+
+/// Waits for an edge of a clock.
+pub(crate) struct EdgeWait<'a> {
+    clock: &'a Clock,
+    edges: u64,
+    target: Option<u64>,
+}
+
+impl Future for EdgeWait<'_> {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        let inner = &self.clock.sim.inner;
+        let mut clocks = inner.clocks.borrow_mut();
+        let state = &mut clocks[self.clock.index];
+        let id = inner.tasks.current();
+        match self.target {
+            // Woken before edge number `target`: its values stand.
+            Some(target) if state.cycle >= target && state.next_edge == inner.now.get() => Poll::Ready(()),
+            // Polled for another reason (part of a combination): still registered.
+            Some(_) => Poll::Pending,
+            None => {
+                // The edge of this very moment is already being handled: the next one counts.
+                let at_edge = u64::from(state.next_edge == inner.now.get());
+                let target = state.cycle + at_edge + self.edges - 1;
+                if self.edges == 1 {
+                    state.soon.push(id);
+                } else {
+                    state.later.push(Reverse((target, id)));
+                }
+                if self.edges > 1 {
+                    inner.tasks.note(&|| format!("edge {target} of {}", state.name));
+                }
+                self.target = Some(target);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Clock {
+    /// Rising edges so far.
+    pub fn cycle(&self) -> u64 {
+        self.sim.inner.clocks.borrow()[self.index].cycle
+    }
+
+    /// The simulation it belongs to.
+    pub fn sim(&self) -> &Sim {
+        &self.sim
+    }
+
+    /// Waits for the next rising edge; ports then read as the flip-flops sample them.
+    pub fn rising_edge(&self) -> impl Future<Output = ()> + '_ {
+        EdgeWait { clock: self, edges: 1, target: None }
+    }
+
+    /// Waits for the `n`-th rising edge from now; 0 does not wait. Cycles in which no task wakes
+    /// pass inside the model and cost nothing here.
+    pub async fn cycles(&self, n: u64) {
+        if n > 0 {
+            EdgeWait { clock: self, edges: n, target: None }.await;
+        }
+    }
+
+    /// Waits, edge by edge, until `condition` holds at one.
+    ///
+    /// # Errors
+    /// [`SimError::Timeout`] after `limit` cycles, with the report of all tasks.
+    pub async fn until(&self, limit: u64, what: &str, mut condition: impl FnMut() -> bool) -> Result<u64, SimError> {
+        for n in 0..limit {
+            self.rising_edge().await;
+            if condition() {
+                return Ok(n + 1);
+            }
+            if n == 0 {
+                self.sim.inner.tasks.note(&|| what.to_string());
+            }
+        }
+        let sim = &self.sim;
+        sim.inner.tasks.note(&|| what.to_string());
+        Err(SimError::Timeout { what: what.into(), limit, cycle: sim.cycle(), report: sim.report() })
+    }
+}
+
+impl<T: 'static> JoinHandle<T> {
+    /// Is the task finished?
+    pub fn is_finished(&self) -> bool {
+        self.slot.value.borrow().is_some()
+    }
+
+    /// Waits for the task's result.
+    pub async fn join(self) -> T {
+        std::future::poll_fn(|_| {
+            if let Some(value) = self.slot.value.borrow_mut().take() {
+                return Poll::Ready(value);
+            }
+            let tasks = &self.sim.inner.tasks;
+            self.slot.waiters.borrow_mut().push(tasks.current());
+            tasks.note(&|| format!("task '{}'", self.name));
+            Poll::Pending
+        })
+        .await
+    }
+}

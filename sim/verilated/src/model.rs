@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A running model. All unsafe code of the crate is here: calls into the shim, and the memory of
+//! ports, which lives as long as the model does.
+
+use crate::{Error, Library, Port};
+use bitvec::order::Lsb0;
+use bitvec::slice::BitSlice;
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Why a model stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// `$finish` (true), or `$stop`, a failed check or a fatal error (false).
+    pub finished: bool,
+    /// File, line and what was said.
+    pub text: String,
+}
+
+/// Arguments of a DPI call, in order, as 64-bit words; output arguments are written back.
+pub type DpiValue = u64;
+
+type DpiHandler = Box<dyn FnMut(&mut [DpiValue]) -> DpiValue>;
+
+#[derive(Clone, Copy)]
+struct Slot {
+    at: *mut c_void,
+    width: u32,
+}
+
+struct Calls {
+    free: unsafe extern "C" fn(*mut c_void),
+    eval: unsafe extern "C" fn(*mut c_void),
+    advance: unsafe extern "C" fn(*mut c_void),
+    cycles: unsafe extern "C" fn(*mut c_void, *mut u8, u64) -> u64,
+    time: unsafe extern "C" fn(*mut c_void) -> u64,
+    stopped: unsafe extern "C" fn(*mut c_void) -> c_int,
+    place: unsafe extern "C" fn(*mut c_void) -> *const c_char,
+    text: unsafe extern "C" fn(*mut c_void) -> *const c_char,
+    clear_text: unsafe extern "C" fn(*mut c_void),
+    trace_open: unsafe extern "C" fn(*mut c_void, *const c_char, c_int) -> c_int,
+    trace_pause: unsafe extern "C" fn(*mut c_void),
+    coverage: unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int,
+}
+
+/// An instance of a design, in a Verilator context of its own. It stays on its thread.
+pub struct Model {
+    library: Arc<Library>,
+    raw: *mut c_void,
+    calls: Calls,
+    slots: Vec<Slot>,
+    dpi: Box<HashMap<String, DpiHandler>>,
+}
+
+pub(crate) fn open(path: &Path) -> Result<libloading::Library, Error> {
+    // SAFETY: the object was built by this crate; its initialisers are Verilator's own.
+    unsafe { libloading::Library::new(path) }.map_err(|e| Error::Load { path: path.to_path_buf(), text: e.to_string() })
+}
+
+unsafe extern "C" fn dpi_call(rust: *mut c_void, name: *const c_char, count: c_int, args: *mut u64) -> u64 {
+    // SAFETY: `rust` is the boxed map of the model that evaluates, alive as long as it is, and
+    // nothing else uses it during an eval; `args` has `count` words.
+    let (handlers, name, args) = unsafe {
+        (&mut *rust.cast::<HashMap<String, DpiHandler>>(), CStr::from_ptr(name), std::slice::from_raw_parts_mut(args, count as usize))
+    };
+    match handlers.get_mut(name.to_string_lossy().as_ref()) {
+        Some(handler) => handler(args),
+        None => 0,
+    }
+}
+
+impl Model {
+    /// A new instance with Verilator seed 1.
+    ///
+    /// # Errors
+    /// [`Error::Load`] when the shared object lacks a function of the shim.
+    pub fn new(library: &Arc<Library>) -> Result<Model, Error> {
+        Model::with_seed(library, 1)
+    }
+
+    /// A new instance with this seed for `$random` and random initial values.
+    ///
+    /// # Errors
+    /// [`Error::SeedZero`], [`Error::Load`].
+    pub fn with_seed(library: &Arc<Library>, seed: u32) -> Result<Model, Error> {
+        if seed == 0 {
+            return Err(Error::SeedZero);
+        }
+        let l = &library.library;
+        let missing = |e: libloading::Error| Error::Load { path: library.top().into(), text: e.to_string() };
+        // SAFETY: the shim defines these functions with these types (shim.rs).
+        unsafe {
+            macro_rules! symbol {
+                ($name:literal) => {
+                    *l.get(concat!($name, "\0").as_bytes()).map_err(missing)?
+                };
+            }
+            let new: unsafe extern "C" fn(c_int) -> *mut c_void = symbol!("vrs_new");
+            let port: unsafe extern "C" fn(*mut c_void, u32) -> *mut c_void = symbol!("vrs_port");
+            let set_rust: unsafe extern "C" fn(*mut c_void, *mut c_void) = symbol!("vrs_set_rust");
+            let set_dpi: unsafe extern "C" fn(unsafe extern "C" fn(*mut c_void, *const c_char, c_int, *mut u64) -> u64) = symbol!("vrs_set_dpi");
+            let calls = Calls {
+                free: symbol!("vrs_free"),
+                eval: symbol!("vrs_eval"),
+                advance: symbol!("vrs_advance"),
+                cycles: symbol!("vrs_cycles"),
+                time: symbol!("vrs_time"),
+                stopped: symbol!("vrs_stopped"),
+                place: symbol!("vrs_where"),
+                text: symbol!("vrs_text"),
+                clear_text: symbol!("vrs_clear_text"),
+                trace_open: symbol!("vrs_trace_open"),
+                trace_pause: symbol!("vrs_trace_pause"),
+                coverage: symbol!("vrs_coverage"),
+            };
+            let raw = new((seed & 0x7fff_ffff).max(1) as c_int);
+            let mut dpi: Box<HashMap<String, DpiHandler>> = Box::default();
+            set_rust(raw, std::ptr::from_mut(&mut *dpi).cast());
+            set_dpi(dpi_call);
+            let slots = (0..library.ports().len() as u32)
+                .map(|i| Slot { at: port(raw, i), width: library.ports()[i as usize].width })
+                .collect();
+            Ok(Model { library: library.clone(), raw, calls, slots, dpi })
+        }
+    }
+
+    /// The compiled design.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.library
+    }
+
+    /// The port of that name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPort`], with the names there are.
+    pub fn port(&self, name: &str) -> Result<Port, Error> {
+        let ports = self.library.ports();
+        ports.iter().position(|p| p.name == name).map(|i| Port(i as u32)).ok_or_else(|| Error::UnknownPort {
+            top: self.library.top().into(),
+            name: name.into(),
+            known: ports.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Bits of a port.
+    pub fn width(&self, port: Port) -> u32 {
+        self.slots[port.index()].width
+    }
+
+    /// The value of a port; the low 64 bits of a wider one.
+    #[inline]
+    pub fn get(&self, port: Port) -> u64 {
+        let s = self.slots[port.index()];
+        // SAFETY: the slot is the port's memory in the live model; Verilator stores 1-8, 9-16,
+        // 17-32, 33-64 bits in the next larger word and more in 32-bit words, lowest first.
+        unsafe {
+            match s.width {
+                1..=8 => u64::from(*s.at.cast::<u8>()),
+                9..=16 => u64::from(*s.at.cast::<u16>()),
+                17..=32 => u64::from(*s.at.cast::<u32>()),
+                33..=64 => *s.at.cast::<u64>(),
+                _ => u64::from(*s.at.cast::<u32>()) | u64::from(*s.at.cast::<u32>().add(1)) << 32,
+            }
+        }
+    }
+
+    /// Writes a port of up to 64 bits; bits beyond its width are dropped. The upper words of a
+    /// wider port become zero.
+    #[inline]
+    pub fn set(&mut self, port: Port, value: u64) {
+        let s = self.slots[port.index()];
+        let value = if s.width < 64 { value & ((1 << s.width) - 1) } else { value };
+        // SAFETY: as in `get`; `&mut self` excludes other uses.
+        unsafe {
+            match s.width {
+                1..=8 => *s.at.cast::<u8>() = value as u8,
+                9..=16 => *s.at.cast::<u16>() = value as u16,
+                17..=32 => *s.at.cast::<u32>() = value as u32,
+                33..=64 => *s.at.cast::<u64>() = value,
+                _ => {
+                    let words = std::slice::from_raw_parts_mut(s.at.cast::<u32>(), s.width.div_ceil(32) as usize);
+                    words.fill(0);
+                    words[0] = value as u32;
+                    words[1] = (value >> 32) as u32;
+                    if s.width % 32 != 0 && words.len() == 2 {
+                        words[1] &= (1 << (s.width % 32)) - 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A port's value as 32-bit words, lowest first, into `words`; missing words are zero.
+    pub fn get_words(&self, port: Port, words: &mut [u32]) {
+        let s = self.slots[port.index()];
+        words.fill(0);
+        if s.width <= 64 {
+            let value = self.get(port);
+            for (i, w) in words.iter_mut().take(2).enumerate() {
+                *w = (value >> (32 * i)) as u32;
+            }
+        } else {
+            let n = words.len().min(s.width.div_ceil(32) as usize);
+            // SAFETY: as in `get`.
+            words[..n].copy_from_slice(unsafe { std::slice::from_raw_parts(s.at.cast::<u32>(), n) });
+        }
+    }
+
+    /// Writes a port from 32-bit words, lowest first; missing words are zero, bits beyond the
+    /// width are dropped.
+    pub fn set_words(&mut self, port: Port, words: &[u32]) {
+        let s = self.slots[port.index()];
+        if s.width <= 64 {
+            let at = |i: usize| u64::from(words.get(i).copied().unwrap_or(0));
+            self.set(port, at(0) | at(1) << 32);
+        } else {
+            let n = s.width.div_ceil(32) as usize;
+            // SAFETY: as in `set`.
+            let memory = unsafe { std::slice::from_raw_parts_mut(s.at.cast::<u32>(), n) };
+            for (i, w) in memory.iter_mut().enumerate() {
+                *w = words.get(i).copied().unwrap_or(0);
+            }
+            if s.width % 32 != 0 {
+                memory[n - 1] &= (1 << (s.width % 32)) - 1;
+            }
+        }
+    }
+
+    /// A port of more than 64 bits as a bit slice; `None` for a narrower one (use [`Model::get`]).
+    pub fn bits(&self, port: Port) -> Option<&BitSlice<u32, Lsb0>> {
+        let s = self.slots[port.index()];
+        // SAFETY: as in `get`; the borrow of `self` keeps the model from running.
+        (s.width > 64).then(|| {
+            let words = unsafe { std::slice::from_raw_parts(s.at.cast::<u32>(), s.width.div_ceil(32) as usize) };
+            &BitSlice::from_slice(words)[..s.width as usize]
+        })
+    }
+
+    /// The same, to write.
+    pub fn bits_mut(&mut self, port: Port) -> Option<&mut BitSlice<u32, Lsb0>> {
+        let s = self.slots[port.index()];
+        // SAFETY: as in `set`.
+        (s.width > 64).then(|| {
+            let words = unsafe { std::slice::from_raw_parts_mut(s.at.cast::<u32>(), s.width.div_ceil(32) as usize) };
+            &mut BitSlice::from_slice_mut(words)[..s.width as usize]
+        })
+    }
+
+    /// Evaluates the design with the port values as they stand.
+    #[inline]
+    pub fn eval(&mut self) {
+        // SAFETY: `raw` is a live instance of this library.
+        unsafe { (self.calls.eval)(self.raw) }
+    }
+
+    /// Dumps the present values where a trace is open, and moves time on by one.
+    #[inline]
+    pub fn advance(&mut self) {
+        // SAFETY: as in `eval`.
+        unsafe { (self.calls.advance)(self.raw) }
+    }
+
+    /// Runs `n` clock cycles in one call: `clk` high, eval, low, eval. Returns the cycles run:
+    /// fewer when the design stopped.
+    ///
+    /// # Panics
+    /// When `clk` is not one bit wide.
+    pub fn run_cycles(&mut self, clk: Port, n: u64) -> u64 {
+        let slot = self.slots[clk.index()];
+        assert_eq!(slot.width, 1, "a clock has one bit");
+        // SAFETY: as in `eval`; a one-bit port is a byte.
+        unsafe { (self.calls.cycles)(self.raw, slot.at.cast(), n) }
+    }
+
+    /// Steps of time since the start: two a cycle.
+    pub fn time(&self) -> u64 {
+        // SAFETY: as in `eval`.
+        unsafe { (self.calls.time)(self.raw) }
+    }
+
+    /// Whether the design has ended itself. `$stop`, `$finish` and failed checks never end the
+    /// process.
+    #[inline]
+    pub fn has_stopped(&self) -> bool {
+        // SAFETY: as in `eval`.
+        unsafe { (self.calls.stopped)(self.raw) != 0 }
+    }
+
+    /// Why the design has ended itself.
+    pub fn stop(&self) -> Option<Stop> {
+        // SAFETY: as in `eval`; the text lives until the next call that changes it.
+        let (how, text) = unsafe { ((self.calls.stopped)(self.raw), CStr::from_ptr((self.calls.place)(self.raw))) };
+        (how != 0).then(|| Stop { finished: how == 1, text: text.to_string_lossy().into_owned() })
+    }
+
+    /// What the design printed since the last call.
+    pub fn take_output(&mut self) -> String {
+        // SAFETY: as in `stop`.
+        unsafe {
+            let text = CStr::from_ptr((self.calls.text)(self.raw)).to_string_lossy().into_owned();
+            (self.calls.clear_text)(self.raw);
+            text
+        }
+    }
+
+    /// Begins (or goes on) to dump to an FST file, `depth` levels deep (0: all).
+    ///
+    /// # Errors
+    /// [`Error::NotBuiltWith`]; [`Error::Cache`] when the file cannot be written.
+    pub fn trace_open(&mut self, path: &Path, depth: u32) -> Result<(), Error> {
+        if !self.library.trace {
+            return Err(Error::NotBuiltWith { feature: "tracing", method: "trace(true)" });
+        }
+        let text = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
+        let depth = if depth == 0 { 99 } else { depth as c_int };
+        // SAFETY: as in `eval`; the path is copied by the callee.
+        match unsafe { (self.calls.trace_open)(self.raw, text.as_ptr(), depth) } {
+            1 => Ok(()),
+            _ => Err(Error::Cache { path: path.into(), source: std::io::Error::other("cannot be written") }),
+        }
+    }
+
+    /// Stops dumping until [`Model::trace_open`] is called again; what was dumped is on disk.
+    pub fn trace_pause(&mut self) {
+        // SAFETY: as in `eval`.
+        unsafe { (self.calls.trace_pause)(self.raw) }
+    }
+
+    /// Writes coverage data.
+    ///
+    /// # Errors
+    /// [`Error::NotBuiltWith`].
+    pub fn write_coverage(&mut self, path: &Path) -> Result<(), Error> {
+        if !self.library.coverage {
+            return Err(Error::NotBuiltWith { feature: "coverage", method: "coverage(true)" });
+        }
+        let text = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
+        // SAFETY: as in `eval`.
+        unsafe { (self.calls.coverage)(self.raw, text.as_ptr()) };
+        Ok(())
+    }
+
+    /// Answers the DPI import `name`: arguments in order, outputs written back, result returned.
+    /// An import without a handler returns 0.
+    pub fn on_dpi(&mut self, name: &str, handler: impl FnMut(&mut [DpiValue]) -> DpiValue + 'static) {
+        self.dpi.insert(name.into(), Box::new(handler));
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // SAFETY: the instance is freed once, with its own context current (the shim sees to it).
+        unsafe { (self.calls.free)(self.raw) }
+    }
+}
