@@ -1,2 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Operator reference and instruction-level model of Systole, with exact cycles.
+//! Golden models of Systole, written from the documents.
+//!
+//! [`operator`] computes networks on plain tensors, in floating point where ONNX Runtime does.
+//! [`Machine`] runs an image instruction by instruction, bit-exact and with exact cycles, without
+//! Verilog. Where they differ, the compiler is wrong; where the machine and the RTL differ, the
+//! hardware is.
+
+mod error;
+mod kernel;
+mod machine;
+pub mod operator;
+mod post;
+
+pub use error::MachineError;
+pub use machine::{Machine, Origin, RunResult};

@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The instruction-level model: an image runs bit-exact, in exact cycles, without Verilog.
+//!
+//! Units step in the order of their effects on memory (docs/timing.md): of two effects in one
+//! cycle, reads come first. Costs are by step, not by cycle.
+
+use crate::{MachineError, kernel, post};
+use std::collections::VecDeque;
+use systole_isa::nest::{Loop, Nest};
+use systole_isa::program::{Load, Matmul, Post, PostDest, Store};
+use systole_isa::requant::Param;
+use systole_isa::{Config, Image, Instruction, Latency};
+
+/// What a run leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunResult {
+    /// The output frame.
+    pub frame: Vec<u8>,
+    /// Cycles from launch to DONE.
+    pub cycles: u64,
+    /// Vectors that entered the array; times R C: multiplications.
+    pub vectors: u64,
+}
+
+/// Where an OUT word came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Row of the timetable whose instruction wrote it.
+    pub row: usize,
+    /// Cycle of the write.
+    pub cycle: u64,
+}
+
+/// A machine of one configuration. W SRAM and X keep their content from run to run.
+pub struct Machine {
+    config: Config,
+    latency: Latency,
+    kernel: fn(&mut [i32], &[i8], &[i16]),
+    image: Option<Loaded>,
+    x: Vec<i8>,      // [word][row]
+    w_sram: Vec<i8>, // [word][row][col]
+    acc: Vec<i32>,   // [address][col]
+    origins: Option<Vec<Option<Origin>>>,
+}
+
+struct Loaded {
+    matmuls: Vec<Started<Matmul>>,
+    posts: Vec<Started<Post>>,
+    loads: Vec<Started<Load>>,
+    stores: Vec<Started<Store>>,
+    end: u64,
+    end_row: usize,
+    weights: Vec<i16>, // [word][row][col]
+    params: Vec<Param>,
+    luts: Vec<[i8; 256]>,
+    in_bytes: usize,
+    out_bytes: usize,
+}
+
+struct Started<T> {
+    row: usize,
+    first: u64, // cycle of the first step
+    what: T,
+}
+
+/// A nest being stepped: like `Nest::iter`, without allocation for each step.
+struct Walk<'a> {
+    loops: &'a [Loop],
+    index: [u32; 8],
+    time: u64,
+    at: [i32; 5],
+    stepped: usize, // loop that stepped to get here; 99 for the first step
+    done: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(nest: &'a Nest, first: u64, base: [i32; 5]) -> Walk<'a> {
+        Walk { loops: &nest.loops, index: [0; 8], time: first, at: base, stepped: 99, done: false }
+    }
+
+    #[inline]
+    fn step(&mut self) {
+        for (l, lp) in self.loops.iter().enumerate() {
+            if self.index[l] + 1 < lp.count {
+                self.index[l] += 1;
+                for (a, d) in self.at.iter_mut().zip(lp.d) {
+                    *a = a.wrapping_add(d);
+                }
+                self.time += 1 + u64::from(lp.gap);
+                self.stepped = l;
+                return;
+            }
+            self.index[l] = 0;
+        }
+        self.done = true;
+    }
+
+    fn all(&self, mask: u32, last: bool) -> bool {
+        self.loops.iter().enumerate().all(|(l, lp)| mask >> l & 1 == 0 || self.index[l] == if last { lp.count - 1 } else { 0 })
+    }
+}
+
+/// A vector between POST's take and its write.
+struct Flying {
+    at: u64,           // cycle of the next event
+    write: u64,        // cycle of the write
+    read_done: bool,   // residual operand read (or none needed)
+    post: usize,
+    dst: u32,
+    res: u32,
+    codes: Vec<i8>,
+}
+
+/// Where the units of a run stand.
+struct Run<'a> {
+    l: &'a Loaded,
+    post: Option<(usize, Walk<'a>)>,
+    next_post: usize,
+    flying: VecDeque<Flying>,
+    input: &'a [u8],
+    out: Vec<u8>,
+    vectors: u64,
+}
+
+fn rule<T>(cycle: u64, row: usize, unit: &'static str, rule: impl Into<String>) -> Result<T, MachineError> {
+    Err(MachineError::Rule { cycle, row, unit, rule: rule.into() })
+}
+
+impl Machine {
+    /// A machine with nothing loaded; X, W SRAM and accumulators are zero.
+    pub fn new(config: Config) -> Machine {
+        let (r, c) = (config.rows as usize, config.cols as usize);
+        Machine {
+            latency: Latency::of(&config),
+            kernel: kernel::for_cols(c),
+            x: vec![0; config.x_depth as usize * r],
+            w_sram: vec![0; config.w_sram_depth as usize * r * c],
+            acc: vec![0; config.acc_depth as usize * c],
+            image: None,
+            origins: None,
+            config,
+        }
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Records for every OUT word which row wrote it, and when.
+    pub fn record_origins(&mut self) {
+        self.origins = Some(vec![None; self.config.out_depth as usize]);
+    }
+
+    /// The origin of the OUT word that holds byte `byte` of the last output frame.
+    pub fn origin(&self, byte: usize) -> Option<Origin> {
+        self.origins.as_ref()?.get(byte / self.config.cols as usize).copied().flatten()
+    }
+
+    /// Loads an image.
+    ///
+    /// # Errors
+    /// [`MachineError::Isa`]; [`MachineError::Rule`] for rows that break the rules of issue.
+    pub fn load_image(&mut self, image: &Image) -> Result<(), MachineError> {
+        image.check_machine(&self.config)?;
+        let program = image.program()?;
+        let mut weights: Vec<i16> = image.weights.iter().map(|&w| w.into()).collect();
+        let tile = (self.config.rows * self.config.cols) as usize;
+        weights.resize(weights.len().next_multiple_of(tile), 0);
+        let c = self.config.cols as usize;
+        let mut params = image.params.clone();
+        params.resize(params.len().next_multiple_of(c), Param { bias: 0, q: 1 << 23, shift: 63 });
+        let mut l = Loaded {
+            matmuls: vec![],
+            posts: vec![],
+            loads: vec![],
+            stores: vec![],
+            end: 0,
+            end_row: 0,
+            weights,
+            params,
+            luts: image.luts.clone(),
+            in_bytes: image.in_bytes as usize,
+            out_bytes: image.out_bytes as usize,
+        };
+        let mut free = 0u64; // first cycle in which the next row may act
+        let mut ended = false;
+        for (row, r) in program.rows.iter().enumerate() {
+            let unit = r.instruction.unit().name();
+            if ended {
+                return rule(r.cycle, row, unit, "a row behind END");
+            }
+            if r.cycle < free {
+                return rule(r.cycle, row, unit, format!("the sequencer is free from cycle {free} on"));
+            }
+            let words = r.instruction.words();
+            free = r.cycle + u64::from(words.max(self.latency.row_spacing));
+            let first = self.latency.first_step(r.cycle, words);
+            match r.instruction.clone() {
+                Instruction::Matmul(what) => l.matmuls.push(Started { row, first, what }),
+                Instruction::Post(what) => l.posts.push(Started { row, first, what }),
+                Instruction::Load(what) => l.loads.push(Started { row, first, what }),
+                Instruction::Store(what) => l.stores.push(Started { row, first, what }),
+                Instruction::End => {
+                    (l.end, l.end_row) = (r.cycle, row);
+                    ended = true;
+                }
+            }
+        }
+        if !ended {
+            return rule(program.cycles(), program.rows.len(), "END", "the timetable has no END");
+        }
+        fn busy<T>(list: &[Started<T>], unit: &'static str, span: impl Fn(&T) -> u64) -> Result<(), MachineError> {
+            for pair in list.windows(2) {
+                let end = pair[0].first + span(&pair[0].what);
+                if pair[1].first <= end {
+                    return rule(pair[1].first, pair[1].row, unit, format!("the unit is busy until cycle {end}"));
+                }
+            }
+            Ok(())
+        }
+        busy(&l.matmuls, "MATMUL", |i| i.nest.span())?;
+        busy(&l.loads, "LOAD", |i| i.nest.span())?;
+        busy(&l.stores, "STORE", |i| i.nest.span())?;
+        self.image = Some(l);
+        Ok(())
+    }
+
+    /// Runs one frame.
+    ///
+    /// # Errors
+    /// [`MachineError::NoImage`], [`MachineError::FrameLength`], [`MachineError::Rule`].
+    pub fn run(&mut self, input: &[u8]) -> Result<RunResult, MachineError> {
+        let image = self.image.take().ok_or(MachineError::NoImage)?;
+        let result = self.run_loaded(&image, input);
+        self.image = Some(image);
+        result
+    }
+
+    fn run_loaded(&mut self, l: &Loaded, input: &[u8]) -> Result<RunResult, MachineError> {
+        if input.len() != l.in_bytes {
+            return Err(MachineError::FrameLength { expected: l.in_bytes, actual: input.len() });
+        }
+        let c = self.config.cols as usize;
+        let mut run = Run {
+            l,
+            post: None,
+            next_post: 0,
+            flying: VecDeque::new(),
+            input,
+            out: vec![0; self.config.out_depth as usize * c],
+            vectors: 0,
+        };
+        let lead = u64::from(self.latency.w_lead);
+        let (mut nm, mut nl, mut ns) = (0, 0, 0);
+        let mut matmul: Option<(usize, Walk, Held)> = None;
+        let mut load: Option<(usize, Walk)> = None;
+        let mut store: Option<(usize, Walk)> = None;
+        loop {
+            if matmul.is_none() && nm < l.matmuls.len() {
+                let m = &l.matmuls[nm];
+                let pad = m.what.pad.map_or((0, 0), |p| (p.y_base, p.x_base));
+                let base = [m.what.x_base as i32, m.what.w_base as i32, m.what.acc_base as i32, pad.0, pad.1];
+                matmul = Some((nm, Walk::new(&m.what.nest, m.first, base), Held::None));
+                nm += 1;
+            }
+            if load.is_none() && nl < l.loads.len() {
+                let i = &l.loads[nl];
+                load = Some((nl, Walk::new(&i.what.nest, i.first, [i.what.dst_base as i32, i.what.src_base as i32, 0, 0, 0])));
+                nl += 1;
+            }
+            if store.is_none() && ns < l.stores.len() {
+                let i = &l.stores[ns];
+                store = Some((ns, Walk::new(&i.what.nest, i.first, [i.what.dst_base as i32, i.what.src_base as i32, 0, 0, 0])));
+                ns += 1;
+            }
+            // The next effect of each unit; reads of a cycle come before its writes.
+            let tm = matmul.as_ref().map_or(u64::MAX, |(_, w, _)| w.time + lead);
+            let ts = store.as_ref().map_or(u64::MAX, |(_, w)| w.time + u64::from(self.latency.store_read));
+            let tl = load.as_ref().map_or(u64::MAX, |(_, w)| w.time + u64::from(self.latency.load_write));
+            let (tq, reads) = run.flying.front().map_or((u64::MAX, false), |f| (f.at, !f.read_done));
+            let next = tm.min(ts).min(tl).min(tq);
+            if next == u64::MAX {
+                break;
+            }
+            if next >= l.end {
+                return rule(next, l.end_row, "END", format!("work remains in cycle {next}"));
+            }
+            if tq == next && reads {
+                self.residual_read(&mut run);
+            } else if ts == next {
+                let Some((i, walk)) = &mut store else { continue };
+                self.store_step(&mut run, *i, walk)?;
+                if walk.done {
+                    store = None;
+                }
+            } else if tm == next {
+                let Some((i, walk, held)) = &mut matmul else { continue };
+                let others = ts.min(tl).min(tq);
+                // Until another unit has an effect, MATMUL runs alone.
+                loop {
+                    self.matmul_step(&mut run, *i, walk, held)?;
+                    walk.step();
+                    let flying = run.flying.front().map_or(u64::MAX, |f| f.at);
+                    if walk.done || walk.time + lead > others.min(flying) || walk.time + lead >= l.end {
+                        break;
+                    }
+                }
+                if walk.done {
+                    matmul = None;
+                }
+            } else if tq == next {
+                self.post_write(&mut run)?;
+            } else {
+                let Some((i, walk)) = &mut load else { continue };
+                self.load_step(&run, *i, walk)?;
+                if walk.done {
+                    load = None;
+                }
+            }
+        }
+        if let Some((i, _)) = run.post.filter(|(_, w)| !w.done) {
+            return rule(l.end, l.posts[i].row, "POST", "the run ends before all its vectors have come");
+        }
+        if run.next_post < l.posts.len() {
+            return rule(l.end, l.posts[run.next_post].row, "POST", "no vector ever came");
+        }
+        run.out.truncate(l.out_bytes);
+        Ok(RunResult { frame: run.out, cycles: l.end, vectors: run.vectors })
+    }
+
+    #[inline]
+    fn matmul_step(&mut self, run: &mut Run, index: usize, walk: &Walk, held: &mut Held) -> Result<(), MachineError> {
+        let s = &run.l.matmuls[index];
+        let (i, cycle) = (&s.what, walk.time);
+        let (r, c) = (self.config.rows as usize, self.config.cols as usize);
+        let tile = r * c;
+        if walk.stepped as u32 >= i.hold {
+            let at = (walk.at[1] as u32 & 0xffff) as usize;
+            if i.w_sram {
+                let at = at % self.config.w_sram_depth as usize;
+                *held = Held::Sram(self.w_sram[at * tile..][..tile].iter().map(|&w| w.into()).collect());
+            } else if (at + 1) * tile <= run.l.weights.len() {
+                *held = Held::Rram(at * tile);
+            } else {
+                return rule(cycle, s.row, "MATMUL", format!("weight word {at} is beyond the image's {}", run.l.weights.len() / tile));
+            }
+        }
+        let weights: &[i16] = match held {
+            Held::Rram(at) => &run.l.weights[*at..*at + tile],
+            Held::Sram(words) => words,
+            Held::None => return rule(cycle, s.row, "MATMUL", "no weight word was loaded"),
+        };
+        let padded = i.pad.is_some_and(|p| {
+            !(0..p.y_size as i32).contains(&walk.at[3]) || !(0..p.x_size as i32).contains(&walk.at[4])
+        });
+        let pad_row;
+        let x: &[i8] = if padded {
+            pad_row = [i.pad.map_or(0, |p| p.value); 64];
+            &pad_row[..r]
+        } else {
+            let at = walk.at[0] as u32 as usize % self.config.x_depth as usize;
+            &self.x[at * r..][..r]
+        };
+        let at = walk.at[2] as u32 as usize % self.config.acc_depth as usize;
+        let acc = &mut self.acc[at * c..][..c];
+        if i.first && walk.all(i.reduce, false) {
+            acc.fill(0);
+        }
+        (self.kernel)(acc, x, weights);
+        run.vectors += 1;
+        if i.last && walk.all(i.reduce, true) {
+            self.take(run, s.row, at, cycle + u64::from(self.latency.w_lead))?;
+        }
+        Ok(())
+    }
+
+    /// POST takes the final sums of accumulator `at`, of a vector with X time `t`.
+    fn take(&mut self, run: &mut Run, row: usize, at: usize, t: u64) -> Result<(), MachineError> {
+        let l = run.l;
+        let take = t + u64::from(self.latency.post_take);
+        while l.posts.get(run.next_post).is_some_and(|p| p.first <= take) {
+            if let Some((i, _)) = run.post.as_ref().filter(|(_, w)| !w.done) {
+                return rule(take, l.posts[*i].row, "POST", "the next POST starts before all its vectors have come");
+            }
+            let p = &l.posts[run.next_post];
+            let res = p.what.residual.map_or(0, |r| r.base);
+            run.post = Some((run.next_post, Walk::new(&p.what.nest, p.first, [p.what.dst_base as i32, p.what.param_base as i32, res as i32, 0, 0])));
+            run.next_post += 1;
+        }
+        let Some((i, walk)) = run.post.as_mut().filter(|(_, w)| !w.done) else {
+            return rule(take, row, "MATMUL", "a final sum, and no POST is armed");
+        };
+        let (index, p) = (*i, &l.posts[*i].what);
+        let c = self.config.cols as usize;
+        let [dst, param, res, ..] = walk.at.map(|a| a as u32 & 0xffff);
+        walk.step();
+        let Some(params) = l.params.get(param as usize * c..(param as usize + 1) * c) else {
+            return rule(take, l.posts[index].row, "POST", format!("parameter word {param} is beyond the image's {}", l.params.len() / c));
+        };
+        let mut biased = [0i32; 32];
+        for ((b, &a), q) in biased.iter_mut().zip(&self.acc[at * c..][..c]).zip(params) {
+            *b = a.wrapping_add(q.bias);
+        }
+        let write = t + u64::from(self.latency.post_write_with(p.lut.is_some(), p.residual.is_some()));
+        if p.dest == PostDest::OutRaw32 {
+            for (n, quarter) in biased[..c].chunks(c / 4).enumerate() {
+                let bytes: Vec<u8> = quarter.iter().flat_map(|v| v.to_le_bytes()).collect();
+                self.out_write(run, l.posts[index].row, dst + n as u32, &bytes, t + u64::from(self.latency.post_write) + n as u64)?;
+            }
+            return Ok(());
+        }
+        let mut codes = [0i8; 32];
+        post::codes(p, params, &l.luts, &biased[..c], &mut codes[..c]);
+        if p.residual.is_none() && p.dest == PostDest::Out {
+            // Nothing reads OUT during the run: the write needs no place in time.
+            let bytes: [u8; 32] = codes.map(|v| v.clamp(p.lo, p.hi) as u8);
+            return self.out_write(run, l.posts[index].row, dst, &bytes[..c], write);
+        }
+        let read = take + u64::from(self.latency.residual_read + if p.lut.is_some() { self.latency.lut } else { 0 });
+        let flying = Flying {
+            at: if p.residual.is_some() { read } else { write },
+            write,
+            read_done: p.residual.is_none(),
+            post: index,
+            dst,
+            res,
+            codes: codes[..c].to_vec(),
+        };
+        insert(&mut run.flying, flying);
+        Ok(())
+    }
+
+    fn residual_read(&mut self, run: &mut Run) {
+        let Some(mut f) = run.flying.pop_front() else { return };
+        let p = &run.l.posts[f.post].what;
+        if let Some(r) = &p.residual {
+            let at = self.x_at(f.res);
+            for (a, &b) in f.codes.iter_mut().zip(&self.x[at..]) {
+                *a = post::residual(r, *a, b);
+            }
+        }
+        f.read_done = true;
+        f.at = f.write;
+        insert(&mut run.flying, f);
+    }
+
+    /// Index of lane 0 of the C-byte word `address` of X.
+    fn x_at(&self, address: u32) -> usize {
+        let groups = self.config.groups();
+        let word = (address / groups) as usize % self.config.x_depth as usize;
+        word * self.config.rows as usize + (address % groups * self.config.cols) as usize
+    }
+
+    fn post_write(&mut self, run: &mut Run) -> Result<(), MachineError> {
+        let Some(f) = run.flying.pop_front() else { return Ok(()) };
+        let p = &run.l.posts[f.post].what;
+        let (r, c) = (self.config.rows as usize, self.config.cols as usize);
+        let codes: Vec<i8> = f.codes.iter().map(|v| (*v).clamp(p.lo, p.hi)).collect();
+        match p.dest {
+            PostDest::X => {
+                let at = self.x_at(f.dst);
+                self.x[at..at + c].copy_from_slice(&codes);
+            }
+            PostDest::WColumn => {
+                let groups = self.config.groups() as usize;
+                let (group, lane) = (f.dst as usize % groups, f.dst as usize / groups % c);
+                let word = f.dst as usize / groups / c % self.config.w_sram_depth as usize;
+                for (i, &v) in codes.iter().enumerate() {
+                    self.w_sram[(word * r + group * c + i) * c + lane] = v;
+                }
+            }
+            PostDest::WRow => {
+                let (row, word) = (f.dst as usize % r, f.dst as usize / r % self.config.w_sram_depth as usize);
+                self.w_sram[(word * r + row) * c..][..c].copy_from_slice(&codes);
+            }
+            PostDest::Out | PostDest::OutRaw32 => {
+                let bytes: Vec<u8> = codes.iter().map(|&v| v as u8).collect();
+                self.out_write(run, run.l.posts[f.post].row, f.dst, &bytes, f.write)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn out_write(&mut self, run: &mut Run, row: usize, word: u32, bytes: &[u8], cycle: u64) -> Result<(), MachineError> {
+        if cycle >= run.l.end {
+            return rule(cycle, run.l.end_row, "END", "an OUT write comes later");
+        }
+        let at = word as usize * bytes.len();
+        let Some(place) = run.out.get_mut(at..at + bytes.len()) else {
+            return rule(cycle, row, "POST", format!("OUT word {word} is beyond the buffer"));
+        };
+        place.copy_from_slice(bytes);
+        if let Some(o) = self.origins.as_mut().and_then(|o| o.get_mut(word as usize)) {
+            *o = Some(Origin { row, cycle });
+        }
+        Ok(())
+    }
+
+    fn load_step(&mut self, run: &Run, index: usize, walk: &mut Walk) -> Result<(), MachineError> {
+        let s = &run.l.loads[index];
+        let (i, c) = (&s.what, self.config.cols as usize);
+        let (dst, src) = (walk.at[0] as u32 & 0xffff, walk.at[1] as u32 as usize);
+        if i.fill.is_none() && src >= (self.config.in_depth * self.config.cols) as usize {
+            return rule(walk.time, s.row, "LOAD", format!("IN byte {src} is beyond the buffer"));
+        }
+        let at = self.x_at(dst);
+        for lane in (0..c).filter(|lane| i.mask >> lane & 1 == 1) {
+            let from = src + (lane + c - i.rotate as usize % c) % c;
+            self.x[at + lane] = i.fill.unwrap_or_else(|| run.input.get(from).map_or(0, |&b| b as i8));
+        }
+        walk.step();
+        Ok(())
+    }
+
+    fn store_step(&mut self, run: &mut Run, index: usize, walk: &mut Walk) -> Result<(), MachineError> {
+        let (dst, src) = (walk.at[0] as u32 & 0xffff, walk.at[1] as u32 & 0xffff);
+        let at = self.x_at(src);
+        let bytes: Vec<u8> = self.x[at..at + self.config.cols as usize].iter().map(|&v| v as u8).collect();
+        let cycle = walk.time + u64::from(self.latency.store_write);
+        walk.step();
+        self.out_write(run, run.l.stores[index].row, dst, &bytes, cycle)
+    }
+}
+
+enum Held {
+    None,
+    Rram(usize),
+    Sram(Vec<i16>),
+}
+
+/// Keeps the queue in order of time; of one cycle, reads come before writes.
+fn insert(queue: &mut VecDeque<Flying>, f: Flying) {
+    let key = |f: &Flying| (f.at, f.read_done);
+    let at = queue.iter().rposition(|other| key(other) <= key(&f)).map_or(0, |i| i + 1);
+    queue.insert(at, f);
+}
