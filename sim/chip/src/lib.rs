@@ -1,2 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Systole chip in simulation: configurations and the RTL transport.
+//! The chip in simulation: configurations, and the transport that drives the RTL.
+
+mod rtl;
+
+pub use rtl::{ChipError, Options, RtlTransport, run_chip, source_list, spec};

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The RTL behind a host transport.
+
+use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
+use harness::verilated::{self, Spec};
+use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use systole_host::{HostError, Transport};
+use systole_isa::Config;
+use thiserror::Error;
+
+/// What can go wrong around a chip in simulation.
+#[derive(Debug, Error)]
+pub enum ChipError {
+    /// The model cannot be built.
+    #[error(transparent)]
+    Model(#[from] verilated::Error),
+    /// The simulation ended badly.
+    #[error(transparent)]
+    Sim(#[from] SimError),
+    /// The driver's error.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// How a chip is simulated.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Seed of random streams; 0 is taken as 1.
+    pub seed: u64,
+    /// Window of an FST trace; the model is then built with tracing.
+    pub trace: Option<TraceWindow>,
+    /// Probability of a pause in a cycle on each stream.
+    pub pause: f64,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap_or_else(|_| PathBuf::from("."))
+}
+
+/// The Verilog files of the chip, and their include folders, from `rtl/systole.f`.
+///
+/// # Errors
+/// The I/O error, where the list cannot be read.
+pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let root = root();
+    let text = std::fs::read_to_string(root.join("rtl/systole.f"))?;
+    let (mut sources, mut includes) = (vec![], vec![]);
+    for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
+        match line.strip_prefix("+incdir+") {
+            Some(dir) => includes.push(root.join(dir)),
+            None => sources.push(root.join(line)),
+        }
+    }
+    Ok((sources, includes))
+}
+
+/// What to build for a configuration.
+///
+/// # Errors
+/// [`verilated::Error::Source`] where the RTL is not there.
+pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
+    let (sources, includes) = source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
+    let mut spec = Spec::new("systole_top").sources(sources).parameter("CONFIG", config.id).parameter("WEIGHT_BEATS", config.weight_beats);
+    for dir in includes {
+        spec = spec.include_dir(dir);
+    }
+    Ok(spec)
+}
+
+/// Registers by AXI4-Lite, frames and image by AXI4-Stream, on the simulated chip.
+pub struct RtlTransport {
+    sim: Sim,
+    clock: Clock,
+    registers: LiteMaster,
+    image: StreamSource,
+    input: StreamSource,
+    output: StreamSink,
+    irq: Signal,
+}
+
+/// Cycles an AXI4-Lite access may take.
+const ACCESS_LIMIT: u64 = 1000;
+
+impl RtlTransport {
+    /// Connects to a simulation of `systole_top` and resets the chip.
+    pub async fn reset(sim: &Sim, pause: f64) -> RtlTransport {
+        let clock = sim.clock("clk_i");
+        let rst = sim.signal("rst_i");
+        let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
+        let transport = RtlTransport {
+            registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
+            image: StreamSource::new(&clock, "s_axis_img_", pauses("img")),
+            input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
+            output: StreamSink::new(&clock, "m_axis_out_", pauses("out")),
+            irq: sim.signal("irq_o"),
+            clock: clock.clone(),
+            sim: sim.clone(),
+        };
+        rst.set(1);
+        clock.cycles(4).await;
+        rst.set(0);
+        clock.cycles(2).await;
+        transport
+    }
+
+    /// The chip's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The simulation.
+    pub fn sim(&self) -> &Sim {
+        &self.sim
+    }
+
+    /// The register bus, for accesses the driver has no verb for.
+    pub fn registers(&mut self) -> &mut LiteMaster {
+        &mut self.registers
+    }
+
+    /// The input stream.
+    pub fn input(&self) -> &StreamSource {
+        &self.input
+    }
+}
+
+fn host_error(e: LiteError) -> HostError {
+    HostError::Transport(e.to_string())
+}
+
+impl Transport for RtlTransport {
+    async fn read(&mut self, offset: u32) -> Result<u32, HostError> {
+        match self.registers.read_with(offset.into()).await.map_err(host_error)? {
+            (data, Response::Okay) => Ok(data as u32),
+            _ => Err(HostError::Refused { offset, access: "read" }),
+        }
+    }
+
+    async fn write(&mut self, offset: u32, value: u32) -> Result<(), HostError> {
+        match self.registers.write_with(offset.into(), value.into(), 0xf, 0).await.map_err(host_error)? {
+            Response::Okay => Ok(()),
+            _ => Err(HostError::Refused { offset, access: "write" }),
+        }
+    }
+
+    async fn send_image(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        self.image.send(bytes);
+        let limit = 1000 + 100 * bytes.len() as u64;
+        let sent = self.sim.timeout(&self.clock, limit, "the image stream", self.image.drained()).await;
+        sent.map_err(|e| HostError::Transport(e.to_string()))?;
+        // The last words are still on their way through the chip's register slice.
+        self.clock.cycles(100).await;
+        Ok(())
+    }
+
+    async fn queue_frame(&mut self, frame: Vec<u8>) -> Result<(), HostError> {
+        self.input.send(frame);
+        Ok(())
+    }
+
+    async fn receive_frame(&mut self, limit: u64) -> Result<Vec<u8>, HostError> {
+        self.output.receive(limit + 1_000_000).await.map_err(|e| HostError::Transport(e.to_string()))
+    }
+
+    async fn wait_irq(&mut self, limit: u64) -> Result<bool, HostError> {
+        // Looking every 16 cycles costs the simulation less than a task on every edge.
+        for _ in 0..=limit / 16 {
+            if self.irq.is_high() {
+                return Ok(true);
+            }
+            self.clock.cycles(16).await;
+        }
+        Ok(self.irq.is_high())
+    }
+}
+
+/// Builds the chip (or takes it from the cache), resets it and runs `job` with its transport.
+///
+/// # Errors
+/// [`ChipError`]; the job's own result is inside.
+pub fn run_chip<T, F>(config: &Config, options: &Options, job: impl FnOnce(RtlTransport) -> F + 'static) -> Result<T, ChipError>
+where
+    T: 'static,
+    F: Future<Output = T> + 'static,
+{
+    let library = spec(config)?.trace(options.trace.is_some()).build()?;
+    let pause = options.pause;
+    let run = harness::run(&library, options.seed.max(1), options.trace.clone(), move |sim| async move {
+        job(RtlTransport::reset(&sim, pause).await).await
+    })?;
+    Ok(run.value)
+}
