@@ -150,27 +150,59 @@ module systole_upload #(
     if (take) work_q <= rram ? {{WW - COLS * 8{1'b0}}, data} : joined;
     else if (write && !rram) work_q <= lut ? work_q >> 8 : WW > 64 ? work_q >> 64 : work_q;
 
+  // Writes leave a cycle later, from registers: they reach every memory of the chip.
   wire ok = write && in_range;
+  reg row_we_q, desc_we_q, param_we_q, lut_we_q, rram_we_q;
+  always @(posedge clk_i)
+    if (rst_i) {row_we_q, desc_we_q, param_we_q, lut_we_q, rram_we_q} <= 5'd0;
+    else begin
+      row_we_q   <= ok && target_q == `SYSTOLE_UPLOAD_TIMETABLE;
+      desc_we_q  <= ok && target_q == `SYSTOLE_UPLOAD_DESC;
+      param_we_q <= ok && target_q == `SYSTOLE_UPLOAD_PARAM;
+      lut_we_q   <= ok && lut;
+      rram_we_q  <= ok && rram;
+    end
+
+  reg [       DW:0] program_addr_q;
+  reg [  PW+CW-1:0] param_addr_q;
+  reg [       63:0] data_q;
+  reg [     TW-1:0] lut_addr_q;
+  reg [     LW-1:0] rram_row_q;
+  reg [     RW-1:0] rram_addr_q;
+  reg [     BW-1:0] rram_beat_q;
+  reg [ COLS*8-1:0] rram_data_q;
+  always @(posedge clk_i)
+    if (write) begin
+      program_addr_q <= unit_index[DW:0];
+      param_addr_q   <= unit_index[PW+CW-1:0];
+      data_q         <= work_q[63:0];
+      lut_addr_q     <= lut_index[TW-1:0];
+      rram_row_q     <= address_q[LW-1:0];
+      rram_addr_q    <= address_q[LW+:RW];
+      rram_beat_q    <= done[BW-1:0];
+      rram_data_q    <= work_q[COLS*8-1:0];
+    end
+
   assign target_o        = target_q;
   assign address_o       = address_q;
   assign count_o         = count_q;
   assign partial_o       = filled_q != 4'd0 || write;
   assign refused_busy_o  = busy_q;
   assign refused_range_o = range_q;
-  assign row_we_o        = ok && target_q == `SYSTOLE_UPLOAD_TIMETABLE;
-  assign desc_we_o       = ok && target_q == `SYSTOLE_UPLOAD_DESC;
-  assign program_addr_o  = unit_index[DW:0];
-  assign param_we_o      = ok && target_q == `SYSTOLE_UPLOAD_PARAM;
-  assign param_addr_o    = unit_index[PW+CW-1:0];
-  assign data_o          = work_q[63:0];
-  assign lut_we_o        = ok && lut;
-  assign lut_addr_o      = lut_index[TW-1:0];
-  assign lut_data_o      = work_q[7:0];
-  assign rram_we_o       = ok && rram;
-  assign rram_row_o      = address_q[LW-1:0];
-  assign rram_addr_o     = address_q[LW+:RW];
-  assign rram_beat_o     = done[BW-1:0];
-  assign rram_data_o     = work_q[COLS*8-1:0];
+  assign row_we_o        = row_we_q;
+  assign desc_we_o       = desc_we_q;
+  assign program_addr_o  = program_addr_q;
+  assign param_we_o      = param_we_q;
+  assign param_addr_o    = param_addr_q;
+  assign data_o          = data_q;
+  assign lut_we_o        = lut_we_q;
+  assign lut_addr_o      = lut_addr_q;
+  assign lut_data_o      = data_q[7:0];
+  assign rram_we_o       = rram_we_q;
+  assign rram_row_o      = rram_row_q;
+  assign rram_addr_o     = rram_addr_q;
+  assign rram_beat_o     = rram_beat_q;
+  assign rram_data_o     = rram_data_q;
 
 endmodule
 
