@@ -1,2 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Workloads, property tests, block test benches and reports for Systole.
+//! Workloads, backends and comparison: everything that `systole` and the test suites share.
+
+pub mod backend;
+pub mod compare;
+pub mod digits;
+pub mod gemm;
+pub mod model_transport;
+pub mod npy;
+pub mod random;
+
+pub use backend::{Backend, RunSet, run_frames};
+pub use compare::{FirstMismatch, Report, check_network};

@@ -35,6 +35,7 @@ struct Task {
     job: Option<Job>,
     waker: Waker,
     queued: bool,
+    finished: bool,
     waits: String,
 }
 
@@ -52,7 +53,7 @@ impl Tasks {
         let mut tasks = self.tasks.borrow_mut();
         let id = tasks.len();
         let waker = Waker::from(Arc::new(TaskWaker { id, inbox: self.inbox.clone() }));
-        tasks.push(Task { name, job: Some(job), waker, queued: true, waits: String::new() });
+        tasks.push(Task { name, job: Some(job), waker, queued: true, finished: false, waits: String::new() });
         self.ready.borrow_mut().push_back(id);
         id
     }
@@ -108,8 +109,9 @@ impl Tasks {
             self.current.set(id);
             let poll = job.as_mut().poll(&mut Context::from_waker(&waker));
             self.current.set(usize::MAX);
-            if poll == Poll::Pending {
-                self.tasks.borrow_mut()[id].job = Some(job);
+            match poll {
+                Poll::Pending => self.tasks.borrow_mut()[id].job = Some(job),
+                Poll::Ready(()) => self.tasks.borrow_mut()[id].finished = true,
             }
             if !each(id) {
                 return;
@@ -121,7 +123,7 @@ impl Tasks {
     pub fn report(&self) -> String {
         let tasks = self.tasks.borrow();
         let mut lines = vec!["tasks:".to_string()];
-        for t in tasks.iter().filter(|t| t.job.is_some()) {
+        for t in tasks.iter().filter(|t| !t.finished) {
             lines.push(format!("  {:<20} waits for {}", t.name, if t.waits.is_empty() { "nothing yet" } else { &t.waits }));
         }
         lines.join("\n")

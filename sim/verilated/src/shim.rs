@@ -5,7 +5,7 @@ use crate::port::PortInfo;
 use std::fmt::Write;
 
 /// Goes into the cache key: a change here makes every cached model stale.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// Included in front of every C++ file: `$display` and friends print through the shim.
 pub(crate) const PRINT_HEADER: &str = "\
@@ -100,6 +100,7 @@ void vl_stop(const char* file, int line, const char*) VL_MT_UNSAFE { stopped(2, 
 void vl_finish(const char* file, int line, const char*) VL_MT_UNSAFE { stopped(1, file, line, "$finish"); }
 void vl_fatal(const char* file, int line, const char*, const char* text) VL_MT_UNSAFE { stopped(3, file, line, text); }
 
+#pragma GCC visibility push(default)
 extern "C" {
 void* vrs_new(int seed) {
     Instance* m = new Instance;

@@ -1,3 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The program `systole`.
-fn main() {}
+//! The program `systole`: run workloads on the chip in simulation and look at programs.
+
+mod doctor;
+mod gemm;
+mod output;
+mod run;
+mod show;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use systole_isa::Config;
+
+/// Systole: an INT8 inference chip that knows before it runs the cycle at which it will finish.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Multiply int8 matrices, random or your own, and check every element
+    Gemm(gemm::GemmArgs),
+    /// Run a network on its data
+    Run(run::RunArgs),
+    /// Print the program in an image
+    Disasm(show::DisasmArgs),
+    /// Print a configuration: sizes, latencies, L; without a name, all of them
+    Config(show::ConfigArgs),
+    /// Write the timetable of an image as a trace for Perfetto or chrome://tracing
+    Timeline(show::TimelineArgs),
+    /// Check the tools that Systole uses
+    Doctor(doctor::DoctorArgs),
+}
+
+/// What runs the program.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BackendName {
+    /// The Verilog, compiled by Verilator
+    Rtl,
+    /// The instruction-level model: same results and cycles, much faster
+    Model,
+}
+
+/// Which machine, and what runs it.
+#[derive(Args, Clone)]
+struct Machine {
+    /// Configuration: tiny, small, wide, base or large
+    #[arg(long, default_value = "base")]
+    config: String,
+    /// Cycles that a weight bank needs for one word: 1, 2 or 4
+    #[arg(long, value_name = "D", default_value_t = 1)]
+    weight_beats: u32,
+    /// What runs the program
+    #[arg(long, value_enum, default_value = "rtl")]
+    backend: BackendName,
+    /// Record a wave of the RTL to this FST file (slow)
+    #[arg(long, value_name = "F.fst")]
+    trace: Option<PathBuf>,
+    /// First and last cycle of the wave, counted from reset
+    #[arg(long, value_name = "FROM:TO", requires = "trace")]
+    trace_window: Option<String>,
+    /// Seed of random data
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Machine {
+    fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::named(&self.config)?.with_weight_beats(self.weight_beats)?)
+    }
+
+    fn backend(&self) -> systole_verif::Backend {
+        match self.backend {
+            BackendName::Rtl => systole_verif::Backend::Rtl,
+            BackendName::Model => systole_verif::Backend::Model,
+        }
+    }
+
+    fn options(&self) -> anyhow::Result<systole_chip::Options> {
+        let Some(path) = &self.trace else {
+            return Ok(systole_chip::Options { seed: self.seed, ..Default::default() });
+        };
+        anyhow::ensure!(self.backend == BackendName::Rtl, "--trace records the RTL; use it with --backend rtl");
+        let (mut from, mut to) = (0, u64::MAX);
+        if let Some(window) = &self.trace_window {
+            let parse = |s: &str| s.trim().parse::<u64>().ok();
+            let (a, b) = window.split_once(':').and_then(|(a, b)| Some((parse(a)?, parse(b)?))).filter(|(a, b)| a < b).ok_or_else(|| {
+                anyhow::anyhow!("--trace-window {window}: not FROM:TO with FROM below TO, as 1000:2000")
+            })?;
+            (from, to) = (a, b);
+        }
+        let window = harness::TraceWindow { path: path.clone(), from, to, depth: 0 };
+        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), ..Default::default() })
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Gemm(args) => gemm::gemm(&args),
+        Verb::Run(args) => run::run(&args),
+        Verb::Disasm(args) => show::disasm(&args),
+        Verb::Config(args) => show::config(&args),
+        Verb::Timeline(args) => show::timeline(&args),
+        Verb::Doctor(args) => doctor::doctor(&args),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("systole: error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

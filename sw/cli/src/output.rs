@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Progress, colours, files.
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::{OwoColorize, Stream};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+/// A bar that shows itself on a terminal, for what takes more than a second.
+pub fn bar(length: u64, what: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:32}] {pos}/{len} {elapsed}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(what.to_string());
+    bar
+}
+
+/// A spinner while something is built.
+pub fn spinner(what: &str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.set_message(what.to_string());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Green on a terminal.
+pub fn good(text: &str) -> String {
+    text.if_supports_color(Stream::Stdout, |t| t.green()).to_string()
+}
+
+/// Red on a terminal.
+pub fn bad(text: &str) -> String {
+    text.if_supports_color(Stream::Stdout, |t| t.red()).to_string()
+}
+
+/// Prints; a reader that went away is no error.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Writes a file whole or not at all.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let say = || format!("cannot write {}", path.display());
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(say)?;
+    file.write_all(bytes).with_context(say)?;
+    file.persist(path).map_err(|e| e.error).with_context(say)?;
+    Ok(())
+}
+
+/// A number with thousands apart.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, d) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(d);
+    }
+    out
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `systole run`.
+
+use crate::{Machine, output};
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+use systole_compiler::{Options, compile};
+use systole_verif::{check_network, digits};
+
+/// Run a network on its data.
+#[derive(Args)]
+pub struct RunArgs {
+    /// The network: digits
+    network: String,
+    /// Run only the first images
+    #[arg(long, value_name = "N")]
+    images: Option<usize>,
+    /// Write the image that the machine loads
+    #[arg(long, value_name = "F.img")]
+    image: Option<PathBuf>,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// Runs it; true when every element and every cycle agrees.
+pub fn run(args: &RunArgs) -> Result<bool> {
+    if args.network != "digits" {
+        bail!("there is no network '{}'; there is: digits", args.network);
+    }
+    let config = args.machine.config()?;
+    let options = args.machine.options()?;
+    let set = digits::load()?;
+    let compiled = compile(&set.network, &config, &Options::default())?;
+    if let Some(path) = &args.image {
+        output::write_file(path, &compiled.image.to_bytes())?;
+    }
+    let count = args.images.unwrap_or(set.images.len());
+    if count == 0 || count > set.images.len() {
+        bail!("--images {count}: there are 1 to {}", set.images.len());
+    }
+    let quiet = args.machine.json;
+    let bar = if quiet { indicatif::ProgressBar::hidden() } else { output::bar(count as u64, "building and running") };
+    let told = bar.clone();
+    let backend = args.machine.backend();
+    let report = check_network(&set.network, &compiled, &config, backend, &set.images[..count], &options, move |_| told.inc(1))?;
+    bar.finish_and_clear();
+
+    // A third opinion: the logits that the training script computed.
+    let answers: Vec<u8> = report.outputs.iter().map(|o| digits::answer(o)).collect();
+    let script = report.outputs.iter().zip(&set.logits).filter(|(o, l)| !o.iter().zip(*l).all(|(&a, &b)| a == i32::from(b))).count();
+    let right = answers.iter().zip(&set.labels).filter(|(a, l)| a == l).count();
+    let accuracy = right as f64 / count as f64;
+    let cycles: u64 = report.cycles_measured.iter().sum();
+    let utilisation = set.network.macs() as f64 / (compiled.cycles as f64 * f64::from(config.rows * config.cols));
+    let measured = report.cycles_measured.first().copied().unwrap_or(0);
+    let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
+    let good = report.mismatches == 0 && as_predicted && script == 0;
+    if quiet {
+        let json = json!({
+            "network": "digits", "config": config.name, "weight_beats": config.weight_beats, "backend": backend,
+            "images": count, "accuracy": accuracy,
+            "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
+            "macs": set.network.macs(), "utilisation": utilisation, "outputs": report.compared,
+            "mismatches": report.mismatches, "first_mismatch": report.first_mismatch, "script_mismatches": script,
+            "layers": compiled.layers, "sim_cycles_per_second": report.sim_cycles_per_second,
+        });
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(good);
+    }
+    show_images(&set, &answers);
+    let mark = |ok: bool, yes: &str, no: &str| if ok { output::good(yes) } else { output::bad(no) };
+    let what = match backend {
+        systole_verif::Backend::Rtl => "RTL in Verilator",
+        systole_verif::Backend::Model => "instruction-level model",
+    };
+    output::print(&format!("digits: a 64-32-10 network on {} held-out images, {}, {what}", count, config.label()));
+    output::print(&format!("  accuracy          {:>9.2} %   {right} of {count}", 100.0 * accuracy));
+    output::print(&format!("  cycles predicted  {:>9}     per image, before it ran", report.cycles_predicted));
+    output::print(&format!("  cycles measured   {:>9}     {}", measured, mark(as_predicted, "the same for every image", "NOT as predicted")));
+    output::print(&format!("  time per image    {:>9.2} us  at 100 MHz", measured as f64 / 100.0));
+    output::print(&format!("  utilisation       {:>9.2} %   of {} multipliers ({} multiplications an image)", 100.0 * utilisation, config.rows * config.cols, set.network.macs()));
+    output::print(&format!("  mismatches        {:>9}     of {} outputs against the operator reference", mark(report.mismatches == 0, "0", &report.mismatches.to_string()), report.compared));
+    output::print(&format!("  simulated         {:>9}     cycles, {} a second", output::grouped(cycles), output::grouped(report.sim_cycles_per_second as u64)));
+    if let Some(first) = &report.first_mismatch {
+        output::print(&format!("  first: {first}"));
+    }
+    for warning in &compiled.warnings {
+        output::print(&format!("  note: {warning}"));
+    }
+    Ok(good)
+}
+
+/// A few images with the machine's answer: the first ones, and the first it gets wrong.
+fn show_images(set: &digits::Digits, answers: &[u8]) {
+    let wrong = answers.iter().zip(&set.labels).position(|(a, l)| a != l);
+    let mut shown: Vec<usize> = (0..answers.len().min(4)).collect();
+    shown.extend(wrong.filter(|w| *w >= 4));
+    let pictures: Vec<Vec<String>> = shown.iter().map(|&i| set.picture(i)).collect();
+    for line in 0..8 {
+        let text: Vec<&str> = pictures.iter().map(|p| p[line].as_str()).collect();
+        output::print(&format!("  {}", text.join("   ")));
+    }
+    let answers: Vec<String> = shown
+        .iter()
+        .map(|&i| {
+            let (a, l) = (answers[i], set.labels[i]);
+            let text = format!("{:<16}", if a == l { format!("says {a}") } else { format!("says {a}, is {l}") });
+            if a == l { output::good(&text) } else { output::bad(&text) }
+        })
+        .collect();
+    output::print(&format!("  {}\n", answers.join("   ")));
+}

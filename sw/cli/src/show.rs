@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `systole disasm`, `systole config`, `systole timeline`.
+
+use crate::output;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use systole_isa::config::CONFIGS;
+use systole_isa::{Config, Image, Instruction, Latency, Unit, disasm as listing};
+
+/// Print the program in an image.
+#[derive(Args)]
+pub struct DisasmArgs {
+    /// The image
+    image: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Print a configuration.
+#[derive(Args)]
+pub struct ConfigArgs {
+    /// Its name; all of them without one
+    name: Option<String>,
+    /// Cycles that a weight bank needs for one word: 1, 2 or 4
+    #[arg(long, value_name = "D", default_value_t = 1)]
+    weight_beats: u32,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Write the timetable of an image as a trace.
+#[derive(Args)]
+pub struct TimelineArgs {
+    /// The image
+    image: PathBuf,
+    /// The trace file, for Perfetto or chrome://tracing
+    #[arg(short, long, value_name = "T.json")]
+    output: PathBuf,
+}
+
+fn read_image(path: &Path) -> Result<Image> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Image::from_bytes(&bytes).with_context(|| path.display().to_string())
+}
+
+fn config_of(image: &Image) -> Result<Config> {
+    let config = CONFIGS.get(image.config_id as usize).cloned().with_context(|| {
+        format!("the image is for configuration {}; there are 0 to {}", image.config_id, CONFIGS.len() - 1)
+    })?;
+    Ok(config.with_weight_beats(image.weight_beats)?)
+}
+
+/// Prints the listing.
+pub fn disasm(args: &DisasmArgs) -> Result<bool> {
+    let image = read_image(&args.image)?;
+    let program = image.program()?;
+    let config = config_of(&image)?;
+    let text = listing::disassemble(&program)?;
+    if args.json {
+        let rows: Vec<Value> = program
+            .rows
+            .iter()
+            .zip(text.lines())
+            .map(|(r, line)| json!({"cycle": r.cycle, "unit": r.instruction.unit().name(), "words": r.instruction.words(), "text": line.trim()}))
+            .collect();
+        let json = json!({"name": image.name, "config": config.name, "weight_beats": config.weight_beats,
+            "fingerprint": format!("{:08x}", image.fingerprint), "cycles": program.cycles(), "rows": rows});
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(true);
+    }
+    output::print(&format!(
+        "; {} for {}, fingerprint {:08x}: {} rows, {} descriptor words, {} cycles\n; input {} bytes, output {} bytes, {} weight bytes, {} channels, {} lookup tables",
+        image.name, config.label(), image.fingerprint, program.rows.len(), image.descriptors.len(), program.cycles(),
+        image.in_bytes, image.out_bytes, image.weights.len(), image.params.len(), image.luts.len()
+    ));
+    output::print(text.trim_end());
+    Ok(true)
+}
+
+/// Prints sizes and latencies.
+pub fn config(args: &ConfigArgs) -> Result<bool> {
+    let configs: Vec<Config> = match &args.name {
+        Some(name) => vec![Config::named(name)?],
+        None => CONFIGS.to_vec(),
+    };
+    let configs: Vec<Config> = configs.into_iter().map(|c| c.with_weight_beats(args.weight_beats)).collect::<Result<_, _>>()?;
+    if args.json {
+        let all: Vec<Value> = configs.iter().map(|c| json!({"config": c, "latency": Latency::of(c), "L": Latency::of(c).l, "fingerprint": format!("{:08x}", systole_isa::fingerprint())})).collect();
+        let json = if args.name.is_some() { all[0].clone() } else { Value::Array(all) };
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(true);
+    }
+    if args.name.is_none() {
+        output::print("name     array   D   multipliers   RRAM      X        L   support");
+        for c in &configs {
+            let kib = |bytes: u32| format!("{} KiB", bytes / 1024);
+            output::print(&format!(
+                "{:<8} {:>2}x{:<3} {:>3} {:>12}   {:<9} {:<8} {:<3} {}",
+                c.name, c.rows, c.cols, c.weight_beats, c.rows * c.cols, kib(c.rram_depth * c.rows * c.cols), kib(c.x_depth * c.rows),
+                Latency::of(c).l, format!("{:?}", c.support).to_lowercase()
+            ));
+        }
+        output::print(&format!("ISA fingerprint {:08x}", systole_isa::fingerprint()));
+        return Ok(true);
+    }
+    for c in &configs {
+        output::print(&format!("{} (configuration {}, ISA fingerprint {:08x})", c.label(), c.id, systole_isa::fingerprint()));
+        for (name, value, meaning) in c.parameters() {
+            output::print(&format!("  {name:<16} {value:>7}   {meaning}"));
+        }
+        output::print("latencies in cycles");
+        for (name, value, meaning) in Latency::of(c).table() {
+            output::print(&format!("  {name:<16} {value:>7}   {meaning}"));
+        }
+    }
+    Ok(true)
+}
+
+/// Writes the trace: one track a unit, one slice an instruction, a microsecond a cycle.
+pub fn timeline(args: &TimelineArgs) -> Result<bool> {
+    let image = read_image(&args.image)?;
+    let (program, config) = (image.program()?, config_of(&image)?);
+    let latency = Latency::of(&config);
+    let text = listing::disassemble(&program)?;
+    let mut events: Vec<Value> = Unit::ALL
+        .iter()
+        .filter(|u| !matches!(u, Unit::Scrub))
+        .map(|u| json!({"ph": "M", "pid": 1, "tid": *u as u8, "name": "thread_name", "args": {"name": u.name()}}))
+        .collect();
+    events.push(json!({"ph": "M", "pid": 1, "name": "process_name", "args": {"name": format!("{} on {}", image.name, config.label())}}));
+    let posts: Vec<u64> = program
+        .rows
+        .iter()
+        .filter(|r| r.instruction.unit() == Unit::Post)
+        .map(|r| latency.first_step(r.cycle, r.instruction.words()))
+        .collect();
+    for (n, (row, line)) in program.rows.iter().zip(text.lines()).enumerate() {
+        let unit = row.instruction.unit();
+        let first = latency.first_step(row.cycle, row.instruction.words());
+        let (start, length) = match &row.instruction {
+            Instruction::End => (row.cycle, 1),
+            // POST is armed until the next one is.
+            Instruction::Post(_) => (first, posts.iter().find(|&&p| p > first).copied().unwrap_or(program.cycles()).saturating_sub(first).max(1)),
+            other => (first, other.nest().map_or(1, |nest| nest.span() + 1)),
+        };
+        events.push(json!({"ph": "X", "pid": 1, "tid": unit as u8, "name": unit.name(), "ts": start, "dur": length,
+            "args": {"row": n, "row_cycle": row.cycle, "instruction": line.trim()}}));
+    }
+    let trace = json!({"traceEvents": events, "displayTimeUnit": "ns", "otherData": {"unit": "1 us is 1 cycle", "cycles": program.cycles()}});
+    output::write_file(&args.output, serde_json::to_string(&trace)?.as_bytes())?;
+    output::print(&format!("{}: {} instructions over {} cycles; open it in https://ui.perfetto.dev (1 us is 1 cycle)", args.output.display(), program.rows.len(), program.cycles()));
+    Ok(true)
+}

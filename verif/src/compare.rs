@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A network on a backend against the operator reference: every element, every cycle.
+
+use crate::{Backend, run_frames};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use systole_compiler::Compiled;
+use systole_golden::{Machine, operator};
+use systole_isa::Config;
+use systole_model::Network;
+
+/// The first element that differs, and who made it.
+#[derive(Debug, Clone, Serialize)]
+pub struct FirstMismatch {
+    /// Run, from 0.
+    pub run: usize,
+    /// Row of the output.
+    pub row: usize,
+    /// Column of the output.
+    pub col: usize,
+    /// What the operator reference says.
+    pub expected: i32,
+    /// What the machine wrote.
+    pub got: i32,
+    /// What the instruction-level model says: where it agrees with the reference, the hardware is
+    /// wrong; where it agrees with the machine, the compiler.
+    pub model: Option<i32>,
+    /// Row of the timetable whose instruction wrote it.
+    pub instruction: Option<usize>,
+    /// Cycle in which it was written.
+    pub cycle: Option<u64>,
+}
+
+impl std::fmt::Display for FirstMismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "run {}, output [{}, {}]: expected {}, got {}", self.run, self.row, self.col, self.expected, self.got)?;
+        if let (Some(instruction), Some(cycle)) = (self.instruction, self.cycle) {
+            write!(f, "; written by timetable row {instruction} in cycle {cycle}")?;
+        }
+        match self.model {
+            Some(m) if m == self.expected => write!(f, "; the instruction-level model is right: a hardware fault"),
+            Some(_) => write!(f, "; the instruction-level model says so too: a compiler fault"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Cycles by the timetable.
+    pub cycles_predicted: u64,
+    /// Cycles that the machine counted, by run.
+    pub cycles_measured: Vec<u64>,
+    /// Elements compared.
+    pub compared: usize,
+    /// Elements that differ.
+    pub mismatches: usize,
+    /// The first of them.
+    pub first_mismatch: Option<FirstMismatch>,
+    /// Outputs by run, row-major.
+    #[serde(skip)]
+    pub outputs: Vec<Vec<i32>>,
+    /// Machine cycles simulated in a second.
+    pub sim_cycles_per_second: f64,
+}
+
+impl Report {
+    /// Every element agrees, and every run took the predicted cycles.
+    pub fn is_good(&self) -> bool {
+        self.mismatches == 0 && self.compared > 0 && self.cycles_measured.iter().all(|&c| c == self.cycles_predicted)
+    }
+}
+
+/// Runs inputs (each `[m, k]`, row-major) on a backend and compares with the operator reference.
+///
+/// # Errors
+/// What [`run_frames`] says.
+pub fn check_network(
+    network: &Network,
+    compiled: &Compiled,
+    config: &Config,
+    backend: Backend,
+    inputs: &[Vec<i8>],
+    options: &systole_chip::Options,
+    progress: impl FnMut(usize) + 'static,
+) -> Result<Report> {
+    let image = &compiled.image;
+    let frames: Vec<Vec<u8>> = inputs
+        .iter()
+        .map(|x| image.input.pack(&x.iter().map(|&v| v.into()).collect::<Vec<_>>(), image.in_bytes as usize))
+        .collect();
+    let set = run_frames(backend, config, image, frames.clone(), options, progress)?;
+    let mut report = Report {
+        cycles_predicted: compiled.cycles,
+        cycles_measured: set.outputs.iter().map(|o| o.cycles).collect(),
+        compared: 0,
+        mismatches: 0,
+        first_mismatch: None,
+        outputs: vec![],
+        sim_cycles_per_second: set.cycles as f64 / set.seconds.max(1e-9),
+    };
+    for (run, (input, output)) in inputs.iter().zip(&set.outputs).enumerate() {
+        let expected = operator::run_network(network, input).values;
+        let got = image.output.unpack(&output.frame).context("the output frame is shorter than the output tensor")?;
+        report.compared += expected.len();
+        for (i, (&e, &g)) in expected.iter().zip(&got).enumerate().filter(|(_, (e, g))| e != g) {
+            report.mismatches += 1;
+            if report.first_mismatch.is_none() {
+                report.first_mismatch = Some(triage(compiled, config, &frames[run], run, i, network.outputs(), e, g));
+            }
+        }
+        report.outputs.push(got);
+    }
+    Ok(report)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn triage(compiled: &Compiled, config: &Config, frame: &[u8], run: usize, index: usize, cols: usize, expected: i32, got: i32) -> FirstMismatch {
+    let (row, col) = (index / cols, index % cols);
+    let mut found = FirstMismatch { run, row, col, expected, got, model: None, instruction: None, cycle: None };
+    let mut machine = Machine::new(config.clone());
+    machine.record_origins();
+    if machine.load_image(&compiled.image).is_ok() {
+        if let Ok(result) = machine.run(frame) {
+            found.model = compiled.image.output.unpack(&result.frame).map(|v| v[index]);
+            if let Some(origin) = machine.origin(compiled.image.output.byte(row as u32, col as u32)) {
+                (found.instruction, found.cycle) = (Some(origin.row), Some(origin.cycle));
+            }
+        }
+    }
+    found
+}
