@@ -100,7 +100,8 @@ impl Sim {
     /// # Errors
     /// [`SimError::Model`].
     pub fn new(library: &Arc<Library>, seed: u64) -> Result<Sim, SimError> {
-        let model = Model::with_seed(library, ((seed ^ seed >> 32) as u32).max(1)).map_err(|e| SimError::Model(e.to_string()))?;
+        let mut model = Model::with_seed(library, ((seed ^ seed >> 32) as u32).max(1)).map_err(|e| SimError::Model(e.to_string()))?;
+        model.eval(); // settles with all clocks low: an edge at time 0 is an edge
         let ports = library.ports().len();
         Ok(Sim {
             inner: Rc::new(Inner {
