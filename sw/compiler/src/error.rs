@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Why a network was not compiled.
+
+use crate::verify::VerifyError;
+use systole_isa::IsaError;
+use systole_model::ModelError;
+use thiserror::Error;
+
+/// Each says what, where, the limit, the actual value and what to do.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum CompileError {
+    /// The network itself is unsound.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// An illegal configuration, or a program that the encoding does not take.
+    #[error(transparent)]
+    Isa(#[from] IsaError),
+    /// Something does not fit its memory, whatever the number of rows.
+    #[error("{what}: needs {needed}, configuration {config} has {limit}; {help}")]
+    DoesNotFit {
+        /// What does not fit, and its unit.
+        what: String,
+        /// How much it needs.
+        needed: usize,
+        /// How much there is.
+        limit: usize,
+        /// The configuration.
+        config: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// More rows than a run takes.
+    #[error(
+        "{rows} rows in one run, configuration {config} takes at most {limit} of this network; split the batch into runs of {limit} rows or use a larger configuration"
+    )]
+    TooManyRows {
+        /// Rows of the network.
+        rows: usize,
+        /// Rows that fit.
+        limit: usize,
+        /// The configuration.
+        config: String,
+    },
+    /// The residual add of a layer has no exact constants.
+    #[error(
+        "layer {layer}: no integer constants reproduce its residual add: {codes} of 65536 operand pairs differ; choose other scales, or compile without require_exact"
+    )]
+    InexactAdd {
+        /// Layer number.
+        layer: usize,
+        /// Pairs that differ.
+        codes: u32,
+    },
+    /// The checker refused the schedule: a fault of the compiler.
+    #[error("the compiler made a program that breaks the machine's rules; please report it: {0}")]
+    Verify(#[from] VerifyError),
+}

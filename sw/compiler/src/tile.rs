@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Row blocks, weight tiles and loop orders.
+//!
+//! A *visit* is one weight tile (k, n) meeting one row block: `v = max(rows, D)` cycles. A layer
+//! is a k tiles x n tiles rectangle of visits, and its order is one number p: the first p
+//! visits go k by k over all n (k outermost, partial sums stay in ACC), the rest finish n by
+//! n. p = 0 is the plain n-outermost order, the largest p is k-outermost. Between the two lie
+//! the orders in which consecutive layers overlap without a bubble (docs/compiler.md).
+
+use crate::legalise::{Kind, Stage};
+use systole_isa::{Config, PostDest};
+
+/// What a loop runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axis {
+    /// Rows of the block.
+    M,
+    /// k tiles.
+    K,
+    /// n tiles.
+    N,
+    /// n tiles that differ only in their group of an X word (copies; 1 tile a step).
+    G,
+}
+
+/// A loop with its time stride.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AxisLoop {
+    /// What it runs over.
+    pub axis: Axis,
+    /// Iterations.
+    pub count: usize,
+    /// Cycles from one iteration to the next.
+    pub period: u64,
+    /// Weight words from one iteration to the next.
+    pub weights: usize,
+}
+
+/// One MATMUL instruction before it has a place and a cycle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Loops, innermost first; those of one iteration are left out.
+    pub loops: Vec<AxisLoop>,
+    /// First k tile.
+    pub k0: usize,
+    /// First n tile.
+    pub n0: usize,
+    /// Sums start here.
+    pub first: bool,
+    /// Sums end here.
+    pub last: bool,
+    /// Innermost loops that share a weight word.
+    pub hold: usize,
+    /// Accumulator of row 0 of n tile `n0`.
+    pub acc_base: usize,
+    /// Accumulators from an n tile to the next.
+    pub acc_step: usize,
+    /// A copy: every step is a sum, of k tile k and group g.
+    pub copy: bool,
+    /// Cycles from its first step until the next instruction may step.
+    pub busy: u64,
+    /// Weight words it reads.
+    pub weights: usize,
+}
+
+impl Segment {
+    fn of(&self, axis: Axis) -> (u64, usize) {
+        self.loops
+            .iter()
+            .find(|l| l.axis == axis)
+            .map_or((0, 1), |l| (l.period, l.count))
+    }
+
+    /// k tiles it reads.
+    pub fn k_count(&self) -> usize {
+        self.of(Axis::K).1
+    }
+
+    /// n tiles it adds to or makes. For a copy: of every group.
+    pub fn n_count(&self) -> usize {
+        self.of(Axis::N).1
+    }
+
+    /// Time of the first read of row 0 of k tile `k0 + i`.
+    pub fn read_time(&self, i: usize) -> u64 {
+        self.of(Axis::K).0 * i as u64
+    }
+
+    /// Time of the last step.
+    pub fn last_step(&self) -> u64 {
+        self.loops
+            .iter()
+            .map(|l| l.period * (l.count as u64 - 1))
+            .sum()
+    }
+
+    /// Time from row 0 to the last row of a visit.
+    pub fn row_span(&self) -> u64 {
+        let (period, count) = self.of(Axis::M);
+        period * (count as u64 - 1)
+    }
+
+    /// Time of the vector that ends row 0 of each sum, as (n tile, time), in order.
+    pub fn ends(&self, groups: usize) -> Vec<(usize, u64)> {
+        let ((pk, k), (pn, n), (pg, g)) = (self.of(Axis::K), self.of(Axis::N), self.of(Axis::G));
+        if !self.last {
+            return Vec::new();
+        }
+        if self.copy {
+            return (0..g)
+                .flat_map(|g| (0..k).map(move |k| (k * groups + g, pk * k as u64 + pg * g as u64)))
+                .collect();
+        }
+        (0..n)
+            .map(|i| (self.n0 + i, pk * (k as u64 - 1) + pn * i as u64))
+            .collect()
+    }
+}
+
+/// The order of a stage's visits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// The first visits k by k over the first n tiles that fit the accumulators.
+    Prefix(usize),
+    /// RAW32: k tiles before this one as ever, the rest vector by vector, k innermost, so that
+    /// sums end 4 or more cycles apart.
+    Raw(usize),
+    /// A copy.
+    Copy,
+}
+
+/// Row blocks `(first row, rows)`: as few and as equal as the accumulators allow.
+pub fn blocks(m: usize, config: &Config) -> Vec<(usize, usize)> {
+    let count = m.div_ceil(config.acc_depth as usize);
+    (0..count)
+        .map(|b| (b * m / count, (b + 1) * m / count - b * m / count))
+        .collect()
+}
+
+/// n tiles whose partial sums fit the accumulators together: by the longest block, so that all
+/// blocks read the weights in one order.
+fn group(stage: &Stage, blocks: &[(usize, usize)], config: &Config) -> usize {
+    let rows = blocks.iter().map(|b| b.1).max().unwrap_or(1);
+    (config.acc_depth as usize / rows).clamp(1, stage.n_tiles)
+}
+
+/// Orders worth trying, at most `most` of them.
+pub fn plans(stage: &Stage, blocks: &[(usize, usize)], config: &Config, most: usize) -> Vec<Plan> {
+    if stage.kind == Kind::Copy {
+        return vec![Plan::Copy];
+    }
+    let (max, make): (usize, fn(usize) -> Plan) = match stage.post.dest {
+        PostDest::OutRaw32 => (stage.k_tiles - 1, Plan::Raw),
+        _ => (
+            (stage.k_tiles - 1) * group(stage, blocks, config),
+            Plan::Prefix,
+        ),
+    };
+    if most == 1 {
+        return vec![make(0)];
+    }
+    let most = most - 1;
+    let mut values: Vec<usize> = if max <= most {
+        (0..=max).collect()
+    } else {
+        (0..=most).map(|i| i * max / most).collect()
+    };
+    if make(0) == Plan::Raw(0) {
+        // Three or four k tiles at the end make four cycles between sums.
+        values.extend((0..=4).filter_map(|i| stage.k_tiles.checked_sub(i + 1)));
+        values.sort_unstable();
+        values.dedup();
+    }
+    values.into_iter().map(make).collect()
+}
+
+/// The instructions of one row block of `stage`, in order.
+pub fn segments(
+    stage: &Stage,
+    plan: Plan,
+    blocks: &[(usize, usize)],
+    block: usize,
+    config: &Config,
+) -> Vec<Segment> {
+    let rows = blocks[block].1;
+    let tiler = Tiler {
+        rows,
+        beats: u64::from(config.weight_beats),
+        ways: u64::from(config.rram_ways),
+    };
+    let (kt, nt) = (stage.k_tiles, stage.n_tiles);
+    let mut out = Vec::new();
+    match plan {
+        Plan::Copy => out.push(tiler.copy(kt, nt / kt)),
+        Plan::Prefix(p) => {
+            let ng = group(stage, blocks, config);
+            let (ka, n0) = (p / ng, p % ng);
+            let mut add = |k: std::ops::Range<usize>, n: std::ops::Range<usize>, k_outer, step| {
+                if !k.is_empty() && !n.is_empty() {
+                    out.push(tiler.visits(k, n, kt, k_outer, step));
+                }
+            };
+            add(0..ka, 0..ng, true, rows);
+            add(ka..ka + 1, 0..n0, true, rows);
+            add(ka + 1..kt, 0..n0, false, rows);
+            if ka == 0 {
+                add(0..kt, n0..nt, false, 0);
+            } else {
+                add(ka..kt, n0..ng, false, rows);
+                add(0..kt, ng..nt, false, 0);
+            }
+        }
+        Plan::Raw(ka) => {
+            let ng = if ka == 0 {
+                nt
+            } else {
+                group(stage, blocks, config)
+            };
+            for n0 in (0..nt).step_by(ng) {
+                let n = n0..(n0 + ng).min(nt);
+                if ka > 0 {
+                    out.push(Segment {
+                        acc_base: 0,
+                        ..tiler.visits(0..ka, n.clone(), kt, true, rows)
+                    });
+                }
+                out.push(tiler.vectors(ka..kt, n, ka == 0));
+            }
+        }
+    }
+    out
+}
+
+struct Tiler {
+    rows: usize,
+    beats: u64,
+    ways: u64,
+}
+
+impl Tiler {
+    /// Visits of a rectangle, rows innermost.
+    fn visits(
+        &self,
+        k: std::ops::Range<usize>,
+        n: std::ops::Range<usize>,
+        kt: usize,
+        k_outer: bool,
+        acc_step: usize,
+    ) -> Segment {
+        let v = (self.rows as u64).max(self.beats);
+        let (kc, nc) = (k.len(), n.len());
+        let m = AxisLoop {
+            axis: Axis::M,
+            count: self.rows,
+            period: 1,
+            weights: 0,
+        };
+        let inner = |axis, count| AxisLoop {
+            axis,
+            count,
+            period: v,
+            weights: 1,
+        };
+        let outer = |axis, count, within: usize| AxisLoop {
+            axis,
+            count,
+            period: v * within as u64,
+            weights: within,
+        };
+        let loops = if k_outer {
+            vec![m, inner(Axis::N, nc), outer(Axis::K, kc, nc)]
+        } else {
+            vec![m, inner(Axis::K, kc), outer(Axis::N, nc, kc)]
+        };
+        Segment {
+            hold: usize::from(self.rows > 1),
+            loops: trimmed(loops),
+            k0: k.start,
+            n0: n.start,
+            first: k.start == 0,
+            last: k.end == kt,
+            acc_base: n.start * acc_step,
+            acc_step,
+            copy: false,
+            busy: v * (kc * nc) as u64,
+            weights: kc * nc,
+        }
+    }
+
+    /// A RAW32 rectangle that ends its sums, k innermost.
+    fn vectors(
+        &self,
+        k: std::ops::Range<usize>,
+        n: std::ops::Range<usize>,
+        first: bool,
+    ) -> Segment {
+        let (kc, nc, d) = (k.len(), n.len(), self.beats);
+        // One k tile is held; more are read again for every row, and the jump back from the last
+        // to the first must leave the ways their time.
+        let again = if kc == 1 {
+            1
+        } else {
+            kc as u64 * d + self.wrap(kc as u64 * d)
+        };
+        let period = again.max(4);
+        let loops = vec![
+            AxisLoop {
+                axis: Axis::K,
+                count: kc,
+                period: d,
+                weights: 1,
+            },
+            AxisLoop {
+                axis: Axis::M,
+                count: self.rows,
+                period,
+                weights: 0,
+            },
+            AxisLoop {
+                axis: Axis::N,
+                count: nc,
+                period: period * self.rows as u64,
+                weights: kc,
+            },
+        ];
+        Segment {
+            hold: if kc == 1 {
+                usize::from(self.rows > 1)
+            } else {
+                0
+            },
+            loops: trimmed(loops),
+            k0: k.start,
+            n0: n.start,
+            first,
+            last: true,
+            acc_base: 0,
+            acc_step: if first { 0 } else { self.rows },
+            copy: false,
+            busy: period * (self.rows * nc) as u64,
+            weights: kc * nc,
+        }
+    }
+
+    /// Idle cycles needed after `sub` sub-words in a row before the first of them is read again.
+    fn wrap(&self, sub: u64) -> u64 {
+        let clash = |idle: u64| {
+            (0..self.ways).any(|back| {
+                (0..self.ways).any(|ahead| {
+                    let distance = back + idle + ahead + 1;
+                    back < sub
+                        && ahead < sub
+                        && distance < self.ways
+                        && (sub - 1 - back) % self.ways == ahead % self.ways
+                })
+            })
+        };
+        (0..self.ways)
+            .find(|&idle| !clash(idle))
+            .unwrap_or(self.ways - 1)
+    }
+
+    /// Every word through the identity, one group of columns after the other.
+    fn copy(&self, words: usize, groups: usize) -> Segment {
+        let pass = ((self.rows * words) as u64).max(self.beats);
+        let loops = vec![
+            AxisLoop {
+                axis: Axis::M,
+                count: self.rows,
+                period: 1,
+                weights: 0,
+            },
+            AxisLoop {
+                axis: Axis::K,
+                count: words,
+                period: self.rows as u64,
+                weights: 0,
+            },
+            AxisLoop {
+                axis: Axis::G,
+                count: groups,
+                period: pass,
+                weights: 1,
+            },
+        ];
+        Segment {
+            hold: usize::from(self.rows > 1) + usize::from(words > 1),
+            loops: trimmed(loops),
+            k0: 0,
+            n0: 0,
+            first: true,
+            last: true,
+            acc_base: 0,
+            acc_step: 0,
+            copy: true,
+            busy: pass * groups as u64,
+            weights: groups,
+        }
+    }
+}
+
+/// Without the loops that do not loop, but never empty.
+fn trimmed(loops: Vec<AxisLoop>) -> Vec<AxisLoop> {
+    let some: Vec<AxisLoop> = loops.iter().copied().filter(|l| l.count > 1).collect();
+    if some.is_empty() {
+        loops[..1].to_vec()
+    } else {
+        some
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::legalise::PostSpec;
+
+    fn stage(k_tiles: usize, n_tiles: usize, dest: PostDest) -> Stage {
+        let post = PostSpec {
+            dest,
+            zero_point: 0,
+            lo: -128,
+            hi: 127,
+            lut: None,
+            residual: None,
+            param_base: 0,
+            param_step: 1,
+        };
+        Stage {
+            layer: 0,
+            kind: Kind::Dense,
+            input: 0,
+            output: None,
+            operand: None,
+            k_tiles,
+            n_tiles,
+            post,
+        }
+    }
+
+    #[test]
+    fn blocks_are_equal_and_fit_the_accumulators() {
+        let tiny = Config::named("tiny").unwrap();
+        for m in [1, 127, 128, 129, 257, 1000] {
+            let b = blocks(m, &tiny);
+            assert_eq!(b.iter().map(|b| b.1).sum::<usize>(), m);
+            assert!(
+                b.iter().all(|x| x.1 <= 128 && x.1 + 1 >= m / b.len()),
+                "{b:?}"
+            );
+            assert!(b.windows(2).all(|w| w[0].0 + w[0].1 == w[1].0));
+        }
+    }
+
+    #[test]
+    fn every_order_visits_every_tile_once_and_ends_every_sum_in_order() {
+        let tiny = Config::named("tiny").unwrap();
+        for (kt, nt, rows) in [
+            (1, 1, 1),
+            (3, 4, 1),
+            (4, 3, 40),
+            (1, 5, 2),
+            (5, 1, 128),
+            (2, 9, 64),
+        ] {
+            for dest in [PostDest::Out, PostDest::OutRaw32] {
+                let s = stage(kt, nt, dest);
+                for plan in plans(&s, &[(0, rows)], &tiny, 99) {
+                    let mut seen = vec![0; kt * nt];
+                    let mut ends = Vec::new();
+                    for seg in segments(&s, plan, &[(0, rows)], 0, &tiny) {
+                        for k in 0..seg.k_count() {
+                            for n in 0..seg.n_count() {
+                                seen[(seg.k0 + k) * nt + seg.n0 + n] += 1;
+                            }
+                        }
+                        assert_eq!(seg.first, seg.k0 == 0);
+                        let acc_top = seg.acc_base + seg.acc_step * (seg.n_count() - 1) + rows;
+                        assert!(acc_top <= tiny.acc_depth as usize, "{plan:?} {seg:?}");
+                        ends.extend(seg.ends(1).into_iter().map(|e| e.0));
+                    }
+                    assert!(seen.iter().all(|&c| c == 1), "{kt} {nt} {rows} {plan:?}");
+                    assert_eq!(ends, (0..nt).collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn raw_sums_at_full_rate_where_four_k_tiles_follow_each_other() {
+        let base = Config::named("base").unwrap();
+        let s = stage(6, 2, PostDest::OutRaw32);
+        let cost = |ka| {
+            segments(&s, Plan::Raw(ka), &[(0, 10)], 0, &base)
+                .iter()
+                .map(|s| s.busy)
+                .sum::<u64>()
+        };
+        assert_eq!(cost(2), 6 * 2 * 10);
+        assert_eq!(cost(0), 6 * 2 * 10);
+        assert_eq!(cost(1), 6 * 2 * 10 + 20); // five k tiles: the two ways meet at the jump back
+        assert_eq!(cost(5), 5 * 2 * 10 + 4 * 2 * 10);
+    }
+}
