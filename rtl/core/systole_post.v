@@ -227,17 +227,12 @@ module systole_post #(
   // The residual adder takes from the requantiser or from the lookup.
   wire          res_in = res10 || lut_res12;
   wire [GW-1:0] res_tag = lut_res12 ? tag12 : tag10;
-  wire          res_out;
+  reg  [   4:0] res_stage_q;  // bit k: operands were taken k + 1 cycles ago
+  wire          res_out = res_stage_q[4];
   wire [GW-1:0] res_out_tag;
-  systole_delay_ctl #(
-      .WIDTH (1),
-      .CYCLES(5)
-  ) u_res_out (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
-      .d_i  (res_in),
-      .q_o  (res_out)
-  );
+  always @(posedge clk_i)
+    if (rst_i) res_stage_q <= 5'd0;
+    else res_stage_q <= {res_stage_q[3:0], res_in};
   systole_delay #(
       .WIDTH (GW),
       .CYCLES(5)
@@ -305,6 +300,12 @@ module systole_post #(
   wire [GW-1:0] pick_tag = res_out ? res_out_tag : lut12 ? tag12 : tag10;
   `SYSTOLE_ASSERT(check_one_result, {1'b0, direct10} + {1'b0, lut12} + {1'b0, res_out} <= 2'd1)
 
+  // Vectors on their way: bit k in P + k + 1, so from bit 1 on in V + k - 1.
+  reg [8:0] way_q;
+  always @(posedge clk_i)
+    if (rst_i) way_q <= 9'd0;
+    else way_q <= {way_q[7:0], take};
+
   wire [COLS*32-1:0] biased;
   wire [COLS*8-1:0] result;
   genvar c;
@@ -321,6 +322,8 @@ module systole_post #(
           .lut_we_i      (lut_we_i),
           .lut_waddr_i   (lut_waddr_i),
           .lut_wdata_i   (lut_wdata_i),
+          .en_i          (way_q[8:1]),
+          .res_en_i      ({res_stage_q[3:0], res_in}),
           .bias_re_i     (take),
           .bias_addr_i   (param),
           .scale_re_i    (scale_re),
@@ -336,6 +339,7 @@ module systole_post #(
           .res_mb_i      (res_m_q[51:26]),
           .res_offset_i  (res_offset_q),
           .res_shift_i   (res_shift_q),
+          .out_en_i      (pick),
           .out_lut_i     (lut12),
           .out_res_i     (res_out),
           .out_lo_i      (pick_tag[34:27]),

@@ -20,6 +20,8 @@ module systole_post_lane #(
     input  wire [TW-1:0] lut_waddr_i,
     input  wire [   7:0] lut_wdata_i,
     // V - 2: parameter address (bias); V + 1: the same again (scale)
+    input  wire [   7:0] en_i,             // bit k: a vector is in V + k
+    input  wire [   4:0] res_en_i,         // the same for the stages of the residual add
     input  wire          bias_re_i,
     input  wire [PW-1:0] bias_addr_i,
     input  wire          scale_re_i,
@@ -37,6 +39,7 @@ module systole_post_lane #(
     input  wire [  47:0] res_offset_i,
     input  wire [   5:0] res_shift_i,
     // the cycle before the write
+    input  wire          out_en_i,         // a byte is there
     input  wire          out_lut_i,        // the byte comes from the lookup
     input  wire          out_res_i,        // .. from the residual add
     input  wire [   7:0] out_lo_i,
@@ -80,6 +83,7 @@ module systole_post_lane #(
 
   systole_requant u_requant (
       .clk_i       (clk_i),
+      .en_i        (en_i),
       .total_i     (total_i),
       .bias_i      (bias),
       .biased_o    (biased_o),
@@ -106,6 +110,7 @@ module systole_post_lane #(
 
   systole_residual u_residual (
       .clk_i   (clk_i),
+      .en_i    (res_en_i),
       .a_i     (res_from_lut_i ? looked_up : y),
       .b_i     (res_b_i),
       .ma_i    (res_ma_i),
@@ -119,7 +124,7 @@ module systole_post_lane #(
   wire signed [7:0] lo = out_lo_i;
   wire signed [7:0] hi = out_hi_i;
   reg         [7:0] out_q;
-  always @(posedge clk_i) out_q <= chosen < lo ? lo : chosen > hi ? hi : chosen;
+  always @(posedge clk_i) if (out_en_i) out_q <= chosen < lo ? lo : chosen > hi ? hi : chosen;
 
   assign out_o = out_q;
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requantiser of one lane, bit-exact with ONNX Runtime (docs/arithmetic.md): total_i with bias in
 // cycle V, its scale (mantissa q, shift) in V + 3, int8 result on y_o in V + 8. biased_o, the 32-bit
-// sum with bias, stands in V + 1. One a cycle; the zero point comes in V + 7. Reset clears nothing.
+// sum with bias, stands in V + 1. One a cycle; the zero point comes in V + 7. Bit k of en_i says that
+// a vector is in V + k: stages without one keep still. Reset clears nothing.
 `default_nettype none
 
 module systole_requant (
     input  wire        clk_i,
+    input  wire [ 7:0] en_i,
     input  wire [31:0] total_i,       // V
     input  wire [31:0] bias_i,        // V
     output wire [31:0] biased_o,      // V + 1
@@ -20,9 +22,11 @@ module systole_requant (
   reg [31:0] mag_q;
   reg        neg_q2;
   always @(posedge clk_i) begin
-    biased_q <= total_i + bias_i;
-    mag_q    <= biased_q[31] ? 32'd0 - biased_q : biased_q;
-    neg_q2   <= biased_q[31];
+    if (en_i[0]) biased_q <= total_i + bias_i;
+    if (en_i[1]) begin
+      mag_q  <= biased_q[31] ? 32'd0 - biased_q : biased_q;
+      neg_q2 <= biased_q[31];
+    end
   end
 
   // V + 2: to 24 significant bits, ties to even. `over` is how far the magnitude exceeds them.
@@ -46,19 +50,18 @@ module systole_requant (
   reg [ 3:0] over_q3;
   reg        neg_q3, neg_q4, neg_q5, neg_q6, neg_q7;
   always @(posedge clk_i) begin
-    a_q     <= {1'b0, top} + {24'd0, round_up};
-    over_q3 <= over;
-    neg_q3  <= neg_q2;
-    neg_q4  <= neg_q3;
-    neg_q5  <= neg_q4;
-    neg_q6  <= neg_q5;
-    neg_q7  <= neg_q6;
+    if (en_i[2]) begin
+      a_q     <= {1'b0, top} + {24'd0, round_up};
+      over_q3 <= over;
+    end
+    {neg_q7, neg_q6, neg_q5, neg_q4, neg_q3} <= {neg_q6, neg_q5, neg_q4, neg_q3, neg_q2};
   end
 
   // V + 3, V + 4: product.
   wire [48:0] p;
   systole_mul24 u_mul (
       .clk_i(clk_i),
+      .en_i (en_i[4:3]),
       .a_i  (a_q),
       .b_i  (q_i),
       .p_o  (p)
@@ -73,18 +76,23 @@ module systole_requant (
     zero_q5  <= zero_q4;
   end
 
-  // V + 5: fixed point m . fraction, 8 and 26 bits, and what is lost on both sides.
-  wire [74:0] wide = {p, 26'd0} >> shift_q5;
+  // V + 5: fixed point m . fraction, 8 and 26 bits, and what is lost on both sides. A shift of 26
+  // and more, the usual case, takes the window out of p; a smaller one brings zeros in from below.
+  wire        usual = shift_q5 >= 6'd26;
+  wire [48:0] far = p >> (shift_q5 - 6'd26);
+  wire [48:0] near = p >> shift_q5[4:0];
+  wire [51:0] near_frac = {p[25:0], 26'd0} >> shift_q5[4:0];
   wire [48:0] below = p & ~(~49'd0 << (shift_q5 - 6'd26));
   reg  [ 7:0] m_q6;
   reg  [25:0] frac_q6;
   reg         big_q6, sticky_q6;
-  always @(posedge clk_i) begin
-    m_q6      <= zero_q5 ? 8'd0 : wide[33:26];
-    frac_q6   <= zero_q5 ? 26'd0 : wide[25:0];
-    big_q6    <= !zero_q5 && wide[74:34] != 41'd0;
-    sticky_q6 <= !zero_q5 && shift_q5 > 6'd26 && below != 49'd0;
-  end
+  always @(posedge clk_i)
+    if (en_i[5]) begin
+      m_q6      <= zero_q5 ? 8'd0 : usual ? far[33:26] : near[7:0];
+      frac_q6   <= zero_q5 ? 26'd0 : usual ? far[25:0] : near_frac[25:0];
+      big_q6    <= !zero_q5 && (usual ? far[48:34] != 15'd0 : near[48:8] != 41'd0);
+      sticky_q6 <= !zero_q5 && usual && below != 49'd0;
+    end
 
   // V + 6: round to nearest; within the window around one half it is a tie, to even. The window
   // is 2^(k-24), k = floor(log2 m), in units of 2^-26 of the fraction: 2^(k+2).
@@ -99,20 +107,23 @@ module systole_requant (
 
   reg  [ 8:0] m_q7;
   reg         big_q7;
-  always @(posedge clk_i) begin
-    m_q7   <= {1'b0, m_q6} + {8'd0, tie ? m_q6[0] : upper};
-    big_q7 <= big_q6;
-  end
+  always @(posedge clk_i)
+    if (en_i[6]) begin
+      m_q7   <= {1'b0, m_q6} + {8'd0, tie ? m_q6[0] : upper};
+      big_q7 <= big_q6;
+    end
 
   // V + 7: sign, zero point, saturation.
   wire signed [10:0] zp = {{3{zero_point_i[7]}}, zero_point_i};
   wire signed [10:0] v = neg_q7 ? zp - $signed({2'b00, m_q7}) : zp + $signed({2'b00, m_q7});
   reg         [ 7:0] y_q;
   always @(posedge clk_i)
-    if (big_q7) y_q <= neg_q7 ? 8'h80 : 8'h7f;
-    else if (v > 11'sd127) y_q <= 8'h7f;
-    else if (v < -11'sd128) y_q <= 8'h80;
-    else y_q <= v[7:0];
+    if (en_i[7]) begin
+      if (big_q7) y_q <= neg_q7 ? 8'h80 : 8'h7f;
+      else if (v > 11'sd127) y_q <= 8'h7f;
+      else if (v < -11'sd128) y_q <= 8'h80;
+      else y_q <= v[7:0];
+    end
 
   assign biased_o = biased_q;
   assign y_o      = y_q;

@@ -41,6 +41,17 @@ module systole_w_bank #(
   reg  [COLS*8-1:0] raw_q;   // the word as read; syndrome stage
   reg  [COLS*8-1:0] word_q;  // corrected
 
+  wire arrives;              // a sub-word leaves the RRAM
+  systole_delay_ctl #(
+      .WIDTH (1),
+      .CYCLES(RRAM_WAYS + 1)
+  ) u_arrives (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  (r_en_i),
+      .q_o  (arrives)
+  );
+
   generate
     if (WEIGHT_BEATS == 1) begin : g_one_beat
       systole_rram_macro #(
@@ -57,7 +68,7 @@ module systole_w_bank #(
           .waddr_i(prog_addr_i),
           .wdata_i(prog_data_i)
       );
-      always @(posedge clk_i) raw_q <= sub;
+      always @(posedge clk_i) if (arrives) raw_q <= sub;
     end else begin : g_beats
       systole_rram_macro #(
           .WIDTH(SUB),
@@ -74,16 +85,6 @@ module systole_w_bank #(
           .wdata_i(prog_data_i[prog_beat_i*SUB+:SUB])
       );
       // Sub-words shift in from the top; after D of them the first is lowest.
-      wire arrives;
-      systole_delay_ctl #(
-          .WIDTH (1),
-          .CYCLES(RRAM_WAYS + 1)
-      ) u_arrives (
-          .clk_i(clk_i),
-          .rst_i(rst_i),
-          .d_i  (r_en_i),
-          .q_o  (arrives)
-      );
       always @(posedge clk_i) if (arrives) raw_q <= {sub, raw_q[COLS*8-1:SUB]};
     end
   endgenerate
@@ -101,11 +102,13 @@ module systole_w_bank #(
       .rdata_o(sram_word)
   );
 
-  reg sram_q, sram_q2;
+  reg sram_q, sram_q2, arrived_q;
   always @(posedge clk_i) begin
-    sram_q  <= s_en_i;
-    sram_q2 <= sram_q;
-    word_q  <= sram_q2 ? sram_word : raw_q;
+    sram_q    <= s_en_i;
+    sram_q2   <= sram_q;
+    arrived_q <= arrives;
+    if (sram_q2) word_q <= sram_word;
+    else if (arrived_q) word_q <= raw_q;
   end
 
   assign word_o = word_q;
