@@ -158,7 +158,13 @@ pub fn place(graph: &Graph, config: &Config, rows: usize) -> Result<Placement, C
 pub fn max_rows(graph: &Graph, config: &Config) -> Result<usize, CompileError> {
     let cols = config.cols as usize;
     let in_bytes = config.in_depth as usize * cols;
-    let in_rows = in_bytes / graph.in_cols;
+    // The last LOAD step of the last row must begin inside the buffer, padding groups included.
+    let last_step = (graph.tensors[0].words * config.groups() as usize - 1) * cols;
+    let in_rows = if graph.in_cols > in_bytes || last_step >= in_bytes {
+        0
+    } else {
+        (in_bytes / graph.in_cols).min((in_bytes - 1 - last_step) / graph.in_cols + 1)
+    };
     let out_rows = config.out_depth as usize / graph.out_words;
     let raw = graph
         .stages
