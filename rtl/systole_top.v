@@ -165,7 +165,7 @@ module systole_top #(
       .count_i         (count)
   );
 
-  wire in_full, in_next_full, out_room, out_next_room, out_busy;
+  wire in_none, in_full, in_next_full, out_room, out_next_room, out_busy;
   wire good_frame, bad_frame, sent, flush, release_in, uploading, refused_busy, refused_range;
   wire busy, arm, next, done, vector;
 
@@ -187,7 +187,7 @@ module systole_top #(
       .frames_out_o    (frames_out),
       .frames_dropped_o(frames_dropped),
       .vectors_o       (vectors),
-      .in_none_i       (in_bytes == 32'd0),
+      .in_none_i       (in_none),
       .in_full_i       (in_full),
       .in_next_full_i  (in_next_full),
       .out_room_i      (out_room),
@@ -228,6 +228,7 @@ module systole_top #(
       .s_tdata_i   (s_axis_in_tdata_i),
       .s_tkeep_i   (s_axis_in_tkeep_i),
       .s_tlast_i   (s_axis_in_tlast_i),
+      .none_o      (in_none),
       .full_o      (in_full),
       .next_full_o (in_next_full),
       .release_i   (release_in),

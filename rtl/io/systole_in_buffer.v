@@ -22,6 +22,7 @@ module systole_in_buffer #(
     input  wire [  COLS-1:0] s_tkeep_i,
     input  wire              s_tlast_i,
     // run control
+    output wire              none_o,         // the program has no input
     output wire              full_o,         // the buffer that runs next is complete
     output wire              next_full_o,    // the one after it is too
     input  wire              release_i,      // the run that read it is over
@@ -46,7 +47,18 @@ module systole_in_buffer #(
   reg               drop_q;   // the rest of this frame is not wanted
   reg               good_q, bad_q;
 
-  wire ready = drop_q || (!full_q[fill_q] && bytes_i != 32'd0);
+  // The frame's length, as it is compared: changes only between frames.
+  wire [    31:0] last_byte = bytes_i - 32'd1;
+  reg             none_q;
+  reg  [31-CW:0]  last_word_q;
+  reg  [COLS-1:0] end_keep_q;
+  always @(posedge clk_i) begin
+    none_q      <= bytes_i == 32'd0;
+    last_word_q <= last_byte[31:CW];
+    end_keep_q  <= ~({COLS{1'b1}} << 1 << last_byte[CW-1:0]);
+  end
+
+  wire ready = drop_q || (!full_q[fill_q] && !none_q);
   systole_skid #(
       .WIDTH(COLS * 9 + 1)
   ) u_skid (
@@ -60,12 +72,9 @@ module systole_in_buffer #(
       .m_data_o ({last, keep, data})
   );
 
-  // The last word of a right frame: its number and its TKEEP.
-  wire [    31:0] last_byte = bytes_i - 32'd1;
-  wire            at_end = {{32 - IW - CW{1'b0}}, word_q} == last_byte[31:CW] + {32 - CW{1'b0}};
-  wire [COLS-1:0] end_keep = ~({COLS{1'b1}} << 1 << last_byte[CW-1:0]);
+  wire            at_end = {{32 - IW - CW{1'b0}}, word_q} == last_word_q;
   wire            take = valid && ready;
-  wire            right = last ? at_end && keep == end_keep : !at_end && &keep;
+  wire            right = last ? at_end && keep == end_keep_q : !at_end && &keep;
 
   always @(posedge clk_i)
     if (rst_i || flush_i) begin
@@ -99,16 +108,27 @@ module systole_in_buffer #(
     end
 
   // Even and odd words lie in memories of their own, so that LOAD reads at any byte offset.
-  wire we = take && !drop_q;
+  // Written a cycle later, from registers.
+  reg we_q;
+  reg [IW:0] waddr_q;
+  reg [COLS*8-1:0] wdata_q;
+  always @(posedge clk_i)
+    if (rst_i) we_q <= 1'b0;
+    else we_q <= take && !drop_q;
+  always @(posedge clk_i) begin
+    waddr_q <= {fill_q, word_q};
+    wdata_q <= data;
+  end
+
   systole_ram #(
       .WIDTH (COLS * 8),
       .DEPTH (DEPTH),
       .OUTREG(1)
   ) u_even (
       .clk_i  (clk_i),
-      .we_i   (we && !word_q[0]),
-      .waddr_i({fill_q, word_q[IW-1:1]}),
-      .wdata_i(data),
+      .we_i   (we_q && !waddr_q[0]),
+      .waddr_i(waddr_q[IW:1]),
+      .wdata_i(wdata_q),
       .re_i   (re_i),
       .raddr_i({read_q, even_addr_i}),
       .rdata_o(even_o)
@@ -119,14 +139,15 @@ module systole_in_buffer #(
       .OUTREG(1)
   ) u_odd (
       .clk_i  (clk_i),
-      .we_i   (we && word_q[0]),
-      .waddr_i({fill_q, word_q[IW-1:1]}),
-      .wdata_i(data),
+      .we_i   (we_q && waddr_q[0]),
+      .waddr_i(waddr_q[IW:1]),
+      .wdata_i(wdata_q),
       .re_i   (re_i),
       .raddr_i({read_q, odd_addr_i}),
       .rdata_o(odd_o)
   );
 
+  assign none_o       = none_q;
   assign full_o       = full_q[read_q];
   assign next_full_o  = full_q[!read_q];
   assign good_frame_o = good_q;

@@ -37,10 +37,20 @@ module systole_out_buffer #(
   reg  [  OW-1:0] word_q;   // next word to read
   reg             sent_q;
   reg  [    31:0] length_q[0:1];
+  reg             none_q;
 
+  // Of the frame that is next to be sent: its last word and that word's TKEEP.
   wire [    31:0] last_byte = length_q[send_q] - 32'd1;
-  wire            at_end = {{32 - OW - CW{1'b0}}, word_q} == last_byte[31:CW] + {32 - CW{1'b0}};
-  wire [COLS-1:0] end_keep = ~({COLS{1'b1}} << 1 << last_byte[CW-1:0]);
+  reg  [31-CW:0]  last_word_q;
+  reg  [COLS-1:0] end_keep_q;
+  reg             known_q;
+  always @(posedge clk_i) begin
+    none_q      <= bytes_i == 32'd0;
+    last_word_q <= last_byte[31:CW];
+    end_keep_q  <= ~({COLS{1'b1}} << 1 << last_byte[CW-1:0]);
+    known_q     <= full_q[send_q] && !finish;
+  end
+  wire            at_end = {{32 - OW - CW{1'b0}}, word_q} == last_word_q;
 
   // Reads are two cycles long: one is begun only where the four-word queue has room for it and
   // for those under way.
@@ -49,7 +59,7 @@ module systole_out_buffer #(
   wire [COLS*8-1:0] rdata;
   wire            pop;
   reg  [     2:0] owed_q;   // words in the queue and under way
-  wire            read = full_q[send_q] && owed_q < 3'd4;
+  wire            read = full_q[send_q] && known_q && owed_q < 3'd4;
   wire            finish = read && at_end;
 
   systole_ram #(
@@ -77,7 +87,7 @@ module systole_out_buffer #(
       owed_q  <= 3'd0;
       sent_q  <= 1'b0;
     end else begin
-      if (seal_i && bytes_i != 32'd0) begin
+      if (seal_i && !none_q) begin
         full_q[write_q] <= 1'b1;
         write_q         <= !write_q;
       end
@@ -93,7 +103,7 @@ module systole_out_buffer #(
     end
   always @(posedge clk_i) begin
     if (seal_i) length_q[write_q] <= bytes_i;
-    tag_q1 <= {at_end, at_end ? end_keep : {COLS{1'b1}}};
+    tag_q1 <= {at_end, at_end ? end_keep_q : {COLS{1'b1}}};
     tag_q2 <= tag_q1;
   end
 
@@ -129,8 +139,8 @@ module systole_out_buffer #(
   assign m_tlast_o   = out_q[QW-1];
   assign m_tkeep_o   = out_q[COLS*8+:COLS];
   assign m_tdata_o   = out_q[COLS*8-1:0];
-  assign room_o      = !full_q[write_q] || bytes_i == 32'd0;
-  assign next_room_o = !full_q[!write_q] || bytes_i == 32'd0;
+  assign room_o      = !full_q[write_q] || none_q;
+  assign next_room_o = !full_q[!write_q] || none_q;
   assign busy_o      = full_q != 2'd0 || owed_q != 3'd0;
   assign sent_o      = sent_q;
 
