@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//! MATMUL: its vectors, weights and accumulators.
+
+use super::events::{Accesses, Started, Vector};
+use super::{Checker, Rule};
+use systole_isa::Matmul;
+
+const UNIT: &str = "MATMUL";
+
+impl Checker<'_> {
+    /// Every vector, by step.
+    pub(super) fn vectors(&mut self, matmuls: &[Started<Matmul>]) -> Vec<Vector> {
+        let mut vectors = Vec::new();
+        for m in matmuls {
+            let i = m.what;
+            let inside = i.hold.min(i.nest.loops.len() as u32) as usize;
+            if let Some(l) = i.nest.loops[..inside]
+                .iter()
+                .position(|l| l.count > 1 && l.d[1] != 0)
+            {
+                self.report.add(Rule::HoldJump, m.first, m.row, UNIT, || {
+                    format!("loop {l}, d1 = {}", i.nest.loops[l].d[1])
+                });
+            }
+            if inside < i.hold as usize && i.hold > 7 {
+                self.report.add(Rule::Encoding, m.first, m.row, UNIT, || {
+                    format!("hold = {}", i.hold)
+                });
+            }
+            let w_words = if i.w_sram {
+                self.config.w_sram_depth
+            } else {
+                self.sizes.rram_words.min(self.config.rram_depth)
+            };
+            let reduce = i.reduce as u8;
+            for s in i.nest.iter() {
+                let step = m.first + s.time;
+                let loads = s.stepped.is_none_or(|l| l >= i.hold as usize);
+                let padded = i.pad.is_some_and(|p| {
+                    let (y, x) = (p.y_base + s.offset[3], p.x_base + s.offset[4]);
+                    y < 0 || x < 0 || y >= p.y_size as i32 || x >= p.x_size as i32
+                });
+                let x = i64::from(i.x_base) + i64::from(s.offset[0]);
+                let w = i64::from(i.w_base) + i64::from(s.offset[1]);
+                let acc = i64::from(i.acc_base) + i64::from(s.offset[2]);
+                for (what, value, limit, used) in [
+                    ("X word", x, self.config.x_depth, !padded),
+                    ("weight word", w, w_words, loads),
+                    ("accumulator", acc, self.config.acc_depth, true),
+                ] {
+                    if used && !(0..i64::from(limit)).contains(&value) {
+                        self.report.add(Rule::AddressRange, step, m.row, UNIT, || {
+                            format!("{what} {value} of {limit}")
+                        });
+                    }
+                }
+                vectors.push(Vector {
+                    step,
+                    t: step + u64::from(self.lat.w_lead),
+                    x: (!padded && x >= 0).then_some(x as u32),
+                    w: w.max(0) as u32,
+                    acc: acc.max(0) as u32,
+                    loads,
+                    sram: i.w_sram,
+                    starts: i.first && reduce & !s.at_first & mask(i.nest.loops.len()) == 0,
+                    ends: i.last && reduce & !s.at_last & mask(i.nest.loops.len()) == 0,
+                    row: m.row,
+                });
+            }
+        }
+        vectors.sort_by_key(|v| v.step);
+        vectors
+    }
+
+    /// Distance of weight loads, and RRAM ways.
+    pub(super) fn weights(&mut self, vectors: &[Vector]) {
+        let (beats, ways) = (
+            u64::from(self.config.weight_beats),
+            u64::from(self.config.rram_ways),
+        );
+        let mut before: Option<u64> = None;
+        let mut asked: [Option<u64>; 4] = [None; 4];
+        for v in vectors.iter().filter(|v| v.loads) {
+            if let Some(b) = before.filter(|b| v.step < b + beats) {
+                self.report
+                    .add(Rule::WeightDistance, v.step, v.row, UNIT, || {
+                        format!("the load before is in {b}, D = {beats}")
+                    });
+            }
+            before = Some(v.step);
+            if v.sram {
+                continue;
+            }
+            for beat in 0..beats {
+                let (cycle, sub) = (v.step + beat, u64::from(v.w) * beats + beat);
+                let way = (sub % ways) as usize;
+                if let Some(b) = asked[way].filter(|b| cycle < b + ways) {
+                    self.report.add(Rule::RramWay, cycle, v.row, UNIT, || {
+                        format!("way {way} for sub-word {sub} was asked in {b}")
+                    });
+                }
+                asked[way] = Some(cycle);
+            }
+        }
+    }
+
+    /// Sums in order, by accumulator.
+    pub(super) fn accumulators(&mut self, vectors: &[Vector]) {
+        // Row and step of the vector that added last to a sum that has not ended.
+        let mut open: Vec<Option<(usize, u64)>> = vec![None; self.config.acc_depth as usize];
+        for v in vectors {
+            let Some(slot) = open.get_mut(v.acc as usize) else {
+                continue;
+            };
+            if v.starts && slot.is_some() {
+                self.report.add(Rule::Accumulator, v.step, v.row, UNIT, || {
+                    format!(
+                        "a sum starts in accumulator {} where another has not ended",
+                        v.acc
+                    )
+                });
+            }
+            if !v.starts && slot.is_none() {
+                self.report.add(Rule::Accumulator, v.step, v.row, UNIT, || {
+                    format!(
+                        "a sum goes on in accumulator {} where none has started",
+                        v.acc
+                    )
+                });
+            }
+            *slot = (!v.ends).then_some((v.row, v.step));
+        }
+        for (acc, slot) in open.into_iter().enumerate() {
+            if let Some((row, step)) = slot {
+                self.report.add(Rule::Accumulator, step, row, UNIT, || {
+                    format!("the sum in accumulator {acc} never ends")
+                });
+            }
+        }
+    }
+
+    /// Reads of run-time weights against the writes of results of earlier vectors.
+    pub(super) fn w_sram(&mut self, vectors: &[Vector], accesses: &Accesses) {
+        if accesses.w_writes.is_empty() {
+            return;
+        }
+        let mut writes = accesses.w_writes.clone();
+        writes.sort_by_key(|w| (w.word, w.cycle));
+        let lead = u64::from(self.lat.w_sram_read);
+        for v in vectors.iter().filter(|v| v.loads && v.sram) {
+            let from = writes.partition_point(|w| w.word < v.w);
+            for w in writes[from..].iter().take_while(|w| w.word == v.w) {
+                let (first, count) = w.rows;
+                // Row i reads in step + lead + i and sees writes of cycles before.
+                let late =
+                    (first..first + count).find(|&i| w.cycle >= v.step + lead + u64::from(i));
+                if let Some(i) = late.filter(|_| w.origin < v.t) {
+                    self.report.add(
+                        Rule::WSram,
+                        v.step + lead + u64::from(i),
+                        v.row,
+                        UNIT,
+                        || {
+                            format!(
+                                "word {} in row {i} is written in {} by row {}",
+                                v.w, w.cycle, w.row
+                            )
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn mask(loops: usize) -> u8 {
+    (0..loops).fold(0, |m, l| m | 1 << l)
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Rows: order, spacing, encoding, and units that are still busy.
+
+use super::events::{Started, Units};
+use super::{Checker, MOST_STEPS, Rule};
+use systole_isa::{Instruction, Nest, Program};
+
+/// Cycles from the first to the last step, without overflow.
+fn span(nest: &Nest) -> u64 {
+    let mut idle = 0u64;
+    let mut steps = 1u64;
+    for l in &nest.loops {
+        let count = u64::from(l.count);
+        idle = idle
+            .saturating_mul(count)
+            .saturating_add((count - 1) * u64::from(l.gap));
+        steps = steps.saturating_mul(count);
+    }
+    (steps - 1).saturating_add(idle)
+}
+
+fn steps(nest: &Nest) -> u64 {
+    nest.loops
+        .iter()
+        .fold(1u64, |s, l| s.saturating_mul(u64::from(l.count)))
+}
+
+impl Checker<'_> {
+    /// Instructions by unit; `None` where nothing more can be said.
+    pub(super) fn issue<'p>(&mut self, program: &'p Program) -> Option<Units<'p>> {
+        let mut units = Units::default();
+        let mut total = 0u64;
+        let mut sound = true;
+        let rows = &program.rows;
+        for (row, r) in rows.iter().enumerate() {
+            let unit = r.instruction.unit().name();
+            let words = r.instruction.words();
+            if let Err(e) = r.instruction.encode() {
+                self.report
+                    .add(Rule::Encoding, r.cycle, row, unit, || e.to_string());
+                sound = false;
+            }
+            if r.cycle > u64::from(u32::MAX) {
+                self.report.add(Rule::Encoding, r.cycle, row, unit, || {
+                    "a row's cycle has 32 bits".into()
+                });
+                sound = false;
+            }
+            let is_end = r.instruction == Instruction::End;
+            if is_end != (row + 1 == rows.len()) {
+                let detail = if is_end {
+                    "a row behind END"
+                } else {
+                    "the last row is not END"
+                };
+                self.report
+                    .add(Rule::RowOrder, r.cycle, row, unit, || detail.into());
+                sound = false;
+            }
+            if let Some(before) = row.checked_sub(1).map(|b| &rows[b]) {
+                let least = before.instruction.words().max(self.lat.row_spacing);
+                if r.cycle <= before.cycle {
+                    self.report.add(Rule::RowOrder, r.cycle, row, unit, || {
+                        format!("the row before is at {}", before.cycle)
+                    });
+                } else if r.cycle < before.cycle + u64::from(least) {
+                    self.report.add(Rule::RowSpacing, r.cycle, row, unit, || {
+                        format!(
+                            "the row before is at {} with {} words",
+                            before.cycle,
+                            before.instruction.words()
+                        )
+                    });
+                }
+            }
+            if let Some(nest) = r.instruction.nest() {
+                sound &= nest.loops.iter().all(|l| l.count > 0);
+                total = total.saturating_add(steps(nest));
+            }
+            let first = self.lat.first_step(r.cycle, words);
+            match &r.instruction {
+                Instruction::Matmul(what) => units.matmuls.push(Started { first, row, what }),
+                Instruction::Post(what) => units.posts.push(Started { first, row, what }),
+                Instruction::Load(what) => units.loads.push(Started { first, row, what }),
+                Instruction::Store(what) => units.stores.push(Started { first, row, what }),
+                Instruction::End => (units.end, units.end_row) = (r.cycle, row),
+            }
+        }
+        if rows.is_empty() {
+            self.report.add(Rule::RowOrder, 0, 0, "END", || {
+                "the timetable is empty".into()
+            });
+            return None;
+        }
+        if total > MOST_STEPS {
+            self.report.add(Rule::Encoding, 0, 0, "END", || {
+                format!("{total} steps; at most {MOST_STEPS} are checked")
+            });
+            return None;
+        }
+        if !sound {
+            return None;
+        }
+        self.tables(program);
+        self.busy(&units.matmuls, "MATMUL", |i| span(&i.nest));
+        self.busy(&units.loads, "LOAD", |i| span(&i.nest));
+        self.busy(&units.stores, "STORE", |i| span(&i.nest));
+        Some(units)
+    }
+
+    fn tables(&mut self, program: &Program) {
+        let descriptors = program.encode().map_or(0, |t| t.1.len());
+        for (what, used, size) in [
+            (
+                "timetable rows",
+                program.rows.len(),
+                self.config.timetable_depth,
+            ),
+            ("descriptor words", descriptors, self.config.desc_depth),
+        ] {
+            if used > size as usize {
+                self.report.add(Rule::Encoding, 0, 0, "END", || {
+                    format!("{used} {what}, the memory has {size}")
+                });
+            }
+        }
+    }
+
+    fn busy<T>(&mut self, list: &[Started<T>], unit: &'static str, span: impl Fn(&T) -> u64) {
+        for pair in list.windows(2) {
+            let last = pair[0].first.saturating_add(span(pair[0].what));
+            if pair[1].first <= last {
+                self.report
+                    .add(Rule::UnitBusy, pair[1].first, pair[1].row, unit, || {
+                        format!("row {} steps until {last}", pair[0].row)
+                    });
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The rules, and what is reported of those that are broken.
+
+use thiserror::Error;
+
+/// A rule of docs/timing.md or docs/isa.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rule {
+    /// An instruction or table that the formats do not take.
+    Encoding,
+    /// Rows ascend, END is last and the only one.
+    RowOrder,
+    /// Rows are max(words of the earlier, ROW_SPACING) apart.
+    RowSpacing,
+    /// A unit has finished its last instruction before the next steps.
+    UnitBusy,
+    /// An address lies in its memory, and in what the image fills of it.
+    AddressRange,
+    /// Loops inside `hold` do not move the weight address.
+    HoldJump,
+    /// Weight loads are at least WEIGHT_BEATS apart.
+    WeightDistance,
+    /// An RRAM way rests RRAM_WAYS cycles.
+    RramWay,
+    /// A W SRAM word is written before a later vector reads it.
+    WSram,
+    /// Sums start before they go on, end before they start again, and do end.
+    Accumulator,
+    /// A final sum meets an armed POST.
+    PostNotArmed,
+    /// The next POST starts after the last vector of the one before, and every POST gets all its
+    /// vectors.
+    PostWindow,
+    /// One result is written in a cycle.
+    ResultCollision,
+    /// One read in a sub-bank in a cycle, and one flat read in all.
+    XReadPort,
+    /// One write in a sub-bank in a cycle.
+    XWritePort,
+    /// A word is written before it is read.
+    ReadUnwritten,
+    /// A word is read after the results of all earlier vectors are in it.
+    ReadStale,
+    /// A word is not overwritten while a read of it is on its way down the rows.
+    ReadTorn,
+    /// One OUT write in a cycle.
+    OutPort,
+    /// OUT words lie in the frame, and all of the frame is written.
+    OutFrame,
+    /// END comes after everything.
+    EndEarly,
+}
+
+impl Rule {
+    /// The rule in words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Rule::Encoding => "does not encode",
+            Rule::RowOrder => "rows ascend and one END is last",
+            Rule::RowSpacing => "rows are max(words, ROW_SPACING) apart",
+            Rule::UnitBusy => "the unit has not finished its last instruction",
+            Rule::AddressRange => "address outside its memory",
+            Rule::HoldJump => "a loop inside hold moves the weight address",
+            Rule::WeightDistance => "weight loads closer than WEIGHT_BEATS",
+            Rule::RramWay => "RRAM way asked again too early",
+            Rule::WSram => "W SRAM word read before it is written",
+            Rule::Accumulator => "accumulator used out of order",
+            Rule::PostNotArmed => "final sum without an armed POST",
+            Rule::PostWindow => {
+                "POST starts before the last vector of the one before, or waits for vectors for ever"
+            }
+            Rule::ResultCollision => "two results in one cycle",
+            Rule::XReadPort => "two reads of a port of X",
+            Rule::XWritePort => "two writes of a port of X",
+            Rule::ReadUnwritten => "X word read that was never written",
+            Rule::ReadStale => "X word read before an earlier result is in it",
+            Rule::ReadTorn => "X word overwritten while it is read",
+            Rule::OutPort => "two OUT writes in one cycle",
+            Rule::OutFrame => "OUT word outside the frame, or never written",
+            Rule::EndEarly => "END before the run is over",
+        }
+    }
+}
+
+/// One broken rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Cycle of the offending access.
+    pub cycle: u64,
+    /// Row of the timetable.
+    pub row: usize,
+    /// Unit.
+    pub unit: &'static str,
+    /// The rule.
+    pub rule: Rule,
+    /// What exactly.
+    pub detail: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "cycle {}, row {} {}: {}: {}",
+            self.cycle,
+            self.row,
+            self.unit,
+            self.rule.text(),
+            self.detail
+        )
+    }
+}
+
+/// Every violation of a program, by cycle. Of more than [`VerifyError::KEPT`] of one rule the
+/// rest is only counted.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{total} violations of the timing rules:{}", lines(.violations, *.total))]
+pub struct VerifyError {
+    /// The violations.
+    pub violations: Vec<Violation>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+impl VerifyError {
+    /// Violations of one rule that are kept with their text.
+    pub const KEPT: usize = 1000;
+
+    /// Whether `rule` is among them.
+    pub fn breaks(&self, rule: Rule) -> bool {
+        self.violations.iter().any(|v| v.rule == rule)
+    }
+}
+
+fn lines(violations: &[Violation], total: usize) -> String {
+    let shown = 20;
+    let mut text: String = violations
+        .iter()
+        .take(shown)
+        .map(|v| format!("\n  {v}"))
+        .collect();
+    if total > shown {
+        text += &format!("\n  and {} more", total - shown);
+    }
+    text
+}
+
+#[derive(Default)]
+pub(super) struct Report {
+    violations: Vec<Violation>,
+    counts: std::collections::BTreeMap<Rule, usize>,
+}
+
+impl Report {
+    /// `detail` is only built where it is kept.
+    pub(super) fn add(
+        &mut self,
+        rule: Rule,
+        cycle: u64,
+        row: usize,
+        unit: &'static str,
+        detail: impl FnOnce() -> String,
+    ) {
+        let count = self.counts.entry(rule).or_default();
+        *count += 1;
+        if *count <= VerifyError::KEPT {
+            self.violations.push(Violation {
+                cycle,
+                row,
+                unit,
+                rule,
+                detail: detail(),
+            });
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), VerifyError> {
+        if self.violations.is_empty() {
+            return Ok(());
+        }
+        self.violations.sort_by_key(|v| (v.cycle, v.row, v.rule));
+        Err(VerifyError {
+            violations: self.violations,
+            total: self.counts.values().sum(),
+        })
+    }
+}
