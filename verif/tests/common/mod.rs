@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Shared by the block test benches: a block of the RTL with its sources.
+//!
+//! A bench's loop sets what stands during cycle t and waits for the edge that ends it; what it reads
+//! then is what stood in cycle t. So outputs can be compared with the cycle numbers in the headers.
+
+#![allow(dead_code)]
+
+use harness::verilated::Spec;
+use harness::{Clock, Sim};
+use std::future::Future;
+
+/// The block `top` of the chip's RTL.
+pub fn block(top: &str) -> Spec {
+    let (sources, includes) = systole_chip::source_list().unwrap();
+    let mut spec = Spec::new(top).sources(sources);
+    for dir in includes {
+        spec = spec.include_dir(dir);
+    }
+    spec
+}
+
+/// Runs a bench on a block, after reset where it has one.
+pub fn bench<T: 'static, F: Future<Output = T> + 'static>(spec: &Spec, seed: u64, main: impl FnOnce(Sim, Clock) -> F + 'static) -> T {
+    let library = spec.build().unwrap_or_else(|e| panic!("{e}"));
+    let run = harness::run(&library, seed, None, move |sim| async move {
+        let clk = sim.clock("clk_i");
+        if sim.has("rst_i") {
+            sim.signal("rst_i").set(1);
+            clk.cycles(3).await;
+            sim.signal("rst_i").set(0);
+            clk.rising_edge().await;
+        }
+        main(sim, clk).await
+    });
+    run.unwrap_or_else(|e| panic!("{e}")).value
+}
