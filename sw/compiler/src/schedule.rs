@@ -73,6 +73,8 @@ struct Span {
 struct State {
     /// X time from which MATMUL is free.
     free: u64,
+    /// X time from which every RRAM way is rested.
+    rested: u64,
     /// First cycle in which POST has no result of what is placed.
     next_write: u64,
     /// First cycle without an operand's flat read of what is placed.
@@ -163,6 +165,7 @@ impl Scheduler<'_> {
             .collect::<Vec<_>>();
         let mut state = State {
             free: 0,
+            rested: 0,
             next_write: 0,
             next_flat: 0,
             next_post: 0,
@@ -308,6 +311,10 @@ impl Scheduler<'_> {
                 let mut start = self
                     .dependencies(state, stage, b, &segment, &ends)
                     .max(lead);
+                // A further block reads the weights again from the first.
+                if b > 0 && segment.k0 == 0 && segment.n0 == 0 {
+                    start = start.max(state.rested);
+                }
                 loop {
                     let later = self.ports(state, stage, &segment, &ends, start);
                     if later > start {
@@ -334,6 +341,8 @@ impl Scheduler<'_> {
                 state.tags += 2;
                 armed |= post_words.is_some();
                 state.free = start + segment.busy;
+                let (beats, ways) = (self.config.weight_beats, self.config.rram_ways);
+                state.rested = start + segment.last_load() + u64::from(beats - 1 + ways);
                 let (Some(&(_, e0)), Some(&(_, e1))) = (ends.first(), ends.last()) else {
                     continue;
                 };

@@ -94,6 +94,14 @@ impl Segment {
             .sum()
     }
 
+    /// Time of the last step that loads a weight word.
+    pub fn last_load(&self) -> u64 {
+        self.loops[self.hold..]
+            .iter()
+            .map(|l| l.period * (l.count as u64 - 1))
+            .sum()
+    }
+
     /// Time from row 0 to the last row of a visit.
     pub fn row_span(&self) -> u64 {
         let (period, count) = self.of(Axis::M);

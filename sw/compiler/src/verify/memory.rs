@@ -137,13 +137,7 @@ impl Checker<'_> {
         for v in vectors {
             let Some(x) = v.x else { continue };
             for g in 0..groups {
-                let fault = index.read(
-                    x * groups + g,
-                    v.t + u64::from(g * cols),
-                    true,
-                    cols,
-                    Some(v.t),
-                );
+                let fault = index.read(x * groups + g, v.t, Some(g * cols), cols, Some(v.t));
                 if let Some((rule, detail)) = fault {
                     self.report.add(rule, v.t, v.row, "MATMUL", || {
                         format!("X word {x} group {g}: {detail}")
@@ -152,7 +146,7 @@ impl Checker<'_> {
             }
         }
         for f in &accesses.flats {
-            if let Some((rule, detail)) = index.read(f.addr, f.cycle, false, cols, f.origin) {
+            if let Some((rule, detail)) = index.read(f.addr, f.cycle, None, cols, f.origin) {
                 let unit = if f.origin.is_some() { "POST" } else { "STORE" };
                 self.report.add(rule, f.cycle, f.row, unit, || {
                     format!(
@@ -198,59 +192,53 @@ impl Index<'_> {
         }
     }
 
-    /// What is wrong with a read of the word `addr` that reaches lane 0 in `cycle` and the others
-    /// in the same cycle (flat) or lane i in cycle + i (rippled), for the vector of X time `origin`.
+    /// What is wrong with a read of the word `addr` that is applied in `cycle` (row 0) and reaches
+    /// lane i in cycle + `down` + i (rippled) or all lanes at once (flat, `None`), for the vector
+    /// of X time `origin`.
+    ///
+    /// The rule is that of docs/timing.md: the whole word is there before row 0 reads, and stays
+    /// until the lowest row has read. That rows below could do with less is not used.
     fn read(
         &self,
         addr: u32,
         cycle: u64,
-        rippled: bool,
+        down: Option<u32>,
         cols: u32,
         origin: Option<u64>,
     ) -> Option<(Rule, String)> {
         let range = *self.first.get(addr as usize)?..*self.first.get(addr as usize + 1)?;
         let writes = &self.writes[range.clone()];
         let seen = writes.partition_point(|w| w.cycle < cycle);
-        let mut lanes = seen
+        let lanes = seen
             .checked_sub(1)
             .map_or(0, |s| self.covered[range.start + s]);
-        let last = cycle + if rippled { u64::from(cols) - 1 } else { 0 };
         let all = u32::MAX >> (32 - cols);
-        let mut torn = None;
-        for w in &writes[seen..] {
-            if w.cycle > last {
-                // The result of an earlier vector that comes later than this read.
-                if let Some(w) = writes[seen..]
-                    .iter()
-                    .filter(|w| w.cycle > last)
-                    .find(|w| w.origin.is_some() && w.origin < origin)
-                {
-                    return Some((
-                        Rule::ReadStale,
-                        format!("row {} writes it only in {}", w.row, w.cycle),
-                    ));
-                }
-                break;
-            }
-            // Lanes below `lane` have read the old byte, those above will read the new one.
-            let lane = (w.cycle - cycle) as u32;
-            let (at, above) = if rippled {
-                (1u32 << lane, all & !(((1u64 << (lane + 1)) - 1) as u32))
-            } else {
-                (all, 0)
-            };
-            let below = all & !at & !above;
-            if w.mask & at != 0 || w.mask & below != 0 && w.mask & above != 0 {
-                torn = torn.or(Some((w.cycle, w.row)));
-            }
-            lanes |= w.mask & above;
-        }
+        let read_until = |w: &XWrite| {
+            cycle + down.map_or(0, |d| u64::from(d + (31 - (w.mask | 1).leading_zeros())))
+        };
         if lanes & all != all {
             return Some((
                 Rule::ReadUnwritten,
                 format!("lanes {:#x} are not written before {cycle}", all & !lanes),
             ));
         }
-        torn.map(|(at, row)| (Rule::ReadTorn, format!("row {row} writes it in {at}")))
+        let later = &writes[seen..];
+        if let Some(w) = later
+            .iter()
+            .find(|w| w.mask != 0 && w.cycle <= read_until(w))
+        {
+            return Some((
+                Rule::ReadTorn,
+                format!("row {} writes it in {}", w.row, w.cycle),
+            ));
+        }
+        // The result of an earlier vector that comes later than this read.
+        let stale = later
+            .iter()
+            .find(|w| w.origin.is_some() && w.origin < origin)?;
+        Some((
+            Rule::ReadStale,
+            format!("row {} writes it only in {}", stale.row, stale.cycle),
+        ))
     }
 }

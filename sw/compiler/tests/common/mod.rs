@@ -126,8 +126,33 @@ pub fn size(array: usize, most: usize) -> impl Strategy<Value = usize> + Clone {
     ]
 }
 
-/// A chain with its configuration.
-pub fn cases() -> impl Strategy<Value = (Config, Network)> {
+/// A chain with its configuration: shapes and a seed, so that a failure prints short.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub config: &'static str,
+    pub beats: u32,
+    pub ways: u32,
+    pub m: usize,
+    pub k: usize,
+    pub layers: Vec<LayerKind>,
+    pub raw: bool,
+    pub seed: u64,
+}
+
+impl Case {
+    pub fn config(&self) -> Config {
+        let mut config = Config::named(self.config).unwrap();
+        (config.weight_beats, config.rram_ways) = (self.beats, self.ways);
+        config
+    }
+
+    pub fn network(&self) -> Network {
+        network(self.seed, self.m, self.k, &self.layers, self.raw)
+    }
+}
+
+/// Random chains on random machines.
+pub fn cases() -> impl Strategy<Value = Case> {
     configs().prop_flat_map(|config| {
         let (r, c) = (config.rows as usize, config.cols as usize);
         let m =
@@ -161,8 +186,16 @@ pub fn cases() -> impl Strategy<Value = (Config, Network)> {
                         residual,
                     })
                     .collect();
-                let network = network(seed, m, k, &kinds, raw);
-                (config, network)
+                Case {
+                    config: config.name,
+                    beats: config.weight_beats,
+                    ways: config.rram_ways,
+                    m,
+                    k,
+                    layers: kinds,
+                    raw,
+                    seed,
+                }
             })
     })
 }

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The checker against broken programs: one targeted fault for each rule, and random changes of
+//! time, which must be refused or change nothing.
+
+mod common;
+
+use common::{LayerKind, Random, cases, network};
+use proptest::prelude::*;
+use systole_compiler::verify::{Rule, Sizes, VerifyError, verify};
+use systole_compiler::{Compiled, Options, compile};
+use systole_golden::Machine;
+use systole_isa::program::{Load, Matmul, Post, PostDest, Store};
+use systole_isa::{Config, Instruction, Loop, Nest, Program, Row, Unit};
+
+fn good(config: &Config, m: usize, widths: &[usize], raw: bool) -> Compiled {
+    let kinds: Vec<LayerKind> = widths[1..]
+        .iter()
+        .map(|&n| LayerKind {
+            n,
+            lut: false,
+            residual: None,
+        })
+        .collect();
+    compile(
+        &network(1, m, widths[0], &kinds, raw),
+        config,
+        &Options::default(),
+    )
+    .unwrap()
+}
+
+fn base(beats: u32) -> Config {
+    Config::named("base")
+        .unwrap()
+        .with_weight_beats(beats)
+        .unwrap()
+}
+
+/// The program after `change`, checked.
+fn check(
+    c: &Compiled,
+    config: &Config,
+    change: impl FnOnce(&mut Program),
+) -> Result<(), VerifyError> {
+    let mut program = c.program.clone();
+    change(&mut program);
+    verify(&program, config, &Sizes::of(&c.image, config))
+}
+
+#[track_caller]
+fn breaks(rule: Rule, c: &Compiled, config: &Config, change: impl FnOnce(&mut Program)) {
+    let e = check(c, config, change).expect_err("a broken program passes");
+    assert!(e.breaks(rule), "{rule:?} is not among {e}");
+    assert!(e.to_string().contains(rule.text()) || e.total > 20, "{e}");
+}
+
+/// The n-th row of a unit.
+fn nth(p: &mut Program, unit: Unit, n: usize) -> &mut Row {
+    p.rows
+        .iter_mut()
+        .filter(|r| r.instruction.unit() == unit)
+        .nth(n)
+        .unwrap()
+}
+
+fn matmul(p: &mut Program, n: usize) -> &mut Matmul {
+    let Instruction::Matmul(i) = &mut nth(p, Unit::Matmul, n).instruction else {
+        unreachable!()
+    };
+    i
+}
+
+fn post(p: &mut Program, n: usize) -> &mut Post {
+    let Instruction::Post(i) = &mut nth(p, Unit::Post, n).instruction else {
+        unreachable!()
+    };
+    i
+}
+
+fn load(p: &mut Program, n: usize) -> &mut Load {
+    let Instruction::Load(i) = &mut nth(p, Unit::Load, n).instruction else {
+        unreachable!()
+    };
+    i
+}
+
+#[test]
+fn rows_out_of_order_too_close_or_not_encodable_are_refused() {
+    let (config, c) = (base(1), good(&base(1), 2, &[40, 40], false));
+    breaks(Rule::RowOrder, &c, &config, |p| p.rows.swap(0, 1));
+    breaks(Rule::RowOrder, &c, &config, |p| {
+        p.rows.pop();
+    });
+    breaks(Rule::RowSpacing, &c, &config, |p| {
+        p.rows[1].cycle = p.rows[0].cycle + 1
+    });
+    breaks(Rule::Encoding, &c, &config, |p| {
+        matmul(p, 0).nest.loops[0].count = 20_000
+    });
+    breaks(Rule::Encoding, &c, &config, |p| {
+        matmul(p, 0).nest.loops.clear()
+    });
+    breaks(Rule::Encoding, &c, &config, |p| {
+        matmul(p, 0).nest.loops[0].count = 0
+    });
+    breaks(Rule::Encoding, &c, &config, |p| {
+        p.rows.last_mut().unwrap().cycle = 1 << 40
+    });
+    let endless = Loop {
+        count: 1 << 14,
+        gap: 255,
+        d: [0; 5],
+    };
+    breaks(Rule::Encoding, &c, &config, |p| {
+        matmul(p, 0).nest.loops = vec![endless; 7]
+    });
+    assert!(verify(&Program::default(), &config, &Sizes::of(&c.image, &config)).is_err());
+}
+
+#[test]
+fn a_unit_that_is_still_busy_is_found() {
+    let config = base(1);
+    let c = good(&config, 1, &[640, 128, 128], false);
+    breaks(Rule::UnitBusy, &c, &config, |p| {
+        nth(p, Unit::Matmul, 1).cycle -= 3
+    });
+}
+
+#[test]
+fn addresses_outside_their_memory_are_found() {
+    let (config, c) = (base(1), good(&base(1), 2, &[40, 40, 40], false));
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        matmul(p, 0).x_base = 8190
+    });
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        matmul(p, 0).w_base += 10
+    });
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        matmul(p, 0).acc_base = 511
+    });
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        post(p, 0).dst_base = 8191
+    });
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        post(p, 1).dst_base = 4095
+    });
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        post(p, 0).param_base = 6
+    });
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        post(p, 0).lut = Some(0)
+    });
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        load(p, 0).dst_base = 8191
+    });
+    breaks(Rule::AddressRange, &c, &config, |p| {
+        load(p, 0).src_base = 65_535
+    });
+}
+
+#[test]
+fn weight_loads_that_are_too_close_or_ask_a_busy_way_are_found() {
+    let (config, c) = (base(1), good(&base(1), 1, &[64, 16], false));
+    breaks(Rule::RramWay, &c, &config, |p| {
+        matmul(p, 0).nest.loops[0].d[1] = 0
+    });
+    let two = base(2);
+    let c2 = good(&two, 1, &[64, 16], false);
+    breaks(Rule::WeightDistance, &c2, &two, |p| {
+        matmul(p, 0).nest.loops[0].gap = 0
+    });
+    let c3 = good(&config, 5, &[64, 16], false);
+    breaks(Rule::HoldJump, &c3, &config, |p| {
+        matmul(p, 0).nest.loops[0].d[1] = 1
+    });
+    assert!(check(&c, &config, |_| ()).is_ok());
+}
+
+#[test]
+fn sums_that_do_not_start_or_end_are_found() {
+    let (config, c) = (base(1), good(&base(1), 2, &[40, 40], false));
+    breaks(Rule::Accumulator, &c, &config, |p| {
+        matmul(p, 0).first = false
+    });
+    breaks(Rule::Accumulator, &c, &config, |p| {
+        matmul(p, 1).last = false
+    });
+    breaks(Rule::Accumulator, &c, &config, |p| {
+        matmul(p, 0).nest.loops[0].d[2] = 0
+    });
+}
+
+#[test]
+fn vectors_without_post_and_posts_without_vectors_are_found() {
+    let (config, c) = (base(1), good(&base(1), 1, &[40, 40, 40], false));
+    breaks(Rule::PostNotArmed, &c, &config, |p| {
+        p.rows.retain(|r| r.instruction.unit() != Unit::Post)
+    });
+    breaks(Rule::PostNotArmed, &c, &config, |p| {
+        post(p, 0).nest.loops[0].count -= 1
+    });
+    breaks(Rule::PostWindow, &c, &config, |p| {
+        post(p, 1).nest.loops[0].count += 1
+    });
+    // The second POST as early as its row fits: before the first has its last vector.
+    let config = base(1);
+    let c = good(&config, 1, &[640, 128, 128], false);
+    breaks(Rule::PostWindow, &c, &config, |p| {
+        let at = p
+            .rows
+            .iter()
+            .rposition(|r| r.instruction.unit() == Unit::Post)
+            .unwrap();
+        let mut row = p.rows.remove(at);
+        let before = p.rows.iter().position(|r| r.cycle > 60).unwrap();
+        row.cycle = p.rows[before - 1].cycle + 10;
+        p.rows.insert(before, row);
+    });
+}
+
+#[test]
+fn results_in_one_cycle_are_found() {
+    let (config, c) = (base(1), good(&base(1), 8, &[40, 40], true));
+    assert!(check(&c, &config, |_| ()).is_ok());
+    breaks(Rule::ResultCollision, &c, &config, |p| {
+        let last = p
+            .rows
+            .iter()
+            .filter(|r| r.instruction.unit() == Unit::Matmul)
+            .count()
+            - 1;
+        for l in &mut matmul(p, last).nest.loops {
+            l.gap = 0;
+        }
+    });
+}
+
+#[test]
+fn ports_of_x_that_are_used_twice_are_found() {
+    let config = base(1);
+    let kinds = [LayerKind {
+        n: 64,
+        lut: false,
+        residual: Some(0),
+    }; 3];
+    let c = compile(
+        &network(5, 8, 64, &kinds, false),
+        &config,
+        &Options::default(),
+    )
+    .unwrap();
+    breaks(Rule::XReadPort, &c, &config, |p| {
+        let x = matmul(p, 0).x_base;
+        let post = p.rows.iter_mut().find_map(|r| match &mut r.instruction {
+            Instruction::Post(i) if i.residual.is_some() => i.residual.as_mut(),
+            _ => None,
+        });
+        post.unwrap().base = x;
+    });
+    // LOAD slowed down until POST writes; and POST into LOAD's sub-bank.
+    let c = good(&config, 64, &[64, 16, 16], false);
+    assert!(check(&c, &config, |_| ()).is_ok());
+    breaks(Rule::XWritePort, &c, &config, |p| {
+        load(p, 0).nest.loops[0].gap = 3;
+        post(p, 0).dst_base = load(p, 0).dst_base + 1000;
+    });
+}
+
+#[test]
+fn words_read_before_they_are_written_are_found() {
+    let (config, c) = (base(1), good(&base(1), 1, &[40, 40], false));
+    breaks(Rule::ReadUnwritten, &c, &config, |p| {
+        load(p, 0).nest.loops[0].gap = 1
+    });
+    breaks(Rule::ReadUnwritten, &c, &config, |p| {
+        load(p, 0).mask = 0x7fff
+    });
+    breaks(Rule::ReadUnwritten, &c, &config, |p| {
+        matmul(p, 0).x_base += 1
+    });
+    // The last row may come as late as the vector reaches it.
+    let mut program = c.program.clone();
+    let cycle = nth(&mut program, Unit::Matmul, 0).cycle;
+    assert!(cycle >= 2);
+}
+
+/// Two layers of one tile whose activation overwrites the input in place.
+fn in_place(config: &Config, earlier: u64) -> Result<(), VerifyError> {
+    let c = good(config, 1, &[16, 16, 16], false);
+    check(&c, config, |p| {
+        post(p, 0).dst_base = 0;
+        matmul(p, 1).x_base = 0;
+        nth(p, Unit::Matmul, 1).cycle -= earlier;
+        // Armed behind the first vector (POST takes it in 29) and before the second.
+        nth(p, Unit::Post, 1).cycle = 26;
+        p.rows.sort_by_key(|r| r.cycle);
+    })
+}
+
+#[test]
+fn a_word_is_not_read_before_or_while_the_result_arrives() {
+    let config = base(1);
+    in_place(&config, 0).unwrap();
+    for earlier in 1..=16 {
+        let e = in_place(&config, earlier).unwrap_err();
+        assert!(e.breaks(Rule::ReadTorn), "{earlier}: {e}");
+    }
+    for earlier in [17, 20] {
+        let e = in_place(&config, earlier).unwrap_err();
+        assert!(
+            e.breaks(Rule::ReadStale) && !e.breaks(Rule::ReadTorn),
+            "{earlier}: {e}"
+        );
+    }
+}
+
+fn store(dst: u32, src: u32) -> Store {
+    Store {
+        dst_base: dst,
+        src_base: src,
+        nest: one(),
+    }
+}
+
+fn one() -> Nest {
+    Nest {
+        loops: vec![Loop {
+            count: 1,
+            gap: 0,
+            d: [0; 5],
+        }],
+    }
+}
+
+#[test]
+fn out_words_are_written_once_in_a_cycle_and_all_in_the_frame() {
+    let (config, c) = (base(1), good(&base(1), 1, &[40, 40], false));
+    breaks(Rule::OutFrame, &c, &config, |p| post(p, 0).dst_base = 1);
+    breaks(Rule::OutFrame, &c, &config, |p| post(p, 0).dst_base = 100);
+    // A STORE whose write meets each of POST's in turn, and one that meets none.
+    let mut met = 0;
+    let end = c.program.cycles();
+    for cycle in 12..end {
+        let result = check(&c, &config, |p| {
+            let row = Row {
+                cycle,
+                instruction: Instruction::Store(store(0, 0)),
+            };
+            let at = p.rows.iter().position(|r| r.cycle > cycle).unwrap();
+            p.rows.insert(at, row);
+        });
+        met += u32::from(result.is_err_and(|e| e.breaks(Rule::OutPort)));
+    }
+    assert_eq!(met, 3);
+    breaks(Rule::XReadPort, &c, &config, |p| {
+        let cycle = p.rows[p.rows.len() - 2].cycle + 4;
+        p.rows.insert(
+            p.rows.len() - 1,
+            Row {
+                cycle,
+                instruction: Instruction::Store(store(0, 0)),
+            },
+        );
+    });
+}
+
+#[test]
+fn an_end_before_the_last_write_is_found() {
+    let (config, c) = (base(1), good(&base(1), 1, &[40, 40], false));
+    breaks(Rule::EndEarly, &c, &config, |p| {
+        p.rows.last_mut().unwrap().cycle -= 1
+    });
+    assert!(check(&c, &config, |p| p.rows.last_mut().unwrap().cycle += 1).is_ok());
+}
+
+/// A word loaded, made a W SRAM row by a first vector and used as weights by a second, `distance`
+/// cycles later.
+fn run_time_weights(distance: u64) -> Result<(), VerifyError> {
+    let config = base(1);
+    let c = good(&config, 1, &[16, 16], false);
+    check(&c, &config, |p| {
+        post(p, 0).dest = PostDest::WRow;
+        post(p, 0).dst_base = 3;
+        let end = p.rows.pop().unwrap();
+        let first = nth(p, Unit::Matmul, 0).clone();
+        let Instruction::Matmul(again) = &first.instruction else {
+            unreachable!()
+        };
+        let again = Matmul {
+            w_sram: true,
+            w_base: 0,
+            ..again.clone()
+        };
+        let row = |cycle, instruction| Row { cycle, instruction };
+        p.rows
+            .push(row(first.cycle + distance, Instruction::Matmul(again)));
+        let out = Post {
+            dest: PostDest::Out,
+            dst_base: 0,
+            ..post(p, 0).clone()
+        };
+        p.rows
+            .push(row(first.cycle + distance + 4, Instruction::Post(out)));
+        p.rows.push(Row {
+            cycle: end.cycle + 60,
+            ..end
+        });
+    })
+}
+
+#[test]
+fn run_time_weights_are_not_read_before_they_are_written() {
+    // The write is in T + 31, row 3 reads in T' + 3 and sees it from T' = T + 29 on.
+    run_time_weights(29).unwrap();
+    let e = run_time_weights(28).unwrap_err();
+    assert!(e.breaks(Rule::WSram), "{e}");
+}
+
+/// What the model gives for a program on the image's data: output frame, or that it refuses.
+fn outcome(c: &Compiled, program: &Program, config: &Config) -> Option<Vec<u8>> {
+    let mut image = c.image.clone();
+    (image.timetable, image.descriptors) = program.encode().ok()?;
+    let mut machine = Machine::new(config.clone());
+    machine.load_image(&image).ok()?;
+    let input: Vec<u8> = Random(9)
+        .codes(image.in_bytes as usize)
+        .iter()
+        .map(|&v| v as u8)
+        .collect();
+    Some(machine.run(&input).ok()?.frame)
+}
+
+fn long() -> u32 {
+    std::env::var("SYSTOLE_LONG").map_or(1, |_| 20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200 * long(), ..ProptestConfig::default() })]
+    #[test]
+    fn a_change_of_time_is_refused_or_changes_nothing(case in cases(), luck in any::<u64>()) {
+        let (network, config) = (case.network(), case.config());
+        let Ok(c) = compile(&network, &config, &Options::default()) else { return Ok(()) };
+        let want = outcome(&c, &c.program, &config).unwrap();
+        let mut r = Random(luck);
+        for _ in 0..12 {
+            let mut program = c.program.clone();
+            let at = r.below(program.rows.len() as u64) as usize;
+            let row = &mut program.rows[at];
+            let shift = r.below(20) as i64 - 10;
+            if r.below(2) == 0 {
+                row.cycle = row.cycle.saturating_add_signed(shift);
+            } else if let Instruction::Matmul(Matmul { nest, .. })
+                | Instruction::Load(Load { nest, .. }) = &mut row.instruction
+            {
+                let l = r.below(nest.loops.len() as u64) as usize;
+                nest.loops[l].gap = r.below(6) as u8;
+            }
+            if r.below(3) == 0 {
+                // All that follows moves along.
+                for row in &mut program.rows[at + 1..] {
+                    row.cycle = row.cycle.saturating_add_signed(shift);
+                }
+            }
+            if verify(&program, &config, &Sizes::of(&c.image, &config)).is_ok() {
+                let got = outcome(&c, &program, &config);
+                prop_assert_eq!(got.as_ref(), Some(&want), "row {} of {:?}", at, program);
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_field_never_makes_the_checker_panic(case in cases(), luck in any::<u64>()) {
+        let (network, config) = (case.network(), case.config());
+        let Ok(c) = compile(&network, &config, &Options::default()) else { return Ok(()) };
+        let mut r = Random(luck);
+        for _ in 0..12 {
+            let (mut rows, mut words) = (c.image.timetable.clone(), c.image.descriptors.clone());
+            let bit = r.below(128);
+            if r.below(4) == 0 {
+                let at = r.below(rows.len() as u64) as usize;
+                rows[at] ^= 1 << (bit % 64);
+            } else {
+                let at = r.below(words.len() as u64) as usize;
+                words[at] ^= 1 << bit;
+            }
+            if let Ok(program) = Program::decode(&rows, &words) {
+                let _ = verify(&program, &config, &Sizes::of(&c.image, &config));
+            }
+        }
+    }
+}
