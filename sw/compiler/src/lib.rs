@@ -76,7 +76,7 @@ pub fn compile(
         });
     }
     let placement = place::place(&graph, config, network.m)?;
-    let schedule = schedule::schedule(&graph, &placement, config)?;
+    let schedule = schedule::schedule(&graph, &placement, config);
     let compiled = emit::emit(network, &graph, &placement, &schedule, config)?;
     if !options.skip_verify {
         verify::verify(

@@ -6,7 +6,8 @@
 //! what is read or written around it; the scheduler waits where it has to.
 
 use crate::error::CompileError;
-use crate::legalise::{Graph, Source, TensorId};
+use crate::legalise::{Graph, Kind, Source, TensorId};
+use crate::tile::blocks;
 use systole_isa::{Config, PostDest};
 
 /// A place in X.
@@ -151,6 +152,29 @@ pub fn place(graph: &Graph, config: &Config, rows: usize) -> Result<Placement, C
     })
 }
 
+/// Whether so many rows fit X, and their row blocks timetable and descriptors in the plainest order.
+fn fits(graph: &Graph, config: &Config, rows: usize) -> bool {
+    let blocks = blocks(rows, config).len();
+    let (mut instructions, mut words) = (0, 0);
+    for s in &graph.stages {
+        // MATMUL with three loops, POST with two (a copy: three).
+        instructions += 2 * blocks;
+        words += blocks * (4 + 3 + usize::from(s.operand.is_some() || s.kind == Kind::Copy));
+    }
+    for t in &graph.tensors {
+        let loads = if t.source == Source::Input {
+            blocks
+        } else {
+            usize::from(t.fill)
+        };
+        instructions += loads;
+        words += 4 * loads;
+    }
+    instructions < config.timetable_depth as usize
+        && words <= config.desc_depth as usize
+        && place(graph, config, rows).is_ok()
+}
+
 /// The most rows that fit IN, OUT, X and the loop counters.
 ///
 /// # Errors
@@ -200,7 +224,7 @@ pub fn max_rows(graph: &Graph, config: &Config) -> Result<usize, CompileError> {
     let (mut good, mut bad) = (1, in_rows.min(out_rows).min(1 << 14) + 1);
     while bad - good > 1 {
         let middle = good + (bad - good) / 2;
-        if place(graph, config, middle).is_ok() {
+        if fits(graph, config, middle) {
             good = middle
         } else {
             bad = middle

@@ -71,15 +71,20 @@ impl Checker<'_> {
         active: &mut Option<(&Started<Post>, std::iter::Peekable<Steps>)>,
         cycle: u64,
     ) {
-        if let Some((p, mut steps)) = active.take().filter(|(p, _)| p.what.nest.steps() > 0) {
-            if steps.peek().is_some() {
-                let at = if cycle == u64::MAX { p.first } else { cycle };
-                self.report
-                    .add(Rule::PostWindow, at, p.row, UNIT, || match cycle {
-                        u64::MAX => "fewer vectors come than it has steps".into(),
-                        _ => format!("the next POST starts in {cycle}, before its last vector"),
-                    });
-            }
+        let Some((p, mut steps)) = active.take() else {
+            return;
+        };
+        if steps.peek().is_none() {
+            return;
+        }
+        if cycle == u64::MAX {
+            self.report.add(Rule::PostWindow, p.first, p.row, UNIT, || {
+                "fewer vectors come than it has steps".into()
+            });
+        } else {
+            self.report.add(Rule::PostWindow, cycle, p.row, UNIT, || {
+                format!("the next POST starts in {cycle}, before its last vector")
+            });
         }
     }
 
