@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Memories and what moves data: banks, row slice, nest, LOAD, STORE, buffers, uploads.
+
+mod common;
+
+use common::{bench, block};
+use harness::axi::{Monitor, StreamSink, StreamSource};
+use harness::{Pause, Stream};
+use rand::RngExt;
+use std::collections::VecDeque;
+use systole_isa::nest::{Loop, Nest};
+use systole_isa::{Instruction, Load, Store};
+
+fn word_bytes(word: u128) -> [u8; 16] {
+    word.to_le_bytes()
+}
+
+fn random_nest(random: &mut Stream, loops: usize, counts: u32, gaps: u8) -> Nest {
+    let n = random.random_range(1..=loops);
+    Nest {
+        loops: (0..n)
+            .map(|_| Loop { count: random.random_range(1..=counts), gap: random.random_range(0..=gaps), d: std::array::from_fn(|_| random.random_range(-2000..2000)) })
+            .collect(),
+    }
+}
+
+#[test]
+fn nest_visits_every_step_of_random_loops_in_its_cycle() {
+    let steps = bench(&block("systole_nest").parameter("LOOPS", 4), 9, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let (clear, we, index, word, start) = (s("clear_i"), s("loop_we_i"), s("loop_index_i"), s("loop_word_i"), s("start_i"));
+        let (valid, active, first, last, reached) = (s("valid_o"), s("active_o"), s("at_first_o"), s("at_last_o"), s("reached_o"));
+        let outputs: Vec<_> = (0..5).map(|a| s(&format!("a{a}_o"))).collect();
+        let masks = [0xffffu64, 0xffff, 0xffff, 0xfff, 0xfff];
+        s("step_i").set(1);
+        let mut random = sim.random("nests");
+        let mut steps = 0;
+        for _ in 0..200 {
+            let nest = random_nest(&mut random, 4, 5, 3);
+            let program = Instruction::Store(Store { nest: nest.clone(), ..Default::default() });
+            clear.set(1);
+            clk.rising_edge().await;
+            clear.set(0);
+            for (l, w) in program.encode().unwrap()[1..].iter().enumerate() {
+                we.set(1);
+                index.set(l as u64);
+                word.set_bytes(&word_bytes(*w));
+                clk.rising_edge().await;
+            }
+            we.set(0);
+            let bases: Vec<u64> = masks.iter().map(|m| random.random::<u64>() & m).collect();
+            for (a, b) in bases.iter().enumerate() {
+                s(&format!("base{a}_i")).set(*b);
+            }
+            start.set(1);
+            clk.rising_edge().await;
+            start.set(0);
+            let mut expected = nest.iter().peekable();
+            for t in 0.. {
+                clk.rising_edge().await;
+                let Some(step) = expected.peek().copied() else {
+                    assert!(!active.is_high(), "still active behind the last step");
+                    break;
+                };
+                assert_eq!(valid.is_high(), step.time == t, "cycle {t}");
+                if step.time != t {
+                    continue;
+                }
+                for a in 0..5 {
+                    assert_eq!(outputs[a].get(), (bases[a] as i64 + i64::from(step.offset[a])) as u64 & masks[a], "address {a}, cycle {t}");
+                }
+                let n = nest.loops.len();
+                let unused = 0xfu8 << n & 0xf;
+                assert_eq!(first.get() as u8, step.at_first | unused);
+                assert_eq!(last.get() as u8, step.at_last | unused);
+                let reach = step.stepped.map_or(0xf, |l| (2u64 << l) - 1);
+                assert_eq!(reached.get(), reach);
+                expected.next();
+                steps += 1;
+            }
+        }
+        steps
+    });
+    assert!(steps > 2000);
+}
+
+#[test]
+fn x_bank_reads_rippled_flat_and_padded_three_cycles_later() {
+    bench(&block("systole_x_bank").parameter("DEPTH", 64).parameter("BANKS", 4), 4, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let names = ["r_valid_i", "r_addr_i", "r_pad_i", "r_pad_value_i", "flat_valid_i", "flat_addr_i", "post_we_i", "post_addr_i", "post_data_i", "load_we_i", "load_addr_i", "load_data_i"];
+        let [rv, ra, pad, pv, fv, fa, pw, pa, pd, lw, la, ld] = names.map(s);
+        let (x, flat) = (s("x_o"), s("flat_o"));
+        let mut random = sim.random("accesses");
+        let mut memory = [None::<u8>; 64];
+        let (mut due_x, mut due_flat) = (VecDeque::from([None; 3]), VecDeque::from([None; 3]));
+        let mut checked = 0;
+        for _ in 0..20_000 {
+            // At most one reader and one writer a sub-bank, and no read of a word being written.
+            let write = random.random_range(0..64usize);
+            let other = (write + 16 * random.random_range(1..4usize)) % 64;
+            let (do_post, do_load) = (random.chance(0.5), random.chance(0.5));
+            let (read, second) = (random.random_range(0..64usize), random.random_range(0..64usize));
+            let clash = |a: usize| (do_post && a == write) || (do_load && a == other);
+            let do_read = random.chance(0.7) && !clash(read);
+            let padded = random.chance(0.2);
+            let do_flat = random.chance(0.5) && !clash(second) && !(do_read && !padded && second / 16 == read / 16);
+            let (post, load): (u8, u8) = (random.random(), random.random());
+            let value: u8 = random.random();
+            rv.set(do_read.into());
+            ra.set(read as u64);
+            pad.set(padded.into());
+            pv.set(value.into());
+            fv.set(do_flat.into());
+            fa.set(second as u64);
+            pw.set(do_post.into());
+            pa.set(write as u64);
+            pd.set(post.into());
+            lw.set(do_load.into());
+            la.set(other as u64);
+            ld.set(load.into());
+            due_x.push_back(if do_read && padded { Some(value) } else if do_read { memory[read] } else { None });
+            due_flat.push_back(if do_flat { memory[second] } else { None });
+            if do_post {
+                memory[write] = Some(post);
+            }
+            if do_load {
+                memory[other] = Some(load);
+            }
+            clk.rising_edge().await;
+            if let Some(Some(e)) = due_x.pop_front() {
+                assert_eq!(x.get() as u8, e);
+                checked += 1;
+            }
+            if let Some(Some(e)) = due_flat.pop_front() {
+                assert_eq!(flat.get() as u8, e);
+                checked += 1;
+            }
+        }
+        assert!(checked > 10_000);
+    });
+}
+
+/// The weight bank for one (D, ways): words programmed, then read in every legal distance.
+fn w_bank(beats: usize, ways: usize) {
+    const COLS: usize = 8;
+    let bits = if beats == 4 { 2 } else { 1 };
+    let spec = block("systole_w_bank")
+        .parameter("COLS", COLS)
+        .parameter("WEIGHT_BEATS", beats)
+        .parameter("RRAM_DEPTH", 32)
+        .parameter("RRAM_WAYS", ways)
+        .parameter("SRAM_DEPTH", 16)
+        .parameter("BW", bits);
+    bench(&spec, 6, move |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let names = ["r_en_i", "r_addr_i", "r_beat_i", "s_en_i", "s_addr_i", "prog_we_i", "prog_addr_i", "prog_beat_i", "prog_data_i", "sram_we_i", "sram_addr_i", "sram_data_i", "word_o"];
+        let [re, ra, rb, se, sa, pw, pa, pb, pd, sw, swa, sd, word] = names.map(s);
+        let mut random = sim.random("words");
+        let rram: Vec<u64> = (0..32).map(|_| random.random()).collect();
+        for (a, w) in rram.iter().enumerate() {
+            for beat in 0..beats {
+                pw.set(1);
+                pa.set(a as u64);
+                pb.set(beat as u64);
+                pd.set(*w);
+                clk.rising_edge().await;
+            }
+        }
+        pw.set(0);
+        // SRAM by byte lanes.
+        let mut sram = [0u64; 16];
+        for (a, w) in sram.iter_mut().enumerate() {
+            sw.set(0xff);
+            swa.set(a as u64);
+            sd.set(0);
+            clk.rising_edge().await;
+            for _ in 0..3 {
+                let (lanes, data): (u8, u64) = (random.random(), random.random());
+                sw.set(lanes.into());
+                sd.set(data);
+                for lane in (0..8).filter(|l| lanes >> l & 1 == 1) {
+                    *w = *w & !(0xff << (8 * lane)) | data & 0xff << (8 * lane);
+                }
+                clk.rising_edge().await;
+            }
+        }
+        sw.set(0);
+        // Loads: RRAM in S .. S + D - 1, SRAM in S + W_LEAD; the word stands in S + W_LEAD + 3.
+        let lead = ways + beats - 1;
+        let mut ask = std::collections::HashMap::new();
+        let mut ask_sram = std::collections::HashMap::new();
+        let mut expected = std::collections::HashMap::new();
+        let (mut t, mut a) = (0usize, 0usize);
+        for _ in 0..2000 {
+            let from_sram = random.chance(0.3);
+            if from_sram {
+                let at = random.random_range(0..16usize);
+                ask_sram.insert(t + lead, at);
+                expected.insert(t + lead + 3, sram[at]);
+                t += beats;
+                continue;
+            }
+            // The next word in order, or any other one where the ways have had time.
+            if random.chance(0.3) {
+                t += ways;
+                a = random.random_range(0..32);
+            } else {
+                a = (a + 1) % 32;
+                t += if a == 0 { ways } else { 0 };
+            }
+            for beat in 0..beats {
+                ask.insert(t + beat, (a, beat));
+            }
+            expected.insert(t + lead + 3, rram[a]);
+            t += beats + random.random_range(0..3usize);
+        }
+        let mut checked = 0;
+        for now in 0..t + lead + 4 {
+            let r = ask.get(&now);
+            re.set(r.is_some().into());
+            if let Some(&(a, beat)) = r {
+                ra.set(a as u64);
+                rb.set(beat as u64);
+            }
+            let m = ask_sram.get(&now);
+            se.set(m.is_some().into());
+            sa.set(m.map_or(0, |&a| a as u64));
+            clk.rising_edge().await;
+            if let Some(&e) = expected.get(&now) {
+                assert_eq!(word.get(), e, "cycle {now}");
+                checked += 1;
+            }
+        }
+        assert!(checked >= 1500);
+    });
+}
+
+#[test]
+fn w_bank_gives_each_word_at_its_cycle_for_every_beats_and_ways() {
+    for beats in [1, 2, 4] {
+        for ways in [1, 2, 4] {
+            w_bank(beats, ways);
+        }
+    }
+}
+
+#[test]
+fn row_slice_multiplies_its_byte_with_the_held_word() {
+    const COLS: usize = 4;
+    let spec = block("systole_row_slice").parameter("COLS", COLS).parameter("X_DEPTH", 16).parameter("RRAM_DEPTH", 16).parameter("W_SRAM_DEPTH", 4);
+    bench(&spec, 8, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let mut random = sim.random("row");
+        let x: Vec<i8> = (0..16).map(|_| random.random()).collect();
+        let w: Vec<[i8; COLS]> = (0..16).map(|_| std::array::from_fn(|_| random.random())).collect();
+        for a in 0..16u64 {
+            s("load_we_i").set(1);
+            s("load_addr_i").set(a);
+            s("load_data_i").set((x[a as usize] as u8).into());
+            s("prog_we_i").set(1);
+            s("prog_addr_i").set(a);
+            s("prog_data_i").set_bytes(&w[a as usize].map(|v| v as u8));
+            clk.rising_edge().await;
+        }
+        s("load_we_i").set(0);
+        s("prog_we_i").set(0);
+        // Ripple words: {en, addr[4], beat}, and {valid, x[4], pad, value[8], load, sram, sram addr[2]}.
+        let (r, xr, sum_i, sum_o) = (s("r_ripple_i"), s("x_ripple_i"), s("sum_i"), s("sum_o"));
+        let (ro, xo) = (s("r_ripple_o"), s("x_ripple_o"));
+        let lead = 2; // ways 2, one beat
+        let steps: Vec<(usize, bool, usize, Option<i8>)> = (0..3000)
+            .scan(0, |w, n| {
+                let load = n == 0 || random.chance(0.4);
+                if load {
+                    *w = (*w + 1) % 16; // consecutive: ways never collide
+                }
+                Some((*w, load, random.random_range(0..16), random.chance(0.1).then(|| random.random())))
+            })
+            .collect();
+        let (mut before_r, mut before_x) = (0, 0);
+        for t in 0..steps.len() + lead + 7 {
+            let r_word = steps.get(t).filter(|s| s.1).map_or(0, |s| 1u64 << 5 | (s.0 as u64) << 1);
+            r.set(r_word);
+            let x_word = t.checked_sub(lead).and_then(|n| steps.get(n)).map_or(0, |s| {
+                1u64 << 17 | (s.2 as u64) << 13 | u64::from(s.3.is_some()) << 12 | u64::from(s.3.unwrap_or(0) as u8) << 4 | u64::from(s.1) << 3
+            });
+            xr.set(x_word);
+            // The sums of the row above come one cycle before this row's own.
+            let above: Vec<u8> = (0..COLS as i32).flat_map(|c| (t as i32 * 3 - c).to_le_bytes()).collect();
+            sum_i.set_bytes(&above);
+            clk.rising_edge().await;
+            assert_eq!((ro.get() >> 5, xo.get() >> 17), (before_r >> 5, before_x >> 17), "the ripple leaves a cycle later");
+            (before_r, before_x) = (r_word, x_word);
+            if let Some(step) = t.checked_sub(lead + 6).and_then(|n| steps.get(n)) {
+                let byte = i32::from(step.3.unwrap_or(x[step.2]));
+                let mut bytes = [0u8; 4 * COLS];
+                sum_o.get_bytes(&mut bytes);
+                for c in 0..COLS {
+                    let got = i32::from_le_bytes(bytes[4 * c..4 * c + 4].try_into().unwrap());
+                    let expected = (t as i32 - 1) * 3 - c as i32 + byte * i32::from(w[step.0][c]);
+                    assert_eq!(got, expected, "cycle {t}, column {c}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn load_takes_any_offset_rotates_masks_and_fills() {
+    const COLS: usize = 8;
+    const WORDS: usize = 32;
+    bench(&block("systole_load").parameter("COLS", COLS).parameter("IN_DEPTH", WORDS), 2, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let mut random = sim.random("frame");
+        let mut frame = vec![0u8; WORDS * COLS];
+        random.fill(&mut frame);
+        let (dv, di, dw, start) = (s("desc_valid_i"), s("desc_index_i"), s("desc_word_i"), s("start_i"));
+        let (re, even_addr, odd_addr, even, odd) = (s("in_re_o"), s("in_even_addr_o"), s("in_odd_addr_o"), s("in_even_i"), s("in_odd_i"));
+        let (we, addr, mask, data) = (s("we_o"), s("addr_o"), s("mask_o"), s("data_o"));
+        let mut writes = 0;
+        for _ in 0..150 {
+            let mut nest = random_nest(&mut random, 3, 4, 2);
+            for l in &mut nest.loops {
+                l.d = [random.random_range(-5..5), random.random_range(-20..20), 0, 0, 0];
+            }
+            let load = Load {
+                dst_base: random.random_range(100..200),
+                src_base: random.random_range(0..(WORDS * COLS) as u32),
+                rotate: random.random_range(0..COLS as u32),
+                mask: random.random_range(1..256),
+                fill: random.chance(0.2).then(|| random.random()),
+                nest: nest.clone(),
+            };
+            for (n, w) in Instruction::Load(load.clone()).encode().unwrap().into_iter().enumerate() {
+                dv.set(1);
+                di.set(n as u64);
+                dw.set_bytes(&word_bytes(w));
+                clk.rising_edge().await;
+            }
+            dv.set(0);
+            start.set(1);
+            clk.rising_edge().await;
+            start.set(0);
+            let mut expected: VecDeque<_> = nest.iter().collect();
+            // The IN buffer answers two cycles later.
+            let mut pipe = VecDeque::from([None, None]);
+            for t in 0..nest.span() + 6 {
+                if let Some(Some((e, o))) = pipe.pop_front() {
+                    even.set_bytes(&frame[2 * e * COLS..][..COLS]);
+                    odd.set_bytes(&frame[(2 * o + 1) * COLS..][..COLS]);
+                }
+                clk.rising_edge().await;
+                pipe.push_back(re.is_high().then(|| (even_addr.get() as usize, odd_addr.get() as usize)));
+                let due = expected.front().is_some_and(|step| step.time + 4 == t);
+                assert_eq!(we.is_high(), due, "cycle {t}");
+                if !due {
+                    continue;
+                }
+                let step = expected.pop_front().unwrap();
+                let src = (load.src_base as i64 + i64::from(step.offset[1])) as usize;
+                assert_eq!(addr.get(), (i64::from(load.dst_base) + i64::from(step.offset[0])) as u64 & 0xffff);
+                assert_eq!(mask.get(), u64::from(load.mask));
+                let mut got = [0u8; COLS];
+                data.get_bytes(&mut got);
+                for (lane, byte) in got.into_iter().enumerate() {
+                    let from = src.wrapping_add((lane + COLS - load.rotate as usize) % COLS) % (WORDS * COLS);
+                    assert_eq!(byte, load.fill.map_or(frame[from], |f| f as u8), "lane {lane}, source {src}, rotate {}", load.rotate);
+                }
+                writes += 1;
+            }
+        }
+        assert!(writes > 1000);
+    });
+}
+
+#[test]
+fn store_asks_and_writes_in_its_cycles() {
+    bench(&block("systole_store"), 2, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let (dv, di, dw, start) = (s("desc_valid_i"), s("desc_index_i"), s("desc_word_i"), s("start_i"));
+        let (read, read_addr, we, waddr) = (s("read_o"), s("read_addr_o"), s("we_o"), s("waddr_o"));
+        let mut random = sim.random("nests");
+        for _ in 0..100 {
+            let nest = random_nest(&mut random, 4, 3, 2);
+            let store = Store { dst_base: random.random_range(0..1000), src_base: random.random_range(0..1000), nest: nest.clone() };
+            for (n, w) in Instruction::Store(store.clone()).encode().unwrap().into_iter().enumerate() {
+                dv.set(1);
+                di.set(n as u64);
+                dw.set_bytes(&word_bytes(w));
+                clk.rising_edge().await;
+            }
+            dv.set(0);
+            start.set(1);
+            clk.rising_edge().await;
+            start.set(0);
+            let steps: std::collections::HashMap<u64, _> = nest.iter().map(|s| (s.time, s)).collect();
+            let at = |base: u32, offset: i32| (i64::from(base) + i64::from(offset)) as u64 & 0xffff;
+            for t in 0..nest.span() + 7 {
+                clk.rising_edge().await;
+                assert_eq!(read.is_high(), steps.contains_key(&t));
+                if let Some(step) = steps.get(&t) {
+                    assert_eq!(read_addr.get(), at(store.src_base, step.offset[1]));
+                }
+                let written = t.checked_sub(5).and_then(|t| steps.get(&t));
+                assert_eq!(we.is_high(), written.is_some());
+                if let Some(step) = written {
+                    assert_eq!(waddr.get(), at(store.dst_base, step.offset[0]));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn in_buffer_keeps_right_frames_and_drops_wrong_ones() {
+    const COLS: usize = 4;
+    for pause in [0.0, 0.4] {
+        bench(&block("systole_in_buffer").parameter("COLS", COLS).parameter("DEPTH", 16), 3, move |sim, clk| async move {
+            let s = |n: &str| sim.signal(n);
+            let pauses = if pause > 0.0 { Pause::random(pause, sim.random("source")) } else { Pause::Never };
+            let source = StreamSource::new(&clk, "s_", pauses);
+            let mut random = sim.random("frames");
+            let (good, bad) = (s("good_frame_o"), s("bad_frame_o"));
+            let (re, ea, oa, even, odd, release, full) = (s("re_i"), s("even_addr_i"), s("odd_addr_i"), s("even_o"), s("odd_o"), s("release_i"), s("full_o"));
+            for round in 0..60usize {
+                let bytes = 1 + random.below(60) as usize;
+                s("bytes_i").set(bytes as u64);
+                clk.cycles(3).await;
+                // Too short, too long, then right.
+                for wrong in [bytes.saturating_sub(1 + round % 5), bytes + 1 + round % 9] {
+                    if wrong == 0 || round % 3 == 0 {
+                        continue;
+                    }
+                    source.send(vec![0xee; wrong]);
+                    clk.until(500, "the bad frame", || bad.is_high()).await.unwrap();
+                    assert!(!good.is_high());
+                }
+                source.drained().await;
+                let mut frame = vec![0u8; bytes];
+                random.fill(&mut frame);
+                source.send(frame.clone());
+                clk.until(500, "the good frame", || good.is_high()).await.unwrap();
+                clk.rising_edge().await;
+                assert!(full.is_high());
+                for word in 0..bytes.div_ceil(COLS) {
+                    re.set(1);
+                    ea.set((word as u64 + 1) / 2);
+                    oa.set(word as u64 / 2);
+                    clk.cycles(3).await;
+                    let mut got = [0u8; COLS];
+                    if word % 2 == 0 { even.get_bytes(&mut got) } else { odd.get_bytes(&mut got) }
+                    let chunk = &frame[word * COLS..(word * COLS + COLS).min(bytes)];
+                    assert_eq!(&got[..chunk.len()], chunk, "word {word}");
+                }
+                release.set(1);
+                clk.rising_edge().await;
+                release.set(0);
+                clk.cycles(2).await;
+                assert!(!full.is_high());
+            }
+        });
+    }
+}
+
+#[test]
+fn out_buffer_sends_each_frame_whole_in_every_corner_of_the_stall_matrix() {
+    const COLS: usize = 4;
+    for pause in [0.0, 0.5] {
+        bench(&block("systole_out_buffer").parameter("COLS", COLS).parameter("DEPTH", 32), 3, move |sim, clk| async move {
+            let s = |n: &str| sim.signal(n);
+            let pauses = if pause > 0.0 { Pause::random(pause, sim.random("sink")) } else { Pause::Never };
+            let sink = StreamSink::new(&clk, "m_", pauses);
+            let monitor = Monitor::new(&clk, "m_");
+            let (we, addr, data, seal, room) = (s("we_i"), s("addr_i"), s("data_i"), s("seal_i"), s("room_o"));
+            let mut random = sim.random("frames");
+            let mut sent = VecDeque::new();
+            for _ in 0..80 {
+                let mut frame = vec![0u8; 1 + random.below(128) as usize];
+                random.fill(&mut frame);
+                s("bytes_i").set(frame.len() as u64);
+                clk.cycles(2).await;
+                clk.until(2000, "room", || room.is_high()).await.unwrap();
+                // Words in any order: the run writes by address.
+                let words = frame.len().div_ceil(COLS);
+                for n in 0..words {
+                    let word = (n * 7 + 3) % words;
+                    let unique = words % 7 != 0;
+                    let word = if unique { word } else { n };
+                    we.set(1);
+                    addr.set(word as u64);
+                    let mut padded = [0xaa; COLS];
+                    let chunk = &frame[word * COLS..(word * COLS + COLS).min(frame.len())];
+                    padded[..chunk.len()].copy_from_slice(chunk);
+                    data.set_bytes(&padded);
+                    clk.rising_edge().await;
+                }
+                we.set(0);
+                seal.set(1);
+                clk.rising_edge().await;
+                seal.set(0);
+                clk.rising_edge().await;
+                sent.push_back(frame);
+                if sent.len() == 2 {
+                    assert_eq!(sink.receive(2000).await.unwrap(), sent.pop_front().unwrap());
+                }
+            }
+            assert_eq!(sink.receive(2000).await.unwrap(), sent.pop_front().unwrap());
+            assert_eq!(monitor.frames(), 80);
+        });
+    }
+}
+
+/// Uploads to one target and returns its writes as (address, data), in order.
+fn upload(cols: usize, beats: usize, target: u64, bytes: Vec<u8>) -> (Vec<(u64, u64)>, bool) {
+    let spec = block("systole_upload").parameter("ROWS", cols).parameter("COLS", cols).parameter("WEIGHT_BEATS", beats).parameter("RRAM_DEPTH", 64);
+    bench(&spec, 3, move |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let source = StreamSource::new(&clk, "s_", Pause::random(0.2, sim.random("source")));
+        s("set_target_i").set(1);
+        s("set_data_i").set(target);
+        clk.rising_edge().await;
+        s("set_target_i").set(0);
+        let names = ["row_we_o", "desc_we_o", "param_we_o", "lut_we_o", "rram_we_o"];
+        let we = s(names[target as usize]);
+        let (program, param, data) = (s("program_addr_o"), s("param_addr_o"), s("data_o"));
+        let (lut_addr, lut_data) = (s("lut_addr_o"), s("lut_data_o"));
+        let (row, addr, beat, word) = (s("rram_row_o"), s("rram_addr_o"), s("rram_beat_o"), s("rram_data_o"));
+        let refused = s("refused_range_o");
+        source.send(bytes);
+        let (mut writes, mut range) = (Vec::new(), false);
+        for _ in 0..6000 {
+            clk.rising_edge().await;
+            range |= refused.is_high();
+            if we.is_high() {
+                writes.push(match target {
+                    0 | 1 => (program.get(), data.get()),
+                    2 => (param.get(), data.get()),
+                    3 => (lut_addr.get(), lut_data.get()),
+                    _ => (addr.get() << 16 | row.get() << 8 | beat.get(), word.get()),
+                });
+            }
+        }
+        (writes, range)
+    })
+}
+
+#[test]
+fn upload_writes_every_target_in_order_for_every_width() {
+    let mut random = Stream::new(1, "upload");
+    let mut bytes = vec![0u8; 256];
+    random.fill(&mut bytes);
+    for cols in [4usize, 8, 16, 32] {
+        for target in 0..3 {
+            let (writes, range) = upload(cols, 1, target, bytes.clone());
+            let expected: Vec<(u64, u64)> =
+                bytes.chunks(8).enumerate().map(|(n, b)| (n as u64, u64::from_le_bytes(b.try_into().unwrap()))).collect();
+            assert_eq!(writes, expected, "{cols} columns, target {target}");
+            assert!(!range);
+        }
+        let (writes, _) = upload(cols, 1, 3, bytes.clone());
+        let expected: Vec<(u64, u64)> = bytes.iter().enumerate().map(|(n, &b)| (n as u64, b.into())).collect();
+        assert_eq!(writes, expected, "{cols} columns, lookup tables");
+        for beats in [1, 2, 4] {
+            let (writes, _) = upload(cols, beats, 4, bytes.clone());
+            let expected: Vec<(u64, u64)> = bytes
+                .chunks(cols)
+                .enumerate()
+                .flat_map(|(n, b)| {
+                    let mut low = [0u8; 8];
+                    low[..cols.min(8)].copy_from_slice(&b[..cols.min(8)]);
+                    let (row, word) = ((n % cols) as u64, (n / cols) as u64);
+                    (0..beats as u64).map(move |beat| (word << 16 | row << 8 | beat, u64::from_le_bytes(low)))
+                })
+                .collect();
+            assert_eq!(writes, expected, "{cols} columns, {beats} beats, RRAM");
+        }
+    }
+}
+
+#[test]
+fn upload_beyond_a_memory_is_refused_and_reported() {
+    // 64 words x 8 rows x 8 bytes of RRAM, and one word more.
+    let (writes, range) = upload(8, 1, 4, vec![1; 64 * 8 * 8 + 8]);
+    assert_eq!(writes.len(), 64 * 8);
+    assert!(range);
+}
