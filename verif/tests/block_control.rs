@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The sequencer, MATMUL control, POST, and small parts.
+
+mod common;
+
+use common::{bench, block};
+use harness::Stream;
+use rand::RngExt;
+use std::collections::VecDeque;
+use systole_golden::operator::requant_integer;
+use systole_isa::nest::{Loop, Nest, Stride};
+use systole_isa::program::{Post, PostDest, Residual};
+use systole_isa::requant::Param;
+use systole_isa::{Instruction, Matmul, Program, Row, Store};
+
+/// A program of rows at random legal distances, END last.
+fn random_program(random: &mut Stream, begin: u64) -> Program {
+    let mut cycle = begin;
+    let mut rows = Vec::new();
+    for _ in 0..random.random_range(1..12usize) {
+        let loops = random.random_range(1..=4usize);
+        let nest = Nest { loops: vec![Loop { count: 2, gap: 0, d: [random.random_range(-9..9), 1, 0, 0, 0] }; loops] };
+        let instruction = if random.chance(0.5) { Instruction::Store(Store { nest, ..Default::default() }) } else { Instruction::Matmul(Matmul { nest, ..Default::default() }) };
+        let words = u64::from(instruction.words());
+        rows.push(Row { cycle, instruction });
+        cycle += words.max(2) + random.below(5);
+    }
+    rows.push(Row { cycle: cycle + 2 + random.below(20), instruction: Instruction::End });
+    Program { rows }
+}
+
+#[test]
+fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_end() {
+    bench(&block("systole_sequencer").parameter("TIMETABLE_DEPTH", 64).parameter("DESC_DEPTH", 64), 5, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let names = ["row_we_i", "desc_we_i", "waddr_i", "wdata_i", "arm_i", "next_i", "done_o", "cycle_o", "desc_valid_o", "desc_unit_o", "desc_index_o", "desc_word_o", "start_o"];
+        let [rwe, dwe, wa, wd, arm, next, done, cycle, dv, du, di, dw, start] = names.map(s);
+        let mut random = sim.random("programs");
+        for n in 0..60 {
+            let program = random_program(&mut random, n % 3);
+            let (rows, descs) = program.encode().unwrap();
+            for (a, row) in rows.iter().enumerate() {
+                rwe.set(1);
+                wa.set(a as u64);
+                wd.set(*row);
+                clk.rising_edge().await;
+            }
+            rwe.set(0);
+            for (a, d) in descs.iter().enumerate() {
+                for half in 0..2 {
+                    dwe.set(1);
+                    wa.set(2 * a as u64 + half);
+                    wd.set((d >> (64 * half)) as u64);
+                    clk.rising_edge().await;
+                }
+            }
+            dwe.set(0);
+            clk.cycles(3).await;
+            arm.set(1);
+            clk.rising_edge().await;
+            arm.set(0);
+            clk.rising_edge().await; // the armed cycle, in front of cycle 0
+            // Twice: the second run is launched in the cycle behind END.
+            for run in 0..2 {
+                next.set(u64::from(run == 0));
+                let mut words = VecDeque::new();
+                let mut starts = VecDeque::new();
+                for row in &program.rows {
+                    let encoded = row.instruction.encode().unwrap();
+                    let unit = row.instruction.unit() as u64;
+                    for (i, w) in encoded.iter().enumerate() {
+                        words.push_back((row.cycle + i as u64 + 1, unit, i as u64, *w));
+                    }
+                    if !encoded.is_empty() {
+                        // The first step is one cycle behind the start pulse.
+                        starts.push_back((row.cycle + encoded.len() as u64 + 1, 1 << unit));
+                    }
+                }
+                for t in 0..=program.cycles() {
+                    clk.rising_edge().await;
+                    assert_eq!(cycle.get(), t);
+                    assert_eq!(done.is_high(), t == program.cycles(), "END in cycle {t}");
+                    let word = words.front().filter(|w| w.0 == t).copied();
+                    assert_eq!(dv.is_high(), word.is_some(), "descriptor word in cycle {t}");
+                    if let Some((_, unit, index, expected)) = word {
+                        let mut bytes = [0u8; 16];
+                        dw.get_bytes(&mut bytes);
+                        assert_eq!((du.get(), di.get(), u128::from_le_bytes(bytes)), (unit, index, expected));
+                        words.pop_front();
+                    }
+                    let due = starts.front().filter(|s| s.0 == t).map_or(0, |s| s.1);
+                    assert_eq!(start.get(), due, "start in cycle {t}");
+                    if due != 0 {
+                        starts.pop_front();
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
+    let (rows, cols, ways) = (4u64, 4, 2);
+    for beats in [1u64, 2] {
+        let spec = block("systole_matmul_ctrl").parameter("ROWS", rows).parameter("COLS", cols).parameter("RRAM_WAYS", ways).parameter("WEIGHT_BEATS", beats);
+        bench(&spec, 5, move |sim, clk| async move {
+            let s = |n: &str| sim.signal(n);
+            let (dv, di, dw, start) = (s("desc_valid_i"), s("desc_index_i"), s("desc_word_i"), s("start_i"));
+            let names = ["r_en_o", "r_addr_o", "r_beat_o", "x_valid_o", "x_addr_o", "x_pad_o", "x_load_o", "acc_valid_o", "acc_addr_o", "acc_first_o", "acc_last_o", "x_sram_o", "x_sram_addr_o"];
+            let [ren, ra, rb, xv, xa, pad, load, av, aa, af, al, xs, xsa] = names.map(s);
+            let lead = ways + beats - 1;
+            let mut random = sim.random("instructions");
+            for n in 0..60 {
+                let m = random.random_range(1..4u32);
+                let gap = (beats.saturating_sub(u64::from(m))) as u8;
+                let stride = |count, gap, stride| Stride { count, gap, stride };
+                let i = Matmul {
+                    x_base: random.random_range(0..50),
+                    w_base: random.random_range(0..50),
+                    acc_base: random.random_range(0..50),
+                    w_sram: n % 4 == 3,
+                    hold: 1,
+                    reduce: 0b010,
+                    first: random.chance(0.7),
+                    last: random.chance(0.7),
+                    pad: (n % 2 == 0).then(|| systole_isa::program::Pad { value: -3, y_base: -1, x_base: 0, y_size: 2, x_size: 2 }),
+                    nest: Nest::from_strides(&[
+                        stride(m, 0, [3, 0, 1, 1, 0]),
+                        stride(random.random_range(1..4), gap, [1, 1, 0, 0, 1]),
+                        stride(random.random_range(1..4), gap, [5, 7, 0, 0, 0]),
+                    ]),
+                };
+                for (k, w) in Instruction::Matmul(i.clone()).encode().unwrap().into_iter().enumerate() {
+                    dv.set(1);
+                    di.set(k as u64);
+                    dw.set_bytes(&w.to_le_bytes());
+                    clk.rising_edge().await;
+                }
+                dv.set(0);
+                start.set(1);
+                clk.rising_edge().await;
+                start.set(0);
+                let steps: std::collections::HashMap<u64, _> = i.nest.iter().map(|s| (s.time, s)).collect();
+                let loads = |t: u64| steps.get(&t).filter(|s| s.stepped.is_none_or(|l| l >= 1));
+                for t in 0..i.nest.span() + lead + rows + 6 {
+                    clk.rising_edge().await;
+                    // The RRAM ripple: D sub-words from a loading step on.
+                    let asked = (0..beats).find_map(|b| t.checked_sub(b).and_then(loads).map(|s| (b, s))).filter(|_| !i.w_sram);
+                    assert_eq!(ren.is_high(), asked.is_some(), "cycle {t}");
+                    if let Some((beat, step)) = asked {
+                        assert_eq!((ra.get(), rb.get()), (u64::from(i.w_base) + step.offset[1] as u64, beat));
+                    }
+                    let x = t.checked_sub(lead).and_then(|t| steps.get(&t));
+                    assert_eq!(xv.is_high(), x.is_some());
+                    if let Some(step) = x {
+                        let loading = step.stepped.is_none_or(|l| l >= 1);
+                        let out = i.pad.is_some_and(|p| !(0..2).contains(&(p.y_base + step.offset[3])) || !(0..2).contains(&(p.x_base + step.offset[4])));
+                        assert_eq!((xa.get(), load.is_high(), pad.is_high()), (u64::from(i.x_base) + step.offset[0] as u64, loading, out));
+                        assert_eq!(xs.is_high(), loading && i.w_sram);
+                        if loading && i.w_sram {
+                            assert_eq!(xsa.get(), u64::from(i.w_base) + step.offset[1] as u64);
+                        }
+                    }
+                    let acc = t.checked_sub(lead + rows + 3).and_then(|t| steps.get(&t));
+                    assert_eq!(av.is_high(), acc.is_some());
+                    if let Some(step) = acc {
+                        let first = i.first && step.at_first >> 1 & 1 == 1;
+                        let last = i.last && step.at_last >> 1 & 1 == 1;
+                        assert_eq!((aa.get(), af.is_high(), al.is_high()), (u64::from(i.acc_base) + step.offset[2] as u64, first, last));
+                    }
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
+    const COLS: usize = 4;
+    bench(&block("systole_post").parameter("COLS", COLS).parameter("PARAM_DEPTH", 16).parameter("LUT_COUNT", 2), 7, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let names = ["desc_valid_i", "desc_index_i", "desc_word_i", "start_i", "param_we_i", "param_waddr_i", "param_wdata_i", "lut_we_i", "lut_waddr_i", "lut_wdata_i", "take_i", "total_i"];
+        let [dv, di, dw, start, pwe, pwa, pwd, lwe, lwa, lwd, take, total] = names.map(s);
+        let names = ["res_valid_o", "res_addr_o", "res_word_i", "out_valid_o", "out_dest_o", "out_addr_o", "out_data_o"];
+        let [rv, ra, rw, ov, od, oa, odata] = names.map(s);
+        let mut random = sim.random("data");
+        let params: Vec<Param> = (0..16 * COLS)
+            .map(|_| Param { bias: random.random_range(-5000..5000), q: random.random_range(1 << 23..1 << 24), shift: random.random_range(30..34) })
+            .collect();
+        let luts: Vec<[i8; 256]> = (0..2).map(|_| std::array::from_fn(|_| random.random())).collect();
+        for (n, p) in params.iter().enumerate() {
+            pwe.set(1);
+            pwa.set(n as u64);
+            pwd.set(p.encode());
+            clk.rising_edge().await;
+        }
+        pwe.set(0);
+        for (n, v) in luts.iter().flatten().enumerate() {
+            lwe.set(1);
+            lwa.set(n as u64);
+            lwd.set((*v as u8).into());
+            clk.rising_edge().await;
+        }
+        lwe.set(0);
+        let mut writes = 0;
+        for n in 0..120u32 {
+            let residual = (n % 3 == 1).then(|| Residual {
+                base: 100,
+                ma: random.random_range(-1 << 20..1 << 20),
+                mb: random.random_range(-1 << 20..1 << 20),
+                offset: random.random_range(-1 << 25..1 << 25),
+                shift: random.random_range(18..22),
+            });
+            let raw = n % 5 == 4;
+            let post = Post {
+                dst_base: random.random_range(0..1000),
+                param_base: random.random_range(0..8),
+                dest: if raw { PostDest::OutRaw32 } else { PostDest::X },
+                zero_point: random.random_range(-30..30),
+                lo: random.random_range(-128..0),
+                hi: random.random_range(0..127),
+                lut: (n % 2 == 1).then(|| random.random_range(0..2)),
+                residual: if raw { None } else { residual },
+                nest: Nest::from_strides(&[
+                    Stride { count: random.random_range(1..5), gap: 0, stride: [3, 1, 2, 0, 0] },
+                    Stride { count: random.random_range(1..4), gap: 0, stride: [40, 0, 50, 0, 0] },
+                ]),
+            };
+            for (k, w) in Instruction::Post(post.clone()).encode().unwrap().into_iter().enumerate() {
+                dv.set(1);
+                di.set(k as u64);
+                dw.set_bytes(&w.to_le_bytes());
+                clk.rising_edge().await;
+            }
+            dv.set(0);
+            start.set(1);
+            clk.rising_edge().await;
+            start.set(0);
+            let late = if post.lut.is_some() { 2 } else { 0 };
+            let delay = 11 + late + if post.residual.is_some() { 5 } else { 0 };
+            // Takes at random distances; RAW32 at least four apart.
+            let mut due = VecDeque::new(); // (cycle, dest address, bytes)
+            let mut totals = VecDeque::new();
+            let mut operands = VecDeque::new();
+            let mut reads = VecDeque::new();
+            let mut t = 0u64;
+            let mut takes = VecDeque::new();
+            for step in post.nest.iter() {
+                t += if raw { 4 } else { 1 } + random.below(3);
+                let sums: [i32; COLS] = std::array::from_fn(|_| random.random_range(-90_000..90_000));
+                let operand: [i8; COLS] = std::array::from_fn(|_| random.random());
+                let at = |base: u32, a: usize| (i64::from(base) + i64::from(step.offset[a])) as usize;
+                let p = &params[at(post.param_base, 1) * COLS..][..COLS];
+                takes.push_back(t);
+                totals.push_back((t + 2, sums));
+                let dst = at(post.dst_base, 0) as u64;
+                if raw {
+                    for (q, (a, p)) in sums.iter().zip(p).enumerate() {
+                        due.push_back((t + 11 + q as u64, dst + q as u64, (a + p.bias).to_le_bytes().to_vec()));
+                    }
+                    continue;
+                }
+                if post.residual.is_some() {
+                    reads.push_back((t + 5 + late, at(100, 2) as u64));
+                    operands.push_back((t + 10 + late, operand));
+                }
+                let bytes = (0..COLS)
+                    .map(|c| {
+                        let mut v = requant_integer(sums[c] + p[c].bias, p[c].q, p[c].shift, post.zero_point);
+                        if let Some(table) = post.lut {
+                            v = luts[table as usize][v as u8 as usize];
+                        }
+                        if let Some(r) = post.residual {
+                            let sum = i64::from(v) * i64::from(r.ma) + i64::from(operand[c]) * i64::from(r.mb) + r.offset;
+                            let floor = sum >> r.shift;
+                            let (rest, half) = (sum - (floor << r.shift), 1i64 << (r.shift - 1));
+                            v = (floor + i64::from(rest > half || (rest == half && floor & 1 == 1))).clamp(-128, 127) as i8;
+                        }
+                        v.clamp(post.lo, post.hi) as u8
+                    })
+                    .collect();
+                due.push_back((t + delay, dst, bytes));
+            }
+            for now in 0..t + 20 {
+                let taken = takes.front() == Some(&now);
+                take.set(taken.into());
+                if taken {
+                    takes.pop_front();
+                }
+                if let Some((_, sums)) = totals.front().filter(|x| x.0 == now) {
+                    total.set_bytes(&sums.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
+                    totals.pop_front();
+                }
+                if let Some((_, operand)) = operands.front().filter(|x| x.0 == now) {
+                    rw.set_bytes(&operand.map(|v| v as u8));
+                    operands.pop_front();
+                }
+                clk.rising_edge().await;
+                let read = reads.front().filter(|r| r.0 == now).copied();
+                assert_eq!(rv.is_high(), read.is_some(), "operand read in cycle {now}");
+                if let Some((_, address)) = read {
+                    assert_eq!(ra.get(), address);
+                    reads.pop_front();
+                }
+                let write = due.front().filter(|d| d.0 == now).cloned();
+                assert_eq!(ov.is_high(), write.is_some(), "write in cycle {now} of instruction {n}");
+                if let Some((_, address, bytes)) = write {
+                    let mut got = [0u8; COLS];
+                    odata.get_bytes(&mut got);
+                    assert_eq!((od.get(), oa.get(), got.to_vec()), (post.dest as u64, address, bytes), "instruction {n}: {post:?}");
+                    due.pop_front();
+                    writes += 1;
+                }
+            }
+            assert!(due.is_empty());
+        }
+        assert!(writes > 500);
+    });
+}
+
+#[test]
+fn skid_passes_every_word_in_order_at_full_rate() {
+    bench(&block("systole_skid").parameter("WIDTH", 16), 5, |sim, clk| async move {
+        let [sv, sr, sd, mv, mr, md] = ["s_valid_i", "s_ready_o", "s_data_i", "m_valid_o", "m_ready_i", "m_data_o"].map(|n| sim.signal(n));
+        let mut random = sim.random("stalls");
+        for (give, take) in [(1.0, 1.0), (0.5, 1.0), (1.0, 0.5), (0.5, 0.5)] {
+            let (mut sent, mut got, mut offered) = (0u64, 0u64, false);
+            let start = clk.cycle();
+            while got < 500 {
+                if !offered && random.chance(give) {
+                    offered = true;
+                }
+                sv.set(offered.into());
+                sd.set(sent & 0xffff);
+                let ready = random.chance(take);
+                mr.set(ready.into());
+                clk.rising_edge().await;
+                if offered && sr.is_high() {
+                    sent += 1;
+                    offered = false;
+                }
+                if mv.is_high() && ready {
+                    assert_eq!(md.get(), got & 0xffff);
+                    got += 1;
+                }
+            }
+            if give == 1.0 && take == 1.0 {
+                assert!(clk.cycle() - start < 510, "full throughput");
+            }
+            // Drain.
+            sv.set(0);
+            mr.set(1);
+            while got < sent {
+                clk.rising_edge().await;
+                if mv.is_high() {
+                    got += 1;
+                }
+            }
+            clk.cycles(2).await;
+        }
+    });
+}
