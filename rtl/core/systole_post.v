@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // POST: control and C lanes. take_i in cycle P hands over a vector whose totals come in P + 2; the
-// result is written in P + 11, 2 cycles later with lookup, 5 with residual add. RAW32 writes four
+// result is written in P + 11, 2 cycles later with lookup, 6 with residual add. RAW32 writes four
 // OUT words in P + 11 .. P + 14. The residual operand's flat read leaves on res_* in P + 5 (+ 2),
 // one cycle before it is applied; its word comes back on res_word_i 5 cycles later.
 // A vector carries what its instruction says, so instructions follow without a gap. Reset clears
@@ -227,15 +227,15 @@ module systole_post #(
   // The residual adder takes from the requantiser or from the lookup.
   wire          res_in = res10 || lut_res12;
   wire [GW-1:0] res_tag = lut_res12 ? tag12 : tag10;
-  reg  [   4:0] res_stage_q;  // bit k: operands were taken k + 1 cycles ago
-  wire          res_out = res_stage_q[4];
+  reg  [   5:0] res_stage_q;  // bit k: operands were taken k + 1 cycles ago
+  wire          res_out = res_stage_q[5];
   wire [GW-1:0] res_out_tag;
   always @(posedge clk_i)
-    if (rst_i) res_stage_q <= 5'd0;
-    else res_stage_q <= {res_stage_q[3:0], res_in};
+    if (rst_i) res_stage_q <= 6'd0;
+    else res_stage_q <= {res_stage_q[4:0], res_in};
   systole_delay #(
       .WIDTH (GW),
-      .CYCLES(5)
+      .CYCLES(6)
   ) u_res_out_tag (
       .clk_i(clk_i),
       .d_i  (res_tag),
@@ -243,10 +243,10 @@ module systole_post #(
   );
   `SYSTOLE_ASSERT(check_one_into_adder, !(res10 && lut_res12))
 
-  // Constants of the residual add by number, read a cycle before they are used: multipliers with
-  // the operands, offset 2, shift 3 cycles later.
-  wire [3:0] ctx_m = lut_res11 ? tag11[GW-1-:4] : tag9[GW-1-:4];
-  reg [3:0] ctx_0, ctx_1, ctx_2;
+  // Constants of the residual add by number, read a cycle before they are used: multipliers 1, offset
+  // 3, shift 4 cycles after the operands.
+  wire [3:0] ctx_0 = res_tag[GW-1-:4];
+  reg [3:0] ctx_1, ctx_2, ctx_3;
   wire [51:0] res_m;
   wire [47:0] res_offset;
   wire [5:0] res_shift;
@@ -254,9 +254,9 @@ module systole_post #(
   reg [47:0] res_offset_q;
   reg [5:0] res_shift_q;
   always @(posedge clk_i) begin
-    ctx_0        <= ctx_m;
     ctx_1        <= ctx_0;
     ctx_2        <= ctx_1;
+    ctx_3        <= ctx_2;
     res_m_q      <= res_m;
     res_offset_q <= res_offset;
     res_shift_q  <= res_shift;
@@ -269,7 +269,7 @@ module systole_post #(
       .we_i   (is_residual),
       .waddr_i(res_next_q),
       .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_MB], desc_word_i[`SYSTOLE_RESIDUAL_MA]}),
-      .raddr_i(ctx_m),
+      .raddr_i(ctx_0),
       .rdata_o(res_m)
   );
   systole_regfile #(
@@ -280,7 +280,7 @@ module systole_post #(
       .we_i   (is_residual),
       .waddr_i(res_next_q),
       .wdata_i(desc_word_i[`SYSTOLE_RESIDUAL_OFFSET]),
-      .raddr_i(ctx_1),
+      .raddr_i(ctx_2),
       .rdata_o(res_offset)
   );
   systole_regfile #(
@@ -291,7 +291,7 @@ module systole_post #(
       .we_i   (is_residual),
       .waddr_i(res_next_q),
       .wdata_i(desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]),
-      .raddr_i(ctx_2),
+      .raddr_i(ctx_3),
       .rdata_o(res_shift)
   );
 
@@ -323,7 +323,7 @@ module systole_post #(
           .lut_waddr_i   (lut_waddr_i),
           .lut_wdata_i   (lut_wdata_i),
           .en_i          (way_q[8:1]),
-          .res_en_i      ({res_stage_q[3:0], res_in}),
+          .res_en_i      ({res_stage_q[4:0], res_in}),
           .bias_re_i     (take),
           .bias_addr_i   (param),
           .scale_re_i    (scale_re),

@@ -21,7 +21,7 @@ module systole_post_lane #(
     input  wire [   7:0] lut_wdata_i,
     // V - 2: parameter address (bias); V + 1: the same again (scale)
     input  wire [   7:0] en_i,             // bit k: a vector is in V + k
-    input  wire [   4:0] res_en_i,         // the same for the stages of the residual add
+    input  wire [   5:0] res_en_i,         // the same for the stages of the residual add
     input  wire          bias_re_i,
     input  wire [PW-1:0] bias_addr_i,
     input  wire          scale_re_i,

@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift)), 5 cycles after a and
+// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift)), 6 cycles after a and
 // b; the constants accompany each stage by the cycle it needs them. One a cycle; bit k of en_i says
 // that operands are in stage k: stages without keep still. Reset clears nothing.
 `default_nettype none
 
 module systole_residual (
     input  wire        clk_i,
-    input  wire [ 4:0] en_i,
+    input  wire [ 5:0] en_i,
     input  wire [ 7:0] a_i,       // cycle 0
     input  wire [ 7:0] b_i,       // cycle 0
-    input  wire [25:0] ma_i,      // cycle 0
-    input  wire [25:0] mb_i,      // cycle 0
-    input  wire [47:0] offset_i,  // cycle 2
-    input  wire [ 5:0] shift_i,   // cycle 3, 0 to 40
-    output wire [ 7:0] y_o        // cycle 5
+    input  wire [25:0] ma_i,      // cycle 1
+    input  wire [25:0] mb_i,      // cycle 1
+    input  wire [47:0] offset_i,  // cycle 3
+    input  wire [ 5:0] shift_i,   // cycle 4, 0 to 40
+    output wire [ 7:0] y_o        // cycle 6
 );
 
-  wire signed [ 7:0] a = a_i;
-  wire signed [ 7:0] b = b_i;
+  // Operands are registered in front of the multipliers: both ways are long on an FPGA.
+  reg signed [ 7:0] a_q;
+  reg signed [ 7:0] b_q;
+  always @(posedge clk_i)
+    if (en_i[0]) begin
+      a_q <= a_i;
+      b_q <= b_i;
+    end
 
   // Each product in two that fit a multiplier: the low 17 bits of the constant are unsigned.
   wire signed [17:0] ma_low = {1'b0, ma_i[16:0]};
@@ -31,14 +37,14 @@ module systole_residual (
   wire signed [26:0] low = {a_low_q[25], a_low_q} + {b_low_q[25], b_low_q};
   wire signed [17:0] high = {a_high_q[16], a_high_q} + {b_high_q[16], b_high_q};
   always @(posedge clk_i) begin
-    if (en_i[0]) begin
-      a_low_q  <= a * ma_low;
-      b_low_q  <= b * mb_low;
-      a_high_q <= a * ma_high;
-      b_high_q <= b * mb_high;
+    if (en_i[1]) begin
+      a_low_q  <= a_q * ma_low;
+      b_low_q  <= b_q * mb_low;
+      a_high_q <= a_q * ma_high;
+      b_high_q <= b_q * mb_high;
     end
-    if (en_i[1]) sum_q <= {high, 17'd0} + {{8{low[26]}}, low};
-    if (en_i[2]) total_q <= {{14{sum_q[34]}}, sum_q} + {offset_i[47], offset_i};
+    if (en_i[2]) sum_q <= {high, 17'd0} + {{8{low[26]}}, low};
+    if (en_i[3]) total_q <= {{14{sum_q[34]}}, sum_q} + {offset_i[47], offset_i};
   end
 
   // One bit below the unit decides, the bits below it break the tie.
@@ -47,7 +53,7 @@ module systole_residual (
   reg signed  [48:0] floor_q;
   reg                up_q;
   always @(posedge clk_i)
-    if (en_i[3]) begin
+    if (en_i[4]) begin
       floor_q <= shifted[49:1];
       up_q    <= shift_i != 6'd0 && shifted[0] && (shifted[1] || (shift_i > 6'd1 && below != 49'd0));
     end
@@ -55,7 +61,7 @@ module systole_residual (
   wire signed [48:0] rounded = floor_q + $signed({48'd0, up_q});
   reg         [ 7:0] y_q;
   always @(posedge clk_i)
-    if (en_i[4]) begin
+    if (en_i[5]) begin
       if (rounded > 49'sd127) y_q <= 8'h7f;
       else if (rounded < -49'sd128) y_q <= 8'h80;
       else y_q <= rounded[7:0];

@@ -190,7 +190,7 @@ fn residual_add_rounds_half_to_even_and_saturates() {
     bench(&block("systole_residual"), 5, |sim, clk| async move {
         let [en, a, b, ma, mb, offset, shift, y] =
             ["en_i", "a_i", "b_i", "ma_i", "mb_i", "offset_i", "shift_i", "y_o"].map(|s| sim.signal(s));
-        en.set(0x1f);
+        en.set(0x3f);
         let mut random = sim.random("operands");
         let mut cases = Vec::new();
         for n in 0..40_000 {
@@ -212,21 +212,23 @@ fn residual_add_rounds_half_to_even_and_saturates() {
             }
             cases.push((va, vb, vma, vmb, off, s));
         }
-        for t in 0..cases.len() + 5 {
-            if let Some(&(va, vb, vma, vmb, ..)) = cases.get(t) {
+        for t in 0..cases.len() + 6 {
+            if let Some(&(va, vb, ..)) = cases.get(t) {
                 a.set((va as u8).into());
                 b.set((vb as u8).into());
-                ma.set(vma as u64);
-                mb.set(vmb as u64);
             }
-            if let Some(c) = t.checked_sub(2).and_then(|t| cases.get(t)) {
-                offset.set(c.4 as u64);
+            if let Some(c) = t.checked_sub(1).and_then(|t| cases.get(t)) {
+                ma.set(c.2 as u64);
+                mb.set(c.3 as u64);
             }
             if let Some(c) = t.checked_sub(3).and_then(|t| cases.get(t)) {
+                offset.set(c.4 as u64);
+            }
+            if let Some(c) = t.checked_sub(4).and_then(|t| cases.get(t)) {
                 shift.set(c.5.into());
             }
             clk.rising_edge().await;
-            if let Some(&(va, vb, vma, vmb, off, s)) = t.checked_sub(5).and_then(|t| cases.get(t)) {
+            if let Some(&(va, vb, vma, vmb, off, s)) = t.checked_sub(6).and_then(|t| cases.get(t)) {
                 let sum = i128::from(va) * i128::from(vma) + i128::from(vb) * i128::from(vmb) + i128::from(off);
                 let floor = sum >> s;
                 let twice = 2 * (sum - (floor << s));

@@ -238,7 +238,7 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
             clk.rising_edge().await;
             start.set(0);
             let late = if post.lut.is_some() { 2 } else { 0 };
-            let delay = 11 + late + if post.residual.is_some() { 5 } else { 0 };
+            let delay = 11 + late + if post.residual.is_some() { 6 } else { 0 };
             // Takes at random distances; RAW32 at least four apart.
             let mut due = VecDeque::new(); // (cycle, dest address, bytes)
             let mut totals = VecDeque::new();

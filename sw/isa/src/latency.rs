@@ -61,7 +61,7 @@ impl Latency {
             post_take: config.rows + 4 + stages,
             post_write,
             lut: 2,
-            residual: 5,
+            residual: 6,
             residual_read: 6,
             load_write: 4,
             store_read: 1,
