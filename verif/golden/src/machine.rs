@@ -10,6 +10,7 @@ use systole_isa::nest::{Loop, Nest};
 use systole_isa::program::{Load, Matmul, Post, PostDest, Store};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency};
+use wide::i16x8;
 
 /// What a run leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct Origin {
 pub struct Machine {
     config: Config,
     latency: Latency,
-    kernel: fn(&mut [i32], &[i8], &[i16]),
+    kernel: fn(&mut [i32], &[i8], &[i16x8]),
     image: Option<Loaded>,
     x: Vec<i8>,      // [word][row]
     w_sram: Vec<i8>, // [word][row][col]
@@ -50,7 +51,7 @@ struct Loaded {
     stores: Vec<Started<Store>>,
     end: u64,
     end_row: usize,
-    weights: Vec<i16>, // [word][row][col]
+    weights: Vec<i16x8>, // by tile, as the kernel takes them
     params: Vec<Param>,
     luts: Vec<[i8; 256]>,
     in_bytes: usize,
@@ -164,7 +165,7 @@ impl Machine {
     pub fn load_image(&mut self, image: &Image) -> Result<(), MachineError> {
         image.check_machine(&self.config)?;
         let program = image.program()?;
-        let mut weights: Vec<i16> = image.weights.iter().map(|&w| w.into()).collect();
+        let mut weights = image.weights.clone();
         let tile = (self.config.rows * self.config.cols) as usize;
         weights.resize(weights.len().next_multiple_of(tile), 0);
         let c = self.config.cols as usize;
@@ -177,7 +178,7 @@ impl Machine {
             stores: vec![],
             end: 0,
             end_row: 0,
-            weights,
+            weights: kernel::pack(&weights, self.config.rows as usize, c),
             params,
             luts: image.luts.clone(),
             in_bytes: image.in_bytes as usize,
@@ -334,20 +335,20 @@ impl Machine {
         let s = &run.l.matmuls[index];
         let (i, cycle) = (&s.what, walk.time);
         let (r, c) = (self.config.rows as usize, self.config.cols as usize);
-        let tile = r * c;
+        let (tile, vectors) = (r * c, kernel::tile_vectors(r, c));
         if walk.stepped as u32 >= i.hold {
             let at = (walk.at[1] as u32 & 0xffff) as usize;
             if i.w_sram {
                 let at = at % self.config.w_sram_depth as usize;
-                *held = Held::Sram(self.w_sram[at * tile..][..tile].iter().map(|&w| w.into()).collect());
-            } else if (at + 1) * tile <= run.l.weights.len() {
-                *held = Held::Rram(at * tile);
+                *held = Held::Sram(kernel::pack(&self.w_sram[at * tile..][..tile], r, c));
+            } else if (at + 1) * vectors <= run.l.weights.len() {
+                *held = Held::Rram(at * vectors);
             } else {
-                return rule(cycle, s.row, "MATMUL", format!("weight word {at} is beyond the image's {}", run.l.weights.len() / tile));
+                return rule(cycle, s.row, "MATMUL", format!("weight word {at} is beyond the image's {}", run.l.weights.len() / vectors));
             }
         }
-        let weights: &[i16] = match held {
-            Held::Rram(at) => &run.l.weights[*at..*at + tile],
+        let weights: &[i16x8] = match held {
+            Held::Rram(at) => &run.l.weights[*at..*at + vectors],
             Held::Sram(words) => words,
             Held::None => return rule(cycle, s.row, "MATMUL", "no weight word was loaded"),
         };
@@ -526,7 +527,7 @@ impl Machine {
 enum Held {
     None,
     Rram(usize),
-    Sram(Vec<i16>),
+    Sram(Vec<i16x8>),
 }
 
 /// Keeps the queue in order of time; of one cycle, reads come before writes.

@@ -41,3 +41,27 @@ pub(crate) fn residual(r: &Residual, a: i8, b: i8) -> i8 {
     };
     y.clamp(-128, 127) as i8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn the_fast_path_is_the_documents_rule(acc in any::<i32>(), shrink in 0u32..31, q in 1u32 << 23..1 << 24, shift in 0u32..64, zp in any::<i8>()) {
+            let p = Param { bias: 0, q, shift };
+            prop_assert_eq!(fast_requant(acc >> shrink, &p, zp), requant_integer(acc >> shrink, q, shift, zp));
+        }
+
+        #[test]
+        fn beside_ties_too(half in 0u32..300, q in 1u32 << 23..1 << 24, shift in 16u32..50, off in -1i32..=1, zp in any::<i8>()) {
+            let acc = ((f64::from(half) + 0.5) * f64::from(shift).exp2() / f64::from(q)).min(2e9) as i32 + off;
+            let p = Param { bias: 0, q, shift };
+            prop_assert_eq!(fast_requant(acc, &p, zp), requant_integer(acc, q, shift, zp));
+            prop_assert_eq!(fast_requant(-acc, &p, zp), requant_integer(-acc, q, shift, zp));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Programs written by hand for what the compiler does not emit yet: run-time weights in W SRAM by column
+//! and by row, padding, LOAD with rotation, mask and constant, STORE. The RTL against the
+//! instruction-level model, and the first cases against sums made here.
+
+use rand::RngExt;
+use systole_golden::Machine;
+use systole_isa::image::{Dtype, Tensor};
+use systole_isa::nest::{Nest, Stride};
+use systole_isa::program::{Pad, Post, PostDest, Program, Row};
+use systole_isa::requant::Param;
+use systole_isa::{Config, Image, Instruction, Load, Matmul, Store, fingerprint};
+use systole_verif::{Backend, random, run_frames};
+
+fn nest(loops: &[(u32, u8, [i32; 3])]) -> Nest {
+    let strides: Vec<Stride> = loops.iter().map(|&(count, gap, d)| Stride { count, gap, stride: [d[0], d[1], d[2], 0, 0] }).collect();
+    Nest::from_strides(&strides)
+}
+
+fn image(config: &Config, rows: Vec<(u64, Instruction)>, weights: Vec<i8>, params: Vec<Param>, in_bytes: u32, out_words: u32) -> Image {
+    let program = Program { rows: rows.into_iter().map(|(cycle, instruction)| Row { cycle, instruction }).collect() };
+    let (timetable, descriptors) = program.encode().unwrap();
+    Image {
+        fingerprint: fingerprint(),
+        config_id: config.id,
+        weight_beats: config.weight_beats,
+        in_bytes,
+        out_bytes: out_words * config.cols,
+        timetable,
+        descriptors,
+        params,
+        luts: vec![],
+        weights,
+        input: Tensor::dense(1, in_bytes, Dtype::Int8),
+        output: Tensor::dense(1, out_words * config.cols, Dtype::Int8),
+        macs: 1,
+        name: "by hand".into(),
+    }
+}
+
+/// Runs two frames on both; they agree in every byte and cycle. Returns the frames.
+fn agree(config: &Config, image: &Image, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let options = systole_chip::Options::default();
+    let rtl = run_frames(Backend::Rtl, config, image, frames.to_vec(), &options, |_| {}).unwrap();
+    let mut machine = Machine::new(config.clone());
+    machine.load_image(image).unwrap();
+    let cycles = image.program().unwrap().cycles();
+    for (frame, got) in frames.iter().zip(&rtl.outputs) {
+        let model = machine.run(frame).unwrap();
+        assert_eq!((got.cycles, model.cycles), (cycles, cycles));
+        assert_eq!(got.frame[..model.frame.len()], model.frame[..]);
+    }
+    rtl.outputs.into_iter().map(|o| o.frame).collect()
+}
+
+fn identity(channels: usize, bias: i32) -> Vec<Param> {
+    // Scale 2^-6: sums of a few products of small codes stay inside int8.
+    vec![Param { bias, q: 1 << 23, shift: 29 }; channels]
+}
+
+fn small_codes(rng: &mut impl rand::Rng, n: usize) -> Vec<i8> {
+    (0..n).map(|_| rng.random_range(-12..=12)).collect()
+}
+
+/// A K matrix is made at run time, stored in W SRAM (by column or by row) and multiplied with.
+fn run_time_weights(name: &str, beats: u32, by_column: bool) {
+    let config = Config::named(name).unwrap().with_weight_beats(beats).unwrap();
+    let (r, c, g) = (config.rows as usize, config.cols as usize, config.groups());
+    let mut rng = random::generator(42 + u64::from(beats));
+    let weights = small_codes(&mut rng, r * c);
+    let count = c as u32; // vectors
+    let words = count * g;
+    let load = Load { mask: ((1u64 << c) - 1) as u32, nest: nest(&[(words, 0, [1, c as i32, 0])]), ..Default::default() };
+    let make = Matmul { hold: 1, first: true, last: true, nest: nest(&[(count, 0, [1, 0, 1])]), ..Default::default() };
+    let (word, step) = (3u32, if by_column { g } else { 1 });
+    let dst_base = if by_column { word * c as u32 * g } else { word * r as u32 };
+    let keep = Post {
+        dst_base,
+        dest: if by_column { PostDest::WColumn } else { PostDest::WRow },
+        lo: -128,
+        hi: 127,
+        nest: nest(&[(count, 0, [step as i32, 0, 0])]),
+        ..Default::default()
+    };
+    let multiply = Matmul { w_base: word, w_sram: true, hold: 1, first: true, last: true, nest: nest(&[(count, 3, [1, 0, 0])]), ..Default::default() };
+    let out = Post { dest: PostDest::OutRaw32, nest: nest(&[(count, 0, [4, 0, 0])]), ..Default::default() };
+    let rows = vec![
+        (0, Instruction::Load(load)),
+        (u64::from(words) + 20, Instruction::Matmul(make)),
+        (u64::from(words) + 23, Instruction::Post(keep)),
+        (u64::from(words) + 200, Instruction::Matmul(multiply)),
+        (u64::from(words) + 203, Instruction::Post(out)),
+        (u64::from(words) + 600, Instruction::End),
+    ];
+    let bytes = count as usize * r;
+    let image = image(&config, rows, weights.clone(), identity(c, 0), bytes as u32, 4 * count);
+    let frames: Vec<Vec<u8>> = (0..2).map(|_| small_codes(&mut rng, bytes).iter().map(|&v| v as u8).collect()).collect();
+    let outputs = agree(&config, &image, &frames);
+    for (frame, got) in frames.iter().zip(outputs) {
+        let x = |v: usize, i: usize| i32::from(frame[v * r + i] as i8);
+        // made[v][j] = requantised x[v] . W[.][j]; it becomes column v, or row v, of the new weights.
+        let made: Vec<Vec<i32>> = (0..c)
+            .map(|v| {
+                (0..c)
+                    .map(|j| {
+                        let sum: i32 = (0..r).map(|i| x(v, i) * i32::from(weights[i * c + j])).sum();
+                        (sum as f32 / 64.0).round_ties_even().clamp(-128.0, 127.0) as i32
+                    })
+                    .collect()
+            })
+            .collect();
+        for v in 0..c {
+            for col in 0..c {
+                let expected: i32 = (0..c).map(|i| x(v, i) * if by_column { made[col][i] } else { made[i][col] }).sum();
+                let at = (v * c + col) * 4;
+                assert_eq!(i32::from_le_bytes(got[at..at + 4].try_into().unwrap()), expected, "{name}, vector {v}, column {col}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_made_at_run_time_are_stored_by_column_and_by_row() {
+    for by_column in [true, false] {
+        run_time_weights("tiny", 1, by_column);
+        run_time_weights("tiny", 4, by_column);
+        run_time_weights("small", 2, by_column);
+        run_time_weights("wide", 1, by_column);
+    }
+}
+
+#[test]
+fn a_padded_3x3_window_multiplies_the_zero_point_outside_the_image() {
+    // A 4 x 5 image with R channels, 3 x 3 kernel, pad 1: seven loops would do; five are enough here.
+    let config = Config::named("tiny").unwrap();
+    let (r, c) = (config.rows as usize, config.cols as usize);
+    let (h, w, zero) = (4i32, 5i32, -7i8);
+    let mut rng = random::generator(7);
+    let weights = random::codes(&mut rng, 9 * r * c);
+    let s = |count: i32, gap, stride| Stride { count: count as u32, gap, stride };
+    let window = Matmul {
+        x_base: 64 - (w + 1) as u32,
+        first: true,
+        last: true,
+        hold: 2,
+        reduce: 0b1100,
+        pad: Some(Pad { value: zero, y_base: -1, x_base: -1, y_size: h as u32, x_size: w as u32 }),
+        nest: Nest::from_strides(&[
+            s(w, 0, [1, 0, 1, 0, 1]),  // x
+            s(h, 0, [w, 0, w, 1, 0]),  // y
+            s(3, 0, [1, 1, 0, 0, 1]),  // kw
+            s(3, 0, [w, 3, 0, 1, 0]),  // kh
+        ]),
+        ..Default::default()
+    };
+    let pixels = (h * w) as u32;
+    let load = Load { dst_base: 64, mask: 0xf, nest: nest(&[(pixels, 0, [1, c as i32, 0])]), ..Default::default() };
+    let post = Post { dest: PostDest::Out, zero_point: 5, lo: -128, hi: 127, nest: nest(&[(pixels, 0, [1, 0, 0])]), ..Default::default() };
+    let rows = vec![
+        (0, Instruction::Load(load)),
+        (60, Instruction::Matmul(window)),
+        (66, Instruction::Post(post)),
+        (400, Instruction::End),
+    ];
+    let params = vec![Param { bias: 100, q: 12_345_678, shift: 33 }; c];
+    let image = image(&config, rows, weights.clone(), params, pixels * r as u32, pixels);
+    let frames: Vec<Vec<u8>> = (0..2).map(|_| random::codes(&mut rng, (pixels as usize) * r).iter().map(|&v| v as u8).collect()).collect();
+    for (frame, got) in frames.iter().zip(agree(&config, &image, &frames)) {
+        for y in 0..h {
+            for x in 0..w {
+                for j in 0..c {
+                    let mut sum = 100i32;
+                    for (kh, kw) in (0..3).flat_map(|a| (0..3).map(move |b| (a, b))) {
+                        let (iy, ix) = (y + kh - 1, x + kw - 1);
+                        for i in 0..r {
+                            let inside = (0..h).contains(&iy) && (0..w).contains(&ix);
+                            let v = if inside { frame[(iy * w + ix) as usize * r + i] as i8 } else { zero };
+                            sum += i32::from(v) * i32::from(weights[((kh * 3 + kw) as usize * r + i) * c + j]);
+                        }
+                    }
+                    let expected = systole_golden::operator::requant_integer(sum, 12_345_678, 33, 5);
+                    assert_eq!(got[(y * w + x) as usize * c + j] as i8, expected, "pixel ({y}, {x}), channel {j}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn loads_of_every_kind_come_back_through_store() {
+    for name in ["tiny", "small", "wide", "base"] {
+        let config = Config::named(name).unwrap();
+        let (c, g) = (config.cols, config.groups());
+        let mut rng = random::generator(99);
+        let all = ((1u64 << c) - 1) as u32;
+        let words = 24;
+        let mut rows = vec![];
+        let mut cycle = 0;
+        // First everything, then pieces over it.
+        let mut put = |load: Load, cycle: &mut u64| {
+            let span = load.nest.span();
+            rows.push((*cycle, Instruction::Load(load)));
+            *cycle += span + 12;
+        };
+        put(Load { mask: all, nest: nest(&[(words, 0, [1, c as i32, 0])]), ..Default::default() }, &mut cycle);
+        for _ in 0..12 {
+            let load = Load {
+                dst_base: rng.random_range(0..words / 2),
+                src_base: rng.random_range(0..c * 8),
+                rotate: rng.random_range(0..c),
+                mask: rng.random::<u32>() & all,
+                fill: rng.random_bool(0.3).then(|| rng.random()),
+                nest: nest(&[(rng.random_range(1..4), rng.random_range(0..3), [1, rng.random_range(-3..9), 0]), (rng.random_range(1..3), 1, [3, 5, 0])]),
+            };
+            put(load, &mut cycle);
+        }
+        let store = Store { nest: nest(&[(words / 2, 1, [2, 2, 0]), (2, 0, [1, 1, 0])]), ..Default::default() };
+        let span = store.nest.span();
+        rows.push((cycle + 10, Instruction::Store(store)));
+        rows.push((cycle + 40 + span, Instruction::End));
+        let bytes = words * c;
+        let image = image(&config, rows, vec![], identity(c as usize, 0), bytes, words);
+        let frames: Vec<Vec<u8>> = (0..2).map(|_| random::codes(&mut rng, bytes as usize).iter().map(|&v| v as u8).collect()).collect();
+        let outputs = agree(&config, &image, &frames);
+        assert!(outputs.iter().zip(&frames).all(|(o, f)| o != f), "{name}, {g} groups: the pieces changed something");
+    }
+}
