@@ -74,11 +74,16 @@ module systole_upload #(
   reg  [   5:0] left_q;     // writes left of the work register
   reg           busy_q, range_q;
 
-  wire [  31:0] limit = target_q == `SYSTOLE_UPLOAD_TIMETABLE ? TIMETABLE_DEPTH
-                      : target_q == `SYSTOLE_UPLOAD_DESC ? 2 * DESC_DEPTH
-                      : target_q == `SYSTOLE_UPLOAD_PARAM ? PARAM_DEPTH * COLS
-                      : target_q == `SYSTOLE_UPLOAD_LUT ? LUT_COUNT * 32
-                      : target_q == `SYSTOLE_UPLOAD_RRAM ? RRAM_DEPTH * ROWS : 32'd0;
+  reg  [  31:0] limit_q;    // units in the target's memory
+  always @(posedge clk_i)
+    case (target_q)
+      `SYSTOLE_UPLOAD_TIMETABLE: limit_q <= TIMETABLE_DEPTH;
+      `SYSTOLE_UPLOAD_DESC:      limit_q <= 2 * DESC_DEPTH;
+      `SYSTOLE_UPLOAD_PARAM:     limit_q <= PARAM_DEPTH * COLS;
+      `SYSTOLE_UPLOAD_LUT:       limit_q <= LUT_COUNT * 32;
+      `SYSTOLE_UPLOAD_RRAM:      limit_q <= RRAM_DEPTH * ROWS;
+      default:                   limit_q <= 32'd0;
+    endcase
   wire          rram = target_q == `SYSTOLE_UPLOAD_RRAM;
   wire          lut = target_q == `SYSTOLE_UPLOAD_LUT;
 
@@ -103,11 +108,9 @@ module systole_upload #(
   // Writes that a whole work register makes: beats of an RRAM word, bytes of tables, 64-bit units.
   wire [5:0] writes = rram ? BEATS : lut ? LUT_BYTES : UNITS;
   wire write = left_q != 6'd0;
-  wire [5:0] done = writes - left_q;                   // writes made of it
-  wire [31:0] lut_index = {address_q[28:0], 3'd0} + {26'd0, done};
-  wire [31:0] unit_index = address_q + {26'd0, done};
-  wire in_range = rram ? address_q < limit
-                : lut ? {3'd0, lut_index[31:3]} < limit : unit_index < limit;
+  reg  [5:0] done_q;                                   // writes made of it
+  // The unit that is written: RRAM and lookup tables make several writes of one.
+  wire unit_done = left_q == 6'd1 || !(rram || (lut && done_q[2:0] != 3'd7));
 
   always @(posedge clk_i)
     if (rst_i) begin
@@ -120,7 +123,7 @@ module systole_upload #(
       range_q   <= 1'b0;
     end else begin
       busy_q  <= take && busy_i;
-      range_q <= write && !in_range;
+      range_q <= write_q && !in_range;
       if (take) begin
         count_q <= count_q + 32'd1;
         if (!busy_i) begin
@@ -130,7 +133,7 @@ module systole_upload #(
       end
       if (write) begin
         left_q <= left_q - 6'd1;
-        if (left_q == 6'd1) address_q <= address_q + (rram ? 32'd1 : CHUNKS);
+        if (unit_done) address_q <= address_q + 32'd1;
       end
       if (set_target_i) begin
         target_q  <= set_data_i[2:0];
@@ -150,12 +153,32 @@ module systole_upload #(
     if (take) work_q <= rram ? {{WW - COLS * 8{1'b0}}, data} : joined;
     else if (write && !rram) work_q <= lut ? work_q >> 8 : WW > 64 ? work_q >> 64 : work_q;
 
-  // Writes leave a cycle later, from registers: they reach every memory of the chip.
-  wire ok = write && in_range;
+  // Stage 1: what is written where. Stage 2: is it inside the memory? Both from registers: the writes
+  // reach every memory of the chip.
+  reg              write_q;
+  reg [      31:0] index_q;
+  reg [      63:0] chunk_q;
+  reg [       5:0] step_q;
+  reg [COLS*8-1:0] word_q;
+  wire             in_range = index_q < limit_q;
+  wire             ok = write_q && in_range;
+  always @(posedge clk_i) begin
+    done_q <= take ? 6'd0 : done_q + {5'd0, write};
+    if (write) begin
+      index_q <= address_q;
+      chunk_q <= work_q[63:0];
+      step_q  <= done_q;
+      word_q  <= work_q[COLS*8-1:0];
+    end
+  end
+
   reg row_we_q, desc_we_q, param_we_q, lut_we_q, rram_we_q;
   always @(posedge clk_i)
-    if (rst_i) {row_we_q, desc_we_q, param_we_q, lut_we_q, rram_we_q} <= 5'd0;
-    else begin
+    if (rst_i) begin
+      write_q <= 1'b0;
+      {row_we_q, desc_we_q, param_we_q, lut_we_q, rram_we_q} <= 5'd0;
+    end else begin
+      write_q    <= write;
       row_we_q   <= ok && target_q == `SYSTOLE_UPLOAD_TIMETABLE;
       desc_we_q  <= ok && target_q == `SYSTOLE_UPLOAD_DESC;
       param_we_q <= ok && target_q == `SYSTOLE_UPLOAD_PARAM;
@@ -171,22 +194,23 @@ module systole_upload #(
   reg [     RW-1:0] rram_addr_q;
   reg [     BW-1:0] rram_beat_q;
   reg [ COLS*8-1:0] rram_data_q;
+  wire [      34:0] lut_index = {index_q, step_q[2:0]};
   always @(posedge clk_i)
-    if (write) begin
-      program_addr_q <= unit_index[DW:0];
-      param_addr_q   <= unit_index[PW+CW-1:0];
-      data_q         <= work_q[63:0];
+    if (write_q) begin
+      program_addr_q <= index_q[DW:0];
+      param_addr_q   <= index_q[PW+CW-1:0];
+      data_q         <= chunk_q;
       lut_addr_q     <= lut_index[TW-1:0];
-      rram_row_q     <= address_q[LW-1:0];
-      rram_addr_q    <= address_q[LW+:RW];
-      rram_beat_q    <= done[BW-1:0];
-      rram_data_q    <= work_q[COLS*8-1:0];
+      rram_row_q     <= index_q[LW-1:0];
+      rram_addr_q    <= index_q[LW+:RW];
+      rram_beat_q    <= step_q[BW-1:0];
+      rram_data_q    <= word_q;
     end
 
   assign target_o        = target_q;
   assign address_o       = address_q;
   assign count_o         = count_q;
-  assign partial_o       = filled_q != 4'd0 || write;
+  assign partial_o       = filled_q != 4'd0 || write || write_q;
   assign refused_busy_o  = busy_q;
   assign refused_range_o = range_q;
   assign row_we_o        = row_we_q;

@@ -40,7 +40,12 @@ pub(crate) fn parse_dpi(text: &str) -> Vec<DpiImport> {
             .split(',')
             .map(str::trim)
             .filter(|a| !a.is_empty() && *a != "void")
-            .map(|a| a.rsplit_once([' ', '*']).map_or(a, |(t, _)| t).trim().to_string() + if a.contains('*') { "*" } else { "" })
+            .map(|a| {
+                // `const int* a`: the type is what stands before the name.
+                let flat = a.replace('*', " ");
+                let kind = flat.trim_end().rsplit_once(' ').map_or(flat.trim(), |(kind, _)| kind.trim());
+                kind.to_string() + if a.contains('*') { "*" } else { "" }
+            })
             .collect();
         imports.push(DpiImport { name: name.to_string(), result: result.to_string(), args });
     }
