@@ -60,6 +60,7 @@ pub fn run_frames(
             runtime.block_on(async {
                 let mut driver = Driver::connect(ModelTransport::new(config)).await?;
                 driver.load(image).await?;
+                driver.transport().prepare()?;
                 let begin = Instant::now();
                 let outputs = driver.run_many(frames, |n, _| progress(n)).await?;
                 let cycles = outputs.iter().map(|o| o.cycles).sum();

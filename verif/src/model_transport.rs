@@ -84,13 +84,21 @@ impl ModelTransport {
         }
     }
 
-    fn start(&mut self) -> Result<(), HostError> {
-        let fail = |e: systole_golden::MachineError| HostError::Transport(format!("instruction-level model: {e}"));
+    /// Decodes what was uploaded, if that was not done yet; the next START would.
+    ///
+    /// # Errors
+    /// [`HostError::Transport`]: the image breaks a rule of the machine.
+    pub fn prepare(&mut self) -> Result<(), HostError> {
         if self.stale {
             let image = self.image();
             self.machine.load_image(&image).map_err(fail)?;
             self.stale = false;
         }
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), HostError> {
+        self.prepare()?;
         let frame = if self.get("IN_BYTES") == 0 { Vec::new() } else { self.input.pop_front().unwrap_or_default() };
         let run = self.machine.run(&frame).map_err(fail)?;
         self.set("CYCLES_LO", run.cycles as u32);
@@ -105,6 +113,10 @@ impl ModelTransport {
         }
         Ok(())
     }
+}
+
+fn fail(e: systole_golden::MachineError) -> HostError {
+    HostError::Transport(format!("instruction-level model: {e}"))
 }
 
 impl Transport for ModelTransport {

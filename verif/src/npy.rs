@@ -26,7 +26,13 @@ fn read<T: npyz::Deserialize>(path: &Path, wanted: &str, kind: TypeChar, size: u
     if file.order() == Order::Fortran && file.shape().len() > 1 {
         bail!("{}: Fortran order; save numpy.ascontiguousarray(x) instead", at());
     }
-    let shape = file.shape().iter().map(|&d| d as usize).collect();
+    let shape: Vec<usize> = file.shape().iter().map(|&d| d as usize).collect();
+    // A damaged header must not ask for more memory than the file can fill.
+    let bytes = file.shape().iter().try_fold(size, |a, &d| a.checked_mul(d)).unwrap_or(u64::MAX);
+    let length = std::fs::metadata(path).with_context(at)?.len();
+    if bytes > length {
+        bail!("{}: shape {shape:?} needs {bytes} bytes, the file has {length}: truncated or damaged", at());
+    }
     let data = file.into_vec::<T>().with_context(|| format!("{}: truncated", at()))?;
     Ok(Array { shape, data })
 }

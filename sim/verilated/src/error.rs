@@ -47,6 +47,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A wave or coverage file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A compiled model that cannot be loaded.
     #[error("cannot load {path}: {text}")]
     Load {

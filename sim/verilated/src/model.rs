@@ -59,6 +59,13 @@ pub(crate) fn open(path: &Path) -> Result<libloading::Library, Error> {
     unsafe { libloading::Library::new(path) }.map_err(|e| Error::Load { path: path.to_path_buf(), text: e.to_string() })
 }
 
+/// The path for C++, after a try that gives the system's reason if it cannot be written.
+fn writable(path: &Path) -> Result<CString, Error> {
+    let fail = |source| Error::Write { path: path.into(), source };
+    std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(fail)?;
+    CString::new(path.as_os_str().as_encoded_bytes()).map_err(|e| fail(e.into()))
+}
+
 unsafe extern "C" fn dpi_call(rust: *mut c_void, name: *const c_char, count: c_int, args: *mut u64) -> u64 {
     // SAFETY: `rust` is the boxed map of the model that evaluates, alive as long as it is, and
     // nothing else uses it during an eval; `args` has `count` words.
@@ -308,17 +315,17 @@ impl Model {
     /// Begins (or goes on) to dump to an FST file, `depth` levels deep (0: all).
     ///
     /// # Errors
-    /// [`Error::NotBuiltWith`]; [`Error::Cache`] when the file cannot be written.
+    /// [`Error::NotBuiltWith`]; [`Error::Write`] when the file cannot be written.
     pub fn trace_open(&mut self, path: &Path, depth: u32) -> Result<(), Error> {
         if !self.library.trace {
             return Err(Error::NotBuiltWith { feature: "tracing", method: "trace(true)" });
         }
-        let text = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
+        let text = writable(path)?;
         let depth = if depth == 0 { 99 } else { depth as c_int };
         // SAFETY: as in `eval`; the path is copied by the callee.
         match unsafe { (self.calls.trace_open)(self.raw, text.as_ptr(), depth) } {
             1 => Ok(()),
-            _ => Err(Error::Cache { path: path.into(), source: std::io::Error::other("cannot be written") }),
+            _ => Err(Error::Write { path: path.into(), source: std::io::Error::other("the FST writer refused it") }),
         }
     }
 
@@ -331,12 +338,12 @@ impl Model {
     /// Writes coverage data.
     ///
     /// # Errors
-    /// [`Error::NotBuiltWith`].
+    /// [`Error::NotBuiltWith`]; [`Error::Write`] when the file cannot be written.
     pub fn write_coverage(&mut self, path: &Path) -> Result<(), Error> {
         if !self.library.coverage {
             return Err(Error::NotBuiltWith { feature: "coverage", method: "coverage(true)" });
         }
-        let text = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
+        let text = writable(path)?;
         // SAFETY: as in `eval`.
         unsafe { (self.calls.coverage)(self.raw, text.as_ptr()) };
         Ok(())

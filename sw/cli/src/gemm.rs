@@ -122,13 +122,15 @@ fn workload(args: &GemmArgs) -> Result<(Network, Vec<i8>)> {
 pub fn gemm(args: &GemmArgs) -> Result<bool> {
     let config = args.machine.config()?;
     let options = args.machine.options()?;
+    output::check_writable(&args.output)?;
+    output::check_writable(&args.image)?;
     let (network, input) = workload(args)?;
     let split = gemm::split(&network, &config)?;
     if let Some(path) = &args.image {
         output::write_file(path, &split.body.1.image.to_bytes())?;
     }
     let runs = (split.runs + usize::from(split.rest.is_some())) as u64;
-    let bar = if args.machine.json { indicatif::ProgressBar::hidden() } else { output::bar(runs, "running") };
+    let bar = if args.machine.json { indicatif::ProgressBar::hidden() } else { output::bar(runs, "building and running") };
     let told = bar.clone();
     let report = gemm::run(&split, &config, args.machine.backend(), &input, &options, move |_| told.inc(1))?;
     bar.finish_and_clear();

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::{OwoColorize, Stream};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A bar that shows itself on a terminal, for what takes more than a second.
@@ -15,14 +15,7 @@ pub fn bar(length: u64, what: &str) -> ProgressBar {
         bar.set_style(style.progress_chars("=> "));
     }
     bar.set_message(what.to_string());
-    bar
-}
-
-/// A spinner while something is built.
-pub fn spinner(what: &str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    bar.set_message(what.to_string());
-    bar.enable_steady_tick(Duration::from_millis(200));
+    bar.enable_steady_tick(Duration::from_millis(200)); // moves while the model is built
     bar
 }
 
@@ -41,11 +34,22 @@ pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Fails now if a file could not be written later: nobody wants to learn it after the run.
+pub fn check_writable(path: &Option<PathBuf>) -> Result<()> {
+    if let Some(path) = path {
+        tempfile::NamedTempFile::new_in(folder(path)).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes a file whole or not at all.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let say = || format!("cannot write {}", path.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(say)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder(path)).with_context(say)?;
     file.write_all(bytes).with_context(say)?;
     file.persist(path).map_err(|e| e.error).with_context(say)?;
     Ok(())

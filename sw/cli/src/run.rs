@@ -31,6 +31,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     }
     let config = args.machine.config()?;
     let options = args.machine.options()?;
+    output::check_writable(&args.image)?;
     let set = digits::load()?;
     let compiled = compile(&set.network, &config, &Options::default())?;
     if let Some(path) = &args.image {
