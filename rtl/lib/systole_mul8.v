@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signed 8 x 8 multiplier with a weight that is held: product of x_i and the weight last
-// loaded, 2 cycles after x_i (input registers, product register), one a cycle. Behavioural;
-// technology variants have the same ports. Reset clears nothing.
+// loaded, 2 cycles after x_i (operand registers, product register), one a cycle. Reset clears
+// nothing.
 `default_nettype none
 
 module systole_mul8 (
@@ -12,17 +12,24 @@ module systole_mul8 (
     output wire [15:0] p_o
 );
 
-  reg signed [ 7:0] x_q;
-  reg signed [ 7:0] w_q;
-  reg signed [15:0] p_q;
+  reg [7:0] x_q;
+  reg [7:0] w_q;
 
   always @(posedge clk_i) begin
     x_q <= x_i;
     if (load_i) w_q <= w_i;
-    p_q <= x_q * w_q;
   end
 
-  assign p_o = p_q;
+  systole_mul #(
+      .A_W(8),
+      .B_W(8)
+  ) u_mul (
+      .clk_i(clk_i),
+      .en_i (1'b1),
+      .a_i  (x_q),
+      .b_i  (w_q),
+      .p_o  (p_o)
+  );
 
 endmodule
 

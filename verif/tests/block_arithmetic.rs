@@ -4,7 +4,8 @@
 
 mod common;
 
-use common::{bench, block};
+use common::{bench, block, block_variants};
+use harness::verilated::Spec;
 use harness::Stream;
 use rand::RngExt;
 use std::path::Path;
@@ -13,7 +14,11 @@ use systole_isa::requant::split_scale;
 
 #[test]
 fn mul8_gives_all_65536_signed_products_and_holds_its_weight() {
-    let checked = bench(&block("systole_mul8"), 1, |sim, clk| async move {
+    block_variants("systole_mul8").iter().for_each(check_mul8);
+}
+
+fn check_mul8(spec: &Spec) {
+    let checked = bench(spec, 1, |sim, clk| async move {
         let [load, x, w, p] = ["load_i", "x_i", "w_i", "p_o"].map(|s| sim.signal(s));
         let mut due = std::collections::VecDeque::new();
         let mut checked = 0;
@@ -38,7 +43,11 @@ fn mul8_gives_all_65536_signed_products_and_holds_its_weight() {
 
 #[test]
 fn mul24_is_exact_at_its_corners_and_at_random() {
-    bench(&block("systole_mul24"), 1, |sim, clk| async move {
+    block_variants("systole_mul24").iter().for_each(check_mul24);
+}
+
+fn check_mul24(spec: &Spec) {
+    bench(spec, 1, |sim, clk| async move {
         let [en, a, b, p] = ["en_i", "a_i", "b_i", "p_o"].map(|s| sim.signal(s));
         en.set(3);
         let mut random = sim.random("operands");
@@ -67,9 +76,9 @@ struct Requant {
     zero_point: i8,
 }
 
-/// What the RTL makes of a stream of vectors, one a cycle.
-fn requant(cases: Vec<Requant>) -> Vec<i8> {
-    bench(&block("systole_requant"), 1, move |sim, clk| async move {
+/// What a requantiser makes of a stream of vectors, one a cycle.
+fn requant(spec: &Spec, cases: Vec<Requant>) -> Vec<i8> {
+    bench(spec, 1, move |sim, clk| async move {
         let [en, total, bias, q, shift, zp, y, biased] =
             ["en_i", "total_i", "bias_i", "q_i", "shift_i", "zero_point_i", "y_o", "biased_o"].map(|s| sim.signal(s));
         en.set(0xff);
@@ -99,9 +108,10 @@ fn requant(cases: Vec<Requant>) -> Vec<i8> {
 }
 
 fn check_requant(cases: Vec<Requant>) {
-    let got = requant(cases.clone());
-    assert_eq!(got.len(), cases.len());
-    for (c, y) in cases.iter().zip(got) {
+    let [rtl, ecp5] = block_variants("systole_requant").map(|spec| requant(&spec, cases.clone()));
+    assert_eq!(rtl, ecp5, "the ECP5's multipliers give the same");
+    assert_eq!(rtl.len(), cases.len());
+    for (c, y) in cases.iter().zip(rtl) {
         let acc = c.acc.wrapping_add(c.bias);
         let expected = requant_integer(acc, c.q, c.shift, c.zero_point);
         assert_eq!(y, expected, "acc {acc}, q {}, shift {}, zero point {}", c.q, c.shift, c.zero_point);
@@ -181,13 +191,17 @@ fn requantiser_agrees_with_onnx_runtime_on_every_conformance_vector() {
         .collect();
     assert_eq!(cases.len(), 20_000);
     let rust = cases.iter().zip(&expected).filter(|(c, e)| requant_integer(c.acc, c.q, c.shift, 0) != **e).count();
-    let rtl = requant(cases).iter().zip(&expected).filter(|(y, e)| y != e).count();
+    let rtl = requant(&block("systole_requant"), cases).iter().zip(&expected).filter(|(y, e)| y != e).count();
     assert_eq!((rust, rtl), (0, 0), "mismatches of 20,000 in Rust and in RTL");
 }
 
 #[test]
 fn residual_add_rounds_half_to_even_and_saturates() {
-    bench(&block("systole_residual"), 5, |sim, clk| async move {
+    block_variants("systole_residual").iter().for_each(check_residual);
+}
+
+fn check_residual(spec: &Spec) {
+    bench(spec, 5, |sim, clk| async move {
         let [en, a, b, ma, mb, offset, shift, y] =
             ["en_i", "a_i", "b_i", "ma_i", "mb_i", "offset_i", "shift_i", "y_o"].map(|s| sim.signal(s));
         en.set(0x3f);

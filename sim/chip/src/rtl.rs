@@ -44,8 +44,16 @@ fn root() -> PathBuf {
 /// # Errors
 /// The I/O error, where the list cannot be read.
 pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    read_source_list("rtl/systole.f")
+}
+
+/// The Verilog files and the include folders in a file list, by its path in the repository.
+///
+/// # Errors
+/// The I/O error, where the list cannot be read.
+pub fn read_source_list(list: &str) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let root = root();
-    let text = std::fs::read_to_string(root.join("rtl/systole.f"))?;
+    let text = std::fs::read_to_string(root.join(list))?;
     let (mut sources, mut includes) = (vec![], vec![]);
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
         match line.strip_prefix("+incdir+") {

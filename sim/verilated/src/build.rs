@@ -42,6 +42,12 @@ pub fn cache_dir() -> PathBuf {
     marked.unwrap_or_else(std::env::temp_dir).join("verilated")
 }
 
+impl std::fmt::Debug for Library {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Library").field("top", &self.top).field("ports", &self.ports).finish_non_exhaustive()
+    }
+}
+
 impl Spec {
     /// A design with this top module.
     pub fn new(top: impl Into<String>) -> Spec {

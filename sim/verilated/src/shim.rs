@@ -5,7 +5,7 @@ use crate::port::PortInfo;
 use std::fmt::Write;
 
 /// Goes into the cache key: a change here makes every cached model stale.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// Included in front of every C++ file: `$display` and friends print through the shim.
 pub(crate) const PRINT_HEADER: &str = "\
@@ -64,6 +64,7 @@ struct Instance {
     VerilatedContext* context = nullptr;
     Vmodel* top = nullptr;
     vluint64_t time = 0;
+    bool settled = false;  // evaluated once: edges count from then on
     int stopped = 0;  // 1 $finish, 2 $stop or a failed check, 3 fatal
     std::string where;
     std::string text;  // what the design printed since it was last fetched
@@ -135,6 +136,7 @@ void vrs_free(void* p) {
 void vrs_eval(void* p) {
     Instance* m = static_cast<Instance*>(p);
     Use use(m);
+    m->settled = true;
     m->top->eval();
 }
 void vrs_advance(void* p) {  // one step of time, dumped with the values that stand
@@ -146,6 +148,11 @@ unsigned long long vrs_cycles(void* p, unsigned char* clk, unsigned long long n)
     Instance* m = static_cast<Instance*>(p);
     Use use(m);
     unsigned long long i = 0;
+    if (!m->settled) {  // a rise in the first evaluation would be no edge
+        m->settled = true;
+        *clk = 0;
+        m->top->eval();
+    }
     for (; i < n && !m->stopped; i++) {
         *clk = 1;
         m->top->eval();

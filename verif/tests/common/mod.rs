@@ -12,7 +12,17 @@ use std::future::Future;
 
 /// The block `top` of the chip's RTL.
 pub fn block(top: &str) -> Spec {
-    let (sources, includes) = systole_chip::source_list().unwrap();
+    block_of(top, "rtl/systole.f")
+}
+
+/// The block as it is, and as it is for an ECP5, with a model of the FPGA's multiplier.
+pub fn block_variants(top: &str) -> [Spec; 2] {
+    let cell = concat!(env!("CARGO_MANIFEST_DIR"), "/cells/MULT18X18D.v");
+    [block(top), block_of(top, "rtl/systole_ecp5.f").source(cell)]
+}
+
+fn block_of(top: &str, list: &str) -> Spec {
+    let (sources, includes) = systole_chip::read_source_list(list).unwrap();
     let mut spec = Spec::new(top).sources(sources);
     for dir in includes {
         spec = spec.include_dir(dir);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signed multiplier with a product register: p_o is a_i x b_i of one cycle ago, where en_i stood
+// with them; without it p_o is not to be used (here it keeps still, which simulates faster). Operands
+// of up to 18 bits. Behavioural; the files in rtl/ecp5 have the same ports. Reset clears nothing.
+`default_nettype none
+
+module systole_mul #(
+    parameter A_W = 8,
+    parameter B_W = 8
+) (
+    input  wire               clk_i,
+    input  wire               en_i,
+    input  wire [    A_W-1:0] a_i,
+    input  wire [    B_W-1:0] b_i,
+    output wire [A_W+B_W-1:0] p_o
+);
+
+  reg signed [A_W+B_W-1:0] p_q;
+  always @(posedge clk_i) if (en_i) p_q <= $signed(a_i) * $signed(b_i);
+  assign p_o = p_q;
+
+endmodule
+
+`default_nettype wire

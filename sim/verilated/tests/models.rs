@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The binding against real models: every port width, seeds, stops, DPI, waves, coverage, cache,
+//! contexts.
+
+use proptest::prelude::*;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use verilated::{Direction, Error, Model, Spec};
+
+/// A Verilog file in a folder of its own, the same for every run, so that models come from the cache.
+fn verilog(name: &str, text: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(format!("{name}.v"));
+    if std::fs::read_to_string(&path).ok().as_deref() != Some(text) {
+        std::fs::write(&path, text).expect("the test folder can be written");
+    }
+    path
+}
+
+fn design(top: &str, text: &str) -> Spec {
+    Spec::new(top).source(verilog(top, text))
+}
+
+const WIDTHS: [u32; 16] = [1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 128, 500];
+
+/// Inverts an input of each width.
+fn inverter() -> Spec {
+    let ports: Vec<String> = WIDTHS.iter().map(|w| format!("input [{}:0] a{w}, output [{}:0] y{w}", w - 1, w - 1)).collect();
+    let body: String = WIDTHS.iter().map(|w| format!("  assign y{w} = ~a{w};\n")).collect();
+    design("inverter", &format!("module inverter({});\n{body}endmodule\n", ports.join(", ")))
+}
+
+fn counter() -> Spec {
+    design("counter8", "module counter8(input clk, output reg [7:0] q);\n  initial q = 0;\n  always @(posedge clk) q <= q + 1;\nendmodule\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn ports_of_every_width_carry_every_bit(words in prop::collection::vec(any::<u32>(), 16)) {
+        let mut model = Model::new(&inverter().build().expect("builds")).expect("opens");
+        for width in WIDTHS {
+            let (a, y) = (model.port(&format!("a{width}")).expect("a port"), model.port(&format!("y{width}")).expect("a port"));
+            prop_assert_eq!(model.width(a), width);
+            model.set_words(a, &words);
+            model.eval();
+            let (mut sent, mut got) = ([0u32; 16], [0u32; 16]);
+            model.get_words(a, &mut sent);
+            model.get_words(y, &mut got);
+            for bit in 0..512usize {
+                let (w, b) = (bit / 32, bit % 32);
+                let inside = bit < width as usize;
+                prop_assert_eq!(sent[w] >> b & 1 == 1, inside && words[w] >> b & 1 == 1, "input bit {} of {}", bit, width);
+                prop_assert_eq!(got[w] >> b & 1 == 1, inside && words[w] >> b & 1 == 0, "output bit {} of {}", bit, width);
+            }
+            if width <= 64 {
+                let value = u64::from(words[0]) | u64::from(words[1]) << 32;
+                let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
+                model.set(a, value);
+                model.eval();
+                prop_assert_eq!(model.get(a), value & mask);
+                prop_assert_eq!(model.get(y), !value & mask);
+                prop_assert!(model.bits(y).is_none());
+            } else {
+                let bits = model.bits(y).expect("wider than 64").to_bitvec();
+                prop_assert_eq!(bits.iter().by_vals().take(width as usize).collect::<Vec<_>>(),
+                    (0..width as usize).map(|i| words[i / 32] >> (i % 32) & 1 == 0).collect::<Vec<_>>());
+                model.bits_mut(a).expect("wider than 64").set(64, true);
+                model.eval();
+                prop_assert!(!model.bits(y).expect("wider than 64")[64]);
+            }
+        }
+    }
+}
+
+#[test]
+fn ports_are_listed_with_direction_and_an_unknown_one_names_them() {
+    let library = counter().build().expect("builds");
+    let ports: Vec<(&str, Direction, u32)> = library.ports().iter().map(|p| (p.name.as_str(), p.direction, p.width)).collect();
+    assert_eq!(ports, [("clk", Direction::Input, 1), ("q", Direction::Output, 8)]);
+    let text = Model::new(&library).expect("opens").port("clock").expect_err("no such port").to_string();
+    assert!(text.contains("'clock'") && text.contains("clk, q"), "{text}");
+}
+
+#[test]
+fn a_design_is_built_once_and_again_when_its_text_changes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("constant.v");
+    let mut values = vec![];
+    for text in ["8'd17", "8'd17", "8'd99"] {
+        std::fs::write(&path, format!("module constant(output [7:0] q);\n  assign q = {text};\nendmodule\n")).expect("written");
+        let library = Spec::new("constant").source(&path).build().expect("builds");
+        let mut model = Model::new(&library).expect("opens");
+        model.eval();
+        let q = model.port("q").expect("a port");
+        values.push((model.get(q), std::sync::Arc::as_ptr(&library)));
+    }
+    assert_eq!(values.iter().map(|v| v.0).collect::<Vec<_>>(), [17, 17, 99]);
+    assert_eq!(values[0].1, values[1].1, "the second build is the first one's");
+    assert_ne!(values[0].1, values[2].1);
+}
+
+#[test]
+fn parameters_and_defines_make_other_models() {
+    let spec = design("sized", "module sized #(parameter W = 3) (output [W-1:0] q);\n  assign q = `VALUE;\nendmodule\n");
+    for (width, value) in [(3, 5), (12, 1000)] {
+        let library = spec.clone().parameter("W", width).define("VALUE", value).build().expect("builds");
+        let mut model = Model::new(&library).expect("opens");
+        model.eval();
+        let q = model.port("q").expect("a port");
+        assert_eq!((model.width(q), model.get(q)), (width, value));
+    }
+}
+
+#[test]
+fn what_verilator_refuses_is_told_with_file_and_line_and_not_cached() {
+    for _ in 0..2 {
+        let error = design("broken", "module broken(input a, output b);\n  assign b = a +;\nendmodule\n").build().expect_err("not Verilog");
+        let text = error.to_string();
+        assert!(matches!(error, Error::Verilog { .. }) && text.contains("broken.v:2"), "{text}");
+    }
+    let error = Spec::new("none").source("/nowhere/none.v").build().expect_err("no file").to_string();
+    assert!(error.contains("/nowhere/none.v"), "{error}");
+}
+
+#[test]
+fn models_are_independent_and_die_in_any_order() {
+    let library = counter().build().expect("builds");
+    let mut models: Vec<Model> = (0..4).map(|_| Model::new(&library).expect("opens")).collect();
+    let (clk, q) = (models[0].port("clk").expect("a port"), models[0].port("q").expect("a port"));
+    for (i, model) in models.iter_mut().enumerate() {
+        model.run_cycles(clk, 10 * i as u64);
+    }
+    for (i, model) in models.iter().enumerate() {
+        assert_eq!(model.get(q), 10 * i as u64);
+        assert_eq!(model.time(), 20 * i as u64);
+    }
+    drop(models.remove(2));
+    drop(models.remove(0));
+    models[1].run_cycles(clk, 300);
+    assert_eq!(models[1].get(q), (30 + 300) % 256);
+    assert_eq!(models[0].get(q), 10);
+    // A second design beside it, freed while the first one's context is current.
+    let other = Model::new(&inverter().build().expect("builds")).expect("opens");
+    models[0].eval();
+    drop(other);
+    models[0].run_cycles(clk, 1);
+    assert_eq!(models[0].get(q), 11);
+}
+
+#[test]
+fn seeds_repeat_and_zero_is_refused() {
+    let library = design("dice", "module dice(input clk, output reg [31:0] q);\n  always @(posedge clk) q <= $random;\nendmodule\n").build().expect("builds");
+    let roll = |seed: u32| {
+        let mut model = Model::with_seed(&library, seed).expect("opens");
+        let (clk, q) = (model.port("clk").expect("a port"), model.port("q").expect("a port"));
+        (0..8).map(|_| { model.run_cycles(clk, 1); model.get(q) }).collect::<Vec<_>>()
+    };
+    assert_eq!(roll(5), roll(5));
+    assert_ne!(roll(5), roll(6));
+    assert!(matches!(Model::with_seed(&library, 0), Err(Error::SeedZero)));
+}
+
+#[test]
+fn stop_finish_and_display_reach_rust_and_not_the_process() {
+    let library = design(
+        "ender",
+        "module ender(input clk, input [1:0] how);\n  always @(posedge clk) case (how)\n    2'd1: begin $display(\"bye %d\", how); $finish; end\n    2'd2: $stop;\n    default: ;\n  endcase\nendmodule\n",
+    )
+    .build()
+    .expect("builds");
+    for (how, finished) in [(1, true), (2, false)] {
+        let mut model = Model::new(&library).expect("opens");
+        let (clk, port) = (model.port("clk").expect("a port"), model.port("how").expect("a port"));
+        assert_eq!(model.run_cycles(clk, 5), 5);
+        assert!(model.stop().is_none());
+        model.set(port, how);
+        assert_eq!(model.run_cycles(clk, 5), 1);
+        let stop = model.stop().expect("it stopped");
+        assert_eq!(stop.finished, finished);
+        assert!(stop.text.contains("ender.v:"), "{}", stop.text);
+        assert_eq!(model.take_output().contains("bye 1"), finished);
+    }
+}
+
+#[test]
+fn imports_call_rust_of_their_own_model() {
+    let library = Spec::new("caller")
+        .source(verilog(
+            "caller",
+            "module caller(input clk, input [31:0] a, output reg [31:0] sum, output reg [31:0] twice);\n  import \"DPI-C\" function int add(input int x, input int y);\n  import \"DPI-C\" function void double_it(input int x, output int y);\n  int t;\n  always @(posedge clk) begin\n    sum <= add(a, 32'd3);\n    double_it(a, t);\n    twice <= t;\n  end\nendmodule\n",
+        ))
+        .argument("-sv")
+        .build()
+        .expect("builds");
+    let calls = Rc::new(RefCell::new(0));
+    let mut models: Vec<Model> = (0..2).map(|_| Model::new(&library).expect("opens")).collect();
+    for (i, model) in models.iter_mut().enumerate() {
+        let (seen, offset) = (calls.clone(), i as u64 * 1000);
+        model.on_dpi("add", move |args| { *seen.borrow_mut() += 1; (args[0] + args[1] + offset) & 0xffff_ffff });
+        model.on_dpi("double_it", |args| { args[1] = args[0] * 2; 0 });
+    }
+    for (i, model) in models.iter_mut().enumerate() {
+        let (clk, a) = (model.port("clk").expect("a port"), model.port("a").expect("a port"));
+        model.set(a, 20);
+        model.run_cycles(clk, 1);
+        let (sum, twice) = (model.port("sum").expect("a port"), model.port("twice").expect("a port"));
+        assert_eq!((model.get(sum), model.get(twice)), (23 + i as u64 * 1000, 40));
+    }
+    assert_eq!(*calls.borrow(), 2);
+}
+
+#[test]
+fn waves_and_coverage_are_written_only_by_models_built_for_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (wave, coverage) = (folder.path().join("w.fst"), folder.path().join("c.dat"));
+    let mut plain = Model::new(&counter().build().expect("builds")).expect("opens");
+    assert!(matches!(plain.trace_open(&wave, 0), Err(Error::NotBuiltWith { .. })));
+    assert!(matches!(plain.write_coverage(&coverage), Err(Error::NotBuiltWith { .. })));
+    assert!(!wave.exists() && !coverage.exists());
+
+    let library = counter().trace(true).coverage(true).build().expect("builds");
+    let mut model = Model::new(&library).expect("opens");
+    let clk = model.port("clk").expect("a port");
+    model.trace_open(&wave, 0).expect("opens");
+    model.run_cycles(clk, 50);
+    model.trace_pause();
+    model.write_coverage(&coverage).expect("written");
+    let error = model.write_coverage(&folder.path().join("none/c.dat")).expect_err("no folder").to_string();
+    assert!(error.contains("cannot write") && error.contains("none/c.dat"), "{error}");
+    drop(model);
+    assert!(std::fs::metadata(&wave).expect("written").len() > 100);
+    assert!(std::fs::read_to_string(&coverage).expect("text").contains("counter8"));
+}
