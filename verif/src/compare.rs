@@ -116,17 +116,26 @@ pub fn check_network(
 }
 
 #[allow(clippy::too_many_arguments)]
-fn triage(compiled: &Compiled, config: &Config, frame: &[u8], run: usize, index: usize, cols: usize, expected: i32, got: i32) -> FirstMismatch {
+fn triage(
+    compiled: &Compiled,
+    config: &Config,
+    frame: &[u8],
+    run: usize,
+    index: usize,
+    cols: usize,
+    expected: i32,
+    got: i32,
+) -> FirstMismatch {
     let (row, col) = (index / cols, index % cols);
     let mut found = FirstMismatch { run, row, col, expected, got, model: None, instruction: None, cycle: None };
     let mut machine = Machine::new(config.clone());
     machine.record_origins();
-    if machine.load_image(&compiled.image).is_ok() {
-        if let Ok(result) = machine.run(frame) {
-            found.model = compiled.image.output.unpack(&result.frame).map(|v| v[index]);
-            if let Some(origin) = machine.origin(compiled.image.output.byte(row as u32, col as u32)) {
-                (found.instruction, found.cycle) = (Some(origin.row), Some(origin.cycle));
-            }
+    if machine.load_image(&compiled.image).is_ok()
+        && let Ok(result) = machine.run(frame)
+    {
+        found.model = compiled.image.output.unpack(&result.frame).map(|v| v[index]);
+        if let Some(origin) = machine.origin(compiled.image.output.byte(row as u32, col as u32)) {
+            (found.instruction, found.cycle) = (Some(origin.row), Some(origin.cycle));
         }
     }
     found

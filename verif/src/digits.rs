@@ -69,7 +69,11 @@ pub fn load_from(folder: &Path) -> Result<Digits> {
     let labels = npy::read_u8(&file(&json, "labels")?)?.data;
     let logits = rows(npy::read_i8(&file(&json, "expected_logits")?)?);
     let images = rows(images);
-    ensure!(images.len() == labels.len() && images.len() == logits.len(), "{}: images, labels and logits differ in number", path.display());
+    ensure!(
+        images.len() == labels.len() && images.len() == logits.len(),
+        "{}: images, labels and logits differ in number",
+        path.display()
+    );
     Ok(Digits { network, images, labels, logits, step: int(input, "pixel_step")? as i32 })
 }
 

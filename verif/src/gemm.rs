@@ -34,7 +34,12 @@ pub fn split(network: &Network, config: &Config) -> Result<Split> {
         Ok((network, compiled))
     };
     let rest = network.m % most;
-    Ok(Split { body: part(most)?, runs: network.m / most, rest: if rest == 0 { None } else { Some(part(rest)?) }, seconds: begin.elapsed().as_secs_f64() })
+    Ok(Split {
+        body: part(most)?,
+        runs: network.m / most,
+        rest: if rest == 0 { None } else { Some(part(rest)?) },
+        seconds: begin.elapsed().as_secs_f64(),
+    })
 }
 
 /// Runs a split GEMM and compares every element; reports are joined.
@@ -47,7 +52,7 @@ pub fn run(
     backend: Backend,
     input: &[i8],
     options: &systole_chip::Options,
-    mut progress: impl FnMut(usize) + Clone + 'static,
+    progress: impl FnMut(usize) + Clone + 'static,
 ) -> Result<Report> {
     let (network, compiled) = &split.body;
     let per_run = network.m * network.k;
@@ -55,7 +60,7 @@ pub fn run(
     let mut report = check_network(network, compiled, config, backend, &inputs, options, progress.clone())?;
     if let Some((network, compiled)) = &split.rest {
         let tail = input[per_run * split.runs..].to_vec();
-        let more = check_network(network, compiled, config, backend, &[tail], options, move |n| progress(n))?;
+        let more = check_network(network, compiled, config, backend, &[tail], options, progress)?;
         report.cycles_predicted = report.cycles_predicted * split.runs as u64 + more.cycles_predicted;
         let measured: u64 = report.cycles_measured.iter().chain(&more.cycles_measured).sum();
         report.cycles_measured = vec![measured];

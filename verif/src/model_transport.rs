@@ -62,7 +62,8 @@ impl ModelTransport {
     fn image(&self) -> Image {
         let c = self.machine.config();
         let [timetable, descriptors, params, luts, weights] = &self.sections;
-        let mut timetable: Vec<u64> = timetable.chunks_exact(8).map(|b| u64::from_le_bytes(std::array::from_fn(|i| b[i]))).collect();
+        let mut timetable: Vec<u64> =
+            timetable.chunks_exact(8).map(|b| u64::from_le_bytes(std::array::from_fn(|i| b[i]))).collect();
         // Padding behind END is no row.
         let end = timetable.iter().position(|w| w >> 52 & 0xf == 0).map_or(0, |at| at + 1);
         timetable.truncate(end);
@@ -125,7 +126,10 @@ impl Transport for ModelTransport {
     }
 
     async fn write(&mut self, at: u32, value: u32) -> Result<(), HostError> {
-        let reg = REGS.iter().find(|r| r.offset == at && r.access != Access::Ro).ok_or(HostError::Refused { offset: at, access: "write" })?;
+        let reg = REGS
+            .iter()
+            .find(|r| r.offset == at && r.access != Access::Ro)
+            .ok_or(HostError::Refused { offset: at, access: "write" })?;
         match reg.name {
             "START" if value & 1 == 1 => self.start()?,
             "START" => {}
@@ -163,7 +167,11 @@ impl Transport for ModelTransport {
     }
 
     async fn receive_frame(&mut self, limit: u64) -> Result<Vec<u8>, HostError> {
-        self.output.pop_front().ok_or_else(|| HostError::Timeout { what: "an output frame".into(), limit, state: "no run has written one".into() })
+        self.output.pop_front().ok_or_else(|| HostError::Timeout {
+            what: "an output frame".into(),
+            limit,
+            state: "no run has written one".into(),
+        })
     }
 
     async fn wait_irq(&mut self, _: u64) -> Result<bool, HostError> {

@@ -18,7 +18,8 @@ pub struct Array<T> {
 
 fn read<T: npyz::Deserialize>(path: &Path, wanted: &str, kind: TypeChar, size: u64) -> Result<Array<T>> {
     let at = || path.display().to_string();
-    let file = NpyFile::new(BufReader::new(File::open(path).with_context(at)?)).with_context(|| format!("{}: not a .npy file", at()))?;
+    let file =
+        NpyFile::new(BufReader::new(File::open(path).with_context(at)?)).with_context(|| format!("{}: not a .npy file", at()))?;
     match file.dtype() {
         DType::Plain(t) if t.type_char() == kind && t.size_field() == size => {}
         other => bail!("{}: elements are {}, this takes {wanted}; convert with numpy's astype", at(), other.descr()),

@@ -42,7 +42,8 @@ pub fn gemm(seed: u64, m: usize, k: usize, n: usize, raw: bool) -> (Network, Vec
     if raw {
         layer.output = Output::Raw32;
     }
-    let network = Network { name: format!("gemm {m}x{k}x{n}"), m, k, zero_point: rng.random_range(-10i8..10), layers: vec![layer] };
+    let network =
+        Network { name: format!("gemm {m}x{k}x{n}"), m, k, zero_point: rng.random_range(-10i8..10), layers: vec![layer] };
     let input = codes(&mut rng, m * k);
     (network, input)
 }

@@ -20,7 +20,11 @@ fn random_program(random: &mut Stream, begin: u64) -> Program {
     for _ in 0..random.random_range(1..12usize) {
         let loops = random.random_range(1..=4usize);
         let nest = Nest { loops: vec![Loop { count: 2, gap: 0, d: [random.random_range(-9..9), 1, 0, 0, 0] }; loops] };
-        let instruction = if random.chance(0.5) { Instruction::Store(Store { nest, ..Default::default() }) } else { Instruction::Matmul(Matmul { nest, ..Default::default() }) };
+        let instruction = if random.chance(0.5) {
+            Instruction::Store(Store { nest, ..Default::default() })
+        } else {
+            Instruction::Matmul(Matmul { nest, ..Default::default() })
+        };
         let words = u64::from(instruction.words());
         rows.push(Row { cycle, instruction });
         cycle += words.max(2) + random.below(5);
@@ -33,7 +37,21 @@ fn random_program(random: &mut Stream, begin: u64) -> Program {
 fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_end() {
     bench(&block("systole_sequencer").parameter("TIMETABLE_DEPTH", 64).parameter("DESC_DEPTH", 64), 5, |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
-        let names = ["row_we_i", "desc_we_i", "waddr_i", "wdata_i", "arm_i", "next_i", "done_o", "cycle_o", "desc_valid_o", "desc_unit_o", "desc_index_o", "desc_word_o", "start_o"];
+        let names = [
+            "row_we_i",
+            "desc_we_i",
+            "waddr_i",
+            "wdata_i",
+            "arm_i",
+            "next_i",
+            "done_o",
+            "cycle_o",
+            "desc_valid_o",
+            "desc_unit_o",
+            "desc_index_o",
+            "desc_word_o",
+            "start_o",
+        ];
         let [rwe, dwe, wa, wd, arm, next, done, cycle, dv, du, di, dw, start] = names.map(s);
         let mut random = sim.random("programs");
         for n in 0..60 {
@@ -103,11 +121,29 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
 fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
     let (rows, cols, ways) = (4u64, 4, 2);
     for beats in [1u64, 2] {
-        let spec = block("systole_matmul_ctrl").parameter("ROWS", rows).parameter("COLS", cols).parameter("RRAM_WAYS", ways).parameter("WEIGHT_BEATS", beats);
+        let spec = block("systole_matmul_ctrl")
+            .parameter("ROWS", rows)
+            .parameter("COLS", cols)
+            .parameter("RRAM_WAYS", ways)
+            .parameter("WEIGHT_BEATS", beats);
         bench(&spec, 5, move |sim, clk| async move {
             let s = |n: &str| sim.signal(n);
             let (dv, di, dw, start) = (s("desc_valid_i"), s("desc_index_i"), s("desc_word_i"), s("start_i"));
-            let names = ["r_en_o", "r_addr_o", "r_beat_o", "x_valid_o", "x_addr_o", "x_pad_o", "x_load_o", "acc_valid_o", "acc_addr_o", "acc_first_o", "acc_last_o", "x_sram_o", "x_sram_addr_o"];
+            let names = [
+                "r_en_o",
+                "r_addr_o",
+                "r_beat_o",
+                "x_valid_o",
+                "x_addr_o",
+                "x_pad_o",
+                "x_load_o",
+                "acc_valid_o",
+                "acc_addr_o",
+                "acc_first_o",
+                "acc_last_o",
+                "x_sram_o",
+                "x_sram_addr_o",
+            ];
             let [ren, ra, rb, xv, xa, pad, load, av, aa, af, al, xs, xsa] = names.map(s);
             let lead = ways + beats - 1;
             let mut random = sim.random("instructions");
@@ -124,7 +160,13 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                     reduce: 0b010,
                     first: random.chance(0.7),
                     last: random.chance(0.7),
-                    pad: (n % 2 == 0).then(|| systole_isa::program::Pad { value: -3, y_base: -1, x_base: 0, y_size: 2, x_size: 2 }),
+                    pad: (n % 2 == 0).then_some(systole_isa::program::Pad {
+                        value: -3,
+                        y_base: -1,
+                        x_base: 0,
+                        y_size: 2,
+                        x_size: 2,
+                    }),
                     nest: Nest::from_strides(&[
                         stride(m, 0, [3, 0, 1, 1, 0]),
                         stride(random.random_range(1..4), gap, [1, 1, 0, 0, 1]),
@@ -155,8 +197,13 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                     assert_eq!(xv.is_high(), x.is_some());
                     if let Some(step) = x {
                         let loading = step.stepped.is_none_or(|l| l >= 1);
-                        let out = i.pad.is_some_and(|p| !(0..2).contains(&(p.y_base + step.offset[3])) || !(0..2).contains(&(p.x_base + step.offset[4])));
-                        assert_eq!((xa.get(), load.is_high(), pad.is_high()), (u64::from(i.x_base) + step.offset[0] as u64, loading, out));
+                        let out = i.pad.is_some_and(|p| {
+                            !(0..2).contains(&(p.y_base + step.offset[3])) || !(0..2).contains(&(p.x_base + step.offset[4]))
+                        });
+                        assert_eq!(
+                            (xa.get(), load.is_high(), pad.is_high()),
+                            (u64::from(i.x_base) + step.offset[0] as u64, loading, out)
+                        );
                         assert_eq!(xs.is_high(), loading && i.w_sram);
                         if loading && i.w_sram {
                             assert_eq!(xsa.get(), u64::from(i.w_base) + step.offset[1] as u64);
@@ -167,7 +214,10 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                     if let Some(step) = acc {
                         let first = i.first && step.at_first >> 1 & 1 == 1;
                         let last = i.last && step.at_last >> 1 & 1 == 1;
-                        assert_eq!((aa.get(), af.is_high(), al.is_high()), (u64::from(i.acc_base) + step.offset[2] as u64, first, last));
+                        assert_eq!(
+                            (aa.get(), af.is_high(), al.is_high()),
+                            (u64::from(i.acc_base) + step.offset[2] as u64, first, last)
+                        );
                     }
                 }
             }
@@ -178,151 +228,177 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
 #[test]
 fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
     const COLS: usize = 4;
-    bench(&block("systole_post").parameter("COLS", COLS).parameter("PARAM_DEPTH", 16).parameter("LUT_COUNT", 2), 7, |sim, clk| async move {
-        let s = |n: &str| sim.signal(n);
-        let names = ["desc_valid_i", "desc_index_i", "desc_word_i", "start_i", "param_we_i", "param_waddr_i", "param_wdata_i", "lut_we_i", "lut_waddr_i", "lut_wdata_i", "take_i", "total_i"];
-        let [dv, di, dw, start, pwe, pwa, pwd, lwe, lwa, lwd, take, total] = names.map(s);
-        let names = ["res_valid_o", "res_addr_o", "res_word_i", "out_valid_o", "out_dest_o", "out_addr_o", "out_data_o"];
-        let [rv, ra, rw, ov, od, oa, odata] = names.map(s);
-        let mut random = sim.random("data");
-        let params: Vec<Param> = (0..16 * COLS)
-            .map(|_| Param { bias: random.random_range(-5000..5000), q: random.random_range(1 << 23..1 << 24), shift: random.random_range(30..34) })
-            .collect();
-        let luts: Vec<[i8; 256]> = (0..2).map(|_| std::array::from_fn(|_| random.random())).collect();
-        for (n, p) in params.iter().enumerate() {
-            pwe.set(1);
-            pwa.set(n as u64);
-            pwd.set(p.encode());
-            clk.rising_edge().await;
-        }
-        pwe.set(0);
-        for (n, v) in luts.iter().flatten().enumerate() {
-            lwe.set(1);
-            lwa.set(n as u64);
-            lwd.set((*v as u8).into());
-            clk.rising_edge().await;
-        }
-        lwe.set(0);
-        let mut writes = 0;
-        for n in 0..120u32 {
-            let residual = (n % 3 == 1).then(|| Residual {
-                base: 100,
-                ma: random.random_range(-1 << 20..1 << 20),
-                mb: random.random_range(-1 << 20..1 << 20),
-                offset: random.random_range(-1 << 25..1 << 25),
-                shift: random.random_range(18..22),
-            });
-            let raw = n % 5 == 4;
-            let post = Post {
-                dst_base: random.random_range(0..1000),
-                param_base: random.random_range(0..8),
-                dest: if raw { PostDest::OutRaw32 } else { PostDest::X },
-                zero_point: random.random_range(-30..30),
-                lo: random.random_range(-128..0),
-                hi: random.random_range(0..127),
-                lut: (n % 2 == 1).then(|| random.random_range(0..2)),
-                residual: if raw { None } else { residual },
-                nest: Nest::from_strides(&[
-                    Stride { count: random.random_range(1..5), gap: 0, stride: [3, 1, 2, 0, 0] },
-                    Stride { count: random.random_range(1..4), gap: 0, stride: [40, 0, 50, 0, 0] },
-                ]),
-            };
-            for (k, w) in Instruction::Post(post.clone()).encode().unwrap().into_iter().enumerate() {
-                dv.set(1);
-                di.set(k as u64);
-                dw.set_bytes(&w.to_le_bytes());
+    bench(
+        &block("systole_post").parameter("COLS", COLS).parameter("PARAM_DEPTH", 16).parameter("LUT_COUNT", 2),
+        7,
+        |sim, clk| async move {
+            let s = |n: &str| sim.signal(n);
+            let names = [
+                "desc_valid_i",
+                "desc_index_i",
+                "desc_word_i",
+                "start_i",
+                "param_we_i",
+                "param_waddr_i",
+                "param_wdata_i",
+                "lut_we_i",
+                "lut_waddr_i",
+                "lut_wdata_i",
+                "take_i",
+                "total_i",
+            ];
+            let [dv, di, dw, start, pwe, pwa, pwd, lwe, lwa, lwd, take, total] = names.map(s);
+            let names = ["res_valid_o", "res_addr_o", "res_word_i", "out_valid_o", "out_dest_o", "out_addr_o", "out_data_o"];
+            let [rv, ra, rw, ov, od, oa, odata] = names.map(s);
+            let mut random = sim.random("data");
+            let params: Vec<Param> = (0..16 * COLS)
+                .map(|_| Param {
+                    bias: random.random_range(-5000..5000),
+                    q: random.random_range(1 << 23..1 << 24),
+                    shift: random.random_range(30..34),
+                })
+                .collect();
+            let luts: Vec<[i8; 256]> = (0..2).map(|_| std::array::from_fn(|_| random.random())).collect();
+            for (n, p) in params.iter().enumerate() {
+                pwe.set(1);
+                pwa.set(n as u64);
+                pwd.set(p.encode());
                 clk.rising_edge().await;
             }
-            dv.set(0);
-            start.set(1);
-            clk.rising_edge().await;
-            start.set(0);
-            let late = if post.lut.is_some() { 2 } else { 0 };
-            let delay = 11 + late + if post.residual.is_some() { 6 } else { 0 };
-            // Takes at random distances; RAW32 at least four apart.
-            let mut due = VecDeque::new(); // (cycle, dest address, bytes)
-            let mut totals = VecDeque::new();
-            let mut operands = VecDeque::new();
-            let mut reads = VecDeque::new();
-            let mut t = 0u64;
-            let mut takes = VecDeque::new();
-            for step in post.nest.iter() {
-                t += if raw { 4 } else { 1 } + random.below(3);
-                let sums: [i32; COLS] = std::array::from_fn(|_| random.random_range(-90_000..90_000));
-                let operand: [i8; COLS] = std::array::from_fn(|_| random.random());
-                let at = |base: u32, a: usize| (i64::from(base) + i64::from(step.offset[a])) as usize;
-                let p = &params[at(post.param_base, 1) * COLS..][..COLS];
-                takes.push_back(t);
-                totals.push_back((t + 2, sums));
-                let dst = at(post.dst_base, 0) as u64;
-                if raw {
-                    for (q, (a, p)) in sums.iter().zip(p).enumerate() {
-                        due.push_back((t + 11 + q as u64, dst + q as u64, (a + p.bias).to_le_bytes().to_vec()));
+            pwe.set(0);
+            for (n, v) in luts.iter().flatten().enumerate() {
+                lwe.set(1);
+                lwa.set(n as u64);
+                lwd.set((*v as u8).into());
+                clk.rising_edge().await;
+            }
+            lwe.set(0);
+            let mut writes = 0;
+            for n in 0..120u32 {
+                let residual = (n % 3 == 1).then(|| Residual {
+                    base: 100,
+                    ma: random.random_range(-1 << 20..1 << 20),
+                    mb: random.random_range(-1 << 20..1 << 20),
+                    offset: random.random_range(-1 << 25..1 << 25),
+                    shift: random.random_range(18..22),
+                });
+                let raw = n % 5 == 4;
+                let post = Post {
+                    dst_base: random.random_range(0..1000),
+                    param_base: random.random_range(0..8),
+                    dest: if raw { PostDest::OutRaw32 } else { PostDest::X },
+                    zero_point: random.random_range(-30..30),
+                    lo: random.random_range(-128..0),
+                    hi: random.random_range(0..127),
+                    lut: (n % 2 == 1).then(|| random.random_range(0..2)),
+                    residual: if raw { None } else { residual },
+                    nest: Nest::from_strides(&[
+                        Stride { count: random.random_range(1..5), gap: 0, stride: [3, 1, 2, 0, 0] },
+                        Stride { count: random.random_range(1..4), gap: 0, stride: [40, 0, 50, 0, 0] },
+                    ]),
+                };
+                for (k, w) in Instruction::Post(post.clone()).encode().unwrap().into_iter().enumerate() {
+                    dv.set(1);
+                    di.set(k as u64);
+                    dw.set_bytes(&w.to_le_bytes());
+                    clk.rising_edge().await;
+                }
+                dv.set(0);
+                start.set(1);
+                clk.rising_edge().await;
+                start.set(0);
+                let late = if post.lut.is_some() { 2 } else { 0 };
+                let delay = 11 + late + if post.residual.is_some() { 6 } else { 0 };
+                // Takes at random distances; RAW32 at least four apart.
+                let mut due = VecDeque::new(); // (cycle, dest address, bytes)
+                let mut totals = VecDeque::new();
+                let mut operands = VecDeque::new();
+                let mut reads = VecDeque::new();
+                let mut t = 0u64;
+                let mut takes = VecDeque::new();
+                for step in post.nest.iter() {
+                    t += if raw { 4 } else { 1 } + random.below(3);
+                    let sums: [i32; COLS] = std::array::from_fn(|_| random.random_range(-90_000..90_000));
+                    let operand: [i8; COLS] = std::array::from_fn(|_| random.random());
+                    let at = |base: u32, a: usize| (i64::from(base) + i64::from(step.offset[a])) as usize;
+                    let p = &params[at(post.param_base, 1) * COLS..][..COLS];
+                    takes.push_back(t);
+                    totals.push_back((t + 2, sums));
+                    let dst = at(post.dst_base, 0) as u64;
+                    if raw {
+                        for (q, (a, p)) in sums.iter().zip(p).enumerate() {
+                            due.push_back((t + 11 + q as u64, dst + q as u64, (a + p.bias).to_le_bytes().to_vec()));
+                        }
+                        continue;
                     }
-                    continue;
+                    if post.residual.is_some() {
+                        reads.push_back((t + 5 + late, at(100, 2) as u64));
+                        operands.push_back((t + 10 + late, operand));
+                    }
+                    let bytes = (0..COLS)
+                        .map(|c| {
+                            let mut v = requant_integer(sums[c] + p[c].bias, p[c].q, p[c].shift, post.zero_point);
+                            if let Some(table) = post.lut {
+                                v = luts[table as usize][v as u8 as usize];
+                            }
+                            if let Some(r) = post.residual {
+                                let sum = i64::from(v) * i64::from(r.ma) + i64::from(operand[c]) * i64::from(r.mb) + r.offset;
+                                let floor = sum >> r.shift;
+                                let (rest, half) = (sum - (floor << r.shift), 1i64 << (r.shift - 1));
+                                v = (floor + i64::from(rest > half || (rest == half && floor & 1 == 1))).clamp(-128, 127) as i8;
+                            }
+                            v.clamp(post.lo, post.hi) as u8
+                        })
+                        .collect();
+                    due.push_back((t + delay, dst, bytes));
                 }
-                if post.residual.is_some() {
-                    reads.push_back((t + 5 + late, at(100, 2) as u64));
-                    operands.push_back((t + 10 + late, operand));
+                for now in 0..t + 20 {
+                    let taken = takes.front() == Some(&now);
+                    take.set(taken.into());
+                    if taken {
+                        takes.pop_front();
+                    }
+                    if let Some((_, sums)) = totals.front().filter(|x| x.0 == now) {
+                        total.set_bytes(&sums.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
+                        totals.pop_front();
+                    }
+                    if let Some((_, operand)) = operands.front().filter(|x| x.0 == now) {
+                        rw.set_bytes(&operand.map(|v| v as u8));
+                        operands.pop_front();
+                    }
+                    clk.rising_edge().await;
+                    let read = reads.front().filter(|r| r.0 == now).copied();
+                    assert_eq!(rv.is_high(), read.is_some(), "operand read in cycle {now}");
+                    if let Some((_, address)) = read {
+                        assert_eq!(ra.get(), address);
+                        reads.pop_front();
+                    }
+                    let write = due.front().filter(|d| d.0 == now).cloned();
+                    assert_eq!(ov.is_high(), write.is_some(), "write in cycle {now} of instruction {n}");
+                    if let Some((_, address, bytes)) = write {
+                        let mut got = [0u8; COLS];
+                        odata.get_bytes(&mut got);
+                        assert_eq!(
+                            (od.get(), oa.get(), got.to_vec()),
+                            (post.dest as u64, address, bytes),
+                            "instruction {n}: {post:?}"
+                        );
+                        due.pop_front();
+                        writes += 1;
+                    }
                 }
-                let bytes = (0..COLS)
-                    .map(|c| {
-                        let mut v = requant_integer(sums[c] + p[c].bias, p[c].q, p[c].shift, post.zero_point);
-                        if let Some(table) = post.lut {
-                            v = luts[table as usize][v as u8 as usize];
-                        }
-                        if let Some(r) = post.residual {
-                            let sum = i64::from(v) * i64::from(r.ma) + i64::from(operand[c]) * i64::from(r.mb) + r.offset;
-                            let floor = sum >> r.shift;
-                            let (rest, half) = (sum - (floor << r.shift), 1i64 << (r.shift - 1));
-                            v = (floor + i64::from(rest > half || (rest == half && floor & 1 == 1))).clamp(-128, 127) as i8;
-                        }
-                        v.clamp(post.lo, post.hi) as u8
-                    })
-                    .collect();
-                due.push_back((t + delay, dst, bytes));
+                assert!(due.is_empty());
             }
-            for now in 0..t + 20 {
-                let taken = takes.front() == Some(&now);
-                take.set(taken.into());
-                if taken {
-                    takes.pop_front();
-                }
-                if let Some((_, sums)) = totals.front().filter(|x| x.0 == now) {
-                    total.set_bytes(&sums.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
-                    totals.pop_front();
-                }
-                if let Some((_, operand)) = operands.front().filter(|x| x.0 == now) {
-                    rw.set_bytes(&operand.map(|v| v as u8));
-                    operands.pop_front();
-                }
-                clk.rising_edge().await;
-                let read = reads.front().filter(|r| r.0 == now).copied();
-                assert_eq!(rv.is_high(), read.is_some(), "operand read in cycle {now}");
-                if let Some((_, address)) = read {
-                    assert_eq!(ra.get(), address);
-                    reads.pop_front();
-                }
-                let write = due.front().filter(|d| d.0 == now).cloned();
-                assert_eq!(ov.is_high(), write.is_some(), "write in cycle {now} of instruction {n}");
-                if let Some((_, address, bytes)) = write {
-                    let mut got = [0u8; COLS];
-                    odata.get_bytes(&mut got);
-                    assert_eq!((od.get(), oa.get(), got.to_vec()), (post.dest as u64, address, bytes), "instruction {n}: {post:?}");
-                    due.pop_front();
-                    writes += 1;
-                }
-            }
-            assert!(due.is_empty());
-        }
-        assert!(writes > 500);
-    });
+            assert!(writes > 500);
+        },
+    );
 }
 
 #[test]
 fn skid_passes_every_word_in_order_at_full_rate() {
     bench(&block("systole_skid").parameter("WIDTH", 16), 5, |sim, clk| async move {
-        let [sv, sr, sd, mv, mr, md] = ["s_valid_i", "s_ready_o", "s_data_i", "m_valid_o", "m_ready_i", "m_data_o"].map(|n| sim.signal(n));
+        let [sv, sr, sd, mv, mr, md] =
+            ["s_valid_i", "s_ready_o", "s_data_i", "m_valid_o", "m_ready_i", "m_data_o"].map(|n| sim.signal(n));
         let mut random = sim.random("stalls");
         for (give, take) in [(1.0, 1.0), (0.5, 1.0), (1.0, 0.5), (0.5, 0.5)] {
             let (mut sent, mut got, mut offered) = (0u64, 0u64, false);

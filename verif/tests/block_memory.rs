@@ -19,7 +19,11 @@ fn random_nest(random: &mut Stream, loops: usize, counts: u32, gaps: u8) -> Nest
     let n = random.random_range(1..=loops);
     Nest {
         loops: (0..n)
-            .map(|_| Loop { count: random.random_range(1..=counts), gap: random.random_range(0..=gaps), d: std::array::from_fn(|_| random.random_range(-2000..2000)) })
+            .map(|_| Loop {
+                count: random.random_range(1..=counts),
+                gap: random.random_range(0..=gaps),
+                d: std::array::from_fn(|_| random.random_range(-2000..2000)),
+            })
             .collect(),
     }
 }
@@ -29,7 +33,8 @@ fn nest_visits_every_step_of_random_loops_in_its_cycle() {
     let steps = bench(&block("systole_nest").parameter("LOOPS", 4), 9, |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         let (clear, we, index, word, start) = (s("clear_i"), s("loop_we_i"), s("loop_index_i"), s("loop_word_i"), s("start_i"));
-        let (valid, active, first, last, reached) = (s("valid_o"), s("active_o"), s("at_first_o"), s("at_last_o"), s("reached_o"));
+        let (valid, active, first, last, reached) =
+            (s("valid_o"), s("active_o"), s("at_first_o"), s("at_last_o"), s("reached_o"));
         let outputs: Vec<_> = (0..5).map(|a| s(&format!("a{a}_o"))).collect();
         let masks = [0xffffu64, 0xffff, 0xffff, 0xfff, 0xfff];
         s("step_i").set(1);
@@ -67,7 +72,11 @@ fn nest_visits_every_step_of_random_loops_in_its_cycle() {
                     continue;
                 }
                 for a in 0..5 {
-                    assert_eq!(outputs[a].get(), (bases[a] as i64 + i64::from(step.offset[a])) as u64 & masks[a], "address {a}, cycle {t}");
+                    assert_eq!(
+                        outputs[a].get(),
+                        (bases[a] as i64 + i64::from(step.offset[a])) as u64 & masks[a],
+                        "address {a}, cycle {t}"
+                    );
                 }
                 let n = nest.loops.len();
                 let unused = 0xfu8 << n & 0xf;
@@ -88,7 +97,20 @@ fn nest_visits_every_step_of_random_loops_in_its_cycle() {
 fn x_bank_reads_rippled_flat_and_padded_three_cycles_later() {
     bench(&block("systole_x_bank").parameter("DEPTH", 64).parameter("BANKS", 4), 4, |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
-        let names = ["r_valid_i", "r_addr_i", "r_pad_i", "r_pad_value_i", "flat_valid_i", "flat_addr_i", "post_we_i", "post_addr_i", "post_data_i", "load_we_i", "load_addr_i", "load_data_i"];
+        let names = [
+            "r_valid_i",
+            "r_addr_i",
+            "r_pad_i",
+            "r_pad_value_i",
+            "flat_valid_i",
+            "flat_addr_i",
+            "post_we_i",
+            "post_addr_i",
+            "post_data_i",
+            "load_we_i",
+            "load_addr_i",
+            "load_data_i",
+        ];
         let [rv, ra, pad, pv, fv, fa, pw, pa, pd, lw, la, ld] = names.map(s);
         let (x, flat) = (s("x_o"), s("flat_o"));
         let mut random = sim.random("accesses");
@@ -119,7 +141,13 @@ fn x_bank_reads_rippled_flat_and_padded_three_cycles_later() {
             lw.set(do_load.into());
             la.set(other as u64);
             ld.set(load.into());
-            due_x.push_back(if do_read && padded { Some(value) } else if do_read { memory[read] } else { None });
+            due_x.push_back(if do_read && padded {
+                Some(value)
+            } else if do_read {
+                memory[read]
+            } else {
+                None
+            });
             due_flat.push_back(if do_flat { memory[second] } else { None });
             if do_post {
                 memory[write] = Some(post);
@@ -154,7 +182,21 @@ fn w_bank(beats: usize, ways: usize) {
         .parameter("BW", bits);
     bench(&spec, 6, move |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
-        let names = ["r_en_i", "r_addr_i", "r_beat_i", "s_en_i", "s_addr_i", "prog_we_i", "prog_addr_i", "prog_beat_i", "prog_data_i", "sram_we_i", "sram_addr_i", "sram_data_i", "word_o"];
+        let names = [
+            "r_en_i",
+            "r_addr_i",
+            "r_beat_i",
+            "s_en_i",
+            "s_addr_i",
+            "prog_we_i",
+            "prog_addr_i",
+            "prog_beat_i",
+            "prog_data_i",
+            "sram_we_i",
+            "sram_addr_i",
+            "sram_data_i",
+            "word_o",
+        ];
         let [re, ra, rb, se, sa, pw, pa, pb, pd, sw, swa, sd, word] = names.map(s);
         let mut random = sim.random("words");
         let rram: Vec<u64> = (0..32).map(|_| random.random()).collect();
@@ -248,7 +290,11 @@ fn w_bank_gives_each_word_at_its_cycle_for_every_beats_and_ways() {
 #[test]
 fn row_slice_multiplies_its_byte_with_the_held_word() {
     const COLS: usize = 4;
-    let spec = block("systole_row_slice").parameter("COLS", COLS).parameter("X_DEPTH", 16).parameter("RRAM_DEPTH", 16).parameter("W_SRAM_DEPTH", 4);
+    let spec = block("systole_row_slice")
+        .parameter("COLS", COLS)
+        .parameter("X_DEPTH", 16)
+        .parameter("RRAM_DEPTH", 16)
+        .parameter("W_SRAM_DEPTH", 4);
     bench(&spec, 8, |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         let mut random = sim.random("row");
@@ -283,7 +329,11 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
             let r_word = steps.get(t).filter(|s| s.1).map_or(0, |s| 1u64 << 5 | (s.0 as u64) << 1);
             r.set(r_word);
             let x_word = t.checked_sub(lead).and_then(|n| steps.get(n)).map_or(0, |s| {
-                1u64 << 17 | (s.2 as u64) << 13 | u64::from(s.3.is_some()) << 12 | u64::from(s.3.unwrap_or(0) as u8) << 4 | u64::from(s.1) << 3
+                1u64 << 17
+                    | (s.2 as u64) << 13
+                    | u64::from(s.3.is_some()) << 12
+                    | u64::from(s.3.unwrap_or(0) as u8) << 4
+                    | u64::from(s.1) << 3
             });
             xr.set(x_word);
             // The sums of the row above come one cycle before this row's own.
@@ -316,7 +366,8 @@ fn load_takes_any_offset_rotates_masks_and_fills() {
         let mut frame = vec![0u8; WORDS * COLS];
         random.fill(&mut frame);
         let (dv, di, dw, start) = (s("desc_valid_i"), s("desc_index_i"), s("desc_word_i"), s("start_i"));
-        let (re, even_addr, odd_addr, even, odd) = (s("in_re_o"), s("in_even_addr_o"), s("in_odd_addr_o"), s("in_even_i"), s("in_odd_i"));
+        let (re, even_addr, odd_addr, even, odd) =
+            (s("in_re_o"), s("in_even_addr_o"), s("in_odd_addr_o"), s("in_even_i"), s("in_odd_i"));
         let (we, addr, mask, data) = (s("we_o"), s("addr_o"), s("mask_o"), s("data_o"));
         let mut writes = 0;
         for _ in 0..150 {
@@ -365,7 +416,12 @@ fn load_takes_any_offset_rotates_masks_and_fills() {
                 data.get_bytes(&mut got);
                 for (lane, byte) in got.into_iter().enumerate() {
                     let from = src.wrapping_add((lane + COLS - load.rotate as usize) % COLS) % (WORDS * COLS);
-                    assert_eq!(byte, load.fill.map_or(frame[from], |f| f as u8), "lane {lane}, source {src}, rotate {}", load.rotate);
+                    assert_eq!(
+                        byte,
+                        load.fill.map_or(frame[from], |f| f as u8),
+                        "lane {lane}, source {src}, rotate {}",
+                        load.rotate
+                    );
                 }
                 writes += 1;
             }
@@ -383,7 +439,8 @@ fn store_asks_and_writes_in_its_cycles() {
         let mut random = sim.random("nests");
         for _ in 0..100 {
             let nest = random_nest(&mut random, 4, 3, 2);
-            let store = Store { dst_base: random.random_range(0..1000), src_base: random.random_range(0..1000), nest: nest.clone() };
+            let store =
+                Store { dst_base: random.random_range(0..1000), src_base: random.random_range(0..1000), nest: nest.clone() };
             for (n, w) in Instruction::Store(store.clone()).encode().unwrap().into_iter().enumerate() {
                 dv.set(1);
                 di.set(n as u64);
@@ -422,7 +479,8 @@ fn in_buffer_keeps_right_frames_and_drops_wrong_ones() {
             let source = StreamSource::new(&clk, "s_", pauses);
             let mut random = sim.random("frames");
             let (good, bad) = (s("good_frame_o"), s("bad_frame_o"));
-            let (re, ea, oa, even, odd, release, full) = (s("re_i"), s("even_addr_i"), s("odd_addr_i"), s("even_o"), s("odd_o"), s("release_i"), s("full_o"));
+            let (re, ea, oa, even, odd, release, full) =
+                (s("re_i"), s("even_addr_i"), s("odd_addr_i"), s("even_o"), s("odd_o"), s("release_i"), s("full_o"));
             for round in 0..60usize {
                 let bytes = 1 + random.below(60) as usize;
                 s("bytes_i").set(bytes as u64);
@@ -445,11 +503,15 @@ fn in_buffer_keeps_right_frames_and_drops_wrong_ones() {
                 assert!(full.is_high());
                 for word in 0..bytes.div_ceil(COLS) {
                     re.set(1);
-                    ea.set((word as u64 + 1) / 2);
+                    ea.set((word as u64).div_ceil(2));
                     oa.set(word as u64 / 2);
                     clk.cycles(3).await;
                     let mut got = [0u8; COLS];
-                    if word % 2 == 0 { even.get_bytes(&mut got) } else { odd.get_bytes(&mut got) }
+                    if word % 2 == 0 {
+                        even.get_bytes(&mut got)
+                    } else {
+                        odd.get_bytes(&mut got)
+                    }
                     let chunk = &frame[word * COLS..(word * COLS + COLS).min(bytes)];
                     assert_eq!(&got[..chunk.len()], chunk, "word {word}");
                 }
@@ -485,7 +547,7 @@ fn out_buffer_sends_each_frame_whole_in_every_corner_of_the_stall_matrix() {
                 let words = frame.len().div_ceil(COLS);
                 for n in 0..words {
                     let word = (n * 7 + 3) % words;
-                    let unique = words % 7 != 0;
+                    let unique = !words.is_multiple_of(7);
                     let word = if unique { word } else { n };
                     we.set(1);
                     addr.set(word as u64);
@@ -513,7 +575,11 @@ fn out_buffer_sends_each_frame_whole_in_every_corner_of_the_stall_matrix() {
 
 /// Uploads to one target and returns its writes as (address, data), in order.
 fn upload(cols: usize, beats: usize, target: u64, bytes: Vec<u8>) -> (Vec<(u64, u64)>, bool) {
-    let spec = block("systole_upload").parameter("ROWS", cols).parameter("COLS", cols).parameter("WEIGHT_BEATS", beats).parameter("RRAM_DEPTH", 64);
+    let spec = block("systole_upload")
+        .parameter("ROWS", cols)
+        .parameter("COLS", cols)
+        .parameter("WEIGHT_BEATS", beats)
+        .parameter("RRAM_DEPTH", 64);
     bench(&spec, 3, move |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         let source = StreamSource::new(&clk, "s_", Pause::random(0.2, sim.random("source")));

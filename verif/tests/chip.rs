@@ -49,7 +49,8 @@ fn write_strobes_and_any_order_of_address_and_data_are_honoured() {
         let scratch = u64::from(offset("SCRATCH"));
         let mut expected = 0u64;
         for n in 0..64u64 {
-            let (strobe, skew, data) = (n % 16, n as i64 % 7 - 3, 0x0123_4567_89ab_cdefu64.rotate_left(n as u32 * 5) & 0xffff_ffff);
+            let (strobe, skew, data) =
+                (n % 16, n as i64 % 7 - 3, 0x0123_4567_89ab_cdefu64.rotate_left(n as u32 * 5) & 0xffff_ffff);
             assert_eq!(t.registers().write_with(scratch, data, strobe, skew).await.unwrap(), Response::Okay);
             for byte in (0..4).filter(|b| strobe >> b & 1 == 1) {
                 expected = expected & !(0xff << (8 * byte)) | data & 0xff << (8 * byte);
@@ -186,14 +187,22 @@ fn an_image_for_another_machine_is_refused_with_both_sides_named() {
 #[test]
 fn the_promised_gemms_take_the_promised_cycles() {
     let long = std::env::var_os("SYSTOLE_LONG").is_some();
-    for (beats, m, k, n, limit) in [(1, 1, 1024, 1024, 4140), (2, 1, 1024, 1024, 8240), (4, 1, 1024, 1024, 16430), (1, 256, 256, 256, 65_650), (2, 256, 256, 256, 65_650)] {
+    for (beats, m, k, n, limit) in [
+        (1, 1, 1024, 1024, 4140),
+        (2, 1, 1024, 1024, 8240),
+        (4, 1, 1024, 1024, 16430),
+        (1, 256, 256, 256, 65_650),
+        (2, 256, 256, 256, 65_650),
+    ] {
         let config = Config::named("base").unwrap().with_weight_beats(beats).unwrap();
         let (network, input) = random::gemm(1, m, k, n, false);
         let compiled = compile(&network, &config, &systole_compiler::Options::default()).unwrap();
         assert!(compiled.cycles <= limit, "{m}x{k}x{n} at D = {beats}: {} cycles", compiled.cycles);
         let backends = if long || m == 1 { &[Backend::Rtl, Backend::Model][..] } else { &[Backend::Model] };
         for &backend in backends {
-            let report = check_network(&network, &compiled, &config, backend, std::slice::from_ref(&input), &Options::default(), |_| {}).unwrap();
+            let report =
+                check_network(&network, &compiled, &config, backend, std::slice::from_ref(&input), &Options::default(), |_| {})
+                    .unwrap();
             assert!(report.is_good(), "{:?}", report.first_mismatch);
         }
     }

@@ -13,11 +13,19 @@ use systole_isa::{Config, Image, Instruction, Load, Matmul, Store, fingerprint};
 use systole_verif::{Backend, random, run_frames};
 
 fn nest(loops: &[(u32, u8, [i32; 3])]) -> Nest {
-    let strides: Vec<Stride> = loops.iter().map(|&(count, gap, d)| Stride { count, gap, stride: [d[0], d[1], d[2], 0, 0] }).collect();
+    let strides: Vec<Stride> =
+        loops.iter().map(|&(count, gap, d)| Stride { count, gap, stride: [d[0], d[1], d[2], 0, 0] }).collect();
     Nest::from_strides(&strides)
 }
 
-fn image(config: &Config, rows: Vec<(u64, Instruction)>, weights: Vec<i8>, params: Vec<Param>, in_bytes: u32, out_words: u32) -> Image {
+fn image(
+    config: &Config,
+    rows: Vec<(u64, Instruction)>,
+    weights: Vec<i8>,
+    params: Vec<Param>,
+    in_bytes: u32,
+    out_words: u32,
+) -> Image {
     let program = Program { rows: rows.into_iter().map(|(cycle, instruction)| Row { cycle, instruction }).collect() };
     let (timetable, descriptors) = program.encode().unwrap();
     Image {
@@ -82,7 +90,15 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
         nest: nest(&[(count, 0, [step as i32, 0, 0])]),
         ..Default::default()
     };
-    let multiply = Matmul { w_base: word, w_sram: true, hold: 1, first: true, last: true, nest: nest(&[(count, 3, [1, 0, 0])]), ..Default::default() };
+    let multiply = Matmul {
+        w_base: word,
+        w_sram: true,
+        hold: 1,
+        first: true,
+        last: true,
+        nest: nest(&[(count, 3, [1, 0, 0])]),
+        ..Default::default()
+    };
     let out = Post { dest: PostDest::OutRaw32, nest: nest(&[(count, 0, [4, 0, 0])]), ..Default::default() };
     let rows = vec![
         (0, Instruction::Load(load)),
@@ -146,16 +162,23 @@ fn a_padded_3x3_window_multiplies_the_zero_point_outside_the_image() {
         reduce: 0b1100,
         pad: Some(Pad { value: zero, y_base: -1, x_base: -1, y_size: h as u32, x_size: w as u32 }),
         nest: Nest::from_strides(&[
-            s(w, 0, [1, 0, 1, 0, 1]),  // x
-            s(h, 0, [w, 0, w, 1, 0]),  // y
-            s(3, 0, [1, 1, 0, 0, 1]),  // kw
-            s(3, 0, [w, 3, 0, 1, 0]),  // kh
+            s(w, 0, [1, 0, 1, 0, 1]), // x
+            s(h, 0, [w, 0, w, 1, 0]), // y
+            s(3, 0, [1, 1, 0, 0, 1]), // kw
+            s(3, 0, [w, 3, 0, 1, 0]), // kh
         ]),
         ..Default::default()
     };
     let pixels = (h * w) as u32;
     let load = Load { dst_base: 64, mask: 0xf, nest: nest(&[(pixels, 0, [1, c as i32, 0])]), ..Default::default() };
-    let post = Post { dest: PostDest::Out, zero_point: 5, lo: -128, hi: 127, nest: nest(&[(pixels, 0, [1, 0, 0])]), ..Default::default() };
+    let post = Post {
+        dest: PostDest::Out,
+        zero_point: 5,
+        lo: -128,
+        hi: 127,
+        nest: nest(&[(pixels, 0, [1, 0, 0])]),
+        ..Default::default()
+    };
     let rows = vec![
         (0, Instruction::Load(load)),
         (60, Instruction::Matmul(window)),
@@ -164,7 +187,8 @@ fn a_padded_3x3_window_multiplies_the_zero_point_outside_the_image() {
     ];
     let params = vec![Param { bias: 100, q: 12_345_678, shift: 33 }; c];
     let image = image(&config, rows, weights.clone(), params, pixels * r as u32, pixels);
-    let frames: Vec<Vec<u8>> = (0..2).map(|_| random::codes(&mut rng, (pixels as usize) * r).iter().map(|&v| v as u8).collect()).collect();
+    let frames: Vec<Vec<u8>> =
+        (0..2).map(|_| random::codes(&mut rng, (pixels as usize) * r).iter().map(|&v| v as u8).collect()).collect();
     for (frame, got) in frames.iter().zip(agree(&config, &image, &frames)) {
         for y in 0..h {
             for x in 0..w {
@@ -210,7 +234,10 @@ fn loads_of_every_kind_come_back_through_store() {
                 rotate: rng.random_range(0..c),
                 mask: rng.random::<u32>() & all,
                 fill: rng.random_bool(0.3).then(|| rng.random()),
-                nest: nest(&[(rng.random_range(1..4), rng.random_range(0..3), [1, rng.random_range(-3..9), 0]), (rng.random_range(1..3), 1, [3, 5, 0])]),
+                nest: nest(&[
+                    (rng.random_range(1..4), rng.random_range(0..3), [1, rng.random_range(-3..9), 0]),
+                    (rng.random_range(1..3), 1, [3, 5, 0]),
+                ]),
             };
             put(load, &mut cycle);
         }
@@ -220,7 +247,8 @@ fn loads_of_every_kind_come_back_through_store() {
         rows.push((cycle + 40 + span, Instruction::End));
         let bytes = words * c;
         let image = image(&config, rows, vec![], identity(c as usize, 0), bytes, words);
-        let frames: Vec<Vec<u8>> = (0..2).map(|_| random::codes(&mut rng, bytes as usize).iter().map(|&v| v as u8).collect()).collect();
+        let frames: Vec<Vec<u8>> =
+            (0..2).map(|_| random::codes(&mut rng, bytes as usize).iter().map(|&v| v as u8).collect()).collect();
         let outputs = agree(&config, &image, &frames);
         assert!(outputs.iter().zip(&frames).all(|(o, f)| o != f), "{name}, {g} groups: the pieces changed something");
     }

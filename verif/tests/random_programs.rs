@@ -56,7 +56,15 @@ fn network(case: &Case) -> (Network, Vec<i8>) {
         }
         if let (true, Some(from)) = (case.extras & 4 == 4, from) {
             // Dyadic scales: exact in integers.
-            q.residual = Some(Add { from, a_scale: 0.5, a_zero_point: q.zero_point, b_scale: 0.25, b_zero_point: 3, y_scale: 0.5, y_zero_point: -4 });
+            q.residual = Some(Add {
+                from,
+                a_scale: 0.5,
+                a_zero_point: q.zero_point,
+                b_scale: 0.25,
+                b_zero_point: 3,
+                y_scale: 0.5,
+                y_zero_point: -4,
+            });
             q.lo = -128;
         }
     }

@@ -69,8 +69,10 @@ pub fn read_source_list(list: &str) -> std::io::Result<(Vec<PathBuf>, Vec<PathBu
 /// # Errors
 /// [`verilated::Error::Source`] where the RTL is not there.
 pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
-    let (sources, includes) = source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
-    let mut spec = Spec::new("systole_top").sources(sources).parameter("CONFIG", config.id).parameter("WEIGHT_BEATS", config.weight_beats);
+    let (sources, includes) =
+        source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
+    let mut spec =
+        Spec::new("systole_top").sources(sources).parameter("CONFIG", config.id).parameter("WEIGHT_BEATS", config.weight_beats);
     for dir in includes {
         spec = spec.include_dir(dir);
     }

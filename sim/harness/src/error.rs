@@ -37,7 +37,9 @@ pub enum SimError {
         output: String,
     },
     /// Two tasks wrote one port in one cycle.
-    #[error("port '{port}' was written by task '{first}' and by task '{second}' in cycle {cycle}; the order of tasks must not matter")]
+    #[error(
+        "port '{port}' was written by task '{first}' and by task '{second}' in cycle {cycle}; the order of tasks must not matter"
+    )]
     TwoWriters {
         /// The port.
         port: String,

@@ -27,7 +27,7 @@ impl Pause {
     }
 
     /// Pause in this cycle?
-    pub fn next(&mut self) -> bool {
+    pub fn stalls(&mut self) -> bool {
         match self {
             Pause::Never => false,
             Pause::Random(p, stream) => stream.chance(*p),

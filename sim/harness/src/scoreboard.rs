@@ -84,7 +84,13 @@ impl<T: PartialEq + Clone + Debug> Scoreboard<T> {
         match first {
             Some(m) => Err(format!(
                 "{name}: item {} differs: expected {:?}, got {:?} ({} of {} compared differ, {} never came, {} came unasked)",
-                m.index, m.expected, m.got, self.mismatches, self.compared, self.expected.len(), self.got.len()
+                m.index,
+                m.expected,
+                m.got,
+                self.mismatches,
+                self.compared,
+                self.expected.len(),
+                self.got.len()
             )),
             None if self.compared == 0 => Err(format!("{name}: nothing was compared")),
             None => Ok(self.compared),

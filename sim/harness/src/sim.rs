@@ -4,8 +4,8 @@
 use crate::exec::{TaskId, Tasks};
 use crate::{SimError, Stream};
 use std::cell::{Cell, RefCell};
-use std::collections::{BinaryHeap, VecDeque};
 use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -100,7 +100,8 @@ impl Sim {
     /// # Errors
     /// [`SimError::Model`].
     pub fn new(library: &Arc<Library>, seed: u64) -> Result<Sim, SimError> {
-        let mut model = Model::with_seed(library, ((seed ^ seed >> 32) as u32).max(1)).map_err(|e| SimError::Model(e.to_string()))?;
+        let mut model =
+            Model::with_seed(library, ((seed ^ seed >> 32) as u32).max(1)).map_err(|e| SimError::Model(e.to_string()))?;
         model.eval(); // settles with all clocks low: an edge at time 0 is an edge
         let ports = library.ports().len();
         Ok(Sim {

@@ -26,7 +26,12 @@ pub struct Run<T> {
 ///
 /// # Panics
 /// A panic in any task ends the run at once and goes on from here.
-pub fn run<T, F>(library: &Arc<Library>, seed: u64, trace: Option<TraceWindow>, main: impl FnOnce(Sim) -> F) -> Result<Run<T>, SimError>
+pub fn run<T, F>(
+    library: &Arc<Library>,
+    seed: u64,
+    trace: Option<TraceWindow>,
+    main: impl FnOnce(Sim) -> F,
+) -> Result<Run<T>, SimError>
 where
     T: 'static,
     F: Future<Output = T> + 'static,
@@ -55,7 +60,7 @@ where
     let folder = std::env::var_os("HARNESS_TRACE").map(PathBuf::from);
     let attempt = |spec: &Spec, trace: Option<TraceWindow>| -> Result<(), String> {
         let library = spec.build().map_err(|e| e.to_string())?;
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&library, seed, trace, |sim| main(sim))));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&library, seed, trace, &main)));
         match outcome {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),

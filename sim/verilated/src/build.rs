@@ -220,10 +220,31 @@ impl Spec {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let object = work.join(&name).with_extension("o");
             let generated = file.starts_with(work);
-            let level = if name.contains("__Slow") || name.contains("__Syms") || name.contains("__Trace") { "-O0" } else if generated { "-O3" } else { "-O2" };
+            let level = if name.contains("__Slow") || name.contains("__Syms") || name.contains("__Trace") {
+                "-O0"
+            } else if generated {
+                "-O3"
+            } else {
+                "-O2"
+            };
             let mut cc = Command::new("g++");
-            cc.args(["-std=c++17", "-c", "-fPIC", "-fvisibility=hidden", level, "-w", "-DVL_USER_STOP", "-DVL_USER_FINISH", "-DVL_USER_FATAL", "-DVL_TIME_CONTEXT"]);
-            cc.args([format!("-DVM_TRACE={}", u8::from(self.trace)), format!("-DVM_TRACE_FST={}", u8::from(self.trace)), format!("-DVM_COVERAGE={}", u8::from(self.coverage))]);
+            cc.args([
+                "-std=c++17",
+                "-c",
+                "-fPIC",
+                "-fvisibility=hidden",
+                level,
+                "-w",
+                "-DVL_USER_STOP",
+                "-DVL_USER_FINISH",
+                "-DVL_USER_FATAL",
+                "-DVL_TIME_CONTEXT",
+            ]);
+            cc.args([
+                format!("-DVM_TRACE={}", u8::from(self.trace)),
+                format!("-DVM_TRACE_FST={}", u8::from(self.trace)),
+                format!("-DVM_COVERAGE={}", u8::from(self.coverage)),
+            ]);
             cc.arg("-include").arg(work.join("vrs_print.h"));
             cc.arg("-I").arg(work).arg("-I").arg(&include).arg("-I").arg(include.join("vltstd"));
             cc.arg(file).arg("-o").arg(&object);
@@ -271,7 +292,8 @@ impl Spec {
 
     fn load(&self, home: &Path) -> Result<Library, Error> {
         let path = home.join("model.so");
-        let header = fs::read_to_string(home.join("Vmodel.h")).map_err(|source| Error::Cache { path: home.to_path_buf(), source })?;
+        let header =
+            fs::read_to_string(home.join("Vmodel.h")).map_err(|source| Error::Cache { path: home.to_path_buf(), source })?;
         let library = crate::model::open(&path)?;
         Ok(Library { library, trace: self.trace, coverage: self.coverage, top: self.top.clone(), ports: parse_header(&header) })
     }

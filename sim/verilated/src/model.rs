@@ -51,6 +51,7 @@ pub struct Model {
     raw: *mut c_void,
     calls: Calls,
     slots: Vec<Slot>,
+    #[allow(clippy::box_collection)] // the shim holds its address
     dpi: Box<HashMap<String, DpiHandler>>,
 }
 
@@ -70,7 +71,11 @@ unsafe extern "C" fn dpi_call(rust: *mut c_void, name: *const c_char, count: c_i
     // SAFETY: `rust` is the boxed map of the model that evaluates, alive as long as it is, and
     // nothing else uses it during an eval; `args` has `count` words.
     let (handlers, name, args) = unsafe {
-        (&mut *rust.cast::<HashMap<String, DpiHandler>>(), CStr::from_ptr(name), std::slice::from_raw_parts_mut(args, count as usize))
+        (
+            &mut *rust.cast::<HashMap<String, DpiHandler>>(),
+            CStr::from_ptr(name),
+            std::slice::from_raw_parts_mut(args, count as usize),
+        )
     };
     match handlers.get_mut(name.to_string_lossy().as_ref()) {
         Some(handler) => handler(args),
@@ -107,7 +112,8 @@ impl Model {
             let new: unsafe extern "C" fn(c_int) -> *mut c_void = symbol!("vrs_new");
             let port: unsafe extern "C" fn(*mut c_void, u32) -> *mut c_void = symbol!("vrs_port");
             let set_rust: unsafe extern "C" fn(*mut c_void, *mut c_void) = symbol!("vrs_set_rust");
-            let set_dpi: unsafe extern "C" fn(unsafe extern "C" fn(*mut c_void, *const c_char, c_int, *mut u64) -> u64) = symbol!("vrs_set_dpi");
+            let set_dpi: unsafe extern "C" fn(unsafe extern "C" fn(*mut c_void, *const c_char, c_int, *mut u64) -> u64) =
+                symbol!("vrs_set_dpi");
             let calls = Calls {
                 free: symbol!("vrs_free"),
                 eval: symbol!("vrs_eval"),
@@ -191,7 +197,7 @@ impl Model {
                     words.fill(0);
                     words[0] = value as u32;
                     words[1] = (value >> 32) as u32;
-                    if s.width % 32 != 0 && words.len() == 2 {
+                    if !s.width.is_multiple_of(32) && words.len() == 2 {
                         words[1] &= (1 << (s.width % 32)) - 1;
                     }
                 }
@@ -229,7 +235,7 @@ impl Model {
             for (i, w) in memory.iter_mut().enumerate() {
                 *w = words.get(i).copied().unwrap_or(0);
             }
-            if s.width % 32 != 0 {
+            if !s.width.is_multiple_of(32) {
                 memory[n - 1] &= (1 << (s.width % 32)) - 1;
             }
         }

@@ -226,14 +226,24 @@ pub(crate) fn generate(ports: &[PortInfo], dpi: &[DpiImport], trace: bool, cover
             .args
             .iter()
             .enumerate()
-            .map(|(i, a)| if a.ends_with('*') { format!("(unsigned long long)*a{i}") } else { format!("(unsigned long long)a{i}") })
+            .map(
+                |(i, a)| {
+                    if a.ends_with('*') { format!("(unsigned long long)*a{i}") } else { format!("(unsigned long long)a{i}") }
+                },
+            )
             .collect();
-        let _ = writeln!(t, "    unsigned long long v[] = {{{}{}0}};", values.join(", "), if values.is_empty() { "" } else { ", " });
-        let _ = writeln!(t, "    unsigned long long r = vrs_dpi ? vrs_dpi(current->rust, \"{}\", {}, v) : 0;", d.name, d.args.len());
+        let _ =
+            writeln!(t, "    unsigned long long v[] = {{{}{}0}};", values.join(", "), if values.is_empty() { "" } else { ", " });
+        let _ =
+            writeln!(t, "    unsigned long long r = vrs_dpi ? vrs_dpi(current->rust, \"{}\", {}, v) : 0;", d.name, d.args.len());
         for (i, a) in d.args.iter().enumerate().filter(|(_, a)| a.ends_with('*') && !a.starts_with("const")) {
             let _ = writeln!(t, "    *a{i} = ({})v[{i}];", a.trim_end_matches('*'));
         }
-        let _ = writeln!(t, "    {}\n}}", if d.result == "void" { "(void)r;".to_string() } else { format!("return ({})r;", d.result) });
+        let _ = writeln!(
+            t,
+            "    {}\n}}",
+            if d.result == "void" { "(void)r;".to_string() } else { format!("return ({})r;", d.result) }
+        );
     }
     t.push_str("void* vrs_port(void* p, unsigned i) {\n    Vmodel* top = static_cast<Instance*>(p)->top;\n    switch (i) {\n");
     for (i, p) in ports.iter().enumerate() {

@@ -32,7 +32,10 @@ fn inverter() -> Spec {
 }
 
 fn counter() -> Spec {
-    design("counter8", "module counter8(input clk, output reg [7:0] q);\n  initial q = 0;\n  always @(posedge clk) q <= q + 1;\nendmodule\n")
+    design(
+        "counter8",
+        "module counter8(input clk, output reg [7:0] q);\n  initial q = 0;\n  always @(posedge clk) q <= q + 1;\nendmodule\n",
+    )
 }
 
 proptest! {
@@ -117,7 +120,9 @@ fn parameters_and_defines_make_other_models() {
 #[test]
 fn what_verilator_refuses_is_told_with_file_and_line_and_not_cached() {
     for _ in 0..2 {
-        let error = design("broken", "module broken(input a, output b);\n  assign b = a +;\nendmodule\n").build().expect_err("not Verilog");
+        let error = design("broken", "module broken(input a, output b);\n  assign b = a +;\nendmodule\n")
+            .build()
+            .expect_err("not Verilog");
         let text = error.to_string();
         assert!(matches!(error, Error::Verilog { .. }) && text.contains("broken.v:2"), "{text}");
     }
@@ -152,11 +157,19 @@ fn models_are_independent_and_die_in_any_order() {
 
 #[test]
 fn seeds_repeat_and_zero_is_refused() {
-    let library = design("dice", "module dice(input clk, output reg [31:0] q);\n  always @(posedge clk) q <= $random;\nendmodule\n").build().expect("builds");
+    let library =
+        design("dice", "module dice(input clk, output reg [31:0] q);\n  always @(posedge clk) q <= $random;\nendmodule\n")
+            .build()
+            .expect("builds");
     let roll = |seed: u32| {
         let mut model = Model::with_seed(&library, seed).expect("opens");
         let (clk, q) = (model.port("clk").expect("a port"), model.port("q").expect("a port"));
-        (0..8).map(|_| { model.run_cycles(clk, 1); model.get(q) }).collect::<Vec<_>>()
+        (0..8)
+            .map(|_| {
+                model.run_cycles(clk, 1);
+                model.get(q)
+            })
+            .collect::<Vec<_>>()
     };
     assert_eq!(roll(5), roll(5));
     assert_ne!(roll(5), roll(6));
@@ -199,8 +212,14 @@ fn imports_call_rust_of_their_own_model() {
     let mut models: Vec<Model> = (0..2).map(|_| Model::new(&library).expect("opens")).collect();
     for (i, model) in models.iter_mut().enumerate() {
         let (seen, offset) = (calls.clone(), i as u64 * 1000);
-        model.on_dpi("add", move |args| { *seen.borrow_mut() += 1; (args[0] + args[1] + offset) & 0xffff_ffff });
-        model.on_dpi("double_it", |args| { args[1] = args[0] * 2; 0 });
+        model.on_dpi("add", move |args| {
+            *seen.borrow_mut() += 1;
+            (args[0] + args[1] + offset) & 0xffff_ffff
+        });
+        model.on_dpi("double_it", |args| {
+            args[1] = args[0] * 2;
+            0
+        });
     }
     for (i, model) in models.iter_mut().enumerate() {
         let (clk, a) = (model.port("clk").expect("a port"), model.port("a").expect("a port"));

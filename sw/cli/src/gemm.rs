@@ -55,7 +55,9 @@ pub struct GemmArgs {
 fn dimension(name: &str, option: Option<usize>, found: Option<(usize, &Path, &[usize])>) -> Result<usize> {
     match (option, found) {
         (Some(0), _) => bail!("--{name} 0: every dimension is at least 1"),
-        (Some(a), Some((b, path, shape))) if a != b => bail!("--{name} {a}, but {} has shape {shape:?}, which makes {name} {b}", path.display()),
+        (Some(a), Some((b, path, shape))) if a != b => {
+            bail!("--{name} {a}, but {} has shape {shape:?}, which makes {name} {b}", path.display())
+        }
         (_, Some((0, path, shape))) => bail!("{}: shape {shape:?} is empty", path.display()),
         (_, Some((b, ..))) => Ok(b),
         (Some(a), None) => Ok(a),
@@ -73,15 +75,25 @@ fn workload(args: &GemmArgs) -> Result<(Network, Vec<i8>)> {
     };
     let (x, w) = (matrix(&args.x)?, matrix(&args.w)?);
     if let (Some((xp, x)), Some((wp, w))) = (&x, &w) {
-        ensure!(x.shape[1] == w.shape[0], "{} is {:?} and {} is {:?}: X has {} columns, W {} rows", xp.display(), x.shape, wp.display(), w.shape, x.shape[1], w.shape[0]);
+        ensure!(
+            x.shape[1] == w.shape[0],
+            "{} is {:?} and {} is {:?}: X has {} columns, W {} rows",
+            xp.display(),
+            x.shape,
+            wp.display(),
+            w.shape,
+            x.shape[1],
+            w.shape[0]
+        );
     }
-    fn of<'a>(a: &'a Option<(PathBuf, npy::Array<i8>)>, d: usize) -> Option<(usize, &'a Path, &'a [usize])> {
+    fn of(a: &Option<(PathBuf, npy::Array<i8>)>, d: usize) -> Option<(usize, &Path, &[usize])> {
         a.as_ref().map(|(p, a)| (a.shape[d], p.as_path(), a.shape.as_slice()))
     }
     let m = dimension("m", args.m, of(&x, 0))?;
     let k = dimension("k", args.k, of(&x, 1).or(of(&w, 0)))?;
     let n = dimension("n", args.n, of(&w, 1))?;
-    let elements = m.checked_mul(k).and_then(|a| k.checked_mul(n).map(|b| a.max(b))).and_then(|a| m.checked_mul(n).map(|b| a.max(b)));
+    let elements =
+        m.checked_mul(k).and_then(|a| k.checked_mul(n).map(|b| a.max(b))).and_then(|a| m.checked_mul(n).map(|b| a.max(b)));
     ensure!(elements.is_some_and(|e| e <= 1 << 30), "{m} x {k} x {n} is beyond what this program holds (2^30 elements a matrix)");
 
     let (mut network, mut input) = random::gemm(args.machine.seed, m, k, n, args.raw);
@@ -104,7 +116,12 @@ fn workload(args: &GemmArgs) -> Result<(Network, Vec<i8>)> {
     }
     if let Some(path) = &args.scale {
         let scale = npy::read_f32(path)?.data;
-        ensure!(scale.len() == n || scale.len() == 1, "{}: {} elements; N is {n}, and 1 serves all columns", path.display(), scale.len());
+        ensure!(
+            scale.len() == n || scale.len() == 1,
+            "{}: {} elements; N is {n}, and 1 serves all columns",
+            path.display(),
+            scale.len()
+        );
         let scales = if scale.len() == 1 { vec![scale[0]; n] } else { scale };
         layer.output = Output::Int8(Quantised::plain(scales, args.y_zero_point.unwrap_or(0)));
     }
@@ -158,18 +175,41 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
         });
         output::print(&serde_json::to_string_pretty(&report)?);
     } else {
-        output::print(&format!("gemm {m} x {k} x {n} on {}, {}{}", config.label(), backend(args), if runs > 1 { format!(", {runs} runs") } else { String::new() }));
+        output::print(&format!(
+            "gemm {m} x {k} x {n} on {}, {}{}",
+            config.label(),
+            backend(args),
+            if runs > 1 { format!(", {runs} runs") } else { String::new() }
+        ));
         output::print(&format!("  cycles predicted  {:>12}", output::grouped(report.cycles_predicted)));
-        output::print(&format!("  cycles measured   {:>12}   {}", output::grouped(measured), verdict(measured == report.cycles_predicted, "as predicted", "NOT as predicted")));
+        output::print(&format!(
+            "  cycles measured   {:>12}   {}",
+            output::grouped(measured),
+            verdict(measured == report.cycles_predicted, "as predicted", "NOT as predicted")
+        ));
         output::print(&format!("  law of time       {:>12}", output::grouped(law)));
-        output::print(&format!("  utilisation       {:>11.1} %   {} multiplications", 100.0 * utilisation, output::grouped(macs)));
-        output::print(&format!("  outputs           {:>12}   {} differ from the operator reference", output::grouped(report.compared as u64), verdict(report.mismatches == 0, "0", &report.mismatches.to_string())));
-        output::print(&format!("  simulation        {:>12}   cycles a second", output::grouped(report.sim_cycles_per_second as u64)));
+        output::print(&format!(
+            "  utilisation       {:>11.1} %   {} multiplications",
+            100.0 * utilisation,
+            output::grouped(macs)
+        ));
+        output::print(&format!(
+            "  outputs           {:>12}   {} differ from the operator reference",
+            output::grouped(report.compared as u64),
+            verdict(report.mismatches == 0, "0", &report.mismatches.to_string())
+        ));
+        output::print(&format!(
+            "  simulation        {:>12}   cycles a second",
+            output::grouped(report.sim_cycles_per_second as u64)
+        ));
         if let Some(first) = &report.first_mismatch {
             output::print(&format!("  first: {first}"));
         }
         if !report.is_good() {
-            output::print(&format!("repeat: systole gemm --m {m} --k {k} --n {n} --config {} --weight-beats {} --seed {}", config.name, config.weight_beats, args.machine.seed));
+            output::print(&format!(
+                "repeat: systole gemm --m {m} --k {k} --n {n} --config {} --weight-beats {} --seed {}",
+                config.name, config.weight_beats, args.machine.seed
+            ));
         }
     }
     Ok(report.mismatches == 0 && report.compared == m * n && measured == report.cycles_predicted)

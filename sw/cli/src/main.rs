@@ -91,9 +91,11 @@ impl Machine {
         let (mut from, mut to) = (0, u64::MAX);
         if let Some(window) = &self.trace_window {
             let parse = |s: &str| s.trim().parse::<u64>().ok();
-            let (a, b) = window.split_once(':').and_then(|(a, b)| Some((parse(a)?, parse(b)?))).filter(|(a, b)| a < b).ok_or_else(|| {
-                anyhow::anyhow!("--trace-window {window}: not FROM:TO with FROM below TO, as 1000:2000")
-            })?;
+            let (a, b) = window
+                .split_once(':')
+                .and_then(|(a, b)| Some((parse(a)?, parse(b)?)))
+                .filter(|(a, b)| a < b)
+                .ok_or_else(|| anyhow::anyhow!("--trace-window {window}: not FROM:TO with FROM below TO, as 1000:2000"))?;
             (from, to) = (a, b);
         }
         let window = harness::TraceWindow { path: path.clone(), from, to, depth: 0 };

@@ -50,7 +50,8 @@ pub fn run(args: &RunArgs) -> Result<bool> {
 
     // A third opinion: the logits that the training script computed.
     let answers: Vec<u8> = report.outputs.iter().map(|o| digits::answer(o)).collect();
-    let script = report.outputs.iter().zip(&set.logits).filter(|(o, l)| !o.iter().zip(*l).all(|(&a, &b)| a == i32::from(b))).count();
+    let script =
+        report.outputs.iter().zip(&set.logits).filter(|(o, l)| !o.iter().zip(*l).all(|(&a, &b)| a == i32::from(b))).count();
     let right = answers.iter().zip(&set.labels).filter(|(a, l)| a == l).count();
     let accuracy = right as f64 / count as f64;
     let cycles: u64 = report.cycles_measured.iter().sum();
@@ -79,11 +80,28 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     output::print(&format!("digits: a 64-32-10 network on {} held-out images, {}, {what}", count, config.label()));
     output::print(&format!("  accuracy          {:>9.2} %   {right} of {count}", 100.0 * accuracy));
     output::print(&format!("  cycles predicted  {:>9}     per image, before it ran", report.cycles_predicted));
-    output::print(&format!("  cycles measured   {:>9}     {}", measured, mark(as_predicted, "the same for every image", "NOT as predicted")));
+    output::print(&format!(
+        "  cycles measured   {:>9}     {}",
+        measured,
+        mark(as_predicted, "the same for every image", "NOT as predicted")
+    ));
     output::print(&format!("  time per image    {:>9.2} us  at 100 MHz", measured as f64 / 100.0));
-    output::print(&format!("  utilisation       {:>9.2} %   of {} multipliers ({} multiplications an image)", 100.0 * utilisation, config.rows * config.cols, set.network.macs()));
-    output::print(&format!("  mismatches        {:>9}     of {} outputs against the operator reference", mark(report.mismatches == 0, "0", &report.mismatches.to_string()), report.compared));
-    output::print(&format!("  simulated         {:>9}     cycles, {} a second", output::grouped(cycles), output::grouped(report.sim_cycles_per_second as u64)));
+    output::print(&format!(
+        "  utilisation       {:>9.2} %   of {} multipliers ({} multiplications an image)",
+        100.0 * utilisation,
+        config.rows * config.cols,
+        set.network.macs()
+    ));
+    output::print(&format!(
+        "  mismatches        {:>9}     of {} outputs against the operator reference",
+        mark(report.mismatches == 0, "0", &report.mismatches.to_string()),
+        report.compared
+    ));
+    output::print(&format!(
+        "  simulated         {:>9}     cycles, {} a second",
+        output::grouped(cycles),
+        output::grouped(report.sim_cycles_per_second as u64)
+    ));
     if let Some(first) = &report.first_mismatch {
         output::print(&format!("  first: {first}"));
     }

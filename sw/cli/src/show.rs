@@ -48,9 +48,10 @@ fn read_image(path: &Path) -> Result<Image> {
 }
 
 fn config_of(image: &Image) -> Result<Config> {
-    let config = CONFIGS.get(image.config_id as usize).cloned().with_context(|| {
-        format!("the image is for configuration {}; there are 0 to {}", image.config_id, CONFIGS.len() - 1)
-    })?;
+    let config = CONFIGS
+        .get(image.config_id as usize)
+        .cloned()
+        .with_context(|| format!("the image is for configuration {}; there are 0 to {}", image.config_id, CONFIGS.len() - 1))?;
     Ok(config.with_weight_beats(image.weight_beats)?)
 }
 
@@ -74,8 +75,17 @@ pub fn disasm(args: &DisasmArgs) -> Result<bool> {
     }
     output::print(&format!(
         "; {} for {}, fingerprint {:08x}: {} rows, {} descriptor words, {} cycles\n; input {} bytes, output {} bytes, {} weight bytes, {} channels, {} lookup tables",
-        image.name, config.label(), image.fingerprint, program.rows.len(), image.descriptors.len(), program.cycles(),
-        image.in_bytes, image.out_bytes, image.weights.len(), image.params.len(), image.luts.len()
+        image.name,
+        config.label(),
+        image.fingerprint,
+        program.rows.len(),
+        image.descriptors.len(),
+        program.cycles(),
+        image.in_bytes,
+        image.out_bytes,
+        image.weights.len(),
+        image.params.len(),
+        image.luts.len()
     ));
     output::print(text.trim_end());
     Ok(true)
@@ -100,8 +110,15 @@ pub fn config(args: &ConfigArgs) -> Result<bool> {
             let kib = |bytes: u32| format!("{} KiB", bytes / 1024);
             output::print(&format!(
                 "{:<8} {:>2}x{:<3} {:>3} {:>12}   {:<9} {:<8} {:<3} {}",
-                c.name, c.rows, c.cols, c.weight_beats, c.rows * c.cols, kib(c.rram_depth * c.rows * c.cols), kib(c.x_depth * c.rows),
-                Latency::of(c).l, format!("{:?}", c.support).to_lowercase()
+                c.name,
+                c.rows,
+                c.cols,
+                c.weight_beats,
+                c.rows * c.cols,
+                kib(c.rram_depth * c.rows * c.cols),
+                kib(c.x_depth * c.rows),
+                Latency::of(c).l,
+                format!("{:?}", c.support).to_lowercase()
             ));
         }
         output::print(&format!("ISA fingerprint {:08x}", systole_isa::fingerprint()));
@@ -131,7 +148,9 @@ pub fn timeline(args: &TimelineArgs) -> Result<bool> {
         .filter(|u| !matches!(u, Unit::Scrub))
         .map(|u| json!({"ph": "M", "pid": 1, "tid": *u as u8, "name": "thread_name", "args": {"name": u.name()}}))
         .collect();
-    events.push(json!({"ph": "M", "pid": 1, "name": "process_name", "args": {"name": format!("{} on {}", image.name, config.label())}}));
+    events.push(
+        json!({"ph": "M", "pid": 1, "name": "process_name", "args": {"name": format!("{} on {}", image.name, config.label())}}),
+    );
     let posts: Vec<u64> = program
         .rows
         .iter()
@@ -144,7 +163,9 @@ pub fn timeline(args: &TimelineArgs) -> Result<bool> {
         let (start, length) = match &row.instruction {
             Instruction::End => (row.cycle, 1),
             // POST is armed until the next one is.
-            Instruction::Post(_) => (first, posts.iter().find(|&&p| p > first).copied().unwrap_or(program.cycles()).saturating_sub(first).max(1)),
+            Instruction::Post(_) => {
+                (first, posts.iter().find(|&&p| p > first).copied().unwrap_or(program.cycles()).saturating_sub(first).max(1))
+            }
             other => (first, other.nest().map_or(1, |nest| nest.span() + 1)),
         };
         events.push(json!({"ph": "X", "pid": 1, "tid": unit as u8, "name": unit.name(), "ts": start, "dur": length,
@@ -152,6 +173,11 @@ pub fn timeline(args: &TimelineArgs) -> Result<bool> {
     }
     let trace = json!({"traceEvents": events, "displayTimeUnit": "ns", "otherData": {"unit": "1 us is 1 cycle", "cycles": program.cycles()}});
     output::write_file(&args.output, serde_json::to_string(&trace)?.as_bytes())?;
-    output::print(&format!("{}: {} instructions over {} cycles; open it in https://ui.perfetto.dev (1 us is 1 cycle)", args.output.display(), program.rows.len(), program.cycles()));
+    output::print(&format!(
+        "{}: {} instructions over {} cycles; open it in https://ui.perfetto.dev (1 us is 1 cycle)",
+        args.output.display(),
+        program.rows.len(),
+        program.cycles()
+    ));
     Ok(true)
 }

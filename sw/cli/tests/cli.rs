@@ -42,8 +42,25 @@ fn write_i8(folder: &Path, name: &str, shape: &[u64], value: impl Fn(usize) -> i
 fn gemm_on_rtl_and_model_reports_the_same_cycles() {
     let mut cycles = vec![];
     for backend in ["rtl", "model"] {
-        let v = json(&["gemm", "--m", "3", "--k", "21", "--n", "10", "--config", "tiny", "--backend", backend, "--seed", "9", "--json"]);
-        for (key, value) in [("m", 3), ("k", 21), ("n", 10), ("seed", 9), ("macs", 630), ("outputs", 30), ("mismatches", 0), ("runs", 1)] {
+        let v = json(&[
+            "gemm",
+            "--m",
+            "3",
+            "--k",
+            "21",
+            "--n",
+            "10",
+            "--config",
+            "tiny",
+            "--backend",
+            backend,
+            "--seed",
+            "9",
+            "--json",
+        ]);
+        for (key, value) in
+            [("m", 3), ("k", 21), ("n", 10), ("seed", 9), ("macs", 630), ("outputs", 30), ("mismatches", 0), ("runs", 1)]
+        {
             assert_eq!(v[key], value, "{key}");
         }
         assert_eq!(v["config"], "tiny");
@@ -81,7 +98,24 @@ fn gemm_of_given_matrices_writes_their_product() {
     }
     // With a scale: int8, halves to even, saturated.
     npy::write(&f.join("s.npy"), &[1], &[0.25f32]).expect("written");
-    json(&["gemm", "--x", &x, "--w", &w, "--scale", &path(f, "s.npy"), "--y-zero-point", "-3", "--config", "tiny", "--backend", "model", "--output", &y, "--json"]);
+    json(&[
+        "gemm",
+        "--x",
+        &x,
+        "--w",
+        &w,
+        "--scale",
+        &path(f, "s.npy"),
+        "--y-zero-point",
+        "-3",
+        "--config",
+        "tiny",
+        "--backend",
+        "model",
+        "--output",
+        &y,
+        "--json",
+    ]);
     let got = npy::read_i8(Path::new(&y)).expect("int8 with --scale");
     for (i, v) in got.data.iter().enumerate() {
         let sum: i32 = (0..5).map(|k| ((i / 3) as i32 * 5 + k - 4) * (7 - 2 * (k * 3 + (i % 3) as i32))).sum();
@@ -111,7 +145,10 @@ fn impossible_shapes_are_refused_with_the_limit() {
     refused(&["run", "letters"], &["'letters'", "digits"]);
     refused(&["config", "huge"], &["'huge'"]);
     refused(&["gemm", "--m", "1", "--k", "3", "--n", "3", "--trace", "t.fst", "--backend", "model"], &["--backend rtl"]);
-    refused(&["gemm", "--m", "1", "--k", "3", "--n", "3", "--trace", "t.fst", "--trace-window", "9:3"], &["9:3", "FROM below TO"]);
+    refused(
+        &["gemm", "--m", "1", "--k", "3", "--n", "3", "--trace", "t.fst", "--trace-window", "9:3"],
+        &["9:3", "FROM below TO"],
+    );
 }
 
 #[test]
@@ -150,7 +187,10 @@ fn matrices_that_do_not_fit_each_other_are_refused_by_name() {
     refused(&["gemm", "--x", &x, "--w", &good, "--output", &path(f, "none/y.npy")], &["cannot write", "none/y.npy"]);
     refused(&["gemm", "--x", &x, "--w", &good, "--trace", &path(f, "none/t.fst")], &["cannot write", "none/t.fst"]);
     // Nothing was left behind.
-    let mut left: Vec<String> = std::fs::read_dir(f).expect("the folder").map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let mut left: Vec<String> = std::fs::read_dir(f)
+        .expect("the folder")
+        .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
     left.retain(|n| !n.ends_with(".npy"));
     assert!(left.is_empty(), "{left:?}");
 }
@@ -165,7 +205,10 @@ fn damaged_images_are_refused_and_whole_ones_listed() {
 
     let listing = systole(&["disasm", &image]);
     let text = String::from_utf8_lossy(&listing.stdout).into_owned();
-    assert!(listing.status.success() && ["LOAD", "MATMUL", "POST", "END"].iter().all(|w| text.to_uppercase().contains(w)), "{text}");
+    assert!(
+        listing.status.success() && ["LOAD", "MATMUL", "POST", "END"].iter().all(|w| text.to_uppercase().contains(w)),
+        "{text}"
+    );
     let v = json(&["disasm", &image, "--json"]);
     assert_eq!(v["config"], "small");
     let listed = text.lines().filter(|l| !l.starts_with(';') && !l.trim().is_empty()).count();
@@ -215,7 +258,8 @@ fn digits_reports_what_it_promises() {
 #[test]
 fn config_prints_l_of_every_configuration() {
     let all = json(&["config", "--json"]);
-    let names: Vec<&str> = all.as_array().expect("a list").iter().map(|c| c["config"]["name"].as_str().expect("a name")).collect();
+    let names: Vec<&str> =
+        all.as_array().expect("a list").iter().map(|c| c["config"]["name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["tiny", "small", "wide", "base", "large"]);
     let text = String::from_utf8_lossy(&systole(&["config"]).stdout).into_owned();
     for c in all.as_array().expect("a list") {

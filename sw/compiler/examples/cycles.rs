@@ -15,20 +15,10 @@ fn chain(name: &str, m: usize, widths: &[usize], raw: bool) -> Network {
             n: w[1],
             weights: vec![1; w[0] * w[1]],
             bias: vec![0; w[1]],
-            output: if raw && i + 1 == count {
-                Output::Raw32
-            } else {
-                Output::Int8(Quantised::plain(vec![0.01; w[1]], 0))
-            },
+            output: if raw && i + 1 == count { Output::Raw32 } else { Output::Int8(Quantised::plain(vec![0.01; w[1]], 0)) },
         })
         .collect();
-    Network {
-        name: name.into(),
-        m,
-        k: widths[0],
-        zero_point: 0,
-        layers,
-    }
+    Network { name: name.into(), m, k: widths[0], zero_point: 0, layers }
 }
 
 fn main() {
@@ -45,21 +35,11 @@ fn main() {
     ];
     println!("| network | configuration | law | END | above the law | utilisation | compile ms |");
     println!("|---|---|---|---|---|---|---|");
-    let machines = [
-        ("base", 1),
-        ("base", 2),
-        ("base", 4),
-        ("tiny", 1),
-        ("small", 1),
-        ("wide", 1),
-        ("large", 1),
-    ];
+    let machines = [("base", 1), ("base", 2), ("base", 4), ("tiny", 1), ("small", 1), ("wide", 1), ("large", 1)];
     let layers = std::env::args().any(|a| a == "--layers");
     for network in &networks {
         for (name, beats) in machines {
-            let config = Config::named(name)
-                .and_then(|c| c.with_weight_beats(beats))
-                .expect("a named configuration");
+            let config = Config::named(name).and_then(|c| c.with_weight_beats(beats)).expect("a named configuration");
             let begin = std::time::Instant::now();
             let Ok(c) = compile(network, &config, &Options::default()) else {
                 continue; // does not fit this machine

@@ -39,27 +39,18 @@ pub fn choose_add(add: &Add) -> AddConstants {
 /// The same where the result is clamped to `lo ..= hi` afterwards.
 pub fn choose_add_within(add: &Add, lo: i8, hi: i8) -> AddConstants {
     let pairs = Pairs::new(add, lo, hi);
-    let (ra, rb) = (
-        f64::from(add.a_scale) / f64::from(add.y_scale),
-        f64::from(add.b_scale) / f64::from(add.y_scale),
-    );
+    let (ra, rb) = (f64::from(add.a_scale) / f64::from(add.y_scale), f64::from(add.b_scale) / f64::from(add.y_scale));
     let largest = ra.max(rb);
     let mut best: Option<AddConstants> = None;
     // The largest shift for which multipliers and offset fit; scales so large that none fits
     // saturate every code that is not a zero point, as the clamped multipliers do.
-    let room =
-        |s: u32| largest * f64::from(s).exp2() <= LIMIT && 512.0 * f64::from(s).exp2() <= OFFSET;
+    let room = |s: u32| largest * f64::from(s).exp2() <= LIMIT && 512.0 * f64::from(s).exp2() <= OFFSET;
     let top = (0..=37).rev().find(|&s| room(s)).unwrap_or(0);
     for shift in (0..=top).rev().take(SHIFTS as usize) {
         let scale = f64::from(shift).exp2();
-        let (ma, mb) = (
-            (ra * scale).round().min(LIMIT) as i64,
-            (rb * scale).round().min(LIMIT) as i64,
-        );
+        let (ma, mb) = ((ra * scale).round().min(LIMIT) as i64, (rb * scale).round().min(LIMIT) as i64);
         let near = pairs.near(ra, rb, shift);
-        let mut strays: Vec<(i64, i64)> = (-STRAY..=STRAY)
-            .flat_map(|i| (-STRAY..=STRAY).map(move |j| (i, j)))
-            .collect();
+        let mut strays: Vec<(i64, i64)> = (-STRAY..=STRAY).flat_map(|i| (-STRAY..=STRAY).map(move |j| (i, j))).collect();
         strays.sort_by_key(|(i, j)| i.abs() + j.abs());
         for (i, j) in strays {
             let (ma, mb) = (ma + i, mb + j);
@@ -72,13 +63,7 @@ pub fn choose_add_within(add: &Add, lo: i8, hi: i8) -> AddConstants {
             }
             let differing_codes = pairs.count(ma, mb, offset, shift);
             if best.is_none_or(|b| differing_codes < b.differing_codes) {
-                best = Some(AddConstants {
-                    ma: ma as i32,
-                    mb: mb as i32,
-                    offset,
-                    shift,
-                    differing_codes,
-                });
+                best = Some(AddConstants { ma: ma as i32, mb: mb as i32, offset, shift, differing_codes });
             }
             if differing_codes == 0 {
                 return best.unwrap_or(UNREACHED);
@@ -89,23 +74,13 @@ pub fn choose_add_within(add: &Add, lo: i8, hi: i8) -> AddConstants {
 }
 
 /// The loop above always tries the nearest multipliers of shift `top`.
-const UNREACHED: AddConstants = AddConstants {
-    ma: 0,
-    mb: 0,
-    offset: 0,
-    shift: 0,
-    differing_codes: 65536,
-};
+const UNREACHED: AddConstants = AddConstants { ma: 0, mb: 0, offset: 0, shift: 0, differing_codes: 65536 };
 
 /// `sat8(rne(x / 2^shift))`, as the machine computes it.
 pub fn scale(x: i64, shift: u32) -> i8 {
     let floor = x >> shift;
     let rest = x - (floor << shift);
-    let half = if shift == 0 {
-        i64::MAX
-    } else {
-        1 << (shift - 1)
-    };
+    let half = if shift == 0 { i64::MAX } else { 1 << (shift - 1) };
     let up = rest > half || rest == half && floor & 1 == 1;
     (floor + i64::from(up)).clamp(-128, 127) as i8
 }
@@ -130,16 +105,7 @@ impl Pairs {
                 add.reference(a as i8, b as i8).clamp(lo, hi)
             })
             .collect();
-        Pairs {
-            reference,
-            lo,
-            hi,
-            zeros: (
-                add.a_zero_point.into(),
-                add.b_zero_point.into(),
-                add.y_zero_point.into(),
-            ),
-        }
+        Pairs { reference, lo, hi, zeros: (add.a_zero_point.into(), add.b_zero_point.into(), add.y_zero_point.into()) }
     }
 
     /// The pairs that may decide: their real value lies near the boundary of two codes, or is
@@ -171,16 +137,8 @@ impl Pairs {
         // even; shift 0 has no ties.
         let even = i64::from(code & 1 == 0 || shift == 0);
         let sum = a * ma + b * mb;
-        let low = if self.reference[i] == self.lo {
-            i64::MIN / 4
-        } else {
-            code * one - half + (1 - even) - sum
-        };
-        let high = if self.reference[i] == self.hi {
-            i64::MAX / 4
-        } else {
-            code * one + half - (1 - even) - sum
-        };
+        let low = if self.reference[i] == self.lo { i64::MIN / 4 } else { code * one - half + (1 - even) - sum };
+        let high = if self.reference[i] == self.hi { i64::MAX / 4 } else { code * one + half - (1 - even) - sum };
         (low, high)
     }
 
@@ -188,30 +146,21 @@ impl Pairs {
     fn offset(&self, near: &[usize], ma: i64, mb: i64, shift: u32) -> (i64, u32) {
         let (za, zb, zy) = self.zeros;
         let natural = (zy << shift) - za * ma - zb * mb;
-        let intervals: Vec<(i64, i64)> = near
-            .iter()
-            .map(|&i| self.interval(i, ma, mb, shift))
-            .collect();
+        let intervals: Vec<(i64, i64)> = near.iter().map(|&i| self.interval(i, ma, mb, shift)).collect();
         let low = intervals.iter().map(|i| i.0).max().unwrap_or(natural);
         let high = intervals.iter().map(|i| i.1).min().unwrap_or(natural);
         if low <= high {
             return (natural.clamp(low, high), 0);
         }
         // Endpoints in order: +1 where an interval begins, -1 behind its end.
-        let mut events: Vec<(i64, i32)> = intervals
-            .iter()
-            .flat_map(|&(l, h)| [(l, 1), (h + 1, -1)])
-            .collect();
+        let mut events: Vec<(i64, i32)> = intervals.iter().flat_map(|&(l, h)| [(l, 1), (h + 1, -1)]).collect();
         events.sort_unstable();
         let (mut depth, mut most, mut at) = (0, i32::MIN, natural);
         for (i, &(x, d)) in events.iter().enumerate() {
             depth += d;
             let ends = events.get(i + 1).is_none_or(|e| e.0 != x);
             let sane = x.abs() < 1 << 47;
-            if ends
-                && sane
-                && (depth > most || depth == most && (x - natural).abs() < (at - natural).abs())
-            {
+            if ends && sane && (depth > most || depth == most && (x - natural).abs() < (at - natural).abs()) {
                 (most, at) = (depth, x);
             }
         }
@@ -233,15 +182,7 @@ mod tests {
     use super::*;
 
     fn add(a: (f32, i8), b: (f32, i8), y: (f32, i8)) -> Add {
-        Add {
-            from: 0,
-            a_scale: a.0,
-            a_zero_point: a.1,
-            b_scale: b.0,
-            b_zero_point: b.1,
-            y_scale: y.0,
-            y_zero_point: y.1,
-        }
+        Add { from: 0, a_scale: a.0, a_zero_point: a.1, b_scale: b.0, b_zero_point: b.1, y_scale: y.0, y_zero_point: y.1 }
     }
 
     fn differing(add: &Add, c: &AddConstants) -> u32 {
@@ -252,8 +193,7 @@ mod tests {
                 // Exactly, in wide integers, half to even.
                 let (n, d) = (i128::from(x), 1i128 << c.shift);
                 let (floor, rest) = (n.div_euclid(d), n.rem_euclid(d));
-                let y =
-                    floor + i128::from(2 * rest > d || 2 * rest == d && floor.rem_euclid(2) == 1);
+                let y = floor + i128::from(2 * rest > d || 2 * rest == d && floor.rem_euclid(2) == 1);
                 count += u32::from(y.clamp(-128, 127) as i8 != add.reference(a, b));
             }
         }
@@ -274,12 +214,7 @@ mod tests {
             let case = add(tensor(), tensor(), tensor());
             let c = choose_add(&case);
             assert_eq!(differing(&case, &c), c.differing_codes, "{case:?}");
-            assert!(
-                c.ma.abs() < 1 << 25
-                    && c.mb.abs() < 1 << 25
-                    && c.offset.abs() < 1 << 47
-                    && c.shift <= 40
-            );
+            assert!(c.ma.abs() < 1 << 25 && c.mb.abs() < 1 << 25 && c.offset.abs() < 1 << 47 && c.shift <= 40);
             exact += u32::from(c.differing_codes == 0);
         }
         assert!(exact >= cases * 9 / 10, "{exact} of {cases} exact");
@@ -295,10 +230,7 @@ mod tests {
 
     #[test]
     fn halves_round_to_even_and_where_no_constants_can_the_count_says_so() {
-        assert_eq!(
-            choose_add(&add((0.5, 0), (0.5, 0), (1.0, 0))).differing_codes,
-            0
-        );
+        assert_eq!(choose_add(&add((0.5, 0), (0.5, 0), (1.0, 0))).differing_codes, 0);
         // An odd zero point is added after rounding to even: ties go the other way.
         let odd = add((0.5, 0), (0.5, 0), (1.0, 1));
         let c = choose_add(&odd);
@@ -308,12 +240,7 @@ mod tests {
 
     #[test]
     fn extreme_scales_neither_panic_nor_overflow() {
-        for (a, b, y) in [
-            (1e7, 1e-30, 1e-30),
-            (1e-30, 1e7, 1.0),
-            (1e-30, 1e-30, 1e7),
-            (1e7, 1e7, 1e-30),
-        ] {
+        for (a, b, y) in [(1e7, 1e-30, 1e-30), (1e-30, 1e7, 1.0), (1e-30, 1e-30, 1e7), (1e7, 1e7, 1e-30)] {
             let case = add((a, 3), (b, -3), (y, 5));
             let c = choose_add(&case);
             assert_eq!(differing(&case, &c), c.differing_codes, "{case:?}");

@@ -11,9 +11,7 @@ use crate::schedule::{LoadJob, Schedule, load_loops, post_loops};
 use crate::tile::{Axis, Segment, segments};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::Stride;
-use systole_isa::{
-    Config, Image, Instruction, Load, Matmul, Nest, Post, PostDest, Program, Residual, Row,
-};
+use systole_isa::{Config, Image, Instruction, Load, Matmul, Nest, Post, PostDest, Program, Residual, Row};
 use systole_model::Network;
 
 struct Emitter<'a> {
@@ -34,12 +32,7 @@ pub fn emit(
     schedule: &Schedule,
     config: &Config,
 ) -> Result<Compiled, CompileError> {
-    let e = Emitter {
-        graph,
-        placement,
-        schedule,
-        config,
-    };
+    let e = Emitter { graph, placement, schedule, config };
     let (weights, bases) = e.weights(network);
     let mut rows: Vec<Row> = Vec::new();
     let mut used = vec![0; graph.stages.len()];
@@ -51,28 +44,16 @@ pub fn emit(
         let w_base = bases[p.stage] + used[p.stage];
         used[p.stage] += p.segment.weights;
         let stage = &graph.stages[p.stage];
-        rows.push(Row {
-            cycle: p.row,
-            instruction: Instruction::Matmul(e.matmul(stage, p.block, &p.segment, w_base)),
-        });
+        rows.push(Row { cycle: p.row, instruction: Instruction::Matmul(e.matmul(stage, p.block, &p.segment, w_base)) });
     }
     for &(stage, block, cycle) in &schedule.posts {
-        rows.push(Row {
-            cycle,
-            instruction: Instruction::Post(e.post(&graph.stages[stage], block)),
-        });
+        rows.push(Row { cycle, instruction: Instruction::Post(e.post(&graph.stages[stage], block)) });
     }
     for &(job, cycle) in &schedule.loads {
-        rows.push(Row {
-            cycle,
-            instruction: Instruction::Load(e.load(job)),
-        });
+        rows.push(Row { cycle, instruction: Instruction::Load(e.load(job)) });
     }
     rows.sort_by_key(|r| r.cycle);
-    rows.push(Row {
-        cycle: schedule.end,
-        instruction: Instruction::End,
-    });
+    rows.push(Row { cycle: schedule.end, instruction: Instruction::End });
     let program = Program { rows };
     let (timetable, descriptors) = program.encode()?;
     let (output, out_bytes) = e.output(network);
@@ -110,11 +91,7 @@ pub fn emit(
 
 fn nest(loops: impl Iterator<Item = (usize, u8, [usize; 3])>) -> Nest {
     let strides: Vec<Stride> = loops
-        .map(|(count, gap, s)| Stride {
-            count: count as u32,
-            gap,
-            stride: [s[0] as i32, s[1] as i32, s[2] as i32, 0, 0],
-        })
+        .map(|(count, gap, s)| Stride { count: count as u32, gap, stride: [s[0] as i32, s[1] as i32, s[2] as i32, 0, 0] })
         .collect();
     Nest::from_strides(&strides)
 }
@@ -129,9 +106,7 @@ impl Emitter<'_> {
             bases.push(bytes.len() / (rows * cols));
             if stage.kind == Kind::Copy {
                 for g in 0..rows / cols {
-                    bytes.extend(
-                        (0..rows * cols).map(|i| i8::from(i / cols == g * cols + i % cols)),
-                    );
+                    bytes.extend((0..rows * cols).map(|i| i8::from(i / cols == g * cols + i % cols)));
                 }
                 continue;
             }
@@ -140,11 +115,7 @@ impl Emitter<'_> {
                 for (k, n) in tiles(&segment) {
                     for i in 0..rows {
                         let from = (k * rows + i) * dense.n + n * cols;
-                        let real = if k * rows + i < dense.k {
-                            (dense.n - n * cols).min(cols)
-                        } else {
-                            0
-                        };
+                        let real = if k * rows + i < dense.k { (dense.n - n * cols).min(cols) } else { 0 };
                         bytes.extend(dense.weights[..].get(from..from + real).unwrap_or(&[]));
                         bytes.resize(bytes.len() + cols - real, 0);
                     }
@@ -166,10 +137,7 @@ impl Emitter<'_> {
                 let gap = l.period.saturating_sub(within + 1) as u8;
                 within += l.period * (l.count as u64 - 1);
                 let (x, acc) = match l.axis {
-                    Axis::M => (
-                        words,
-                        usize::from(segment.acc_step > 0 || segment.k_count() > 1),
-                    ),
+                    Axis::M => (words, usize::from(segment.acc_step > 0 || segment.k_count() > 1)),
                     Axis::K => (1, 0),
                     Axis::N => (0, segment.acc_step),
                     Axis::G => (0, 0),
@@ -181,9 +149,7 @@ impl Emitter<'_> {
             })
             .collect();
         Matmul {
-            x_base: (self.placement.regions[stage.input].base
-                + self.schedule.blocks[block].0 * words
-                + segment.k0) as u32,
+            x_base: (self.placement.regions[stage.input].base + self.schedule.blocks[block].0 * words + segment.k0) as u32,
             w_base: w_base as u32,
             acc_base: segment.acc_base as u32,
             w_sram: false,
@@ -202,20 +168,12 @@ impl Emitter<'_> {
         let spec = &stage.post;
         // C-byte words of a row, and of a result, at the destination.
         let (base, pitch, each) = match stage.output {
-            Some(t) => (
-                self.placement.regions[t].base * groups,
-                self.graph.tensors[t].words * groups,
-                1,
-            ),
+            Some(t) => (self.placement.regions[t].base * groups, self.graph.tensors[t].words * groups, 1),
             None if spec.dest == PostDest::OutRaw32 => (0, stage.n_tiles * 4, 4),
             None => (0, stage.n_tiles, 1),
         };
-        let (res_base, res_pitch) = stage.operand.map_or((0, 0), |t| {
-            (
-                self.placement.regions[t].base * groups,
-                self.graph.tensors[t].words * groups,
-            )
-        });
+        let (res_base, res_pitch) =
+            stage.operand.map_or((0, 0), |t| (self.placement.regions[t].base * groups, self.graph.tensors[t].words * groups));
         let res = |stride: usize| if stage.operand.is_some() { stride } else { 0 };
         let loops = post_loops(stage, rows).into_iter().map(|(axis, count)| {
             let strides = match axis {
@@ -267,28 +225,13 @@ impl Emitter<'_> {
             };
             (count, 0, [dst, if fill.is_some() { 0 } else { src }, 0])
         });
-        Load {
-            dst_base: dst as u32,
-            src_base: src as u32,
-            rotate: 0,
-            mask: u32::MAX >> (32 - cols),
-            fill,
-            nest: nest(loops),
-        }
+        Load { dst_base: dst as u32, src_base: src as u32, rotate: 0, mask: u32::MAX >> (32 - cols), fill, nest: nest(loops) }
     }
 
     fn output(&self, network: &Network) -> (Tensor, u32) {
         let cols = self.config.cols;
-        let raw = self
-            .graph
-            .stages
-            .last()
-            .is_some_and(|s| s.post.dest == PostDest::OutRaw32);
-        let (dtype, bytes) = if raw {
-            (Dtype::Int32, 4)
-        } else {
-            (Dtype::Int8, 1)
-        };
+        let raw = self.graph.stages.last().is_some_and(|s| s.post.dest == PostDest::OutRaw32);
+        let (dtype, bytes) = if raw { (Dtype::Int32, 4) } else { (Dtype::Int8, 1) };
         let row_pitch = self.graph.out_words as u32 * cols;
         let tensor = Tensor {
             rows: network.m as u32,

@@ -111,16 +111,8 @@ pub struct Graph {
     pub warnings: Vec<Warning>,
 }
 
-const UNUSED: Param = Param {
-    bias: 0,
-    q: 1 << 23,
-    shift: 63,
-};
-const ONE: Param = Param {
-    bias: 0,
-    q: 1 << 23,
-    shift: 23,
-};
+const UNUSED: Param = Param { bias: 0, q: 1 << 23, shift: 63 };
+const ONE: Param = Param { bias: 0, q: 1 << 23, shift: 23 };
 
 /// Checks the network and turns it into stages.
 ///
@@ -154,11 +146,7 @@ pub fn legalise(network: &Network, config: &Config) -> Result<Graph, CompileErro
     for (layer, dense) in network.layers.iter().enumerate() {
         let input = operands[layer];
         let mut operand = None;
-        if let Output::Int8(Quantised {
-            residual: Some(add),
-            ..
-        }) = &dense.output
-        {
+        if let Output::Int8(Quantised { residual: Some(add), .. }) = &dense.output {
             operand = Some(if add.from < layer {
                 operands[add.from]
             } else if layer == 0 {
@@ -179,32 +167,13 @@ pub fn legalise(network: &Network, config: &Config) -> Result<Graph, CompileErro
             graph.tensors[t].last_use = stage;
         }
         let param_base = graph.params.len() / cols;
-        push_params(
-            &mut graph.params,
-            dense,
-            network.operand_zero_point(layer),
-            cols,
-        );
+        push_params(&mut graph.params, dense, network.operand_zero_point(layer), cols);
         let post = post_spec(&mut graph, layer, dense, output.is_some(), param_base);
         if output.is_none() {
-            graph.out_words = n_tiles
-                * if post.dest == PostDest::OutRaw32 {
-                    4
-                } else {
-                    1
-                };
+            graph.out_words = n_tiles * if post.dest == PostDest::OutRaw32 { 4 } else { 1 };
         }
         graph.weight_words += k_tiles * n_tiles;
-        graph.stages.push(Stage {
-            layer,
-            kind: Kind::Dense,
-            input,
-            output,
-            operand,
-            k_tiles,
-            n_tiles,
-            post,
-        });
+        graph.stages.push(Stage { layer, kind: Kind::Dense, input, output, operand, k_tiles, n_tiles, post });
     }
     fits(&graph, config)?;
     Ok(graph)
@@ -213,12 +182,7 @@ pub fn legalise(network: &Network, config: &Config) -> Result<Graph, CompileErro
 /// Adds the stage that copies `input`, and returns the copy.
 fn copy_stage(graph: &mut Graph, layer: usize, input: TensorId, config: &Config) -> TensorId {
     let stage = graph.stages.len();
-    let copy = Tensor {
-        source: Source::Stage(stage),
-        fill: false,
-        last_use: stage + 1,
-        ..graph.tensors[input].clone()
-    };
+    let copy = Tensor { source: Source::Stage(stage), fill: false, last_use: stage + 1, ..graph.tensors[input].clone() };
     graph.tensors.push(copy);
     let words = graph.tensors[input].words;
     let (groups, cols) = (config.groups() as usize, config.cols as usize);
@@ -267,13 +231,7 @@ fn push_params(params: &mut Vec<Param>, dense: &Dense, zero_point: i8, cols: usi
     params.resize(params.len().next_multiple_of(cols), UNUSED);
 }
 
-fn post_spec(
-    graph: &mut Graph,
-    layer: usize,
-    dense: &Dense,
-    to_x: bool,
-    param_base: usize,
-) -> PostSpec {
+fn post_spec(graph: &mut Graph, layer: usize, dense: &Dense, to_x: bool, param_base: usize) -> PostSpec {
     let mut post = PostSpec {
         dest: if to_x { PostDest::X } else { PostDest::Out },
         zero_point: 0,
@@ -289,11 +247,7 @@ fn post_spec(
         Output::Int8(q) => {
             (post.zero_point, post.lo, post.hi) = (q.zero_point, q.lo, q.hi);
             post.lut = q.lut.as_ref().map(|table| {
-                let at = graph
-                    .luts
-                    .iter()
-                    .position(|t| t == &**table)
-                    .unwrap_or(graph.luts.len());
+                let at = graph.luts.iter().position(|t| t == &**table).unwrap_or(graph.luts.len());
                 if at == graph.luts.len() {
                     graph.luts.push(**table);
                 }
@@ -302,10 +256,7 @@ fn post_spec(
             post.residual = q.residual.as_ref().map(|add| {
                 let constants = choose_add_within(add, q.lo, q.hi);
                 if constants.differing_codes > 0 {
-                    graph.warnings.push(Warning {
-                        layer,
-                        differing_codes: constants.differing_codes,
-                    });
+                    graph.warnings.push(Warning { layer, differing_codes: constants.differing_codes });
                 }
                 constants
             });
@@ -318,24 +269,9 @@ fn post_spec(
 fn fits(graph: &Graph, config: &Config) -> Result<(), CompileError> {
     let split = "use a larger configuration or split the network over two images";
     for (what, needed, limit, help) in [
-        (
-            "RRAM words of R x C weights",
-            graph.weight_words,
-            config.rram_depth,
-            split,
-        ),
-        (
-            "parameter words of C channels",
-            graph.params.len() / config.cols as usize,
-            config.param_depth,
-            split,
-        ),
-        (
-            "lookup tables",
-            graph.luts.len(),
-            config.lut_count,
-            "share tables between layers or use a larger configuration",
-        ),
+        ("RRAM words of R x C weights", graph.weight_words, config.rram_depth, split),
+        ("parameter words of C channels", graph.params.len() / config.cols as usize, config.param_depth, split),
+        ("lookup tables", graph.luts.len(), config.lut_count, "share tables between layers or use a larger configuration"),
     ] {
         if needed > limit as usize {
             return Err(CompileError::DoesNotFit {

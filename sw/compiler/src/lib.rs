@@ -54,36 +54,21 @@ use systole_model::Network;
 /// [`CompileError`]: an unsound network or configuration, something that does not fit its
 /// memory (with what to do), an inexact add where [`Options::require_exact`] is set.
 /// [`CompileError::Verify`] is a fault of the compiler.
-pub fn compile(
-    network: &Network,
-    config: &Config,
-    options: &Options,
-) -> Result<Compiled, CompileError> {
+pub fn compile(network: &Network, config: &Config, options: &Options) -> Result<Compiled, CompileError> {
     config.check()?;
     let graph = legalise::legalise(network, config)?;
     if let Some(w) = graph.warnings.first().filter(|_| options.require_exact) {
-        return Err(CompileError::InexactAdd {
-            layer: w.layer,
-            codes: w.differing_codes,
-        });
+        return Err(CompileError::InexactAdd { layer: w.layer, codes: w.differing_codes });
     }
     let limit = place::max_rows(&graph, config)?;
     if network.m > limit {
-        return Err(CompileError::TooManyRows {
-            rows: network.m,
-            limit,
-            config: config.label(),
-        });
+        return Err(CompileError::TooManyRows { rows: network.m, limit, config: config.label() });
     }
     let placement = place::place(&graph, config, network.m)?;
     let schedule = schedule::schedule(&graph, &placement, config);
     let compiled = emit::emit(network, &graph, &placement, &schedule, config)?;
     if !options.skip_verify {
-        verify::verify(
-            &compiled.program,
-            config,
-            &verify::Sizes::of(&compiled.image, config),
-        )?;
+        verify::verify(&compiled.program, config, &verify::Sizes::of(&compiled.image, config))?;
     }
     Ok(compiled)
 }

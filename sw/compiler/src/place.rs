@@ -40,8 +40,7 @@ fn born(graph: &Graph, t: TensorId) -> isize {
 }
 
 fn alive_together(graph: &Graph, a: TensorId, b: TensorId) -> bool {
-    born(graph, a) <= graph.tensors[b].last_use as isize
-        && born(graph, b) <= graph.tensors[a].last_use as isize
+    born(graph, a) <= graph.tensors[b].last_use as isize && born(graph, b) <= graph.tensors[a].last_use as isize
 }
 
 /// How bad it is for `a` and `b` to share a sub-bank; `None` where it cannot be.
@@ -92,33 +91,16 @@ pub fn place(graph: &Graph, config: &Config, rows: usize) -> Result<Placement, C
     let depth = config.x_bank_depth() as usize;
     for t in order {
         let words = graph.tensors[t].words * rows;
-        let placed: Vec<(TensorId, Region)> = regions
-            .iter()
-            .enumerate()
-            .filter_map(|(i, r)| r.map(|r| (i, r)))
-            .collect();
-        let alive: Vec<Region> = placed
-            .iter()
-            .filter(|p| alive_together(graph, p.0, t))
-            .map(|p| p.1)
-            .collect();
-        let starts = (0..config.x_banks as usize)
-            .map(|b| b * depth)
-            .chain(alive.iter().map(|r| r.base + r.words));
+        let placed: Vec<(TensorId, Region)> = regions.iter().enumerate().filter_map(|(i, r)| r.map(|r| (i, r))).collect();
+        let alive: Vec<Region> = placed.iter().filter(|p| alive_together(graph, p.0, t)).map(|p| p.1).collect();
+        let starts = (0..config.x_banks as usize).map(|b| b * depth).chain(alive.iter().map(|r| r.base + r.words));
         let free = |base: usize| {
-            base + words <= config.x_depth as usize
-                && alive
-                    .iter()
-                    .all(|r| base + words <= r.base || r.base + r.words <= base)
+            base + words <= config.x_depth as usize && alive.iter().all(|r| base + words <= r.base || r.base + r.words <= base)
         };
         let best = starts
             .filter(|&base| free(base))
             .filter_map(|base| {
-                let region = Region {
-                    base,
-                    words,
-                    banks: banks(base, words, config),
-                };
+                let region = Region { base, words, banks: banks(base, words, config) };
                 let cost = placed
                     .iter()
                     .filter(|p| p.1.banks & region.banks != 0)
@@ -132,11 +114,7 @@ pub fn place(graph: &Graph, config: &Config, rows: usize) -> Result<Placement, C
                 what: format!(
                     "X words of activation tensor {t} ({rows} x {} bytes) with what lives at the same time{}",
                     graph.tensors[t].cols,
-                    if apart {
-                        ", residual operands in sub-banks of their own"
-                    } else {
-                        ""
-                    }
+                    if apart { ", residual operands in sub-banks of their own" } else { "" }
                 ),
                 needed: words + alive.iter().map(|r| r.words).sum::<usize>(),
                 limit: config.x_depth as usize,
@@ -146,10 +124,7 @@ pub fn place(graph: &Graph, config: &Config, rows: usize) -> Result<Placement, C
         };
         regions[t] = Some(region);
     }
-    Ok(Placement {
-        rows,
-        regions: regions.into_iter().flatten().collect(),
-    })
+    Ok(Placement { rows, regions: regions.into_iter().flatten().collect() })
 }
 
 /// Whether so many rows fit X, and their row blocks timetable and descriptors in the plainest order.
@@ -162,17 +137,11 @@ fn fits(graph: &Graph, config: &Config, rows: usize) -> bool {
         words += blocks * (4 + 3 + usize::from(s.operand.is_some() || s.kind == Kind::Copy));
     }
     for t in &graph.tensors {
-        let loads = if t.source == Source::Input {
-            blocks
-        } else {
-            usize::from(t.fill)
-        };
+        let loads = if t.source == Source::Input { blocks } else { usize::from(t.fill) };
         instructions += loads;
         words += 4 * loads;
     }
-    instructions < config.timetable_depth as usize
-        && words <= config.desc_depth as usize
-        && place(graph, config, rows).is_ok()
+    instructions < config.timetable_depth as usize && words <= config.desc_depth as usize && place(graph, config, rows).is_ok()
 }
 
 /// The most rows that fit IN, OUT, X and the loop counters.
@@ -190,22 +159,10 @@ pub fn max_rows(graph: &Graph, config: &Config) -> Result<usize, CompileError> {
         (in_bytes / graph.in_cols).min((in_bytes - 1 - last_step) / graph.in_cols + 1)
     };
     let out_rows = config.out_depth as usize / graph.out_words;
-    let raw = graph
-        .stages
-        .last()
-        .is_some_and(|s| s.post.dest == PostDest::OutRaw32);
-    let out = if raw {
-        "OUT buffer words of one row of int32"
-    } else {
-        "OUT buffer words of one row of int8"
-    };
+    let raw = graph.stages.last().is_some_and(|s| s.post.dest == PostDest::OutRaw32);
+    let out = if raw { "OUT buffer words of one row of int32" } else { "OUT buffer words of one row of int8" };
     for (what, needed, limit, fit) in [
-        (
-            "IN buffer bytes of one row",
-            graph.in_cols,
-            in_bytes,
-            in_rows,
-        ),
+        ("IN buffer bytes of one row", graph.in_cols, in_bytes, in_rows),
         (out, graph.out_words, config.out_depth as usize, out_rows),
     ] {
         if fit == 0 {
@@ -214,8 +171,7 @@ pub fn max_rows(graph: &Graph, config: &Config) -> Result<usize, CompileError> {
                 needed,
                 limit,
                 config: config.label(),
-                help: "split the columns over several networks or use a larger configuration"
-                    .into(),
+                help: "split the columns over several networks or use a larger configuration".into(),
             });
         }
     }
@@ -224,11 +180,7 @@ pub fn max_rows(graph: &Graph, config: &Config) -> Result<usize, CompileError> {
     let (mut good, mut bad) = (1, in_rows.min(out_rows).min(1 << 14) + 1);
     while bad - good > 1 {
         let middle = good + (bad - good) / 2;
-        if fits(graph, config, middle) {
-            good = middle
-        } else {
-            bad = middle
-        }
+        if fits(graph, config, middle) { good = middle } else { bad = middle }
     }
     Ok(good)
 }

@@ -152,10 +152,7 @@ impl Scheduler<'_> {
     /// LOAD and fill: everything that comes from outside, at once and without a pause.
     fn load(&mut self) -> State {
         let tensors = &self.graph.tensors;
-        let ready = tensors
-            .iter()
-            .map(|t| vec![0; t.words * self.blocks.len()])
-            .collect::<Vec<_>>();
+        let ready = tensors.iter().map(|t| vec![0; t.words * self.blocks.len()]).collect::<Vec<_>>();
         let mut state = State {
             free: 0,
             rested: 0,
@@ -173,11 +170,7 @@ impl Scheduler<'_> {
                 jobs.extend((0..self.blocks.len()).map(|b| LoadJob::Block(t, b)));
             }
         }
-        jobs.extend(
-            (0..tensors.len())
-                .filter(|&t| tensors[t].fill)
-                .map(LoadJob::Fill),
-        );
+        jobs.extend((0..tensors.len()).filter(|&t| tensors[t].fill).map(LoadJob::Fill));
         let groups = self.groups();
         let mut free = 0; // first cycle in which LOAD may step
         for job in jobs {
@@ -198,8 +191,7 @@ impl Scheduler<'_> {
                     for k in 0..words {
                         // Of the last row, which LOAD brings groups - 1 cycles a row late.
                         let slip = (rows - 1) * (groups - 1) + groups - 1;
-                        ready[b * words + k] =
-                            first_write + (k * rows * groups + slip) as u64 + see;
+                        ready[b * words + k] = first_write + (k * rows * groups + slip) as u64 + see;
                     }
                     (t, rows * words * groups)
                 }
@@ -213,11 +205,7 @@ impl Scheduler<'_> {
                 }
             };
             free = row + lead + steps as u64;
-            self.loads.push(Span {
-                banks: self.banks(t),
-                from: first_write,
-                to: first_write + steps as u64 - 1,
-            });
+            self.loads.push(Span { banks: self.banks(t), from: first_write, to: first_write + steps as u64 - 1 });
             self.jobs.push((job, tag));
         }
         state
@@ -225,10 +213,7 @@ impl Scheduler<'_> {
 
     /// The best orders found, and the timetable they give.
     fn search(&self, start: &State, most: usize) -> Vec<Plan> {
-        let long = self
-            .blocks
-            .iter()
-            .any(|b| b.1 as u64 >= 2 * u64::from(self.lat.l));
+        let long = self.blocks.iter().any(|b| b.1 as u64 >= 2 * u64::from(self.lat.l));
         let mut front = vec![(start.clone(), Vec::new())];
         for (i, stage) in self.graph.stages.iter().enumerate() {
             // Where a visit outlasts the latency no order makes a bubble: two will do.
@@ -251,10 +236,7 @@ impl Scheduler<'_> {
             }
             front = next;
         }
-        front
-            .into_iter()
-            .min_by_key(|(s, _)| (s.next_write, s.rows.totals().0))
-            .map_or(Vec::new(), |f| f.1)
+        front.into_iter().min_by_key(|(s, _)| (s.next_write, s.rows.totals().0)).map_or(Vec::new(), |f| f.1)
     }
 
     fn finish(&self, start: &State, plans: Vec<Plan>) -> (Schedule, Rows) {
@@ -268,16 +250,8 @@ impl Scheduler<'_> {
         let schedule = Schedule {
             blocks: self.blocks.clone(),
             plans,
-            matmuls: log
-                .matmuls
-                .into_iter()
-                .map(|(p, tag)| PlacedSegment { row: at(tag), ..p })
-                .collect(),
-            posts: log
-                .posts
-                .into_iter()
-                .map(|(s, b, tag)| (s, b, at(tag)))
-                .collect(),
+            matmuls: log.matmuls.into_iter().map(|(p, tag)| PlacedSegment { row: at(tag), ..p }).collect(),
+            posts: log.posts.into_iter().map(|(s, b, tag)| (s, b, at(tag))).collect(),
             loads: self.jobs.iter().map(|&(job, tag)| (job, at(tag))).collect(),
             end: state.next_write.max(state.rows.end()),
         };
@@ -301,22 +275,13 @@ pub(crate) fn post_loops(stage: &Stage, rows: usize) -> Vec<(tile::Axis, usize)>
     use tile::Axis::{G, K, M, N};
     let all = match stage.kind {
         crate::legalise::Kind::Dense => vec![(M, rows), (N, stage.n_tiles)],
-        crate::legalise::Kind::Copy => vec![
-            (M, rows),
-            (K, stage.k_tiles),
-            (G, stage.n_tiles / stage.k_tiles),
-        ],
+        crate::legalise::Kind::Copy => vec![(M, rows), (K, stage.k_tiles), (G, stage.n_tiles / stage.k_tiles)],
     };
     trimmed(all)
 }
 
 /// Loops of a LOAD, innermost first.
-pub(crate) fn load_loops(
-    job: LoadJob,
-    graph: &Graph,
-    blocks: &[(usize, usize)],
-    groups: usize,
-) -> Vec<(tile::Axis, usize)> {
+pub(crate) fn load_loops(job: LoadJob, graph: &Graph, blocks: &[(usize, usize)], groups: usize) -> Vec<(tile::Axis, usize)> {
     use tile::Axis::{G, K, M};
     trimmed(match job {
         // One row: the groups of its words lie side by side, in the frame as in X.
@@ -328,9 +293,5 @@ pub(crate) fn load_loops(
 
 fn trimmed(all: Vec<(tile::Axis, usize)>) -> Vec<(tile::Axis, usize)> {
     let some: Vec<_> = all.iter().copied().filter(|l| l.1 > 1).collect();
-    if some.is_empty() {
-        all[..1].to_vec()
-    } else {
-        some
-    }
+    if some.is_empty() { all[..1].to_vec() } else { some }
 }

@@ -65,10 +65,7 @@ pub struct Segment {
 
 impl Segment {
     fn of(&self, axis: Axis) -> (u64, usize) {
-        self.loops
-            .iter()
-            .find(|l| l.axis == axis)
-            .map_or((0, 1), |l| (l.period, l.count))
+        self.loops.iter().find(|l| l.axis == axis).map_or((0, 1), |l| (l.period, l.count))
     }
 
     /// k tiles it reads.
@@ -88,18 +85,12 @@ impl Segment {
 
     /// Time of the last step.
     pub fn last_step(&self) -> u64 {
-        self.loops
-            .iter()
-            .map(|l| l.period * (l.count as u64 - 1))
-            .sum()
+        self.loops.iter().map(|l| l.period * (l.count as u64 - 1)).sum()
     }
 
     /// Time of the last step that loads a weight word.
     pub fn last_load(&self) -> u64 {
-        self.loops[self.hold..]
-            .iter()
-            .map(|l| l.period * (l.count as u64 - 1))
-            .sum()
+        self.loops[self.hold..].iter().map(|l| l.period * (l.count as u64 - 1)).sum()
     }
 
     /// Time from row 0 to the last row of a visit.
@@ -115,13 +106,9 @@ impl Segment {
             return Vec::new();
         }
         if self.copy {
-            return (0..g)
-                .flat_map(|g| (0..k).map(move |k| (k * groups + g, pk * k as u64 + pg * g as u64)))
-                .collect();
+            return (0..g).flat_map(|g| (0..k).map(move |k| (k * groups + g, pk * k as u64 + pg * g as u64))).collect();
         }
-        (0..n)
-            .map(|i| (self.n0 + i, pk * (k as u64 - 1) + pn * i as u64))
-            .collect()
+        (0..n).map(|i| (self.n0 + i, pk * (k as u64 - 1) + pn * i as u64)).collect()
     }
 }
 
@@ -140,9 +127,7 @@ pub enum Plan {
 /// Row blocks `(first row, rows)`: as few and as equal as the accumulators allow.
 pub fn blocks(m: usize, config: &Config) -> Vec<(usize, usize)> {
     let count = m.div_ceil(config.acc_depth as usize);
-    (0..count)
-        .map(|b| (b * m / count, (b + 1) * m / count - b * m / count))
-        .collect()
+    (0..count).map(|b| (b * m / count, (b + 1) * m / count - b * m / count)).collect()
 }
 
 /// n tiles whose partial sums fit the accumulators together: by the longest block, so that all
@@ -159,20 +144,13 @@ pub fn plans(stage: &Stage, blocks: &[(usize, usize)], config: &Config, most: us
     }
     let (max, make): (usize, fn(usize) -> Plan) = match stage.post.dest {
         PostDest::OutRaw32 => (stage.k_tiles - 1, Plan::Raw),
-        _ => (
-            (stage.k_tiles - 1) * group(stage, blocks, config),
-            Plan::Prefix,
-        ),
+        _ => ((stage.k_tiles - 1) * group(stage, blocks, config), Plan::Prefix),
     };
     if most == 1 {
         return vec![make(0)];
     }
     let most = most - 1;
-    let mut values: Vec<usize> = if max <= most {
-        (0..=max).collect()
-    } else {
-        (0..=most).map(|i| i * max / most).collect()
-    };
+    let mut values: Vec<usize> = if max <= most { (0..=max).collect() } else { (0..=most).map(|i| i * max / most).collect() };
     if make(0) == Plan::Raw(0) {
         // Three or four k tiles at the end make four cycles between sums.
         values.extend((0..=4).filter_map(|i| stage.k_tiles.checked_sub(i + 1)));
@@ -183,19 +161,9 @@ pub fn plans(stage: &Stage, blocks: &[(usize, usize)], config: &Config, most: us
 }
 
 /// The instructions of one row block of `stage`, in order.
-pub fn segments(
-    stage: &Stage,
-    plan: Plan,
-    blocks: &[(usize, usize)],
-    block: usize,
-    config: &Config,
-) -> Vec<Segment> {
+pub fn segments(stage: &Stage, plan: Plan, blocks: &[(usize, usize)], block: usize, config: &Config) -> Vec<Segment> {
     let rows = blocks[block].1;
-    let tiler = Tiler {
-        rows,
-        beats: u64::from(config.weight_beats),
-        ways: u64::from(config.rram_ways),
-    };
+    let tiler = Tiler { rows, beats: u64::from(config.weight_beats), ways: u64::from(config.rram_ways) };
     let (kt, nt) = (stage.k_tiles, stage.n_tiles);
     let mut out = Vec::new();
     match plan {
@@ -219,18 +187,11 @@ pub fn segments(
             }
         }
         Plan::Raw(ka) => {
-            let ng = if ka == 0 {
-                nt
-            } else {
-                group(stage, blocks, config)
-            };
+            let ng = if ka == 0 { nt } else { group(stage, blocks, config) };
             for n0 in (0..nt).step_by(ng) {
                 let n = n0..(n0 + ng).min(nt);
                 if ka > 0 {
-                    out.push(Segment {
-                        acc_base: 0,
-                        ..tiler.visits(0..ka, n.clone(), kt, true, rows)
-                    });
+                    out.push(Segment { acc_base: 0, ..tiler.visits(0..ka, n.clone(), kt, true, rows) });
                 }
                 out.push(tiler.vectors(ka..kt, n, ka == 0));
             }
@@ -247,34 +208,12 @@ struct Tiler {
 
 impl Tiler {
     /// Visits of a rectangle, rows innermost.
-    fn visits(
-        &self,
-        k: std::ops::Range<usize>,
-        n: std::ops::Range<usize>,
-        kt: usize,
-        k_outer: bool,
-        acc_step: usize,
-    ) -> Segment {
+    fn visits(&self, k: std::ops::Range<usize>, n: std::ops::Range<usize>, kt: usize, k_outer: bool, acc_step: usize) -> Segment {
         let v = (self.rows as u64).max(self.beats);
         let (kc, nc) = (k.len(), n.len());
-        let m = AxisLoop {
-            axis: Axis::M,
-            count: self.rows,
-            period: 1,
-            weights: 0,
-        };
-        let inner = |axis, count| AxisLoop {
-            axis,
-            count,
-            period: v,
-            weights: 1,
-        };
-        let outer = |axis, count, within: usize| AxisLoop {
-            axis,
-            count,
-            period: v * within as u64,
-            weights: within,
-        };
+        let m = AxisLoop { axis: Axis::M, count: self.rows, period: 1, weights: 0 };
+        let inner = |axis, count| AxisLoop { axis, count, period: v, weights: 1 };
+        let outer = |axis, count, within: usize| AxisLoop { axis, count, period: v * within as u64, weights: within };
         let loops = if k_outer {
             vec![m, inner(Axis::N, nc), outer(Axis::K, kc, nc)]
         } else {
@@ -296,47 +235,19 @@ impl Tiler {
     }
 
     /// A RAW32 rectangle that ends its sums, k innermost.
-    fn vectors(
-        &self,
-        k: std::ops::Range<usize>,
-        n: std::ops::Range<usize>,
-        first: bool,
-    ) -> Segment {
+    fn vectors(&self, k: std::ops::Range<usize>, n: std::ops::Range<usize>, first: bool) -> Segment {
         let (kc, nc, d) = (k.len(), n.len(), self.beats);
         // One k tile is held; more are read again for every row, and the jump back from the last
         // to the first must leave the ways their time.
-        let again = if kc == 1 {
-            1
-        } else {
-            kc as u64 * d + self.wrap(kc as u64 * d)
-        };
+        let again = if kc == 1 { 1 } else { kc as u64 * d + self.wrap(kc as u64 * d) };
         let period = again.max(4);
         let loops = vec![
-            AxisLoop {
-                axis: Axis::K,
-                count: kc,
-                period: d,
-                weights: 1,
-            },
-            AxisLoop {
-                axis: Axis::M,
-                count: self.rows,
-                period,
-                weights: 0,
-            },
-            AxisLoop {
-                axis: Axis::N,
-                count: nc,
-                period: period * self.rows as u64,
-                weights: kc,
-            },
+            AxisLoop { axis: Axis::K, count: kc, period: d, weights: 1 },
+            AxisLoop { axis: Axis::M, count: self.rows, period, weights: 0 },
+            AxisLoop { axis: Axis::N, count: nc, period: period * self.rows as u64, weights: kc },
         ];
         Segment {
-            hold: if kc == 1 {
-                usize::from(self.rows > 1)
-            } else {
-                0
-            },
+            hold: if kc == 1 { usize::from(self.rows > 1) } else { 0 },
             loops: trimmed(loops),
             k0: k.start,
             n0: n.start,
@@ -356,40 +267,20 @@ impl Tiler {
             (0..self.ways).any(|back| {
                 (0..self.ways).any(|ahead| {
                     let distance = back + idle + ahead + 1;
-                    back < sub
-                        && ahead < sub
-                        && distance < self.ways
-                        && (sub - 1 - back) % self.ways == ahead % self.ways
+                    back < sub && ahead < sub && distance < self.ways && (sub - 1 - back) % self.ways == ahead % self.ways
                 })
             })
         };
-        (0..self.ways)
-            .find(|&idle| !clash(idle))
-            .unwrap_or(self.ways - 1)
+        (0..self.ways).find(|&idle| !clash(idle)).unwrap_or(self.ways - 1)
     }
 
     /// Every word through the identity, one group of columns after the other.
     fn copy(&self, words: usize, groups: usize) -> Segment {
         let pass = ((self.rows * words) as u64).max(self.beats);
         let loops = vec![
-            AxisLoop {
-                axis: Axis::M,
-                count: self.rows,
-                period: 1,
-                weights: 0,
-            },
-            AxisLoop {
-                axis: Axis::K,
-                count: words,
-                period: self.rows as u64,
-                weights: 0,
-            },
-            AxisLoop {
-                axis: Axis::G,
-                count: groups,
-                period: pass,
-                weights: 1,
-            },
+            AxisLoop { axis: Axis::M, count: self.rows, period: 1, weights: 0 },
+            AxisLoop { axis: Axis::K, count: words, period: self.rows as u64, weights: 0 },
+            AxisLoop { axis: Axis::G, count: groups, period: pass, weights: 1 },
         ];
         Segment {
             hold: usize::from(self.rows > 1) + usize::from(words > 1),
@@ -410,11 +301,7 @@ impl Tiler {
 /// Without the loops that do not loop, but never empty.
 fn trimmed(loops: Vec<AxisLoop>) -> Vec<AxisLoop> {
     let some: Vec<AxisLoop> = loops.iter().copied().filter(|l| l.count > 1).collect();
-    if some.is_empty() {
-        loops[..1].to_vec()
-    } else {
-        some
-    }
+    if some.is_empty() { loops[..1].to_vec() } else { some }
 }
 
 #[cfg(test)]

@@ -61,12 +61,7 @@ struct Checker<'a> {
 /// # Errors
 /// [`VerifyError`], with every violation found.
 pub fn verify(program: &Program, config: &Config, sizes: &Sizes) -> Result<(), VerifyError> {
-    let mut c = Checker {
-        config,
-        lat: Latency::of(config),
-        sizes,
-        report: Report::default(),
-    };
+    let mut c = Checker { config, lat: Latency::of(config), sizes, report: Report::default() };
     let Some(units) = c.issue(program) else {
         return c.report.finish();
     };

@@ -13,35 +13,16 @@ use systole_isa::program::{Load, Matmul, Post, PostDest, Store};
 use systole_isa::{Config, Instruction, Loop, Nest, Program, Row, Unit};
 
 fn good(config: &Config, m: usize, widths: &[usize], raw: bool) -> Compiled {
-    let kinds: Vec<LayerKind> = widths[1..]
-        .iter()
-        .map(|&n| LayerKind {
-            n,
-            lut: false,
-            residual: None,
-        })
-        .collect();
-    compile(
-        &network(1, m, widths[0], &kinds, raw),
-        config,
-        &Options::default(),
-    )
-    .unwrap()
+    let kinds: Vec<LayerKind> = widths[1..].iter().map(|&n| LayerKind { n, lut: false, residual: None }).collect();
+    compile(&network(1, m, widths[0], &kinds, raw), config, &Options::default()).unwrap()
 }
 
 fn base(beats: u32) -> Config {
-    Config::named("base")
-        .unwrap()
-        .with_weight_beats(beats)
-        .unwrap()
+    Config::named("base").unwrap().with_weight_beats(beats).unwrap()
 }
 
 /// The program after `change`, checked.
-fn check(
-    c: &Compiled,
-    config: &Config,
-    change: impl FnOnce(&mut Program),
-) -> Result<(), VerifyError> {
+fn check(c: &Compiled, config: &Config, change: impl FnOnce(&mut Program)) -> Result<(), VerifyError> {
     let mut program = c.program.clone();
     change(&mut program);
     verify(&program, config, &Sizes::of(&c.image, config))
@@ -56,31 +37,21 @@ fn breaks(rule: Rule, c: &Compiled, config: &Config, change: impl FnOnce(&mut Pr
 
 /// The n-th row of a unit.
 fn nth(p: &mut Program, unit: Unit, n: usize) -> &mut Row {
-    p.rows
-        .iter_mut()
-        .filter(|r| r.instruction.unit() == unit)
-        .nth(n)
-        .unwrap()
+    p.rows.iter_mut().filter(|r| r.instruction.unit() == unit).nth(n).unwrap()
 }
 
 fn matmul(p: &mut Program, n: usize) -> &mut Matmul {
-    let Instruction::Matmul(i) = &mut nth(p, Unit::Matmul, n).instruction else {
-        unreachable!()
-    };
+    let Instruction::Matmul(i) = &mut nth(p, Unit::Matmul, n).instruction else { unreachable!() };
     i
 }
 
 fn post(p: &mut Program, n: usize) -> &mut Post {
-    let Instruction::Post(i) = &mut nth(p, Unit::Post, n).instruction else {
-        unreachable!()
-    };
+    let Instruction::Post(i) = &mut nth(p, Unit::Post, n).instruction else { unreachable!() };
     i
 }
 
 fn load(p: &mut Program, n: usize) -> &mut Load {
-    let Instruction::Load(i) = &mut nth(p, Unit::Load, n).instruction else {
-        unreachable!()
-    };
+    let Instruction::Load(i) = &mut nth(p, Unit::Load, n).instruction else { unreachable!() };
     i
 }
 
@@ -91,29 +62,13 @@ fn rows_out_of_order_too_close_or_not_encodable_are_refused() {
     breaks(Rule::RowOrder, &c, &config, |p| {
         p.rows.pop();
     });
-    breaks(Rule::RowSpacing, &c, &config, |p| {
-        p.rows[1].cycle = p.rows[0].cycle + 1
-    });
-    breaks(Rule::Encoding, &c, &config, |p| {
-        matmul(p, 0).nest.loops[0].count = 20_000
-    });
-    breaks(Rule::Encoding, &c, &config, |p| {
-        matmul(p, 0).nest.loops.clear()
-    });
-    breaks(Rule::Encoding, &c, &config, |p| {
-        matmul(p, 0).nest.loops[0].count = 0
-    });
-    breaks(Rule::Encoding, &c, &config, |p| {
-        p.rows.last_mut().unwrap().cycle = 1 << 40
-    });
-    let endless = Loop {
-        count: 1 << 14,
-        gap: 255,
-        d: [0; 5],
-    };
-    breaks(Rule::Encoding, &c, &config, |p| {
-        matmul(p, 0).nest.loops = vec![endless; 7]
-    });
+    breaks(Rule::RowSpacing, &c, &config, |p| p.rows[1].cycle = p.rows[0].cycle + 1);
+    breaks(Rule::Encoding, &c, &config, |p| matmul(p, 0).nest.loops[0].count = 20_000);
+    breaks(Rule::Encoding, &c, &config, |p| matmul(p, 0).nest.loops.clear());
+    breaks(Rule::Encoding, &c, &config, |p| matmul(p, 0).nest.loops[0].count = 0);
+    breaks(Rule::Encoding, &c, &config, |p| p.rows.last_mut().unwrap().cycle = 1 << 40);
+    let endless = Loop { count: 1 << 14, gap: 255, d: [0; 5] };
+    breaks(Rule::Encoding, &c, &config, |p| matmul(p, 0).nest.loops = vec![endless; 7]);
     assert!(verify(&Program::default(), &config, &Sizes::of(&c.image, &config)).is_err());
 }
 
@@ -121,96 +76,54 @@ fn rows_out_of_order_too_close_or_not_encodable_are_refused() {
 fn a_unit_that_is_still_busy_is_found() {
     let config = base(1);
     let c = good(&config, 1, &[640, 128, 128], false);
-    breaks(Rule::UnitBusy, &c, &config, |p| {
-        nth(p, Unit::Matmul, 1).cycle -= 3
-    });
+    breaks(Rule::UnitBusy, &c, &config, |p| nth(p, Unit::Matmul, 1).cycle -= 3);
 }
 
 #[test]
 fn addresses_outside_their_memory_are_found() {
     let (config, c) = (base(1), good(&base(1), 2, &[40, 40, 40], false));
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        matmul(p, 0).x_base = 8190
-    });
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        matmul(p, 0).w_base += 10
-    });
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        matmul(p, 0).acc_base = 511
-    });
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        post(p, 0).dst_base = 8191
-    });
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        post(p, 1).dst_base = 4095
-    });
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        post(p, 0).param_base = 6
-    });
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        post(p, 0).lut = Some(0)
-    });
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        load(p, 0).dst_base = 8191
-    });
-    breaks(Rule::AddressRange, &c, &config, |p| {
-        load(p, 0).src_base = 65_535
-    });
+    breaks(Rule::AddressRange, &c, &config, |p| matmul(p, 0).x_base = 8190);
+    breaks(Rule::AddressRange, &c, &config, |p| matmul(p, 0).w_base += 10);
+    breaks(Rule::AddressRange, &c, &config, |p| matmul(p, 0).acc_base = 511);
+    breaks(Rule::AddressRange, &c, &config, |p| post(p, 0).dst_base = 8191);
+    breaks(Rule::AddressRange, &c, &config, |p| post(p, 1).dst_base = 4095);
+    breaks(Rule::AddressRange, &c, &config, |p| post(p, 0).param_base = 6);
+    breaks(Rule::AddressRange, &c, &config, |p| post(p, 0).lut = Some(0));
+    breaks(Rule::AddressRange, &c, &config, |p| load(p, 0).dst_base = 8191);
+    breaks(Rule::AddressRange, &c, &config, |p| load(p, 0).src_base = 65_535);
 }
 
 #[test]
 fn weight_loads_that_are_too_close_or_ask_a_busy_way_are_found() {
     let (config, c) = (base(1), good(&base(1), 1, &[64, 16], false));
-    breaks(Rule::RramWay, &c, &config, |p| {
-        matmul(p, 0).nest.loops[0].d[1] = 0
-    });
+    breaks(Rule::RramWay, &c, &config, |p| matmul(p, 0).nest.loops[0].d[1] = 0);
     let two = base(2);
     let c2 = good(&two, 1, &[64, 16], false);
-    breaks(Rule::WeightDistance, &c2, &two, |p| {
-        matmul(p, 0).nest.loops[0].gap = 0
-    });
+    breaks(Rule::WeightDistance, &c2, &two, |p| matmul(p, 0).nest.loops[0].gap = 0);
     let c3 = good(&config, 5, &[64, 16], false);
-    breaks(Rule::HoldJump, &c3, &config, |p| {
-        matmul(p, 0).nest.loops[0].d[1] = 1
-    });
+    breaks(Rule::HoldJump, &c3, &config, |p| matmul(p, 0).nest.loops[0].d[1] = 1);
     assert!(check(&c, &config, |_| ()).is_ok());
 }
 
 #[test]
 fn sums_that_do_not_start_or_end_are_found() {
     let (config, c) = (base(1), good(&base(1), 2, &[40, 40], false));
-    breaks(Rule::Accumulator, &c, &config, |p| {
-        matmul(p, 0).first = false
-    });
-    breaks(Rule::Accumulator, &c, &config, |p| {
-        matmul(p, 1).last = false
-    });
-    breaks(Rule::Accumulator, &c, &config, |p| {
-        matmul(p, 0).nest.loops[0].d[2] = 0
-    });
+    breaks(Rule::Accumulator, &c, &config, |p| matmul(p, 0).first = false);
+    breaks(Rule::Accumulator, &c, &config, |p| matmul(p, 1).last = false);
+    breaks(Rule::Accumulator, &c, &config, |p| matmul(p, 0).nest.loops[0].d[2] = 0);
 }
 
 #[test]
 fn vectors_without_post_and_posts_without_vectors_are_found() {
     let (config, c) = (base(1), good(&base(1), 1, &[40, 40, 40], false));
-    breaks(Rule::PostNotArmed, &c, &config, |p| {
-        p.rows.retain(|r| r.instruction.unit() != Unit::Post)
-    });
-    breaks(Rule::PostNotArmed, &c, &config, |p| {
-        post(p, 0).nest.loops[0].count -= 1
-    });
-    breaks(Rule::PostWindow, &c, &config, |p| {
-        post(p, 1).nest.loops[0].count += 1
-    });
+    breaks(Rule::PostNotArmed, &c, &config, |p| p.rows.retain(|r| r.instruction.unit() != Unit::Post));
+    breaks(Rule::PostNotArmed, &c, &config, |p| post(p, 0).nest.loops[0].count -= 1);
+    breaks(Rule::PostWindow, &c, &config, |p| post(p, 1).nest.loops[0].count += 1);
     // The second POST as early as its row fits: before the first has its last vector.
     let config = base(1);
     let c = good(&config, 1, &[640, 128, 128], false);
     breaks(Rule::PostWindow, &c, &config, |p| {
-        let at = p
-            .rows
-            .iter()
-            .rposition(|r| r.instruction.unit() == Unit::Post)
-            .unwrap();
+        let at = p.rows.iter().rposition(|r| r.instruction.unit() == Unit::Post).unwrap();
         let mut row = p.rows.remove(at);
         let before = p.rows.iter().position(|r| r.cycle > 60).unwrap();
         row.cycle = p.rows[before - 1].cycle + 10;
@@ -223,12 +136,7 @@ fn results_in_one_cycle_are_found() {
     let (config, c) = (base(1), good(&base(1), 8, &[40, 40], true));
     assert!(check(&c, &config, |_| ()).is_ok());
     breaks(Rule::ResultCollision, &c, &config, |p| {
-        let last = p
-            .rows
-            .iter()
-            .filter(|r| r.instruction.unit() == Unit::Matmul)
-            .count()
-            - 1;
+        let last = p.rows.iter().filter(|r| r.instruction.unit() == Unit::Matmul).count() - 1;
         for l in &mut matmul(p, last).nest.loops {
             l.gap = 0;
         }
@@ -238,17 +146,8 @@ fn results_in_one_cycle_are_found() {
 #[test]
 fn ports_of_x_that_are_used_twice_are_found() {
     let config = base(1);
-    let kinds = [LayerKind {
-        n: 64,
-        lut: false,
-        residual: Some(0),
-    }; 3];
-    let c = compile(
-        &network(5, 8, 64, &kinds, false),
-        &config,
-        &Options::default(),
-    )
-    .unwrap();
+    let kinds = [LayerKind { n: 64, lut: false, residual: Some(0) }; 3];
+    let c = compile(&network(5, 8, 64, &kinds, false), &config, &Options::default()).unwrap();
     breaks(Rule::XReadPort, &c, &config, |p| {
         let x = matmul(p, 0).x_base;
         let post = p.rows.iter_mut().find_map(|r| match &mut r.instruction {
@@ -269,15 +168,9 @@ fn ports_of_x_that_are_used_twice_are_found() {
 #[test]
 fn words_read_before_they_are_written_are_found() {
     let (config, c) = (base(1), good(&base(1), 1, &[40, 40], false));
-    breaks(Rule::ReadUnwritten, &c, &config, |p| {
-        load(p, 0).nest.loops[0].gap = 1
-    });
-    breaks(Rule::ReadUnwritten, &c, &config, |p| {
-        load(p, 0).mask = 0x7fff
-    });
-    breaks(Rule::ReadUnwritten, &c, &config, |p| {
-        matmul(p, 0).x_base += 1
-    });
+    breaks(Rule::ReadUnwritten, &c, &config, |p| load(p, 0).nest.loops[0].gap = 1);
+    breaks(Rule::ReadUnwritten, &c, &config, |p| load(p, 0).mask = 0x7fff);
+    breaks(Rule::ReadUnwritten, &c, &config, |p| matmul(p, 0).x_base += 1);
     // The last row may come as late as the vector reaches it.
     let mut program = c.program.clone();
     let cycle = nth(&mut program, Unit::Matmul, 0).cycle;
@@ -307,29 +200,16 @@ fn a_word_is_not_read_before_or_while_the_result_arrives() {
     }
     for earlier in [17, 20] {
         let e = in_place(&config, earlier).unwrap_err();
-        assert!(
-            e.breaks(Rule::ReadStale) && !e.breaks(Rule::ReadTorn),
-            "{earlier}: {e}"
-        );
+        assert!(e.breaks(Rule::ReadStale) && !e.breaks(Rule::ReadTorn), "{earlier}: {e}");
     }
 }
 
 fn store(dst: u32, src: u32) -> Store {
-    Store {
-        dst_base: dst,
-        src_base: src,
-        nest: one(),
-    }
+    Store { dst_base: dst, src_base: src, nest: one() }
 }
 
 fn one() -> Nest {
-    Nest {
-        loops: vec![Loop {
-            count: 1,
-            gap: 0,
-            d: [0; 5],
-        }],
-    }
+    Nest { loops: vec![Loop { count: 1, gap: 0, d: [0; 5] }] }
 }
 
 #[test]
@@ -342,10 +222,7 @@ fn out_words_are_written_once_in_a_cycle_and_all_in_the_frame() {
     let end = c.program.cycles();
     for cycle in 12..end {
         let result = check(&c, &config, |p| {
-            let row = Row {
-                cycle,
-                instruction: Instruction::Store(store(0, 0)),
-            };
+            let row = Row { cycle, instruction: Instruction::Store(store(0, 0)) };
             let at = p.rows.iter().position(|r| r.cycle > cycle).unwrap();
             p.rows.insert(at, row);
         });
@@ -354,22 +231,14 @@ fn out_words_are_written_once_in_a_cycle_and_all_in_the_frame() {
     assert_eq!(met, 3);
     breaks(Rule::XReadPort, &c, &config, |p| {
         let cycle = p.rows[p.rows.len() - 2].cycle + 4;
-        p.rows.insert(
-            p.rows.len() - 1,
-            Row {
-                cycle,
-                instruction: Instruction::Store(store(0, 0)),
-            },
-        );
+        p.rows.insert(p.rows.len() - 1, Row { cycle, instruction: Instruction::Store(store(0, 0)) });
     });
 }
 
 #[test]
 fn an_end_before_the_last_write_is_found() {
     let (config, c) = (base(1), good(&base(1), 1, &[40, 40], false));
-    breaks(Rule::EndEarly, &c, &config, |p| {
-        p.rows.last_mut().unwrap().cycle -= 1
-    });
+    breaks(Rule::EndEarly, &c, &config, |p| p.rows.last_mut().unwrap().cycle -= 1);
     assert!(check(&c, &config, |p| p.rows.last_mut().unwrap().cycle += 1).is_ok());
 }
 
@@ -383,28 +252,13 @@ fn run_time_weights(distance: u64) -> Result<(), VerifyError> {
         post(p, 0).dst_base = 3;
         let end = p.rows.pop().unwrap();
         let first = nth(p, Unit::Matmul, 0).clone();
-        let Instruction::Matmul(again) = &first.instruction else {
-            unreachable!()
-        };
-        let again = Matmul {
-            w_sram: true,
-            w_base: 0,
-            ..again.clone()
-        };
+        let Instruction::Matmul(again) = &first.instruction else { unreachable!() };
+        let again = Matmul { w_sram: true, w_base: 0, ..again.clone() };
         let row = |cycle, instruction| Row { cycle, instruction };
-        p.rows
-            .push(row(first.cycle + distance, Instruction::Matmul(again)));
-        let out = Post {
-            dest: PostDest::Out,
-            dst_base: 0,
-            ..post(p, 0).clone()
-        };
-        p.rows
-            .push(row(first.cycle + distance + 4, Instruction::Post(out)));
-        p.rows.push(Row {
-            cycle: end.cycle + 60,
-            ..end
-        });
+        p.rows.push(row(first.cycle + distance, Instruction::Matmul(again)));
+        let out = Post { dest: PostDest::Out, dst_base: 0, ..post(p, 0).clone() };
+        p.rows.push(row(first.cycle + distance + 4, Instruction::Post(out)));
+        p.rows.push(Row { cycle: end.cycle + 60, ..end });
     })
 }
 
@@ -422,11 +276,7 @@ fn outcome(c: &Compiled, program: &Program, config: &Config) -> Option<Vec<u8>> 
     (image.timetable, image.descriptors) = program.encode().ok()?;
     let mut machine = Machine::new(config.clone());
     machine.load_image(&image).ok()?;
-    let input: Vec<u8> = Random(9)
-        .codes(image.in_bytes as usize)
-        .iter()
-        .map(|&v| v as u8)
-        .collect();
+    let input: Vec<u8> = Random(9).codes(image.in_bytes as usize).iter().map(|&v| v as u8).collect();
     Some(machine.run(&input).ok()?.frame)
 }
 

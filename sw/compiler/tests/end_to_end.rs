@@ -17,20 +17,13 @@ fn run(network: &Network, config: &Config) -> Option<Compiled> {
         Ok(c) => c,
         Err(CompileError::TooManyRows { limit, .. }) => {
             assert!(limit < network.m);
-            let fewer = Network {
-                m: limit,
-                ..network.clone()
-            };
+            let fewer = Network { m: limit, ..network.clone() };
             compile(&fewer, config, &Options::default()).expect("so many rows fit");
             return None;
         }
         Err(CompileError::DoesNotFit { needed, limit, .. }) => {
             assert!(
-                needed > limit
-                    || network
-                        .layers
-                        .iter()
-                        .any(|l| matches!(&l.output, Output::Int8(q) if q.residual.is_some()))
+                needed > limit || network.layers.iter().any(|l| matches!(&l.output, Output::Int8(q) if q.residual.is_some()))
             );
             return None;
         }
@@ -40,18 +33,11 @@ fn run(network: &Network, config: &Config) -> Option<Compiled> {
     let mut machine = Machine::new(config.clone());
     machine.load_image(&compiled.image).unwrap();
     let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
-    let frame = compiled
-        .image
-        .input
-        .pack(&values, compiled.image.in_bytes as usize);
+    let frame = compiled.image.input.pack(&values, compiled.image.in_bytes as usize);
     let got = machine.run(&frame).unwrap();
     assert_eq!(got.cycles, compiled.cycles);
     let want = run_network(network, &input);
-    let differ = compiled
-        .warnings
-        .iter()
-        .map(|w| w.differing_codes)
-        .sum::<u32>();
+    let differ = compiled.warnings.iter().map(|w| w.differing_codes).sum::<u32>();
     let values = compiled.image.output.unpack(&got.frame).unwrap();
     let wrong = (0..values.len()).find(|&i| values[i] != want.values[i]);
     if let Some(i) = wrong.filter(|_| differ == 0) {
@@ -61,14 +47,7 @@ fn run(network: &Network, config: &Config) -> Option<Compiled> {
 }
 
 fn chain(m: usize, widths: &[usize], raw: bool) -> Network {
-    let kinds: Vec<LayerKind> = widths[1..]
-        .iter()
-        .map(|&n| LayerKind {
-            n,
-            lut: false,
-            residual: None,
-        })
-        .collect();
+    let kinds: Vec<LayerKind> = widths[1..].iter().map(|&n| LayerKind { n, lut: false, residual: None }).collect();
     network(3, m, widths[0], &kinds, raw)
 }
 
@@ -108,17 +87,9 @@ fn the_largest_run_compiles_and_one_row_more_says_what_to_do() {
         for widths in [&[5, 3][..], &[64, 64], &[33, 17, 9]] {
             let limit = max_rows_per_run(&chain(1, widths, false), &config).unwrap();
             run(&chain(limit, widths, false), &config).unwrap();
-            let e = compile(
-                &chain(limit + 1, widths, false),
-                &config,
-                &Options::default(),
-            )
-            .unwrap_err();
+            let e = compile(&chain(limit + 1, widths, false), &config, &Options::default()).unwrap_err();
             let text = e.to_string();
-            assert!(
-                text.contains(&format!("{} rows", limit + 1)) && text.contains("split"),
-                "{text}"
-            );
+            assert!(text.contains(&format!("{} rows", limit + 1)) && text.contains("split"), "{text}");
         }
     }
 }
@@ -141,11 +112,7 @@ fn the_cycle_promises_hold() {
     ] {
         let config = base.clone().with_weight_beats(beats).unwrap();
         let c = run(&chain(m, widths, false), &config).unwrap();
-        assert!(
-            c.cycles <= most,
-            "{widths:?} at D = {beats}: {} cycles, promised {most}",
-            c.cycles
-        );
+        assert!(c.cycles <= most, "{widths:?} at D = {beats}: {} cycles, promised {most}", c.cycles);
     }
 }
 
@@ -155,11 +122,7 @@ fn residual_operands_of_every_kind_are_added_exactly() {
         let config = Config::named(name).unwrap();
         for (m, k) in [(1, 3), (2, 33), (20, 16), (9, 24)] {
             for back in 0..3 {
-                let mut kinds = [LayerKind {
-                    n: k,
-                    lut: false,
-                    residual: Some(back),
-                }; 4];
+                let mut kinds = [LayerKind { n: k, lut: false, residual: Some(back) }; 4];
                 kinds[2].lut = back == 1;
                 for seed in 0..4 {
                     assert!(run(&network(seed, m, k, &kinds, false), &config).is_some());
@@ -172,9 +135,7 @@ fn residual_operands_of_every_kind_are_added_exactly() {
 #[test]
 fn an_inexact_add_warns_or_is_refused() {
     let mut network = chain(1, &[8, 8], false);
-    let Output::Int8(q) = &mut network.layers[0].output else {
-        panic!("int8")
-    };
+    let Output::Int8(q) = &mut network.layers[0].output else { panic!("int8") };
     q.residual = Some(systole_model::Add {
         from: 0,
         a_scale: 0.5,
@@ -187,13 +148,7 @@ fn an_inexact_add_warns_or_is_refused() {
     let config = Config::named("small").unwrap();
     let compiled = compile(&network, &config, &Options::default()).unwrap();
     assert!(compiled.warnings[0].to_string().contains("layer 0"));
-    let strict = Options {
-        require_exact: true,
-        ..Options::default()
-    };
+    let strict = Options { require_exact: true, ..Options::default() };
     let text = compile(&network, &config, &strict).unwrap_err().to_string();
-    assert!(
-        text.contains("layer 0") && text.contains("of 65536"),
-        "{text}"
-    );
+    assert!(text.contains("layer 0") && text.contains("of 65536"), "{text}");
 }

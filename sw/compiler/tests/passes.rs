@@ -19,14 +19,7 @@ fn named(name: &str) -> Config {
 }
 
 fn chain(m: usize, widths: &[usize]) -> Network {
-    let kinds: Vec<LayerKind> = widths[1..]
-        .iter()
-        .map(|&n| LayerKind {
-            n,
-            lut: false,
-            residual: None,
-        })
-        .collect();
+    let kinds: Vec<LayerKind> = widths[1..].iter().map(|&n| LayerKind { n, lut: false, residual: None }).collect();
     network(1, m, widths[0], &kinds, false)
 }
 
@@ -39,13 +32,7 @@ fn legalise_folds_the_zero_point_of_the_input_into_the_bias() {
         bias: vec![10, -10, i32::MIN],
         output: Output::Int8(Quantised::plain(vec![0.5, 0.25, 1.0], 0)),
     };
-    let net = Network {
-        name: "t".into(),
-        m: 1,
-        k: 2,
-        zero_point: 7,
-        layers: vec![layer],
-    };
+    let net = Network { name: "t".into(), m: 1, k: 2, zero_point: 7, layers: vec![layer] };
     let graph = legalise(&net, &named("tiny")).unwrap();
     let bias: Vec<i32> = graph.params.iter().map(|p| p.bias).collect();
     assert_eq!(bias, [10 + 21, -10 - 49, i32::MIN.wrapping_sub(7 * 130), 0]);
@@ -54,22 +41,11 @@ fn legalise_folds_the_zero_point_of_the_input_into_the_bias() {
 
 #[test]
 fn legalise_gives_a_residual_of_the_layers_own_input_a_tensor_of_its_own() {
-    let kinds = [LayerKind {
-        n: 24,
-        lut: false,
-        residual: Some(0),
-    }; 2];
+    let kinds = [LayerKind { n: 24, lut: false, residual: Some(0) }; 2];
     let graph = legalise(&network(1, 1, 24, &kinds, false), &named("small")).unwrap();
     let kinds: Vec<Kind> = graph.stages.iter().map(|s| s.kind).collect();
     assert_eq!(kinds, [Kind::Dense, Kind::Copy, Kind::Dense]);
-    assert_eq!(
-        graph
-            .tensors
-            .iter()
-            .filter(|t| t.source == Source::Input)
-            .count(),
-        2
-    );
+    assert_eq!(graph.tensors.iter().filter(|t| t.source == Source::Input).count(), 2);
     assert!(graph.stages.iter().all(|s| s.operand != Some(s.input)));
 }
 
@@ -78,65 +54,32 @@ fn legalise_stores_equal_tables_once_and_refuses_too_many() {
     let mut net = chain(1, &[8, 8, 8, 8, 8]);
     let mut set = |count: i8| {
         for (i, l) in net.layers.iter_mut().enumerate() {
-            let Output::Int8(q) = &mut l.output else {
-                unreachable!()
-            };
+            let Output::Int8(q) = &mut l.output else { unreachable!() };
             q.lut = Some(Box::new([i as i8 % count; 256]));
         }
         legalise(&net, &named("small"))
     };
     assert_eq!(set(2).unwrap().luts.len(), 2);
     let text = set(3).unwrap_err().to_string();
-    assert!(
-        text.contains("lookup tables") && text.contains("needs 3") && text.contains("has 2"),
-        "{text}"
-    );
+    assert!(text.contains("lookup tables") && text.contains("needs 3") && text.contains("has 2"), "{text}");
 }
 
 #[test]
 fn what_can_never_fit_says_what_it_needs_and_what_to_do() {
-    for (widths, what) in [
-        (&[600, 600][..], "RRAM"),
-        (&[4, 600], "parameter"),
-        (&[5000, 4], "IN buffer"),
-    ] {
+    for (widths, what) in [(&[600, 600][..], "RRAM"), (&[4, 600], "parameter"), (&[5000, 4], "IN buffer")] {
         for e in [
             compile(&chain(1, widths), &named("tiny"), &Options::default()).unwrap_err(),
             max_rows_per_run(&chain(1, widths), &named("tiny")).unwrap_err(),
         ] {
-            let CompileError::DoesNotFit {
-                needed,
-                limit,
-                ref help,
-                ..
-            } = e
-            else {
-                panic!("{e}")
-            };
-            assert!(
-                needed > limit && !help.is_empty() && e.to_string().contains(what),
-                "{e}"
-            );
+            let CompileError::DoesNotFit { needed, limit, ref help, .. } = e else { panic!("{e}") };
+            assert!(needed > limit && !help.is_empty() && e.to_string().contains(what), "{e}");
         }
     }
     let mut broken = chain(1, &[4, 4]);
     broken.layers[0].weights.pop();
-    assert!(
-        compile(&broken, &named("tiny"), &Options::default())
-            .unwrap_err()
-            .to_string()
-            .contains("layer 0")
-    );
-    let config = Config {
-        rows: 5,
-        ..named("tiny")
-    };
-    assert!(
-        compile(&chain(1, &[4, 4]), &config, &Options::default())
-            .unwrap_err()
-            .to_string()
-            .contains("ROWS")
-    );
+    assert!(compile(&broken, &named("tiny"), &Options::default()).unwrap_err().to_string().contains("layer 0"));
+    let config = Config { rows: 5, ..named("tiny") };
+    assert!(compile(&chain(1, &[4, 4]), &config, &Options::default()).unwrap_err().to_string().contains("ROWS"));
 }
 
 proptest! {
@@ -178,12 +121,7 @@ proptest! {
 fn equal_layers_follow_each_other_without_a_bubble() {
     for beats in [1, 2, 4] {
         let config = named("base").with_weight_beats(beats).unwrap();
-        let c = compile(
-            &chain(1, &[640, 128, 128, 128, 128]),
-            &config,
-            &Options::default(),
-        )
-        .unwrap();
+        let c = compile(&chain(1, &[640, 128, 128, 128, 128]), &config, &Options::default()).unwrap();
         for l in &c.layers[1..] {
             assert!(l.bubble <= 3, "D = {beats}: {l:?}");
         }
@@ -192,11 +130,7 @@ fn equal_layers_follow_each_other_without_a_bubble() {
     let config = named("base");
     let c = compile(&chain(1, &[16, 16, 16, 16]), &config, &Options::default()).unwrap();
     let l = u64::from(Latency::of(&config).l);
-    assert!(
-        c.layers[1..].iter().all(|r| r.cycles == l),
-        "{:?}",
-        c.layers
-    );
+    assert!(c.layers[1..].iter().all(|r| r.cycles == l), "{:?}", c.layers);
     assert_eq!(c.cycles, 9 + 3 * l);
 }
 
@@ -230,10 +164,7 @@ fn weights_lie_in_their_order_of_use_and_ragged_rows_are_zero() {
     assert_eq!(sum(&c.image.weights), sum(&net.layers[0].weights));
     // The first visit is tile (0, 0), in any order.
     for i in 0..4 {
-        assert_eq!(
-            c.image.weights[4 * i..4 * i + 4],
-            net.layers[0].weights[5 * i..5 * i + 4]
-        );
+        assert_eq!(c.image.weights[4 * i..4 * i + 4], net.layers[0].weights[5 * i..5 * i + 4]);
     }
 }
 
@@ -242,37 +173,22 @@ fn output_rows_are_padded_to_whole_words() {
     let config = named("small");
     let c = compile(&chain(3, &[20, 20]), &config, &Options::default()).unwrap();
     let t = &c.image.output;
-    assert_eq!(
-        (t.rows, t.cols, t.dtype, t.row_pitch),
-        (3, 20, Dtype::Int8, 24)
-    );
+    assert_eq!((t.rows, t.cols, t.dtype, t.row_pitch), (3, 20, Dtype::Int8, 24));
     assert_eq!((t.byte(2, 19), c.image.out_bytes), (2 * 24 + 19, 72));
     let mut net = chain(3, &[20, 20]);
     net.layers[0].output = Output::Raw32;
     let c = compile(&net, &config, &Options::default()).unwrap();
-    assert_eq!(
-        (c.image.output.dtype, c.image.out_bytes),
-        (Dtype::Int32, 4 * 72)
-    );
+    assert_eq!((c.image.output.dtype, c.image.out_bytes), (Dtype::Int32, 4 * 72));
     assert_eq!(c.image.output.byte(1, 9), 96 + 36);
 }
 
 #[test]
 fn the_report_adds_up() {
-    let c = compile(
-        &chain(4, &[100, 40, 10]),
-        &named("base"),
-        &Options::default(),
-    )
-    .unwrap();
+    let c = compile(&chain(4, &[100, 40, 10]), &named("base"), &Options::default()).unwrap();
     assert_eq!(c.layers.len(), 2);
     assert_eq!(c.law, 4 * (7 * 3 + 3));
     assert_eq!(c.cycles, c.program.cycles());
-    assert!(
-        c.memory
-            .iter()
-            .all(|m| m.used <= m.size && m.used > 0 || m.memory == "LUT")
-    );
+    assert!(c.memory.iter().all(|m| m.used <= m.size && m.used > 0 || m.memory == "LUT"));
     assert_eq!(c.image.program().unwrap(), c.program);
     assert!(c.utilisation > 0.0 && c.utilisation < 1.0);
 }

@@ -47,11 +47,8 @@ impl<T: Transport> Driver<T> {
         let config_reg = transport.read(offset("CONFIG")).await?;
         let (id, beats) = (config_reg & 0xff, config_reg >> 8 & 0xff);
         let unknown = |parameter, found, expected| HostError::UnknownMachine { id, beats, parameter, found, expected };
-        let config = CONFIGS
-            .get(id as usize)
-            .cloned()
-            .ok_or(unknown("CONFIG", id, CONFIGS.len() as u32 - 1))?
-            .with_weight_beats(beats)?;
+        let config =
+            CONFIGS.get(id as usize).cloned().ok_or(unknown("CONFIG", id, CONFIGS.len() as u32 - 1))?.with_weight_beats(beats)?;
         let geometry = config.rows | config.cols << 8 | config.x_banks << 16 | config.rram_ways << 24;
         let found = transport.read(offset("GEOMETRY")).await?;
         if found != geometry {
@@ -160,7 +157,10 @@ impl<T: Transport> Driver<T> {
             let cycles = self.wait_done().await?;
             let frame = if out_bytes == 0 { Vec::new() } else { self.transport.receive_frame(self.run_limit).await? };
             if frame.len() < out_bytes {
-                return Err(HostError::Transport(format!("output frame of {} bytes, the program writes {out_bytes}", frame.len())));
+                return Err(HostError::Transport(format!(
+                    "output frame of {} bytes, the program writes {out_bytes}",
+                    frame.len()
+                )));
             }
             let result = RunOutput { frame, cycles };
             progress(results.len(), &result);

@@ -8,7 +8,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HostError {
     /// The machine answered SLVERR.
-    #[error("register access at {offset:#04x} ({access}) was refused (SLVERR): there is no such register, or it cannot be written")]
+    #[error(
+        "register access at {offset:#04x} ({access}) was refused (SLVERR): there is no such register, or it cannot be written"
+    )]
     Refused {
         /// Byte offset.
         offset: u32,
@@ -16,7 +18,9 @@ pub enum HostError {
         access: &'static str,
     },
     /// The ID register holds something else.
-    #[error("the device identifies as {found:#010x}, not as Systole ({expected:#010x}); is the transport connected to the right thing?")]
+    #[error(
+        "the device identifies as {found:#010x}, not as Systole ({expected:#010x}); is the transport connected to the right thing?"
+    )]
     NotSystole {
         /// What ID holds.
         found: u32,
@@ -24,7 +28,9 @@ pub enum HostError {
         expected: u32,
     },
     /// The machine's parameters match no named configuration.
-    #[error("the machine says configuration {id}, WEIGHT_BEATS {beats}, {parameter} = {found}; this software knows {expected} for it: build both from the same sources")]
+    #[error(
+        "the machine says configuration {id}, WEIGHT_BEATS {beats}, {parameter} = {found}; this software knows {expected} for it: build both from the same sources"
+    )]
     UnknownMachine {
         /// Number of the configuration.
         id: u32,

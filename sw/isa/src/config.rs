@@ -80,16 +80,9 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
 
 /// Every named configuration, by id.
 pub const CONFIGS: [Config; 5] = [
-    Config {
-        acc_depth: 128,
-        lut_count: 1,
-        ..config(0, "tiny", 4, 4, (1024, 2))
-    },
+    Config { acc_depth: 128, lut_count: 1, ..config(0, "tiny", 4, 4, (1024, 2)) },
     config(1, "small", 8, 8, (2048, 2)),
-    Config {
-        support: Support::Part,
-        ..config(2, "wide", 16, 8, (2048, 2))
-    },
+    Config { support: Support::Part, ..config(2, "wide", 16, 8, (2048, 2)) },
     Config {
         w_sram_depth: 1024,
         rram_depth: 8192,
@@ -127,10 +120,7 @@ impl Config {
             .iter()
             .find(|c| c.name == name)
             .cloned()
-            .ok_or_else(|| IsaError::UnknownConfig {
-                name: name.to_string(),
-                known: CONFIGS.map(|c| c.name).join(", "),
-            })
+            .ok_or_else(|| IsaError::UnknownConfig { name: name.to_string(), known: CONFIGS.map(|c| c.name).join(", ") })
     }
 
     /// The same machine with `beats` cycles per weight word.
@@ -187,9 +177,7 @@ impl Config {
     /// # Errors
     /// [`IsaError::BadParameter`], naming the parameter and the rule.
     pub fn check(&self) -> Result<(), IsaError> {
-        let bad = |parameter, value, rule| {
-            Err(IsaError::BadParameter { config: self.name.into(), parameter, value, rule })
-        };
+        let bad = |parameter, value, rule| Err(IsaError::BadParameter { config: self.name.into(), parameter, value, rule });
         let pow2 = |v: u32| v.is_power_of_two();
         if !(pow2(self.cols) && (4..=32).contains(&self.cols)) {
             return bad("COLS", self.cols, "4, 8, 16 or 32");

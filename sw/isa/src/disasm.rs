@@ -72,10 +72,7 @@ pub fn assemble(text: &str) -> Result<Program, IsaError> {
         let formats = headers(unit, pairs.contains(&("res_en", 1)));
         let mut words = vec![0u128; formats.len()];
         for (key, value) in pairs {
-            let at = formats
-                .iter()
-                .position(|f| f.fields.iter().any(|x| x.name == key))
-                .ok_or_else(|| bad(key))?;
+            let at = formats.iter().position(|f| f.fields.iter().any(|x| x.name == key)).ok_or_else(|| bad(key))?;
             formats[at].set(&mut words[at], key, value)?;
         }
         for l in parts {

@@ -32,11 +32,7 @@ pub struct Format {
 impl Field {
     /// Smallest and largest legal value.
     pub fn range(&self) -> (i64, i64) {
-        if self.signed {
-            (-(1 << (self.width - 1)), (1 << (self.width - 1)) - 1)
-        } else {
-            (0, (1 << self.width) - 1)
-        }
+        if self.signed { (-(1 << (self.width - 1)), (1 << (self.width - 1)) - 1) } else { (0, (1 << self.width) - 1) }
     }
 }
 
@@ -46,10 +42,7 @@ impl Format {
     /// # Panics
     /// When the table has no such field: a spelling mistake in this crate.
     pub fn field(&self, name: &str) -> &'static Field {
-        self.fields
-            .iter()
-            .find(|f| f.name == name)
-            .unwrap_or_else(|| panic!("{} has no field {name}", self.name))
+        self.fields.iter().find(|f| f.name == name).unwrap_or_else(|| panic!("{} has no field {name}", self.name))
     }
 
     /// Writes `value` into the field `name` of `word`.
@@ -60,12 +53,7 @@ impl Format {
         let field = self.field(name);
         let (min, max) = field.range();
         if !(min..=max).contains(&value) {
-            return Err(IsaError::FieldRange {
-                what: format!("{}.{name}", self.name),
-                value,
-                min,
-                max,
-            });
+            return Err(IsaError::FieldRange { what: format!("{}.{name}", self.name), value, min, max });
         }
         let mask = (1u128 << field.width) - 1;
         *word &= !(mask << field.lsb);
@@ -78,11 +66,7 @@ impl Format {
         let field = self.field(name);
         let mask = (1u128 << field.width) - 1;
         let raw = ((word >> field.lsb) & mask) as i64;
-        if field.signed && raw >> (field.width - 1) & 1 == 1 {
-            raw - (1i64 << field.width)
-        } else {
-            raw
-        }
+        if field.signed && raw >> (field.width - 1) & 1 == 1 { raw - (1i64 << field.width) } else { raw }
     }
 }
 

@@ -44,7 +44,12 @@ pub const MATMUL: Format = Format {
         f("acc_base", 32, 12, "accumulator address of the first step"),
         f("w_sram", 44, 1, "weights from W SRAM instead of RRAM"),
         f("hold", 45, 3, "loops below this one share a weight word; a step of it or of an outer loop loads the next"),
-        f("reduce", 48, 7, "loops that run over K: the sum starts where all are at their first, ends where all are at their last iteration"),
+        f(
+            "reduce",
+            48,
+            7,
+            "loops that run over K: the sum starts where all are at their first, ends where all are at their last iteration",
+        ),
         f("first", 55, 1, "the reduction starts here: the first vector of a sum ignores the accumulator"),
         f("last_en", 56, 1, "the reduction ends here: the last vector of a sum goes to POST"),
         f("pad_en", 57, 1, "padding by the bounded indices is on"),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is written from the tables: the Verilog header and the tables in docs/.
 
+use crate::Unit;
 use crate::config::CONFIGS;
 use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
 use crate::regs::{ERRORS, ID_VALUE, IRQ_BITS, REGS, STATUS_BITS, UPLOAD_TARGETS};
-use crate::Unit;
 use std::fmt::Write;
 
 /// All tables as one text: what the fingerprint is taken of. Meanings are left out, so that

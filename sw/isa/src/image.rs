@@ -265,7 +265,8 @@ impl Image {
             at += n;
             &bytes[at - n..at]
         };
-        let u64s = |b: &[u8]| -> Vec<u64> { b.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("8 bytes"))).collect() };
+        let u64s =
+            |b: &[u8]| -> Vec<u64> { b.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("8 bytes"))).collect() };
         let timetable = u64s(take(sizes[0]));
         let descriptors = take(sizes[1]).chunks_exact(16).map(|c| u128::from_le_bytes(c.try_into().expect("16 bytes"))).collect();
         let params = u64s(take(sizes[2])).into_iter().map(Param::decode).collect();

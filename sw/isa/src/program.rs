@@ -26,8 +26,7 @@ pub enum Unit {
 
 impl Unit {
     /// Every unit, by code.
-    pub const ALL: [Unit; 6] =
-        [Unit::End, Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Scrub];
+    pub const ALL: [Unit; 6] = [Unit::End, Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Scrub];
 
     /// Its name in listings.
     pub fn name(self) -> &'static str {
@@ -243,64 +242,77 @@ impl Instruction {
             Instruction::End => return Ok(Vec::new()),
             Instruction::Matmul(i) => {
                 let pad = i.pad.unwrap_or(Pad { value: 0, y_base: 0, x_base: 0, y_size: 0, x_size: 0 });
-                put(&MATMUL, &[
-                    ("x_base", i.x_base.into()),
-                    ("w_base", i.w_base.into()),
-                    ("acc_base", i.acc_base.into()),
-                    ("w_sram", i.w_sram.into()),
-                    ("hold", i.hold.into()),
-                    ("reduce", i.reduce.into()),
-                    ("first", i.first.into()),
-                    ("last_en", i.last.into()),
-                    ("pad_en", i.pad.is_some().into()),
-                    ("pad_value", pad.value.into()),
-                    ("y_base", pad.y_base.into()),
-                    ("x_index_base", pad.x_base.into()),
-                    ("y_size", pad.y_size.into()),
-                    ("x_size", pad.x_size.into()),
-                    ("loops", i.nest.loops.len() as i64),
-                ])?;
+                put(
+                    &MATMUL,
+                    &[
+                        ("x_base", i.x_base.into()),
+                        ("w_base", i.w_base.into()),
+                        ("acc_base", i.acc_base.into()),
+                        ("w_sram", i.w_sram.into()),
+                        ("hold", i.hold.into()),
+                        ("reduce", i.reduce.into()),
+                        ("first", i.first.into()),
+                        ("last_en", i.last.into()),
+                        ("pad_en", i.pad.is_some().into()),
+                        ("pad_value", pad.value.into()),
+                        ("y_base", pad.y_base.into()),
+                        ("x_index_base", pad.x_base.into()),
+                        ("y_size", pad.y_size.into()),
+                        ("x_size", pad.x_size.into()),
+                        ("loops", i.nest.loops.len() as i64),
+                    ],
+                )?;
             }
             Instruction::Post(i) => {
-                put(&POST, &[
-                    ("dst_base", i.dst_base.into()),
-                    ("param_base", i.param_base.into()),
-                    ("res_base", i.residual.map_or(0, |r| r.base).into()),
-                    ("dest", i.dest as i64),
-                    ("zero_point", i.zero_point.into()),
-                    ("lo", i.lo.into()),
-                    ("hi", i.hi.into()),
-                    ("lut_en", i.lut.is_some().into()),
-                    ("lut", i.lut.unwrap_or(0).into()),
-                    ("res_en", i.residual.is_some().into()),
-                    ("loops", i.nest.loops.len() as i64),
-                ])?;
+                put(
+                    &POST,
+                    &[
+                        ("dst_base", i.dst_base.into()),
+                        ("param_base", i.param_base.into()),
+                        ("res_base", i.residual.map_or(0, |r| r.base).into()),
+                        ("dest", i.dest as i64),
+                        ("zero_point", i.zero_point.into()),
+                        ("lo", i.lo.into()),
+                        ("hi", i.hi.into()),
+                        ("lut_en", i.lut.is_some().into()),
+                        ("lut", i.lut.unwrap_or(0).into()),
+                        ("res_en", i.residual.is_some().into()),
+                        ("loops", i.nest.loops.len() as i64),
+                    ],
+                )?;
                 if let Some(r) = i.residual {
                     let mut word = 0;
                     RESIDUAL.set(&mut word, "ma", r.ma.into())?;
                     RESIDUAL.set(&mut word, "mb", r.mb.into())?;
                     RESIDUAL.set(&mut word, "offset", r.offset)?;
                     if r.shift > 40 {
-                        return Err(IsaError::FieldRange { what: "residual.shift".into(), value: r.shift.into(), min: 0, max: 40 });
+                        return Err(IsaError::FieldRange {
+                            what: "residual.shift".into(),
+                            value: r.shift.into(),
+                            min: 0,
+                            max: 40,
+                        });
                     }
                     RESIDUAL.set(&mut word, "shift", r.shift.into())?;
                     second = Some(word);
                 }
             }
-            Instruction::Load(i) => put(&LOAD, &[
-                ("dst_base", i.dst_base.into()),
-                ("src_base", i.src_base.into()),
-                ("rotate", i.rotate.into()),
-                ("mask", i.mask.into()),
-                ("fill_en", i.fill.is_some().into()),
-                ("fill", i.fill.unwrap_or(0).into()),
-                ("loops", i.nest.loops.len() as i64),
-            ])?,
-            Instruction::Store(i) => put(&STORE, &[
-                ("dst_base", i.dst_base.into()),
-                ("src_base", i.src_base.into()),
-                ("loops", i.nest.loops.len() as i64),
-            ])?,
+            Instruction::Load(i) => put(
+                &LOAD,
+                &[
+                    ("dst_base", i.dst_base.into()),
+                    ("src_base", i.src_base.into()),
+                    ("rotate", i.rotate.into()),
+                    ("mask", i.mask.into()),
+                    ("fill_en", i.fill.is_some().into()),
+                    ("fill", i.fill.unwrap_or(0).into()),
+                    ("loops", i.nest.loops.len() as i64),
+                ],
+            )?,
+            Instruction::Store(i) => put(
+                &STORE,
+                &[("dst_base", i.dst_base.into()), ("src_base", i.src_base.into()), ("loops", i.nest.loops.len() as i64)],
+            )?,
         }
         let loops = self.nest().map_or(&[][..], |n| &n.loops);
         let max = max_loops(self.unit());

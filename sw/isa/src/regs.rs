@@ -56,7 +56,12 @@ pub const REGS: [Reg; 38] = [
     r("TIMETABLE_DEPTH", 0x30, Ro, "rows of the timetable"),
     r("DESC_DEPTH", 0x34, Ro, "128-bit words of descriptor memory"),
     r("LATENCY", 0x38, Ro, "L: X read at row 0 to the dependent word readable in X, in cycles"),
-    r("START", 0x40, W1s, "bit 0: start a run; one more may be queued. bit 1: abandon a pending start, a queued start and received input"),
+    r(
+        "START",
+        0x40,
+        W1s,
+        "bit 0: start a run; one more may be queued. bit 1: abandon a pending start, a queued start and received input",
+    ),
     r("STATUS", 0x44, Ro, "see the table of STATUS bits"),
     r("ERROR", 0x48, Ro, "code of the first error since it was cleared; see the table of error codes"),
     r("IN_BYTES", 0x4c, Rw, "bytes of an input frame; 0: the program has no input"),
@@ -70,9 +75,19 @@ pub const REGS: [Reg; 38] = [
     r("EVENT_FRAMES_IN", 0x6c, Ro, "input frames accepted"),
     r("EVENT_FRAMES_OUT", 0x70, Ro, "output frames sent"),
     r("EVENT_FRAMES_DROPPED", 0x74, Ro, "input frames dropped for their length"),
-    r("EVENT_MACS_LO", 0x78, Ro, "vectors issued to the array since reset, low word; reading it latches EVENT_MACS_HI. Times R x C: multiplications"),
+    r(
+        "EVENT_MACS_LO",
+        0x78,
+        Ro,
+        "vectors issued to the array since reset, low word; reading it latches EVENT_MACS_HI. Times R x C: multiplications",
+    ),
     r("EVENT_MACS_HI", 0x7c, Ro, "vectors issued, high word"),
-    r("UPLOAD_TARGET", 0x80, Rw, "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM"),
+    r(
+        "UPLOAD_TARGET",
+        0x80,
+        Rw,
+        "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM",
+    ),
     r("UPLOAD_ADDRESS", 0x84, Rw, "next word of the target; advances with the stream"),
     r("UPLOAD_COUNT", 0x88, Ro, "beats taken from the image stream since UPLOAD_TARGET was written"),
     r("SCRATCH", 0x8c, Rw, "holds what is written; for bring-up"),
@@ -119,7 +134,11 @@ pub const IRQ_BITS: [Bit; 4] = [
 /// Codes of `ERROR`.
 pub const ERRORS: [Bit; 6] = [
     b("NONE", 0, "no error"),
-    b("START_LIMIT", 1, "a start stayed pending for START_LIMIT cycles and was dropped; bits 8, 9: it waited for input, for OUT room"),
+    b(
+        "START_LIMIT",
+        1,
+        "a start stayed pending for START_LIMIT cycles and was dropped; bits 8, 9: it waited for input, for OUT room",
+    ),
     b("FRAME_LEN", 2, "an input frame was shorter or longer than IN_BYTES and was dropped"),
     b("START_OVERRUN", 3, "a start while one was pending and one queued"),
     b("UPLOAD_RUNNING", 4, "an image write while a run was pending or running; it was refused"),

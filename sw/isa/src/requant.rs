@@ -32,9 +32,7 @@ impl Param {
     /// Its 64-bit word.
     pub fn encode(&self) -> u64 {
         let mut word = 0;
-        for (name, value) in
-            [("bias", i64::from(self.bias)), ("q", self.q.into()), ("shift", self.shift.into())]
-        {
+        for (name, value) in [("bias", i64::from(self.bias)), ("q", self.q.into()), ("shift", self.shift.into())] {
             PARAM.set(&mut word, name, value).expect("q < 2^24 and shift < 64");
         }
         word as u64

@@ -13,13 +13,8 @@ fn assert_fresh(path: &Path, expected: &str) {
     if found == expected {
         return;
     }
-    let diff: Vec<String> = found
-        .lines()
-        .zip(expected.lines())
-        .filter(|(a, b)| a != b)
-        .take(20)
-        .map(|(a, b)| format!("- {a}\n+ {b}"))
-        .collect();
+    let diff: Vec<String> =
+        found.lines().zip(expected.lines()).filter(|(a, b)| a != b).take(20).map(|(a, b)| format!("- {a}\n+ {b}")).collect();
     panic!("{} is stale; run `make gen`\n{}", path.display(), diff.join("\n"));
 }
 

@@ -28,24 +28,39 @@ fn matmul() -> impl Strategy<Value = Instruction> {
 fn post() -> impl Strategy<Value = Instruction> {
     let residual = (0u32..1 << 16, -(1i32 << 25)..1 << 25, -(1i32 << 25)..1 << 25, -(1i64 << 47)..1 << 47, 0u32..=40)
         .prop_map(|(base, ma, mb, offset, shift)| Residual { base, ma, mb, offset, shift });
-    let dest = prop_oneof![Just(PostDest::X), Just(PostDest::WColumn), Just(PostDest::WRow), Just(PostDest::Out), Just(PostDest::OutRaw32)];
-    ((0u32..1 << 16, 0u32..1 << 16), dest, any::<[i8; 3]>(), proptest::option::of(0u32..16), proptest::option::of(residual), nest(4))
+    let dest = prop_oneof![
+        Just(PostDest::X),
+        Just(PostDest::WColumn),
+        Just(PostDest::WRow),
+        Just(PostDest::Out),
+        Just(PostDest::OutRaw32)
+    ];
+    (
+        (0u32..1 << 16, 0u32..1 << 16),
+        dest,
+        any::<[i8; 3]>(),
+        proptest::option::of(0u32..16),
+        proptest::option::of(residual),
+        nest(4),
+    )
         .prop_map(|((dst_base, param_base), dest, [zero_point, lo, hi], lut, residual, nest)| {
             Instruction::Post(Post { dst_base, param_base, dest, zero_point, lo, hi, lut, residual, nest })
         })
 }
 
 fn instruction() -> impl Strategy<Value = Instruction> {
-    let load = (0u32..1 << 16, 0u32..1 << 18, 0u32..32, any::<u32>(), proptest::option::of(any::<i8>()), nest(4))
-        .prop_map(|(dst_base, src_base, rotate, mask, fill, nest)| Instruction::Load(Load { dst_base, src_base, rotate, mask, fill, nest }));
+    let load = (0u32..1 << 16, 0u32..1 << 18, 0u32..32, any::<u32>(), proptest::option::of(any::<i8>()), nest(4)).prop_map(
+        |(dst_base, src_base, rotate, mask, fill, nest)| Instruction::Load(Load { dst_base, src_base, rotate, mask, fill, nest }),
+    );
     let store = (0u32..1 << 16, 0u32..1 << 16, nest(4))
         .prop_map(|(dst_base, src_base, nest)| Instruction::Store(Store { dst_base, src_base, nest }));
     prop_oneof![matmul(), post(), load, store, Just(Instruction::End)]
 }
 
 fn program() -> impl Strategy<Value = Program> {
-    vec((any::<u32>(), instruction()), 0..12)
-        .prop_map(|rows| Program { rows: rows.into_iter().map(|(cycle, instruction)| Row { cycle: cycle.into(), instruction }).collect() })
+    vec((any::<u32>(), instruction()), 0..12).prop_map(|rows| Program {
+        rows: rows.into_iter().map(|(cycle, instruction)| Row { cycle: cycle.into(), instruction }).collect(),
+    })
 }
 
 fn image(program: &Program, weights: Vec<i8>) -> Image {

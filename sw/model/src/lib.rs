@@ -48,7 +48,9 @@ pub enum ModelError {
         value: f32,
     },
     /// A residual add that has no operand.
-    #[error("layer {layer}: the residual operand {from} has no {rows} x {cols} int8 values (operand 0 is the input, i the output of layer i-1)")]
+    #[error(
+        "layer {layer}: the residual operand {from} has no {rows} x {cols} int8 values (operand 0 is the input, i the output of layer i-1)"
+    )]
     Residual {
         /// Layer number.
         layer: usize,
@@ -296,7 +298,15 @@ mod tests {
             ("layer 0: int32 output is for the last layer only", |n| n.layers[0].output = Output::Raw32),
             ("layer 1: the residual operand 2 has no 2 x 4", |n| {
                 let Output::Int8(q) = &mut n.layers[1].output else { unreachable!() };
-                q.residual = Some(Add { from: 2, a_scale: 1.0, a_zero_point: 0, b_scale: 1.0, b_zero_point: 0, y_scale: 1.0, y_zero_point: 0 });
+                q.residual = Some(Add {
+                    from: 2,
+                    a_scale: 1.0,
+                    a_zero_point: 0,
+                    b_scale: 1.0,
+                    b_zero_point: 0,
+                    y_scale: 1.0,
+                    y_zero_point: 0,
+                });
             }),
         ];
         for (text, fault) in faults {

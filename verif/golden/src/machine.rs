@@ -103,9 +103,9 @@ impl<'a> Walk<'a> {
 
 /// A vector between POST's take and its write.
 struct Flying {
-    at: u64,           // cycle of the next event
-    write: u64,        // cycle of the write
-    read_done: bool,   // residual operand read (or none needed)
+    at: u64,         // cycle of the next event
+    write: u64,      // cycle of the write
+    read_done: bool, // residual operand read (or none needed)
     post: usize,
     dst: u32,
     res: u32,
@@ -344,7 +344,12 @@ impl Machine {
             } else if (at + 1) * vectors <= run.l.weights.len() {
                 *held = Held::Rram(at * vectors);
             } else {
-                return rule(cycle, s.row, "MATMUL", format!("weight word {at} is beyond the image's {}", run.l.weights.len() / vectors));
+                return rule(
+                    cycle,
+                    s.row,
+                    "MATMUL",
+                    format!("weight word {at} is beyond the image's {}", run.l.weights.len() / vectors),
+                );
             }
         }
         let weights: &[i16x8] = match held {
@@ -352,9 +357,8 @@ impl Machine {
             Held::Sram(words) => words,
             Held::None => return rule(cycle, s.row, "MATMUL", "no weight word was loaded"),
         };
-        let padded = i.pad.is_some_and(|p| {
-            !(0..p.y_size as i32).contains(&walk.at[3]) || !(0..p.x_size as i32).contains(&walk.at[4])
-        });
+        let padded =
+            i.pad.is_some_and(|p| !(0..p.y_size as i32).contains(&walk.at[3]) || !(0..p.x_size as i32).contains(&walk.at[4]));
         let pad_row;
         let x: &[i8] = if padded {
             pad_row = [i.pad.map_or(0, |p| p.value); 64];
@@ -386,7 +390,10 @@ impl Machine {
             }
             let p = &l.posts[run.next_post];
             let res = p.what.residual.map_or(0, |r| r.base);
-            run.post = Some((run.next_post, Walk::new(&p.what.nest, p.first, [p.what.dst_base as i32, p.what.param_base as i32, res as i32, 0, 0])));
+            run.post = Some((
+                run.next_post,
+                Walk::new(&p.what.nest, p.first, [p.what.dst_base as i32, p.what.param_base as i32, res as i32, 0, 0]),
+            ));
             run.next_post += 1;
         }
         let Some((i, walk)) = run.post.as_mut().filter(|(_, w)| !w.done) else {
@@ -397,7 +404,12 @@ impl Machine {
         let [dst, param, res, ..] = walk.at.map(|a| a as u32 & 0xffff);
         walk.step();
         let Some(params) = l.params.get(param as usize * c..(param as usize + 1) * c) else {
-            return rule(take, l.posts[index].row, "POST", format!("parameter word {param} is beyond the image's {}", l.params.len() / c));
+            return rule(
+                take,
+                l.posts[index].row,
+                "POST",
+                format!("parameter word {param} is beyond the image's {}", l.params.len() / c),
+            );
         };
         let mut biased = [0i32; 32];
         for ((b, &a), q) in biased.iter_mut().zip(&self.acc[at * c..][..c]).zip(params) {
@@ -407,7 +419,13 @@ impl Machine {
         if p.dest == PostDest::OutRaw32 {
             for (n, quarter) in biased[..c].chunks(c / 4).enumerate() {
                 let bytes: Vec<u8> = quarter.iter().flat_map(|v| v.to_le_bytes()).collect();
-                self.out_write(run, l.posts[index].row, dst + n as u32, &bytes, t + u64::from(self.latency.post_write) + n as u64)?;
+                self.out_write(
+                    run,
+                    l.posts[index].row,
+                    dst + n as u32,
+                    &bytes,
+                    t + u64::from(self.latency.post_write) + n as u64,
+                )?;
             }
             return Ok(());
         }

@@ -23,10 +23,8 @@ fn the_worked_examples_of_the_document() {
 #[test]
 fn edges_of_accumulator_and_scale_agree() {
     let near = |v: i32| (-2..=2).map(move |d: i32| v.wrapping_add(d));
-    let accs: Vec<i32> = [0, 1 << 23, 1 << 24, 1 << 25, 1 << 30, i32::MAX, i32::MIN, -(1 << 24), -(1 << 25)]
-        .into_iter()
-        .flat_map(near)
-        .collect();
+    let accs: Vec<i32> =
+        [0, 1 << 23, 1 << 24, 1 << 25, 1 << 30, i32::MAX, i32::MIN, -(1 << 24), -(1 << 25)].into_iter().flat_map(near).collect();
     for exponent in 1u32..151 {
         for mantissa in [0, 1, 0x7f_ffff, 0x40_0000, 0x2a_aaaa] {
             let scale = f32::from_bits(exponent << 23 | mantissa);

@@ -88,7 +88,21 @@ int main() {{
     std::fs::write(folder.join("loop.cpp"), code)?;
     let (sources, includes) = systole_chip::source_list()?;
     let mut verilator = Command::new("verilator");
-    verilator.args(["--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--assert", "-Wno-fatal", "-Wno-lint", "--prefix", "Vmodel", "--top-module", "systole_top"]);
+    verilator.args([
+        "--cc",
+        "--exe",
+        "--build",
+        "-O3",
+        "--x-assign",
+        "fast",
+        "--assert",
+        "-Wno-fatal",
+        "-Wno-lint",
+        "--prefix",
+        "Vmodel",
+        "--top-module",
+        "systole_top",
+    ]);
     verilator.arg(format!("-GCONFIG={}", config.id));
     verilator.args(["-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0 OPT_GLOBAL=-O2", "-o", "loop", "--Mdir"]).arg(folder.join("obj"));
     verilator.args(includes.iter().map(|i| format!("-I{}", i.display()))).args(&sources).arg(folder.join("loop.cpp"));
@@ -114,10 +128,12 @@ fn cocotb_speed(config: &Config, folder: &Path, cycles: u64) -> Result<f64, Stri
         "import time, cocotb\nfrom cocotb.clock import Clock\nfrom cocotb.triggers import RisingEdge\n\n@cocotb.test()\nasync def speed(dut):\n    cocotb.start_soon(Clock(dut.clk_i, 2, units='ns').start())\n    dut.rst_i.value = 1\n    for _ in range(4):\n        await RisingEdge(dut.clk_i)\n    dut.rst_i.value = 0\n    begin, total = time.perf_counter(), 0\n    for n in range({cycles}):\n        dut.s_axil_wdata_i.value = n\n        await RisingEdge(dut.clk_i)\n        total += int(dut.s_axil_rdata_o.value)\n    rate = {cycles} / (time.perf_counter() - begin)\n    open('rate.txt', 'w').write(str(rate))\n"
     );
     let (sources, includes) = systole_chip::source_list().map_err(|e| e.to_string())?;
-    let list = |paths: &[PathBuf]| paths.iter().fold(String::new(), |mut t, p| {
-        let _ = write!(t, "{} ", p.display());
-        t
-    });
+    let list = |paths: &[PathBuf]| {
+        paths.iter().fold(String::new(), |mut t, p| {
+            let _ = write!(t, "{} ", p.display());
+            t
+        })
+    };
     let flags = includes.iter().fold(String::new(), |mut t, p| {
         let _ = write!(t, "-I{} ", p.display());
         t
@@ -132,10 +148,9 @@ fn cocotb_speed(config: &Config, folder: &Path, cycles: u64) -> Result<f64, Stri
     std::fs::write(folder.join("Makefile"), makefile).map_err(|e| e.to_string())?;
     let path = format!("{}:{}", root().join(".venv/bin").display(), std::env::var("PATH").unwrap_or_default());
     let out = Command::new("make").current_dir(folder).env("PATH", path).output().map_err(|e| e.to_string())?;
-    std::fs::read_to_string(folder.join("rate.txt"))
-        .ok()
-        .and_then(|t| t.parse().ok())
-        .ok_or_else(|| format!("cocotb did not finish: {}", String::from_utf8_lossy(&out.stderr).lines().last().unwrap_or("no message")))
+    std::fs::read_to_string(folder.join("rate.txt")).ok().and_then(|t| t.parse().ok()).ok_or_else(|| {
+        format!("cocotb did not finish: {}", String::from_utf8_lossy(&out.stderr).lines().last().unwrap_or("no message"))
+    })
 }
 
 /// Seconds for a run and cycles a second of a backend on `base`. The first run, which puts the image
@@ -170,7 +185,11 @@ fn harness_table(config: &Config, folder: &Path) -> Result<()> {
         println!("| {what} | {speed:.0} | {:.2} |", speed / cpp);
     }
     match cocotb {
-        Ok(speed) => println!("| cocotb 1.9.2, 1 task | {speed:.0} | {:.4}: the harness is {:.0} times as fast |", speed / cpp, ours[1] / speed),
+        Ok(speed) => println!(
+            "| cocotb 1.9.2, 1 task | {speed:.0} | {:.4}: the harness is {:.0} times as fast |",
+            speed / cpp,
+            ours[1] / speed
+        ),
         Err(why) => println!("| cocotb 1.9.2, 1 task | - | {why} |"),
     }
     Ok(())
@@ -181,7 +200,9 @@ fn main() -> Result<()> {
     for name in ["tiny", "small"] {
         harness_table(&Config::named(name)?, &root().join("target/bench").join(name))?;
     }
-    println!("\n| workload on `base` | RTL cycles a second | model cycles a second | RTL time for a run | model | ratio of times |\n|---|---:|---:|---:|---:|---:|");
+    println!(
+        "\n| workload on `base` | RTL cycles a second | model cycles a second | RTL time for a run | model | ratio of times |\n|---|---:|---:|---:|---:|---:|"
+    );
     for (m, k, n, runs) in [(1, 1024, 1024, 40), (256, 256, 256, 3)] {
         let (mut rtl, mut model) = ((f64::MAX, 0f64), (f64::MAX, 0f64));
         for _ in 0..ROUNDS {
@@ -190,7 +211,14 @@ fn main() -> Result<()> {
                 *best = (best.0.min(seconds), best.1.max(speed));
             }
         }
-        println!("| {m} x {k} x {n} | {:.0} | {:.0} | {:.2} ms | {:.3} ms | {:.0} |", rtl.1, model.1, rtl.0 * 1e3, model.0 * 1e3, rtl.0 / model.0);
+        println!(
+            "| {m} x {k} x {n} | {:.0} | {:.0} | {:.2} ms | {:.3} ms | {:.0} |",
+            rtl.1,
+            model.1,
+            rtl.0 * 1e3,
+            model.0 * 1e3,
+            rtl.0 / model.0
+        );
     }
     Ok(())
 }

@@ -31,7 +31,11 @@ fn block_of(top: &str, list: &str) -> Spec {
 }
 
 /// Runs a bench on a block, after reset where it has one.
-pub fn bench<T: 'static, F: Future<Output = T> + 'static>(spec: &Spec, seed: u64, main: impl FnOnce(Sim, Clock) -> F + 'static) -> T {
+pub fn bench<T: 'static, F: Future<Output = T> + 'static>(
+    spec: &Spec,
+    seed: u64,
+    main: impl FnOnce(Sim, Clock) -> F + 'static,
+) -> T {
     let library = spec.build().unwrap_or_else(|e| panic!("{e}"));
     let run = harness::run(&library, seed, None, move |sim| async move {
         let clk = sim.clock("clk_i");

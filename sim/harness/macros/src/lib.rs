@@ -69,7 +69,9 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let a = parse_macro_input!(arguments as Arguments);
     let function = parse_macro_input!(item as ItemFn);
     let Some(top) = a.top else {
-        return syn::Error::new(function.sig.ident.span(), "say which module is tested: top = \"name\"").to_compile_error().into();
+        return syn::Error::new(function.sig.ident.span(), "say which module is tested: top = \"name\"")
+            .to_compile_error()
+            .into();
     };
     let (name, body, inputs, attributes) = (&function.sig.ident, &function.block, &function.sig.inputs, &function.attrs);
     let (sources, include) = (&a.sources, &a.include);

@@ -30,14 +30,22 @@ impl StreamSource {
         source
     }
 
-    async fn serve(self, clock: Clock, name: String, bus: [Signal; 3], keep: Option<Signal>, last: Option<Signal>, mut pause: Pause) {
+    async fn serve(
+        self,
+        clock: Clock,
+        name: String,
+        bus: [Signal; 3],
+        keep: Option<Signal>,
+        last: Option<Signal>,
+        mut pause: Pause,
+    ) {
         let [valid, ready, data] = bus;
         let width = (data.width() / 8) as usize;
         loop {
             let frame = self.frames.pop().await;
             let words = frame.len().div_ceil(width);
             for (n, word) in frame.chunks(width).enumerate() {
-                while pause.next() {
+                while pause.stalls() {
                     valid.set(0);
                     clock.rising_edge().await;
                 }
@@ -104,7 +112,7 @@ impl StreamSink {
         sim.spawn(format!("{name} sink"), async move {
             let mut frame = Vec::new();
             let mut word = vec![0u8; (data.width() / 8) as usize];
-            let mut open = !pause.next();
+            let mut open = !pause.stalls();
             ready.set(u64::from(open));
             loop {
                 clock.rising_edge().await;
@@ -117,7 +125,7 @@ impl StreamSink {
                         frames.push(std::mem::take(&mut frame));
                     }
                 }
-                let next = !pause.next();
+                let next = !pause.stalls();
                 if next != open {
                     open = next;
                     ready.set(u64::from(open));

@@ -21,10 +21,7 @@ pub struct Rows {
 impl Rows {
     /// No rows yet; any two are at least `spacing` cycles apart.
     pub fn new(spacing: u64) -> Rows {
-        Rows {
-            slots: Vec::new(),
-            spacing,
-        }
+        Rows { slots: Vec::new(), spacing }
     }
 
     fn reach(&self, words: u64) -> u64 {
@@ -34,12 +31,8 @@ impl Rows {
     /// Where a row at `cycle` would go in the list, if its neighbours leave it the room.
     fn gap_at(&self, cycle: u64, words: u64) -> Option<usize> {
         let at = self.slots.partition_point(|s| s.cycle <= cycle);
-        let before =
-            at == 0 || self.slots[at - 1].cycle + self.reach(self.slots[at - 1].words) <= cycle;
-        let behind = self
-            .slots
-            .get(at)
-            .is_none_or(|s| cycle + self.reach(words) <= s.cycle);
+        let before = at == 0 || self.slots[at - 1].cycle + self.reach(self.slots[at - 1].words) <= cycle;
+        let behind = self.slots.get(at).is_none_or(|s| cycle + self.reach(words) <= s.cycle);
         (before && behind).then_some(at)
     }
 
@@ -49,25 +42,12 @@ impl Rows {
         let mut cycle = window.0;
         while cycle <= window.1 {
             if let Some(at) = self.gap_at(cycle, words) {
-                self.slots.insert(
-                    at,
-                    Slot {
-                        cycle,
-                        words,
-                        window,
-                        tag,
-                    },
-                );
+                self.slots.insert(at, Slot { cycle, words, window, tag });
                 return true;
             }
             // Behind the first row that is in the way.
-            let blocker = self
-                .slots
-                .iter()
-                .find(|s| s.cycle + self.reach(s.words) > cycle);
-            cycle = blocker.map_or(cycle + 1, |s| {
-                (s.cycle + self.reach(s.words)).max(cycle + 1)
-            });
+            let blocker = self.slots.iter().find(|s| s.cycle + self.reach(s.words) > cycle);
+            cycle = blocker.map_or(cycle + 1, |s| (s.cycle + self.reach(s.words)).max(cycle + 1));
         }
         false
     }
@@ -78,21 +58,14 @@ impl Rows {
             return true;
         }
         let end = cycle + self.reach(words);
-        let clashes =
-            |s: &Slot, spacing: u64| s.cycle < end && cycle < s.cycle + s.words.max(spacing);
-        let moved: Vec<Slot> = self
-            .slots
-            .iter()
-            .copied()
-            .filter(|s| clashes(s, self.spacing))
-            .collect();
+        let clashes = |s: &Slot, spacing: u64| s.cycle < end && cycle < s.cycle + s.words.max(spacing);
+        let moved: Vec<Slot> = self.slots.iter().copied().filter(|s| clashes(s, self.spacing)).collect();
         if moved.iter().any(|s| s.window.0 == s.window.1) {
             return false;
         }
         let before = self.slots.clone();
         self.slots.retain(|s| !moved.contains(s));
-        let fits = self.place((cycle, cycle), words, tag)
-            && moved.iter().all(|s| self.place(s.window, s.words, s.tag));
+        let fits = self.place((cycle, cycle), words, tag) && moved.iter().all(|s| self.place(s.window, s.words, s.tag));
         if !fits {
             self.slots = before;
         }
@@ -106,9 +79,7 @@ impl Rows {
 
     /// First cycle behind all rows.
     pub fn end(&self) -> u64 {
-        self.slots
-            .last()
-            .map_or(0, |s| s.cycle + self.reach(s.words))
+        self.slots.last().map_or(0, |s| s.cycle + self.reach(s.words))
     }
 
     /// Cycle of every row, by tag.

@@ -3,26 +3,8 @@ use super::*;
 use crate::legalise::PostSpec;
 
 fn stage(k_tiles: usize, n_tiles: usize, dest: PostDest) -> Stage {
-    let post = PostSpec {
-        dest,
-        zero_point: 0,
-        lo: -128,
-        hi: 127,
-        lut: None,
-        residual: None,
-        param_base: 0,
-        param_step: 1,
-    };
-    Stage {
-        layer: 0,
-        kind: Kind::Dense,
-        input: 0,
-        output: None,
-        operand: None,
-        k_tiles,
-        n_tiles,
-        post,
-    }
+    let post = PostSpec { dest, zero_point: 0, lo: -128, hi: 127, lut: None, residual: None, param_base: 0, param_step: 1 };
+    Stage { layer: 0, kind: Kind::Dense, input: 0, output: None, operand: None, k_tiles, n_tiles, post }
 }
 
 #[test]
@@ -31,10 +13,7 @@ fn blocks_are_equal_and_fit_the_accumulators() {
     for m in [1, 127, 128, 129, 257, 1000] {
         let b = blocks(m, &tiny);
         assert_eq!(b.iter().map(|b| b.1).sum::<usize>(), m);
-        assert!(
-            b.iter().all(|x| x.1 <= 128 && x.1 + 1 >= m / b.len()),
-            "{b:?}"
-        );
+        assert!(b.iter().all(|x| x.1 <= 128 && x.1 + 1 >= m / b.len()), "{b:?}");
         assert!(b.windows(2).all(|w| w[0].0 + w[0].1 == w[1].0));
     }
 }
@@ -42,14 +21,7 @@ fn blocks_are_equal_and_fit_the_accumulators() {
 #[test]
 fn every_order_visits_every_tile_once_and_ends_every_sum_in_order() {
     let tiny = Config::named("tiny").unwrap();
-    for (kt, nt, rows) in [
-        (1, 1, 1),
-        (3, 4, 1),
-        (4, 3, 40),
-        (1, 5, 2),
-        (5, 1, 128),
-        (2, 9, 64),
-    ] {
+    for (kt, nt, rows) in [(1, 1, 1), (3, 4, 1), (4, 3, 40), (1, 5, 2), (5, 1, 128), (2, 9, 64)] {
         for dest in [PostDest::Out, PostDest::OutRaw32] {
             let s = stage(kt, nt, dest);
             for plan in plans(&s, &[(0, rows)], &tiny, 99) {
@@ -77,12 +49,7 @@ fn every_order_visits_every_tile_once_and_ends_every_sum_in_order() {
 fn raw_sums_at_full_rate_where_four_k_tiles_follow_each_other() {
     let base = Config::named("base").unwrap();
     let s = stage(6, 2, PostDest::OutRaw32);
-    let cost = |ka| {
-        segments(&s, Plan::Raw(ka), &[(0, 10)], 0, &base)
-            .iter()
-            .map(|s| s.busy)
-            .sum::<u64>()
-    };
+    let cost = |ka| segments(&s, Plan::Raw(ka), &[(0, 10)], 0, &base).iter().map(|s| s.busy).sum::<u64>();
     assert_eq!(cost(2), 6 * 2 * 10);
     assert_eq!(cost(0), 6 * 2 * 10);
     assert_eq!(cost(1), 6 * 2 * 10 + 20); // five k tiles: the two ways meet at the jump back

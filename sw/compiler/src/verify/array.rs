@@ -14,24 +14,13 @@ impl Checker<'_> {
         for m in matmuls {
             let i = m.what;
             let inside = i.hold.min(i.nest.loops.len() as u32) as usize;
-            if let Some(l) = i.nest.loops[..inside]
-                .iter()
-                .position(|l| l.count > 1 && l.d[1] != 0)
-            {
-                self.report.add(Rule::HoldJump, m.first, m.row, UNIT, || {
-                    format!("loop {l}, d1 = {}", i.nest.loops[l].d[1])
-                });
+            if let Some(l) = i.nest.loops[..inside].iter().position(|l| l.count > 1 && l.d[1] != 0) {
+                self.report.add(Rule::HoldJump, m.first, m.row, UNIT, || format!("loop {l}, d1 = {}", i.nest.loops[l].d[1]));
             }
             if inside < i.hold as usize && i.hold > 7 {
-                self.report.add(Rule::Encoding, m.first, m.row, UNIT, || {
-                    format!("hold = {}", i.hold)
-                });
+                self.report.add(Rule::Encoding, m.first, m.row, UNIT, || format!("hold = {}", i.hold));
             }
-            let w_words = if i.w_sram {
-                self.config.w_sram_depth
-            } else {
-                self.sizes.rram_words.min(self.config.rram_depth)
-            };
+            let w_words = if i.w_sram { self.config.w_sram_depth } else { self.sizes.rram_words.min(self.config.rram_depth) };
             let reduce = i.reduce as u8;
             for s in i.nest.iter() {
                 let step = m.first + s.time;
@@ -49,9 +38,7 @@ impl Checker<'_> {
                     ("accumulator", acc, self.config.acc_depth, true),
                 ] {
                     if used && !(0..i64::from(limit)).contains(&value) {
-                        self.report.add(Rule::AddressRange, step, m.row, UNIT, || {
-                            format!("{what} {value} of {limit}")
-                        });
+                        self.report.add(Rule::AddressRange, step, m.row, UNIT, || format!("{what} {value} of {limit}"));
                     }
                 }
                 vectors.push(Vector {
@@ -74,18 +61,12 @@ impl Checker<'_> {
 
     /// Distance of weight loads, and RRAM ways.
     pub(super) fn weights(&mut self, vectors: &[Vector]) {
-        let (beats, ways) = (
-            u64::from(self.config.weight_beats),
-            u64::from(self.config.rram_ways),
-        );
+        let (beats, ways) = (u64::from(self.config.weight_beats), u64::from(self.config.rram_ways));
         let mut before: Option<u64> = None;
         let mut asked: [Option<u64>; 4] = [None; 4];
         for v in vectors.iter().filter(|v| v.loads) {
             if let Some(b) = before.filter(|b| v.step < b + beats) {
-                self.report
-                    .add(Rule::WeightDistance, v.step, v.row, UNIT, || {
-                        format!("the load before is in {b}, D = {beats}")
-                    });
+                self.report.add(Rule::WeightDistance, v.step, v.row, UNIT, || format!("the load before is in {b}, D = {beats}"));
             }
             before = Some(v.step);
             if v.sram {
@@ -95,9 +76,8 @@ impl Checker<'_> {
                 let (cycle, sub) = (v.step + beat, u64::from(v.w) * beats + beat);
                 let way = (sub % ways) as usize;
                 if let Some(b) = asked[way].filter(|b| cycle < b + ways) {
-                    self.report.add(Rule::RramWay, cycle, v.row, UNIT, || {
-                        format!("way {way} for sub-word {sub} was asked in {b}")
-                    });
+                    self.report
+                        .add(Rule::RramWay, cycle, v.row, UNIT, || format!("way {way} for sub-word {sub} was asked in {b}"));
                 }
                 asked[way] = Some(cycle);
             }
@@ -114,27 +94,19 @@ impl Checker<'_> {
             };
             if v.starts && slot.is_some() {
                 self.report.add(Rule::Accumulator, v.step, v.row, UNIT, || {
-                    format!(
-                        "a sum starts in accumulator {} where another has not ended",
-                        v.acc
-                    )
+                    format!("a sum starts in accumulator {} where another has not ended", v.acc)
                 });
             }
             if !v.starts && slot.is_none() {
                 self.report.add(Rule::Accumulator, v.step, v.row, UNIT, || {
-                    format!(
-                        "a sum goes on in accumulator {} where none has started",
-                        v.acc
-                    )
+                    format!("a sum goes on in accumulator {} where none has started", v.acc)
                 });
             }
             *slot = (!v.ends).then_some((v.row, v.step));
         }
         for (acc, slot) in open.into_iter().enumerate() {
             if let Some((row, step)) = slot {
-                self.report.add(Rule::Accumulator, step, row, UNIT, || {
-                    format!("the sum in accumulator {acc} never ends")
-                });
+                self.report.add(Rule::Accumulator, step, row, UNIT, || format!("the sum in accumulator {acc} never ends"));
             }
         }
     }
@@ -152,21 +124,11 @@ impl Checker<'_> {
             for w in writes[from..].iter().take_while(|w| w.word == v.w) {
                 let (first, count) = w.rows;
                 // Row i reads in step + lead + i and sees writes of cycles before.
-                let late =
-                    (first..first + count).find(|&i| w.cycle >= v.step + lead + u64::from(i));
+                let late = (first..first + count).find(|&i| w.cycle >= v.step + lead + u64::from(i));
                 if let Some(i) = late.filter(|_| w.origin < v.t) {
-                    self.report.add(
-                        Rule::WSram,
-                        v.step + lead + u64::from(i),
-                        v.row,
-                        UNIT,
-                        || {
-                            format!(
-                                "word {} in row {i} is written in {} by row {}",
-                                v.w, w.cycle, w.row
-                            )
-                        },
-                    );
+                    self.report.add(Rule::WSram, v.step + lead + u64::from(i), v.row, UNIT, || {
+                        format!("word {} in row {i} is written in {} by row {}", v.w, w.cycle, w.row)
+                    });
                 }
             }
         }

@@ -11,18 +11,14 @@ fn span(nest: &Nest) -> u64 {
     let mut steps = 1u64;
     for l in &nest.loops {
         let count = u64::from(l.count);
-        idle = idle
-            .saturating_mul(count)
-            .saturating_add((count - 1) * u64::from(l.gap));
+        idle = idle.saturating_mul(count).saturating_add((count - 1) * u64::from(l.gap));
         steps = steps.saturating_mul(count);
     }
     (steps - 1).saturating_add(idle)
 }
 
 fn steps(nest: &Nest) -> u64 {
-    nest.loops
-        .iter()
-        .fold(1u64, |s, l| s.saturating_mul(u64::from(l.count)))
+    nest.loops.iter().fold(1u64, |s, l| s.saturating_mul(u64::from(l.count)))
 }
 
 impl Checker<'_> {
@@ -36,40 +32,26 @@ impl Checker<'_> {
             let unit = r.instruction.unit().name();
             let words = r.instruction.words();
             if let Err(e) = r.instruction.encode() {
-                self.report
-                    .add(Rule::Encoding, r.cycle, row, unit, || e.to_string());
+                self.report.add(Rule::Encoding, r.cycle, row, unit, || e.to_string());
                 sound = false;
             }
             if r.cycle > u64::from(u32::MAX) {
-                self.report.add(Rule::Encoding, r.cycle, row, unit, || {
-                    "a row's cycle has 32 bits".into()
-                });
+                self.report.add(Rule::Encoding, r.cycle, row, unit, || "a row's cycle has 32 bits".into());
                 sound = false;
             }
             let is_end = r.instruction == Instruction::End;
             if is_end != (row + 1 == rows.len()) {
-                let detail = if is_end {
-                    "a row behind END"
-                } else {
-                    "the last row is not END"
-                };
-                self.report
-                    .add(Rule::RowOrder, r.cycle, row, unit, || detail.into());
+                let detail = if is_end { "a row behind END" } else { "the last row is not END" };
+                self.report.add(Rule::RowOrder, r.cycle, row, unit, || detail.into());
                 sound = false;
             }
             if let Some(before) = row.checked_sub(1).map(|b| &rows[b]) {
                 let least = before.instruction.words().max(self.lat.row_spacing);
                 if r.cycle <= before.cycle {
-                    self.report.add(Rule::RowOrder, r.cycle, row, unit, || {
-                        format!("the row before is at {}", before.cycle)
-                    });
+                    self.report.add(Rule::RowOrder, r.cycle, row, unit, || format!("the row before is at {}", before.cycle));
                 } else if r.cycle < before.cycle + u64::from(least) {
                     self.report.add(Rule::RowSpacing, r.cycle, row, unit, || {
-                        format!(
-                            "the row before is at {} with {} words",
-                            before.cycle,
-                            before.instruction.words()
-                        )
+                        format!("the row before is at {} with {} words", before.cycle, before.instruction.words())
                     });
                 }
             }
@@ -87,15 +69,11 @@ impl Checker<'_> {
             }
         }
         if rows.is_empty() {
-            self.report.add(Rule::RowOrder, 0, 0, "END", || {
-                "the timetable is empty".into()
-            });
+            self.report.add(Rule::RowOrder, 0, 0, "END", || "the timetable is empty".into());
             return None;
         }
         if total > MOST_STEPS {
-            self.report.add(Rule::Encoding, 0, 0, "END", || {
-                format!("{total} steps; at most {MOST_STEPS} are checked")
-            });
+            self.report.add(Rule::Encoding, 0, 0, "END", || format!("{total} steps; at most {MOST_STEPS} are checked"));
             return None;
         }
         if !sound {
@@ -111,17 +89,11 @@ impl Checker<'_> {
     fn tables(&mut self, program: &Program) {
         let descriptors = program.encode().map_or(0, |t| t.1.len());
         for (what, used, size) in [
-            (
-                "timetable rows",
-                program.rows.len(),
-                self.config.timetable_depth,
-            ),
+            ("timetable rows", program.rows.len(), self.config.timetable_depth),
             ("descriptor words", descriptors, self.config.desc_depth),
         ] {
             if used > size as usize {
-                self.report.add(Rule::Encoding, 0, 0, "END", || {
-                    format!("{used} {what}, the memory has {size}")
-                });
+                self.report.add(Rule::Encoding, 0, 0, "END", || format!("{used} {what}, the memory has {size}"));
             }
         }
     }
@@ -131,9 +103,7 @@ impl Checker<'_> {
             let last = pair[0].first.saturating_add(span(pair[0].what));
             if pair[1].first <= last {
                 self.report
-                    .add(Rule::UnitBusy, pair[1].first, pair[1].row, unit, || {
-                        format!("row {} steps until {last}", pair[0].row)
-                    });
+                    .add(Rule::UnitBusy, pair[1].first, pair[1].row, unit, || format!("row {} steps until {last}", pair[0].row));
             }
         }
     }

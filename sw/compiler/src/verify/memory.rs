@@ -15,21 +15,10 @@ impl Checker<'_> {
                 let step = l.first + s.time;
                 let dst = i64::from(l.what.dst_base) + i64::from(s.offset[0]);
                 let src = i64::from(l.what.src_base) + i64::from(s.offset[1]);
-                self.range(
-                    step,
-                    l.row,
-                    "LOAD",
-                    [("X word", dst, words), ("IN byte", src, in_bytes)],
-                );
+                self.range(step, l.row, "LOAD", [("X word", dst, words), ("IN byte", src, in_bytes)]);
                 let cycle = step + u64::from(self.lat.load_write);
                 let mask = l.what.mask & (u32::MAX >> (32 - self.config.cols));
-                a.x_writes.push(XWrite {
-                    cycle,
-                    addr: dst.max(0) as u32,
-                    mask,
-                    origin: None,
-                    row: l.row,
-                });
+                a.x_writes.push(XWrite { cycle, addr: dst.max(0) as u32, mask, origin: None, row: l.row });
                 a.last_step = a.last_step.max(step);
             }
         }
@@ -38,29 +27,11 @@ impl Checker<'_> {
                 let at = s.first + step.time;
                 let dst = i64::from(s.what.dst_base) + i64::from(step.offset[0]);
                 let src = i64::from(s.what.src_base) + i64::from(step.offset[1]);
-                self.range(
-                    at,
-                    s.row,
-                    "STORE",
-                    [
-                        ("OUT word", dst, i64::from(self.config.out_depth)),
-                        ("X word", src, words),
-                    ],
-                );
+                self.range(at, s.row, "STORE", [("OUT word", dst, i64::from(self.config.out_depth)), ("X word", src, words)]);
                 let read = at + u64::from(self.lat.store_read);
-                a.flats.push(FlatRead {
-                    cycle: read,
-                    addr: src.max(0) as u32,
-                    origin: None,
-                    row: s.row,
-                });
+                a.flats.push(FlatRead { cycle: read, addr: src.max(0) as u32, origin: None, row: s.row });
                 let cycle = at + u64::from(self.lat.store_write);
-                a.outs.push(OutWrite {
-                    cycle,
-                    word: dst.max(0) as u32,
-                    row: s.row,
-                    unit: "STORE",
-                });
+                a.outs.push(OutWrite { cycle, word: dst.max(0) as u32, row: s.row, unit: "STORE" });
                 a.last_step = a.last_step.max(at);
             }
         }
@@ -70,9 +41,7 @@ impl Checker<'_> {
     fn range(&mut self, cycle: u64, row: usize, unit: &'static str, values: [(&str, i64, i64); 2]) {
         for (what, value, limit) in values {
             if !(0..limit).contains(&value) {
-                self.report.add(Rule::AddressRange, cycle, row, unit, || {
-                    format!("{what} {value} of {limit}")
-                });
+                self.report.add(Rule::AddressRange, cycle, row, unit, || format!("{what} {value} of {limit}"));
             }
         }
     }
@@ -90,34 +59,24 @@ impl Checker<'_> {
         for f in &accesses.flats {
             let unit = if f.origin.is_some() { "POST" } else { "STORE" };
             if before == Some(f.cycle) {
-                self.report.add(Rule::XReadPort, f.cycle, f.row, unit, || {
-                    "two flat reads".into()
-                });
+                self.report.add(Rule::XReadPort, f.cycle, f.row, unit, || "two flat reads".into());
             }
             before = Some(f.cycle);
             let bank = self.bank(f.addr / groups);
             // Vectors that read in some row in this cycle: X time from cycle - R + 1 to cycle.
             let from = vectors.partition_point(|v| v.t + rows <= f.cycle);
-            let hit = vectors[from..]
-                .iter()
-                .take_while(|v| v.t <= f.cycle)
-                .find(|v| v.x.is_some_and(|x| self.bank(x) == bank));
+            let hit = vectors[from..].iter().take_while(|v| v.t <= f.cycle).find(|v| v.x.is_some_and(|x| self.bank(x) == bank));
             if let Some(v) = hit {
                 self.report.add(Rule::XReadPort, f.cycle, f.row, unit, || {
-                    format!(
-                        "sub-bank {bank} is read by the vector of X time {} (row {})",
-                        v.t, v.row
-                    )
+                    format!("sub-bank {bank} is read by the vector of X time {} (row {})", v.t, v.row)
                 });
             }
         }
         accesses.x_writes.sort_by_key(|w| w.cycle);
         for (i, w) in accesses.x_writes.iter().enumerate() {
             let bank = self.bank(w.addr / groups);
-            let same = accesses.x_writes[i + 1..]
-                .iter()
-                .take_while(|o| o.cycle == w.cycle)
-                .find(|o| self.bank(o.addr / groups) == bank);
+            let same =
+                accesses.x_writes[i + 1..].iter().take_while(|o| o.cycle == w.cycle).find(|o| self.bank(o.addr / groups) == bank);
             if let Some(o) = same {
                 let unit = if o.origin.is_some() { "POST" } else { "LOAD" };
                 self.report.add(Rule::XWritePort, o.cycle, o.row, unit, || {
@@ -129,19 +88,14 @@ impl Checker<'_> {
 
     /// What every read of X finds.
     pub(super) fn x_words(&mut self, vectors: &[Vector], accesses: &mut Accesses) {
-        let index = Index::new(
-            &mut accesses.x_writes,
-            (self.config.x_depth * self.config.groups()) as usize,
-        );
+        let index = Index::new(&mut accesses.x_writes, (self.config.x_depth * self.config.groups()) as usize);
         let (groups, cols) = (self.config.groups(), self.config.cols);
         for v in vectors {
             let Some(x) = v.x else { continue };
             for g in 0..groups {
                 let fault = index.read(x * groups + g, v.t, Some(g * cols), cols, Some(v.t));
                 if let Some((rule, detail)) = fault {
-                    self.report.add(rule, v.t, v.row, "MATMUL", || {
-                        format!("X word {x} group {g}: {detail}")
-                    });
+                    self.report.add(rule, v.t, v.row, "MATMUL", || format!("X word {x} group {g}: {detail}"));
                 }
             }
         }
@@ -149,11 +103,7 @@ impl Checker<'_> {
             if let Some((rule, detail)) = index.read(f.addr, f.cycle, None, cols, f.origin) {
                 let unit = if f.origin.is_some() { "POST" } else { "STORE" };
                 self.report.add(rule, f.cycle, f.row, unit, || {
-                    format!(
-                        "X word {} group {}: {detail}",
-                        f.addr / groups,
-                        f.addr % groups
-                    )
+                    format!("X word {} group {}: {detail}", f.addr / groups, f.addr % groups)
                 });
             }
         }
@@ -185,11 +135,7 @@ impl Index<'_> {
         for i in 0..words {
             first[i + 1] += first[i];
         }
-        Index {
-            writes,
-            covered,
-            first,
-        }
+        Index { writes, covered, first }
     }
 
     /// What is wrong with a read of the word `addr` that is applied in `cycle` (row 0) and reaches
@@ -198,47 +144,22 @@ impl Index<'_> {
     ///
     /// The rule is that of docs/timing.md: the whole word is there before row 0 reads, and stays
     /// until the lowest row has read. That rows below could do with less is not used.
-    fn read(
-        &self,
-        addr: u32,
-        cycle: u64,
-        down: Option<u32>,
-        cols: u32,
-        origin: Option<u64>,
-    ) -> Option<(Rule, String)> {
+    fn read(&self, addr: u32, cycle: u64, down: Option<u32>, cols: u32, origin: Option<u64>) -> Option<(Rule, String)> {
         let range = *self.first.get(addr as usize)?..*self.first.get(addr as usize + 1)?;
         let writes = &self.writes[range.clone()];
         let seen = writes.partition_point(|w| w.cycle < cycle);
-        let lanes = seen
-            .checked_sub(1)
-            .map_or(0, |s| self.covered[range.start + s]);
+        let lanes = seen.checked_sub(1).map_or(0, |s| self.covered[range.start + s]);
         let all = u32::MAX >> (32 - cols);
-        let read_until = |w: &XWrite| {
-            cycle + down.map_or(0, |d| u64::from(d + (31 - (w.mask | 1).leading_zeros())))
-        };
+        let read_until = |w: &XWrite| cycle + down.map_or(0, |d| u64::from(d + (31 - (w.mask | 1).leading_zeros())));
         if lanes & all != all {
-            return Some((
-                Rule::ReadUnwritten,
-                format!("lanes {:#x} are not written before {cycle}", all & !lanes),
-            ));
+            return Some((Rule::ReadUnwritten, format!("lanes {:#x} are not written before {cycle}", all & !lanes)));
         }
         let later = &writes[seen..];
-        if let Some(w) = later
-            .iter()
-            .find(|w| w.mask != 0 && w.cycle <= read_until(w))
-        {
-            return Some((
-                Rule::ReadTorn,
-                format!("row {} writes it in {}", w.row, w.cycle),
-            ));
+        if let Some(w) = later.iter().find(|w| w.mask != 0 && w.cycle <= read_until(w)) {
+            return Some((Rule::ReadTorn, format!("row {} writes it in {}", w.row, w.cycle)));
         }
         // The result of an earlier vector that comes later than this read.
-        let stale = later
-            .iter()
-            .find(|w| w.origin.is_some() && w.origin < origin)?;
-        Some((
-            Rule::ReadStale,
-            format!("row {} writes it only in {}", stale.row, stale.cycle),
-        ))
+        let stale = later.iter().find(|w| w.origin.is_some() && w.origin < origin)?;
+        Some((Rule::ReadStale, format!("row {} writes it only in {}", stale.row, stale.cycle)))
     }
 }

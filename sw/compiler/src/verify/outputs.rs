@@ -10,22 +10,15 @@ impl Checker<'_> {
         accesses.outs.sort_by_key(|o| o.cycle);
         for pair in accesses.outs.windows(2) {
             if pair[0].cycle == pair[1].cycle {
-                self.report.add(
-                    Rule::OutPort,
-                    pair[1].cycle,
-                    pair[1].row,
-                    pair[1].unit,
-                    || format!("{} of row {} writes as well", pair[0].unit, pair[0].row),
-                );
+                self.report.add(Rule::OutPort, pair[1].cycle, pair[1].row, pair[1].unit, || {
+                    format!("{} of row {} writes as well", pair[0].unit, pair[0].row)
+                });
             }
         }
         let words = self.sizes.out_bytes.div_ceil(self.config.cols);
         if words > self.config.out_depth {
             self.report.add(Rule::OutFrame, 0, 0, "END", || {
-                format!(
-                    "a frame of {words} words, the buffer has {}",
-                    self.config.out_depth
-                )
+                format!("a frame of {words} words, the buffer has {}", self.config.out_depth)
             });
             return;
         }
@@ -33,9 +26,9 @@ impl Checker<'_> {
         for o in &accesses.outs {
             match written.get_mut(o.word as usize) {
                 Some(w) => *w = true,
-                None => self.report.add(Rule::OutFrame, o.cycle, o.row, o.unit, || {
-                    format!("word {} of a frame of {words}", o.word)
-                }),
+                None => {
+                    self.report.add(Rule::OutFrame, o.cycle, o.row, o.unit, || format!("word {} of a frame of {words}", o.word))
+                }
             }
         }
         let missing = written.iter().filter(|w| !**w).count();
@@ -52,29 +45,12 @@ impl Checker<'_> {
         let last = [
             last_vector,
             Some((accesses.last_step, "step of LOAD or STORE")),
-            accesses
-                .x_writes
-                .iter()
-                .map(|w| w.cycle)
-                .max()
-                .map(|c| (c, "X write")),
-            accesses
-                .w_writes
-                .iter()
-                .map(|w| w.cycle)
-                .max()
-                .map(|c| (c, "W SRAM write")),
+            accesses.x_writes.iter().map(|w| w.cycle).max().map(|c| (c, "X write")),
+            accesses.w_writes.iter().map(|w| w.cycle).max().map(|c| (c, "W SRAM write")),
             accesses.outs.last().map(|o| (o.cycle, "OUT write")),
         ];
-        for (cycle, what) in last
-            .into_iter()
-            .flatten()
-            .filter(|(c, _)| *c > 0 && *c >= units.end)
-        {
-            self.report
-                .add(Rule::EndEarly, units.end, units.end_row, "END", || {
-                    format!("the last {what} is in {cycle}")
-                });
+        for (cycle, what) in last.into_iter().flatten().filter(|(c, _)| *c > 0 && *c >= units.end) {
+            self.report.add(Rule::EndEarly, units.end, units.end_row, "END", || format!("the last {what} is in {cycle}"));
         }
     }
 }

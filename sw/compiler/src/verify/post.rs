@@ -14,20 +14,11 @@ impl Checker<'_> {
         let mut order: Vec<&Started<Post>> = posts.iter().collect();
         order.sort_by_key(|p| p.first);
         for p in &order {
-            let range = |what, value: u32, limit: u32, on: bool| {
-                (on && value >= limit).then_some((what, value, limit))
-            };
-            let lut = range(
-                "lookup table",
-                p.what.lut.unwrap_or(0),
-                self.sizes.luts.min(self.config.lut_count),
-                p.what.lut.is_some(),
-            );
+            let range = |what, value: u32, limit: u32, on: bool| (on && value >= limit).then_some((what, value, limit));
+            let lut =
+                range("lookup table", p.what.lut.unwrap_or(0), self.sizes.luts.min(self.config.lut_count), p.what.lut.is_some());
             if let Some((what, value, limit)) = lut {
-                self.report
-                    .add(Rule::AddressRange, p.first, p.row, UNIT, || {
-                        format!("{what} {value} of {limit}")
-                    });
+                self.report.add(Rule::AddressRange, p.first, p.row, UNIT, || format!("{what} {value} of {limit}"));
             }
         }
         let mut results = Vec::new();
@@ -40,16 +31,11 @@ impl Checker<'_> {
                 self.post_over(&mut active, next.first);
                 active = Some((next, next.what.nest.iter().peekable()));
             }
-            let step = active
-                .as_mut()
-                .and_then(|(p, steps)| Some((*p, steps.next()?)));
+            let step = active.as_mut().and_then(|(p, steps)| Some((*p, steps.next()?)));
             let Some((p, step)) = step else {
-                self.report
-                    .add(Rule::PostNotArmed, cycle, v.row, "MATMUL", || {
-                        format!(
-                            "POST takes a vector in {cycle}, and no instruction has one to come"
-                        )
-                    });
+                self.report.add(Rule::PostNotArmed, cycle, v.row, "MATMUL", || {
+                    format!("POST takes a vector in {cycle}, and no instruction has one to come")
+                });
                 continue;
             };
             let [dst, param, res, ..] = step.offset.map(i64::from);
@@ -57,20 +43,14 @@ impl Checker<'_> {
         }
         self.post_over(&mut active, u64::MAX);
         for p in waiting {
-            self.report.add(Rule::PostWindow, p.first, p.row, UNIT, || {
-                "no vector comes for it".into()
-            });
+            self.report.add(Rule::PostWindow, p.first, p.row, UNIT, || "no vector comes for it".into());
         }
         results.sort_by_key(|r| r.cycle);
         results
     }
 
     /// The active instruction must have had all its vectors.
-    fn post_over(
-        &mut self,
-        active: &mut Option<(&Started<Post>, std::iter::Peekable<Steps>)>,
-        cycle: u64,
-    ) {
+    fn post_over(&mut self, active: &mut Option<(&Started<Post>, std::iter::Peekable<Steps>)>, cycle: u64) {
         let Some((p, mut steps)) = active.take() else {
             return;
         };
@@ -78,23 +58,17 @@ impl Checker<'_> {
             return;
         }
         if cycle == u64::MAX {
-            self.report.add(Rule::PostWindow, p.first, p.row, UNIT, || {
-                "fewer vectors come than it has steps".into()
-            });
+            self.report.add(Rule::PostWindow, p.first, p.row, UNIT, || "fewer vectors come than it has steps".into());
         } else {
-            self.report.add(Rule::PostWindow, cycle, p.row, UNIT, || {
-                format!("the next POST starts in {cycle}, before its last vector")
-            });
+            self.report
+                .add(Rule::PostWindow, cycle, p.row, UNIT, || format!("the next POST starts in {cycle}, before its last vector"));
         }
     }
 
     fn result(&mut self, p: &Started<Post>, t: u64, dst: i64, param: i64, res: i64) -> Written {
         let i = p.what;
         let raw = i.dest == PostDest::OutRaw32;
-        let write = t + u64::from(
-            self.lat
-                .post_write_with(!raw && i.lut.is_some(), !raw && i.residual.is_some()),
-        );
+        let write = t + u64::from(self.lat.post_write_with(!raw && i.lut.is_some(), !raw && i.residual.is_some()));
         let (dst, param) = (i64::from(i.dst_base) + dst, i64::from(i.param_base) + param);
         let (groups, rows, cols) = (self.config.groups(), self.config.rows, self.config.cols);
         let dst_limit = match i.dest {
@@ -108,23 +82,11 @@ impl Checker<'_> {
         let has_res = !raw && i.residual.is_some();
         for (what, value, limit, used) in [
             ("destination", dst, dst_limit, true),
-            (
-                "parameter word",
-                param,
-                self.sizes.param_words.min(self.config.param_depth),
-                true,
-            ),
-            (
-                "residual operand",
-                res,
-                self.config.x_depth * groups,
-                has_res,
-            ),
+            ("parameter word", param, self.sizes.param_words.min(self.config.param_depth), true),
+            ("residual operand", res, self.config.x_depth * groups, has_res),
         ] {
             if used && !(0..i64::from(limit)).contains(&value) {
-                self.report.add(Rule::AddressRange, write, p.row, UNIT, || {
-                    format!("{what} {value} of {limit}")
-                });
+                self.report.add(Rule::AddressRange, write, p.row, UNIT, || format!("{what} {value} of {limit}"));
             }
         }
         let lut = if i.lut.is_some() { self.lat.lut } else { 0 };
@@ -145,29 +107,17 @@ impl Checker<'_> {
         let mut free = 0;
         for r in results {
             if r.cycle < free {
-                self.report
-                    .add(Rule::ResultCollision, r.cycle, r.row, UNIT, || {
-                        format!("results take POST's output until {}", free - 1)
-                    });
+                self.report.add(Rule::ResultCollision, r.cycle, r.row, UNIT, || {
+                    format!("results take POST's output until {}", free - 1)
+                });
             }
             let beats = if r.dest == PostDest::OutRaw32 { 4 } else { 1 };
             free = free.max(r.cycle + beats);
             if let Some((cycle, addr)) = r.flat {
-                accesses.flats.push(FlatRead {
-                    cycle,
-                    addr,
-                    origin: Some(r.origin),
-                    row: r.row,
-                });
+                accesses.flats.push(FlatRead { cycle, addr, origin: Some(r.origin), row: r.row });
             }
             let (groups, cols) = (self.config.groups(), self.config.cols);
-            let w = |word, rows| WWrite {
-                cycle: r.cycle,
-                word,
-                rows,
-                origin: r.origin,
-                row: r.row,
-            };
+            let w = |word, rows| WWrite { cycle: r.cycle, word, rows, origin: r.origin, row: r.row };
             match r.dest {
                 PostDest::X => accesses.x_writes.push(XWrite {
                     cycle: r.cycle,

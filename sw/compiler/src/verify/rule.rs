@@ -66,9 +66,7 @@ impl Rule {
             Rule::WSram => "W SRAM word read before it is written",
             Rule::Accumulator => "accumulator used out of order",
             Rule::PostNotArmed => "final sum without an armed POST",
-            Rule::PostWindow => {
-                "POST starts before the last vector of the one before, or waits for vectors for ever"
-            }
+            Rule::PostWindow => "POST starts before the last vector of the one before, or waits for vectors for ever",
             Rule::ResultCollision => "two results in one cycle",
             Rule::XReadPort => "two reads of a port of X",
             Rule::XWritePort => "two writes of a port of X",
@@ -99,15 +97,7 @@ pub struct Violation {
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "cycle {}, row {} {}: {}: {}",
-            self.cycle,
-            self.row,
-            self.unit,
-            self.rule.text(),
-            self.detail
-        )
+        write!(f, "cycle {}, row {} {}: {}: {}", self.cycle, self.row, self.unit, self.rule.text(), self.detail)
     }
 }
 
@@ -134,11 +124,7 @@ impl VerifyError {
 
 fn lines(violations: &[Violation], total: usize) -> String {
     let shown = 20;
-    let mut text: String = violations
-        .iter()
-        .take(shown)
-        .map(|v| format!("\n  {v}"))
-        .collect();
+    let mut text: String = violations.iter().take(shown).map(|v| format!("\n  {v}")).collect();
     if total > shown {
         text += &format!("\n  and {} more", total - shown);
     }
@@ -153,24 +139,11 @@ pub(super) struct Report {
 
 impl Report {
     /// `detail` is only built where it is kept.
-    pub(super) fn add(
-        &mut self,
-        rule: Rule,
-        cycle: u64,
-        row: usize,
-        unit: &'static str,
-        detail: impl FnOnce() -> String,
-    ) {
+    pub(super) fn add(&mut self, rule: Rule, cycle: u64, row: usize, unit: &'static str, detail: impl FnOnce() -> String) {
         let count = self.counts.entry(rule).or_default();
         *count += 1;
         if *count <= VerifyError::KEPT {
-            self.violations.push(Violation {
-                cycle,
-                row,
-                unit,
-                rule,
-                detail: detail(),
-            });
+            self.violations.push(Violation { cycle, row, unit, rule, detail: detail() });
         }
     }
 
@@ -179,9 +152,6 @@ impl Report {
             return Ok(());
         }
         self.violations.sort_by_key(|v| (v.cycle, v.row, v.rule));
-        Err(VerifyError {
-            violations: self.violations,
-            total: self.counts.values().sum(),
-        })
+        Err(VerifyError { violations: self.violations, total: self.counts.values().sum() })
     }
 }

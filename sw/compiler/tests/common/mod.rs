@@ -11,10 +11,7 @@ pub struct Random(pub u64);
 
 impl Random {
     pub fn next(&mut self) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let x = self.0 ^ self.0 >> 33;
         x.wrapping_mul(0xff51_afd7_ed55_8ccd) >> 32
     }
@@ -53,9 +50,7 @@ pub fn network(seed: u64, m: usize, k: usize, layers: &[LayerKind], raw: bool) -
     for (i, kind) in layers.iter().enumerate() {
         let (k, n) = (widths[i], kind.n);
         let fan = 74.0 * 74.0 * (k as f32).sqrt();
-        let scales = (0..n)
-            .map(|_| 60.0 / fan * (0.5 + 1.5 * r.unit()))
-            .collect();
+        let scales = (0..n).map(|_| 60.0 / fan * (0.5 + 1.5 * r.unit())).collect();
         let mut q = Quantised::plain(scales, r.below(41) as i8 - 20);
         if kind.lut {
             q.lut = Some(Box::new(std::array::from_fn(|_| r.code())));
@@ -63,11 +58,7 @@ pub fn network(seed: u64, m: usize, k: usize, layers: &[LayerKind], raw: bool) -
         if r.below(3) == 0 {
             (q.lo, q.hi) = (r.below(100) as i8 - 110, r.below(100) as i8 + 20);
         }
-        if let Some(from) = kind
-            .residual
-            .and_then(|back| i.checked_sub(back))
-            .filter(|&f| widths[f] == n)
-        {
+        if let Some(from) = kind.residual.and_then(|back| i.checked_sub(back)).filter(|&f| widths[f] == n) {
             q.residual = Some(Add {
                 from,
                 a_scale: 0.01 + 0.05 * r.unit(),
@@ -84,21 +75,11 @@ pub fn network(seed: u64, m: usize, k: usize, layers: &[LayerKind], raw: bool) -
             n,
             weights: r.codes(k * n),
             bias: (0..n).map(|_| r.below(20_000) as i32 - 10_000).collect(),
-            output: if last && raw {
-                Output::Raw32
-            } else {
-                Output::Int8(q)
-            },
+            output: if last && raw { Output::Raw32 } else { Output::Int8(q) },
         });
         widths.push(n);
     }
-    Network {
-        name: "random".into(),
-        m,
-        k,
-        zero_point: r.below(21) as i8 - 10,
-        layers: out,
-    }
+    Network { name: "random".into(), m, k, zero_point: r.below(21) as i8 - 10, layers: out }
 }
 
 /// Every configuration with every WEIGHT_BEATS, and sometimes other RRAM ways.
@@ -155,47 +136,21 @@ impl Case {
 pub fn cases() -> impl Strategy<Value = Case> {
     configs().prop_flat_map(|config| {
         let (r, c) = (config.rows as usize, config.cols as usize);
-        let m =
-            prop_oneof![3 => Just(1usize), 4 => 1usize..8, 3 => size(r, 300), 1 => 100usize..700];
-        let layer = (
-            size(c, 6 * c),
-            any::<bool>(),
-            proptest::option::weighted(0.4, 0usize..3),
-            any::<u8>(),
-        );
+        let m = prop_oneof![3 => Just(1usize), 4 => 1usize..8, 3 => size(r, 300), 1 => 100usize..700];
+        let layer = (size(c, 6 * c), any::<bool>(), proptest::option::weighted(0.4, 0usize..3), any::<u8>());
         // Layers of one width make residual adds possible.
         let chain = prop_oneof![
             2 => proptest::collection::vec(layer.clone(), 1),
             5 => proptest::collection::vec(layer, 1..6),
         ];
-        (
-            Just(config),
-            m,
-            size(r, 8 * r),
-            chain,
-            any::<u64>(),
-            proptest::bool::weighted(0.3),
-            any::<bool>(),
-        )
-            .prop_map(|(config, m, k, chain, seed, raw, same)| {
+        (Just(config), m, size(r, 8 * r), chain, any::<u64>(), proptest::bool::weighted(0.3), any::<bool>()).prop_map(
+            |(config, m, k, chain, seed, raw, same)| {
                 let kinds: Vec<LayerKind> = chain
                     .iter()
-                    .map(|&(n, lut, residual, luck)| LayerKind {
-                        n: if same { k } else { n },
-                        lut: lut && luck < 100,
-                        residual,
-                    })
+                    .map(|&(n, lut, residual, luck)| LayerKind { n: if same { k } else { n }, lut: lut && luck < 100, residual })
                     .collect();
-                Case {
-                    config: config.name,
-                    beats: config.weight_beats,
-                    ways: config.rram_ways,
-                    m,
-                    k,
-                    layers: kinds,
-                    raw,
-                    seed,
-                }
-            })
+                Case { config: config.name, beats: config.weight_beats, ways: config.rram_ways, m, k, layers: kinds, raw, seed }
+            },
+        )
     })
 }

@@ -11,8 +11,7 @@ fn main() -> io::Result<()> {
         let path = entry?.path();
         if path.extension().is_some_and(|e| e == "md") {
             let text = fs::read_to_string(&path)?;
-            let new = systole_isa::generate::refresh(&text)
-                .map_err(|e| io::Error::other(format!("{}: {e}", path.display())))?;
+            let new = systole_isa::generate::refresh(&text).map_err(|e| io::Error::other(format!("{}: {e}", path.display())))?;
             if new != text {
                 fs::write(&path, new)?;
                 println!("wrote {}", path.file_name().unwrap_or_default().display());
