@@ -20,8 +20,9 @@ import time
 
 DEVICE = ["--85k", "--speed", "6", "--package", "CABGA381"]
 CLOCK = "clk_i"
-# The file list for this technology where there is one, else the behavioural one.
-LISTS = ["rtl/systole_ecp5.f", "rtl/systole.f"]
+LIST = "rtl/systole.f"
+# A file here takes the place of the one of that name in the list: what Yosys does not infer.
+TECHNOLOGY = pathlib.Path("rtl/ecp5")
 WRAPPER = "systole_synth_wrap"
 CORE = "u_core"
 
@@ -75,7 +76,8 @@ def read_list(path):
         if line.startswith("+incdir+"):
             includes.append("-I" + line.removeprefix("+incdir+"))
         elif line:
-            files.append(line)
+            special = TECHNOLOGY / pathlib.Path(line).name
+            files.append(str(special) if special.is_file() else line)
     return includes, files
 
 
@@ -304,7 +306,7 @@ def main():
     parser.add_argument("config", nargs="?", default="small", help="named configuration (default small)")
     parser.add_argument("--freq", type=float, default=120, help="MHz that placement aims at (default 120)")
     parser.add_argument("--seed", type=int, default=1, help="placement seed (default 1)")
-    parser.add_argument("--list", help=f"file list (default: the first there is of {', '.join(LISTS)})")
+    parser.add_argument("--list", default=LIST, help=f"file list (default {LIST})")
     parser.add_argument("--top", default="systole_top", help="top module (default systole_top)")
     parser.add_argument("--pnr-only", action="store_true", help="keep the netlist of the last run (for seeds)")
     args = parser.parse_args()
@@ -312,10 +314,9 @@ def main():
     known = configurations()
     if args.config not in known:
         fail(f"no configuration '{args.config}'; known: {', '.join(known)}")
-    lists = [args.list] if args.list else LISTS
-    files_from = next((name for name in lists if pathlib.Path(name).is_file()), None)
-    if files_from is None:
-        fail(f"no file list: {', '.join(lists)}")
+    files_from = args.list
+    if not pathlib.Path(files_from).is_file():
+        fail(f"no file list {files_from}")
     includes, files = read_list(files_from)
     out = pathlib.Path("build/synth") / args.config
     out.mkdir(parents=True, exist_ok=True)

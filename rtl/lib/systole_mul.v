@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signed multiplier with a product register: p_o is a_i x b_i of one cycle ago, where en_i stood
 // with them; without it p_o is not to be used (here it keeps still, which simulates faster). Operands
-// of up to 18 bits. Behavioural; the files in rtl/ecp5 have the same ports. Reset clears nothing.
+// of up to 18 bits. Behavioural; rtl/ecp5 has the same module for that FPGA. Reset clears nothing.
 `default_nettype none
 
 module systole_mul #(

@@ -3,4 +3,4 @@
 
 mod rtl;
 
-pub use rtl::{ChipError, Options, RtlTransport, read_source_list, run_chip, source_list, spec};
+pub use rtl::{ChipError, Options, RtlTransport, run_chip, source_list, source_list_for, spec};

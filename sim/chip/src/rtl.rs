@@ -44,22 +44,28 @@ fn root() -> PathBuf {
 /// # Errors
 /// The I/O error, where the list cannot be read.
 pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    read_source_list("rtl/systole.f")
-}
-
-/// The Verilog files and the include folders in a file list, by its path in the repository.
-///
-/// # Errors
-/// The I/O error, where the list cannot be read.
-pub fn read_source_list(list: &str) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let root = root();
-    let text = std::fs::read_to_string(root.join(list))?;
+    let text = std::fs::read_to_string(root.join("rtl/systole.f"))?;
     let (mut sources, mut includes) = (vec![], vec![]);
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
         match line.strip_prefix("+incdir+") {
             Some(dir) => includes.push(root.join(dir)),
             None => sources.push(root.join(line)),
         }
+    }
+    Ok((sources, includes))
+}
+
+/// The same for a technology: a file in `rtl/TECHNOLOGY` takes the place of the one of its name.
+///
+/// # Errors
+/// As [`source_list`].
+pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let folder = root().join("rtl").join(technology);
+    let (mut sources, includes) = source_list()?;
+    for path in &mut sources {
+        let special = path.file_name().map(|name| folder.join(name)).filter(|special| special.is_file());
+        *path = special.unwrap_or(std::mem::take(path));
     }
     Ok((sources, includes))
 }

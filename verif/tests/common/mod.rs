@@ -9,25 +9,21 @@
 use harness::verilated::Spec;
 use harness::{Clock, Sim};
 use std::future::Future;
+use std::path::PathBuf;
 
 /// The block `top` of the chip's RTL.
 pub fn block(top: &str) -> Spec {
-    block_of(top, "rtl/systole.f")
+    block_of(top, systole_chip::source_list().unwrap())
 }
 
 /// The block as it is, and as it is for an ECP5, with a model of the FPGA's multiplier.
 pub fn block_variants(top: &str) -> [Spec; 2] {
     let cell = concat!(env!("CARGO_MANIFEST_DIR"), "/cells/MULT18X18D.v");
-    [block(top), block_of(top, "rtl/systole_ecp5.f").source(cell)]
+    [block(top), block_of(top, systole_chip::source_list_for("ecp5").unwrap()).source(cell)]
 }
 
-fn block_of(top: &str, list: &str) -> Spec {
-    let (sources, includes) = systole_chip::read_source_list(list).unwrap();
-    let mut spec = Spec::new(top).sources(sources);
-    for dir in includes {
-        spec = spec.include_dir(dir);
-    }
-    spec
+fn block_of(top: &str, (sources, includes): (Vec<PathBuf>, Vec<PathBuf>)) -> Spec {
+    includes.into_iter().fold(Spec::new(top).sources(sources), Spec::include_dir)
 }
 
 /// Runs a bench on a block, after reset where it has one.
