@@ -244,22 +244,22 @@ module systole_post #(
   `SYSTOLE_ASSERT(check_one_into_adder, !(res10 && lut_res12))
 
   // Constants of the residual add by number, read a cycle before they are used: multipliers 1, offset
-  // 3, shift 4 cycles after the operands.
+  // 3, shift and zero point 4 cycles after the operands.
   wire [3:0] ctx_0 = res_tag[GW-1-:4];
   reg [3:0] ctx_1, ctx_2, ctx_3;
   wire [51:0] res_m;
   wire [47:0] res_offset;
-  wire [5:0] res_shift;
+  wire [13:0] res_end;  // zero point and shift
   reg [51:0] res_m_q;
   reg [47:0] res_offset_q;
-  reg [5:0] res_shift_q;
+  reg [13:0] res_end_q;
   always @(posedge clk_i) begin
     ctx_1        <= ctx_0;
     ctx_2        <= ctx_1;
     ctx_3        <= ctx_2;
     res_m_q      <= res_m;
     res_offset_q <= res_offset;
-    res_shift_q  <= res_shift;
+    res_end_q    <= res_end;
   end
   systole_regfile #(
       .WIDTH(52),
@@ -284,15 +284,15 @@ module systole_post #(
       .rdata_o(res_offset)
   );
   systole_regfile #(
-      .WIDTH(6),
+      .WIDTH(14),
       .DEPTH(16)
-  ) u_res_shift (
+  ) u_res_end (
       .clk_i  (clk_i),
       .we_i   (is_residual),
       .waddr_i(res_next_q),
-      .wdata_i(desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]),
+      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_ZERO_POINT], desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]}),
       .raddr_i(ctx_3),
-      .rdata_o(res_shift)
+      .rdata_o(res_end)
   );
 
   // Where the byte of this cycle comes from; written in the next.
@@ -338,7 +338,8 @@ module systole_post #(
           .res_ma_i      (res_m_q[25:0]),
           .res_mb_i      (res_m_q[51:26]),
           .res_offset_i  (res_offset_q),
-          .res_shift_i   (res_shift_q),
+          .res_shift_i   (res_end_q[5:0]),
+          .res_zp_i      (res_end_q[13:6]),
           .out_en_i      (pick),
           .out_lut_i     (lut12),
           .out_res_i     (res_out),

@@ -38,6 +38,7 @@ module systole_post_lane #(
     input  wire [  25:0] res_mb_i,
     input  wire [  47:0] res_offset_i,
     input  wire [   5:0] res_shift_i,
+    input  wire [   7:0] res_zp_i,
     // the cycle before the write
     input  wire          out_en_i,         // a byte is there
     input  wire          out_lut_i,        // the byte comes from the lookup
@@ -117,6 +118,7 @@ module systole_post_lane #(
       .mb_i    (res_mb_i),
       .offset_i(res_offset_i),
       .shift_i (res_shift_i),
+      .zero_point_i(res_zp_i),
       .y_o     (added)
   );
 

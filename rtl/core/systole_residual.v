@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift)), 6 cycles after a and
-// b; the constants accompany each stage by the cycle it needs them. One a cycle; bit k of en_i says
+// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift) + zero point), 6 cycles
+// after a and b; the constants accompany each stage by the cycle it needs them. One a cycle; bit k of en_i says
 // that operands are in stage k: stages without keep still. Reset clears nothing.
 `default_nettype none
 
@@ -13,6 +13,7 @@ module systole_residual (
     input  wire [25:0] mb_i,      // cycle 1
     input  wire [47:0] offset_i,  // cycle 3
     input  wire [ 5:0] shift_i,   // cycle 4, 0 to 40
+    input  wire [ 7:0] zero_point_i,  // cycle 4
     output wire [ 7:0] y_o        // cycle 6
 );
 
@@ -47,18 +48,22 @@ module systole_residual (
   wire        [48:0] below = total_q & ~(~49'd0 << (shift_i - 6'd1));
   reg signed  [48:0] floor_q;
   reg                up_q;
+  reg         [ 8:0] zp_q, zp_up_q;   // the zero point, and one more
   always @(posedge clk_i)
     if (en_i[4]) begin
       floor_q <= shifted[49:1];
       up_q    <= shift_i != 6'd0 && shifted[0] && (shifted[1] || (shift_i > 6'd1 && below != 49'd0));
+      zp_q    <= {zero_point_i[7], zero_point_i};
+      zp_up_q <= {zero_point_i[7], zero_point_i} + 9'd1;
     end
 
-  wire signed [48:0] rounded = floor_q + $signed({48'd0, up_q});
+  wire        [ 8:0] add = up_q ? zp_up_q : zp_q;
+  wire signed [49:0] rounded = {floor_q[48], floor_q} + {{41{add[8]}}, add};
   reg         [ 7:0] y_q;
   always @(posedge clk_i)
     if (en_i[5]) begin
-      if (rounded > 49'sd127) y_q <= 8'h7f;
-      else if (rounded < -49'sd128) y_q <= 8'h80;
+      if (rounded > 50'sd127) y_q <= 8'h7f;
+      else if (rounded < -50'sd128) y_q <= 8'h80;
       else y_q <= rounded[7:0];
     end
 

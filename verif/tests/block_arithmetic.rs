@@ -223,8 +223,8 @@ fn residual_add_rounds_half_to_even_and_saturates() {
 
 fn check_residual(spec: &Spec) {
     bench(spec, 5, |sim, clk| async move {
-        let [en, a, b, ma, mb, offset, shift, y] =
-            ["en_i", "a_i", "b_i", "ma_i", "mb_i", "offset_i", "shift_i", "y_o"].map(|s| sim.signal(s));
+        let [en, a, b, ma, mb, offset, shift, zp, y] =
+            ["en_i", "a_i", "b_i", "ma_i", "mb_i", "offset_i", "shift_i", "zero_point_i", "y_o"].map(|s| sim.signal(s));
         en.set(0x3f);
         let mut random = sim.random("operands");
         let mut cases = Vec::new();
@@ -245,7 +245,7 @@ fn check_residual(spec: &Spec) {
                 let base = random.random_range(-140i64..140) << s;
                 off = (base + (1 << (s - 1)) - product + random.random_range(-1i64..=1)).clamp(-(1 << 47), (1 << 47) - 1);
             }
-            cases.push((va, vb, vma, vmb, off, s));
+            cases.push((va, vb, vma, vmb, off, s, random.random::<i8>()));
         }
         for t in 0..cases.len() + 6 {
             if let Some(&(va, vb, ..)) = cases.get(t) {
@@ -261,16 +261,17 @@ fn check_residual(spec: &Spec) {
             }
             if let Some(c) = t.checked_sub(4).and_then(|t| cases.get(t)) {
                 shift.set(c.5.into());
+                zp.set((c.6 as u8).into());
             }
             clk.rising_edge().await;
-            if let Some(&(va, vb, vma, vmb, off, s)) = t.checked_sub(6).and_then(|t| cases.get(t)) {
+            if let Some(&(va, vb, vma, vmb, off, s, z)) = t.checked_sub(6).and_then(|t| cases.get(t)) {
                 let sum = i128::from(va) * i128::from(vma) + i128::from(vb) * i128::from(vmb) + i128::from(off);
                 let floor = sum >> s;
                 let twice = 2 * (sum - (floor << s));
                 let one = 1i128 << s;
                 let up = twice > one || (twice == one && floor & 1 == 1);
-                let expected = (floor + i128::from(up)).clamp(-128, 127) as i8;
-                assert_eq!(y.get() as u8 as i8, expected, "{va} * {vma} + {vb} * {vmb} + {off} >> {s}");
+                let expected = (floor + i128::from(up) + i128::from(z)).clamp(-128, 127) as i8;
+                assert_eq!(y.get() as u8 as i8, expected, "({va} * {vma} + {vb} * {vmb} + {off} >> {s}) + {z}");
             }
         }
     });

@@ -281,6 +281,7 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
                     mb: random.random_range(-1 << 20..1 << 20),
                     offset: random.random_range(-1 << 25..1 << 25),
                     shift: random.random_range(18..22),
+                    zero_point: random.random_range(-128..=127),
                 });
                 let raw = n % 5 == 4;
                 let post = Post {
@@ -345,7 +346,8 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
                                 let sum = i64::from(v) * i64::from(r.ma) + i64::from(operand[c]) * i64::from(r.mb) + r.offset;
                                 let floor = sum >> r.shift;
                                 let (rest, half) = (sum - (floor << r.shift), 1i64 << (r.shift - 1));
-                                v = (floor + i64::from(rest > half || (rest == half && floor & 1 == 1))).clamp(-128, 127) as i8;
+                                let rounded = floor + i64::from(rest > half || (rest == half && floor & 1 == 1));
+                                v = (rounded + i64::from(r.zero_point)).clamp(-128, 127) as i8;
                             }
                             v.clamp(post.lo, post.hi) as u8
                         })

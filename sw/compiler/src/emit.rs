@@ -198,6 +198,7 @@ impl Emitter<'_> {
                 mb: r.mb,
                 offset: r.offset,
                 shift: r.shift,
+                zero_point: r.zero_point,
             }),
             nest: nest(loops),
         }

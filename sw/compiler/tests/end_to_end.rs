@@ -138,12 +138,12 @@ fn an_inexact_add_warns_or_is_refused() {
     let Output::Int8(q) = &mut network.layers[0].output else { panic!("int8") };
     q.residual = Some(systole_model::Add {
         from: 0,
-        a_scale: 0.5,
-        a_zero_point: 0,
-        b_scale: 0.5,
-        b_zero_point: 0,
-        y_scale: 1.0,
-        y_zero_point: 1,
+        a_scale: 0.010_009_999,
+        a_zero_point: 3,
+        b_scale: 0.02,
+        b_zero_point: 5,
+        y_scale: 0.023,
+        y_zero_point: 0,
     });
     let config = Config::named("small").unwrap();
     let compiled = compile(&network, &config, &Options::default()).unwrap();

@@ -118,7 +118,7 @@ pub struct Post {
     pub nest: Nest,
 }
 
-/// `y = rne((a * ma + b * mb + offset) / 2^shift)`, saturated to int8 and clamped.
+/// `y = rne((a * ma + b * mb + offset) / 2^shift) + zero_point`, saturated to int8 and clamped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Residual {
     /// X address of the first operand b, in C-byte words.
@@ -127,10 +127,12 @@ pub struct Residual {
     pub ma: i32,
     /// Multiplier of the operand b.
     pub mb: i32,
-    /// Zero points and correction.
+    /// Zero points of the operands and correction.
     pub offset: i64,
     /// Power of two to divide by, 0 to 40.
     pub shift: u32,
+    /// Added after rounding.
+    pub zero_point: i8,
 }
 
 /// LOAD: IN bytes to X, unaligned, rotated, masked.
@@ -294,6 +296,7 @@ impl Instruction {
                         });
                     }
                     RESIDUAL.set(&mut word, "shift", r.shift.into())?;
+                    RESIDUAL.set(&mut word, "zero_point", r.zero_point.into())?;
                     second = Some(word);
                 }
             }
@@ -417,6 +420,7 @@ impl Instruction {
                         mb: RESIDUAL.get(words[1], "mb") as i32,
                         offset: RESIDUAL.get(words[1], "offset"),
                         shift: RESIDUAL.get(words[1], "shift") as u32,
+                        zero_point: RESIDUAL.get(words[1], "zero_point") as i8,
                     }),
                     nest,
                 })

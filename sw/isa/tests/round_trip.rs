@@ -26,8 +26,9 @@ fn matmul() -> impl Strategy<Value = Instruction> {
 }
 
 fn post() -> impl Strategy<Value = Instruction> {
-    let residual = (0u32..1 << 16, -(1i32 << 25)..1 << 25, -(1i32 << 25)..1 << 25, -(1i64 << 47)..1 << 47, 0u32..=40)
-        .prop_map(|(base, ma, mb, offset, shift)| Residual { base, ma, mb, offset, shift });
+    let residual =
+        (0u32..1 << 16, -(1i32 << 25)..1 << 25, -(1i32 << 25)..1 << 25, -(1i64 << 47)..1 << 47, 0u32..=40, any::<i8>())
+            .prop_map(|(base, ma, mb, offset, shift, zero_point)| Residual { base, ma, mb, offset, shift, zero_point });
     let dest = prop_oneof![
         Just(PostDest::X),
         Just(PostDest::WColumn),

@@ -39,7 +39,7 @@ pub(crate) fn residual(r: &Residual, a: i8, b: i8) -> i8 {
         let half = 1i64 << (r.shift - 1);
         floor + i64::from(rest > half || (rest == half && floor & 1 == 1))
     };
-    y.clamp(-128, 127) as i8
+    (y + i64::from(r.zero_point)).clamp(-128, 127) as i8
 }
 
 #[cfg(test)]
