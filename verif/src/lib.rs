@@ -7,6 +7,7 @@ pub mod digits;
 pub mod gemm;
 pub mod model_transport;
 pub mod npy;
+pub mod onnx_case;
 pub mod random;
 
 pub use backend::{Backend, RunSet, run_frames};

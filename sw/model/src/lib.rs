@@ -4,6 +4,10 @@
 //! A [`Network`] is a chain of [`Dense`] layers on an `[m, k]` int8 matrix. A GEMM is a chain of one
 //! layer. The arithmetic of every part is in docs/arithmetic.md.
 
+pub mod border;
+pub mod graph;
+pub mod onnx;
+
 use thiserror::Error;
 
 /// What is wrong with a network; each names the layer.

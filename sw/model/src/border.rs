@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tensors outside the machine to codes inside, and back.
+
+use crate::graph::{Border, Codes};
+use crate::onnx::{Array, Data, ElementType};
+use thiserror::Error;
+
+/// A tensor that is not what the graph takes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BorderError {
+    /// Another shape.
+    #[error("'{name}' has shape {expected:?}, the tensor {actual:?}")]
+    Shape {
+        /// Input or output of the graph.
+        name: String,
+        /// Its shape.
+        expected: Vec<usize>,
+        /// The tensor's.
+        actual: Vec<usize>,
+    },
+    /// Another element type.
+    #[error("'{name}' is {expected}, the tensor {actual}")]
+    Element {
+        /// Input or output of the graph.
+        name: String,
+        /// Its element type.
+        expected: ElementType,
+        /// The tensor's.
+        actual: ElementType,
+    },
+}
+
+impl Codes {
+    /// Which scale belongs to element `place` of a tensor of this shape.
+    fn channel(&self, shape: &[usize], place: usize) -> usize {
+        if self.scales.len() == 1 {
+            return 0;
+        }
+        let inner: usize = shape.iter().skip(self.axis + 1).product();
+        place / inner.max(1) % self.scales.len()
+    }
+}
+
+impl Border {
+    /// Codes of the map, row-major, from a tensor outside. float32 is quantised as QuantizeLinear does;
+    /// bit 7 of uint8 is flipped.
+    ///
+    /// # Errors
+    /// [`BorderError`].
+    pub fn pack(&self, array: &Array) -> Result<Vec<i8>, BorderError> {
+        if array.element() != self.element {
+            return Err(BorderError::Element { name: self.name.clone(), expected: self.element, actual: array.element() });
+        }
+        if array.shape != self.shape {
+            return Err(BorderError::Shape {
+                name: self.name.clone(),
+                expected: self.shape.clone(),
+                actual: array.shape.clone(),
+            });
+        }
+        let code = |place: usize| match (&array.data, &self.float) {
+            (Data::I8(v), _) => v[place],
+            (Data::U8(v), _) => (v[place] ^ 0x80) as i8,
+            (Data::F32(v), Some(c)) => {
+                let n = c.channel(&self.shape, place);
+                ((v[place] / c.scales[n]).round_ties_even() + f32::from(c.zero_points[n])).clamp(-128.0, 127.0) as i8
+            }
+            _ => 0, // int32, int64 and unscaled float32 are no border of a graph
+        };
+        Ok(self.order.iter().map(|&place| code(place as usize)).collect())
+    }
+
+    /// The tensor outside from the values of the map, row-major: codes, or sums of int32.
+    pub fn unpack(&self, values: &[i32]) -> Array {
+        let mut by_place = vec![0i32; values.len()];
+        for (&place, &v) in self.order.iter().zip(values) {
+            by_place[place as usize] = v;
+        }
+        let data = match (self.element, &self.float) {
+            (ElementType::Int8, _) => Data::I8(by_place.iter().map(|&v| v as i8).collect()),
+            (ElementType::Uint8, _) => Data::U8(by_place.iter().map(|&v| v as u8 ^ 0x80).collect()),
+            (ElementType::Float32, Some(c)) => {
+                let value = |(place, &v): (usize, &i32)| {
+                    let n = c.channel(&self.shape, place);
+                    (v - i32::from(c.zero_points[n])) as f32 * c.scales[n]
+                };
+                Data::F32(by_place.iter().enumerate().map(value).collect())
+            }
+            _ => Data::I32(by_place),
+        };
+        Array { shape: self.shape.clone(), data }
+    }
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Quantised graphs: feature maps, and the layers that make one from another.
+//!
+//! A feature map is `[h, w, c]` of int8 codes (unsigned models are shifted by 128 when they are
+//! imported); a matrix `[m, k]` is `[m, 1, k]`. The arithmetic of every part is in docs/arithmetic.md.
+
+use crate::onnx::ElementType;
+
+/// Number of a feature map: 0 is the input, i the output of layer i - 1.
+pub type MapId = usize;
+
+/// A feature map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Map {
+    /// Name in the model it came from.
+    pub name: String,
+    /// Rows, columns, channels.
+    pub shape: [usize; 3],
+}
+
+impl Map {
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no elements; no map of a graph is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A window that slides over rows and columns of a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Rows and columns of the kernel.
+    pub kernel: [usize; 2],
+    /// Steps.
+    pub stride: [usize; 2],
+    /// Distance of taps.
+    pub dilation: [usize; 2],
+    /// Padding above, left, below, right.
+    pub pads: [usize; 4],
+}
+
+impl Window {
+    /// One tap, no padding: what a matrix product uses.
+    pub const POINT: Window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
+
+    /// Rows and columns of the output over a map of `h` by `w`; `None` where not one window fits.
+    pub fn output(&self, h: usize, w: usize) -> Option<[usize; 2]> {
+        let along = |d: usize, size: usize| {
+            let reach = (self.kernel[d] - 1) * self.dilation[d] + 1;
+            (size + self.pads[d] + self.pads[d + 2]).checked_sub(reach).map(|room| room / self.stride[d] + 1)
+        };
+        Some([along(0, h)?, along(1, w)?])
+    }
+
+    /// Taps of the output at `(y, x)` that lie inside a map of `h` by `w`: kernel row and column, then the
+    /// map's row and column.
+    pub fn taps(&self, y: usize, x: usize, h: usize, w: usize) -> impl Iterator<Item = [usize; 4]> + use<> {
+        let this = *self;
+        (0..this.kernel[0] * this.kernel[1]).filter_map(move |tap| {
+            let (ky, kx) = (tap / this.kernel[1], tap % this.kernel[1]);
+            let row = (y * this.stride[0] + ky * this.dilation[0]).checked_sub(this.pads[0])?;
+            let col = (x * this.stride[1] + kx * this.dilation[1]).checked_sub(this.pads[1])?;
+            (row < h && col < w).then_some([ky, kx, row, col])
+        })
+    }
+}
+
+/// A map as an operand whose codes stand for real values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Operand {
+    /// The map.
+    pub map: MapId,
+    /// A code above the zero point in real units.
+    pub scale: f32,
+    /// The code of zero.
+    pub zero_point: i8,
+}
+
+/// What a layer computes, before [`Finish`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// `sum (x - zero point) * w + bias` over a window; a matrix product is one with a single tap.
+    Conv {
+        /// The map it reads.
+        input: MapId,
+        /// Its zero point: also what padding multiplies.
+        zero_point: i8,
+        /// The window.
+        window: Window,
+        /// Channels are split into so many groups, each with its own outputs.
+        groups: usize,
+        /// `[kernel row][kernel column][channel of the group][output channel]`, zero points subtracted: -255 to 255.
+        weights: Vec<i16>,
+        /// int32, by output channel.
+        bias: Vec<i32>,
+    },
+    /// Sum of two maps of one shape, each with its own scale.
+    Add {
+        /// First operand.
+        a: Operand,
+        /// Second operand.
+        b: Operand,
+        /// Scale of the sum.
+        scale: f32,
+        /// Zero point of the sum.
+        zero_point: i8,
+    },
+    /// Codes that are always the same.
+    Constant {
+        /// The map, row-major.
+        codes: Vec<i8>,
+    },
+    /// A function of each code.
+    Lookup {
+        /// The map it reads.
+        input: MapId,
+        /// Result by `code as u8`.
+        table: Box<[i8; 256]>,
+    },
+    /// Largest code in the window; padding never wins.
+    MaxPool {
+        /// The map it reads.
+        input: MapId,
+        /// The window.
+        window: Window,
+    },
+    /// Mean over the window.
+    AveragePool {
+        /// What it reads.
+        input: Operand,
+        /// The window.
+        window: Window,
+        /// Padding counts as elements (of value zero).
+        count_padding: bool,
+        /// Scale of the mean.
+        scale: f32,
+        /// Zero point of the mean.
+        zero_point: i8,
+    },
+}
+
+/// What happens to a layer's results.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finish {
+    /// Sums leave as int32: the last layer only.
+    Raw32,
+    /// Sums of a convolution are requantised, then clamped.
+    Int8 {
+        /// Combined scale of each output channel, `f32(f32(x_scale * w_scale) / y_scale)`.
+        scales: Vec<f32>,
+        /// Zero point of the result.
+        zero_point: i8,
+        /// Lower clamp.
+        lo: i8,
+        /// Upper clamp.
+        hi: i8,
+    },
+    /// The op makes codes itself; they are clamped.
+    Codes {
+        /// Lower clamp.
+        lo: i8,
+        /// Upper clamp.
+        hi: i8,
+    },
+}
+
+/// A layer: its output is the next map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Name of the node that ends it.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// What follows.
+    pub finish: Finish,
+}
+
+impl Layer {
+    /// Maps it reads.
+    pub fn inputs(&self) -> Vec<MapId> {
+        match self.op {
+            Op::Conv { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => vec![input],
+            Op::AveragePool { input, .. } => vec![input.map],
+            Op::Constant { .. } => vec![],
+            Op::Add { a, b, .. } => vec![a.map, b.map],
+        }
+    }
+}
+
+/// How a tensor outside the machine becomes a map, or a map a tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Border {
+    /// Name of the graph's input or output.
+    pub name: String,
+    /// Its shape there.
+    pub shape: Vec<usize>,
+    /// Its element type there.
+    pub element: ElementType,
+    /// Place in the tensor, row-major, of each element of the map, row-major.
+    pub order: Vec<u32>,
+    /// float32 tensors: what a code stands for.
+    pub float: Option<Codes>,
+}
+
+/// What the codes of a float32 tensor stand for: `(code - zero point) * scale`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Codes {
+    /// Scale; more than one: along `axis`.
+    pub scales: Vec<f32>,
+    /// Zero points, as int8 codes.
+    pub zero_points: Vec<i8>,
+    /// Dimension of the tensor that scales go along.
+    pub axis: usize,
+}
+
+/// A quantised graph with one input and one output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    /// Name.
+    pub name: String,
+    /// Map 0 from outside.
+    pub input: Border,
+    /// Maps: 0 is the input, i the output of layer i - 1.
+    pub maps: Vec<Map>,
+    /// Layers, each after those it reads.
+    pub layers: Vec<Layer>,
+    /// The map that leaves, and how. int32 where that layer ends in [`Finish::Raw32`].
+    pub output: (MapId, Border),
+}
+
+impl Graph {
+    /// Multiply-accumulates of one run: those of convolutions and matrix products, padding included.
+    pub fn macs(&self) -> u64 {
+        self.layers.iter().zip(&self.maps[1..]).map(|(l, m)| layer_macs(l, m)).sum()
+    }
+}
+
+impl Graph {
+    /// The same without layers whose result nothing reads.
+    pub(crate) fn without_dead_layers(mut self) -> Graph {
+        let mut alive = vec![false; self.maps.len()];
+        alive[0] = true;
+        alive[self.output.0] = true;
+        for i in (0..self.layers.len()).rev() {
+            if alive[i + 1] {
+                self.layers[i].inputs().into_iter().for_each(|m| alive[m] = true);
+            }
+        }
+        let mut number = vec![0; self.maps.len()];
+        let mut next = 0;
+        for (id, n) in number.iter_mut().enumerate() {
+            *n = next;
+            next += usize::from(alive[id]);
+        }
+        let mut keep = alive.iter();
+        self.maps.retain(|_| *keep.next().unwrap_or(&true));
+        let mut keep = alive[1..].iter();
+        self.layers.retain(|_| *keep.next().unwrap_or(&true));
+        for layer in &mut self.layers {
+            match &mut layer.op {
+                Op::Conv { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => *input = number[*input],
+                Op::AveragePool { input, .. } => input.map = number[input.map],
+                Op::Constant { .. } => {}
+                Op::Add { a, b, .. } => {
+                    a.map = number[a.map];
+                    b.map = number[b.map];
+                }
+            }
+        }
+        self.output.0 = number[self.output.0];
+        self
+    }
+}
+
+/// Multiply-accumulates of a layer whose output is `map`.
+pub fn layer_macs(layer: &Layer, map: &Map) -> u64 {
+    match &layer.op {
+        Op::Conv { weights, .. } => (map.shape[0] * map.shape[1]) as u64 * weights.len() as u64,
+        _ => 0,
+    }
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The walk over a model's nodes: every name gets a value, every machine operation a layer.
+
+use super::node::{Fail, Node};
+use super::proto::{DimensionValue, ModelProto, ValueInfoProto};
+use super::tensor::elements;
+use super::value::{Eight, Real, Value};
+use super::{Array, Data, ElementType, ImportError, Unsupported, ops};
+use crate::graph::{Border, Codes, Finish, Graph, Layer, Map, MapId, Op};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+/// Values for graph inputs that are constants in truth (scales, zero points, weights), by name.
+pub type Constants = BTreeMap<String, Array>;
+
+/// Opsets of the standard domain whose operators mean what is read here.
+const OPSETS: std::ops::RangeInclusive<i64> = 10..=23;
+
+/// Reads a model. Graph inputs named in `constants` become constants; one input must remain.
+///
+/// # Errors
+/// What is wrong with the model, or all its nodes that cannot run: see [`ImportError`].
+pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError> {
+    let model: ModelProto = prost::Message::decode(bytes).map_err(|e| ImportError::Protobuf(e.to_string()))?;
+    let wrong = |what: String| Err(ImportError::Graph(what));
+    let Some(graph) = model.graph else { return wrong("the model has no graph".into()) };
+    match model.opset_import.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx") {
+        Some(o) if OPSETS.contains(&o.version) => {}
+        Some(o) => {
+            return wrong(format!(
+                "opset {} is not known; {} to {} are (onnx.version_converter converts)",
+                o.version,
+                OPSETS.start(),
+                OPSETS.end()
+            ));
+        }
+        None => return wrong("the model names no opset of the standard operators".into()),
+    }
+    if !graph.sparse_initializer.is_empty() {
+        return wrong("the model has sparse initialisers; save it with dense ones".into());
+    }
+    let mut walk = Walk { values: HashMap::new(), graph: Building::default(), unsupported: vec![] };
+    for t in &graph.initializer {
+        walk.values.insert(t.name.clone(), Value::Const(Rc::new(Array::from_proto(t)?)));
+    }
+    let mut inputs = vec![];
+    for input in &graph.input {
+        if walk.values.contains_key(&input.name) {
+            continue;
+        }
+        match constants.get(&input.name) {
+            Some(array) => {
+                walk.values.insert(input.name.clone(), Value::Const(Rc::new(array.clone())));
+            }
+            None => inputs.push(input),
+        }
+    }
+    let [input] = inputs.as_slice() else {
+        let names: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).collect();
+        return wrong(format!(
+            "the graph has {} inputs that are no constants ({}); the machine takes one",
+            names.len(),
+            names.join(", ")
+        ));
+    };
+    walk.begin(input)?;
+    walk.run(graph.node.into_iter().map(Node::new).collect())?;
+    if !walk.unsupported.is_empty() {
+        return Err(ImportError::Unsupported(walk.unsupported));
+    }
+    let [output] = graph.output.as_slice() else {
+        return wrong(format!("the graph has {} outputs; the machine gives one", graph.output.len()));
+    };
+    let Some(value) = walk.values.remove(&output.name) else {
+        return wrong(format!("no node makes the output '{}'", output.name));
+    };
+    walk.end(&output.name, value, if graph.name.is_empty() { "network" } else { &graph.name })
+}
+
+/// The graph as it grows.
+#[derive(Default)]
+pub(super) struct Building {
+    pub maps: Vec<Map>,
+    /// Of each map: the place of each element in the tensor it was made as. Empty for an input whose layout
+    /// nothing has asked for yet.
+    pub order: Vec<Rc<Vec<u32>>>,
+    pub layers: Vec<Layer>,
+    pub input_name: String,
+    pub input_shape: Vec<usize>,
+    pub input_element: Option<ElementType>,
+    pub input_codes: Option<Codes>,
+}
+
+impl Building {
+    /// Adds a layer; gives the tensor of its output, whose elements lie by `order` in the map.
+    pub fn push(
+        &mut self,
+        name: &str,
+        op: Op,
+        finish: Finish,
+        shape: Vec<usize>,
+        map: [usize; 3],
+        order: Vec<u32>,
+        unsigned: bool,
+    ) -> Eight {
+        self.layers.push(Layer { name: name.to_string(), op, finish });
+        self.maps.push(Map { name: name.to_string(), shape: map });
+        self.order.push(Rc::new(order));
+        let place = Rc::new((0..map.iter().product::<usize>() as u32).collect());
+        Eight { map: self.maps.len() - 1, shape, place, unsigned }
+    }
+
+    /// The map of `tensor` seen as `want`: `order[e]` is the place in the tensor of element e of a map of
+    /// that shape. The input takes the first layout it is asked for.
+    pub fn view(&mut self, tensor: &Eight, want: [usize; 3], order: &[u32]) -> Option<MapId> {
+        let fits = order.len() == tensor.place.len();
+        if !fits {
+            return None;
+        }
+        if tensor.map == 0 && self.order[0].is_empty() {
+            self.order[0] = Rc::new(order.iter().map(|&t| tensor.place[t as usize]).collect());
+            self.maps[0].shape = want;
+            return Some(0);
+        }
+        let have = &self.order[tensor.map];
+        let same =
+            self.maps[tensor.map].shape == want && order.iter().zip(have.iter()).all(|(&t, &b)| tensor.place[t as usize] == b);
+        same.then_some(tensor.map)
+    }
+
+    /// Gives the input a layout if nothing has yet: images by rows and columns, the rest as a matrix.
+    pub fn settle(&mut self, tensor: &Eight) {
+        if tensor.map == 0 && self.order[0].is_empty() {
+            let (map, order) = natural(&tensor.shape);
+            self.view(tensor, map, &order);
+        }
+    }
+
+    /// Place in the tensor of each element of its map.
+    pub fn places(&mut self, tensor: &Eight) -> Vec<u32> {
+        self.settle(tensor);
+        let mut inverse = vec![0u32; tensor.place.len()];
+        for (t, &base) in tensor.place.iter().enumerate() {
+            inverse[base as usize] = t as u32;
+        }
+        self.order[tensor.map].iter().map(|&base| inverse[base as usize]).collect()
+    }
+}
+
+/// The map of a tensor that no operator has asked a layout for.
+pub(super) fn natural(shape: &[usize]) -> ([usize; 3], Vec<u32>) {
+    match *shape {
+        [1, c, h, w] => ([h, w, c], image_order(c, h, w)),
+        _ => {
+            let cols = shape.last().copied().unwrap_or(1);
+            let count = shape.iter().product::<usize>();
+            ([count / cols.max(1), 1, cols], (0..count as u32).collect())
+        }
+    }
+}
+
+/// Place in a `[1, c, h, w]` tensor of each element of an `[h, w, c]` map.
+pub(super) fn image_order(c: usize, h: usize, w: usize) -> Vec<u32> {
+    let mut order = Vec::with_capacity(c * h * w);
+    for y in 0..h {
+        for x in 0..w {
+            order.extend((0..c).map(|ch| ((ch * h + y) * w + x) as u32));
+        }
+    }
+    order
+}
+
+struct Walk {
+    values: HashMap<String, Value>,
+    graph: Building,
+    unsupported: Vec<Unsupported>,
+}
+
+impl Walk {
+    /// The one input that is no constant.
+    fn begin(&mut self, input: &ValueInfoProto) -> Result<(), ImportError> {
+        let wrong = |what: String| Err(ImportError::Graph(format!("input '{}': {what}", input.name)));
+        let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
+            return wrong("is no tensor".into());
+        };
+        let Some(shape) = &tensor.shape else { return wrong("has no shape; give the model static shapes".into()) };
+        let mut dims = vec![];
+        for d in &shape.dim {
+            match &d.value {
+                Some(DimensionValue::Value(v)) if *v > 0 => dims.push(*v as usize),
+                Some(DimensionValue::Value(v)) => return wrong(format!("has a dimension of {v}; every dimension is at least 1")),
+                Some(DimensionValue::Param(p)) => {
+                    return wrong(format!("dimension '{p}' is dynamic; fix it (onnxruntime.tools.make_dynamic_shape_fixed)"));
+                }
+                None => return wrong("has an unknown dimension; give the model static shapes".into()),
+            }
+        }
+        let Some(count) = elements(&dims) else { return wrong(format!("shape {dims:?} is too large")) };
+        let element = ElementType::from_code(tensor.elem_type).map_err(|name| {
+            ImportError::Graph(format!("input '{}': element type {name}; the machine takes int8, uint8 or float32", input.name))
+        })?;
+        self.graph.maps.push(Map { name: input.name.clone(), shape: [0; 3] });
+        self.graph.order.push(Rc::default());
+        self.graph.input_name = input.name.clone();
+        self.graph.input_shape = dims.clone();
+        self.graph.input_element = Some(element);
+        let eight =
+            Eight { map: 0, shape: dims, place: Rc::new((0..count as u32).collect()), unsigned: element == ElementType::Uint8 };
+        let value = match element {
+            ElementType::Int8 | ElementType::Uint8 => Value::Eight(eight),
+            ElementType::Float32 => Value::Real(Real::Input(eight)),
+            other => return wrong(format!("element type {other}; the machine takes int8, uint8 or float32")),
+        };
+        self.values.insert(input.name.clone(), value);
+        Ok(())
+    }
+
+    /// Nodes in an order in which each finds its inputs.
+    fn run(&mut self, mut nodes: Vec<Node>) -> Result<(), ImportError> {
+        while !nodes.is_empty() {
+            let before = nodes.len();
+            let mut waiting = vec![];
+            for node in nodes {
+                if node.inputs().all(|name| self.values.contains_key(name)) {
+                    self.node(&node)?;
+                } else {
+                    waiting.push(node);
+                }
+            }
+            if waiting.len() == before {
+                let node = &waiting[0];
+                let missing = node.inputs().find(|name| !self.values.contains_key(*name)).unwrap_or("?");
+                return Err(
+                    node.wrong(format!("input '{missing}' is made by no node before it: the graph is incomplete or has a cycle"))
+                );
+            }
+            nodes = waiting;
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, node: &Node) -> Result<(), ImportError> {
+        if node.proto.output.iter().any(|o| self.values.contains_key(o)) {
+            return Err(node.wrong("its output has the name of another value".into()));
+        }
+        let inputs: Vec<Option<Value>> =
+            node.proto.input.iter().map(|name| (!name.is_empty()).then(|| self.values[name].clone())).collect();
+        let value = if inputs.iter().flatten().any(|v| matches!(v, Value::Unknown)) {
+            Value::Unknown
+        } else {
+            match ops::apply(&mut self.graph, node, &inputs) {
+                Ok(value) => value,
+                Err(Fail::Wrong(what)) => return Err(node.wrong(what)),
+                Err(Fail::Unsupported(reason, help)) => {
+                    self.unsupported.push(Unsupported { node: node.name.clone(), op: node.op().to_string(), reason, help });
+                    Value::Unknown
+                }
+            }
+        };
+        for (i, name) in node.proto.output.iter().enumerate().filter(|(_, n)| !n.is_empty()) {
+            self.values.insert(name.clone(), if i == 0 { value.clone() } else { Value::Unknown });
+        }
+        Ok(())
+    }
+
+    fn end(mut self, name: &str, value: Value, graph_name: &str) -> Result<Graph, ImportError> {
+        let cannot = |reason: &str, help: &str| {
+            Err(ImportError::Unsupported(vec![Unsupported {
+                node: name.to_string(),
+                op: "output".into(),
+                reason: reason.to_string(),
+                help: help.to_string(),
+            }]))
+        };
+        let (eight, element, codes) = match value {
+            Value::Eight(e) => {
+                let element = if e.unsigned { ElementType::Uint8 } else { ElementType::Int8 };
+                (e, element, None)
+            }
+            Value::Sums(e) => (e, ElementType::Int32, None),
+            Value::Real(Real::Table(t)) => match t.codes() {
+                Some(codes) => (t.eight, ElementType::Float32, Some(codes)),
+                None => return cannot("float values that are no int8 codes", "end the graph in QuantizeLinear"),
+            },
+            Value::Real(Real::Input(_)) => return cannot("the graph computes nothing", ""),
+            Value::Real(_) => {
+                return cannot(
+                    "float values leave the graph",
+                    "end it in QuantizeLinear, or QuantizeLinear and DequantizeLinear",
+                );
+            }
+            Value::Const(_) => return cannot("the output does not depend on the input", ""),
+            Value::Unknown => return cannot("the output is not the first of its node", ""),
+        };
+        if let Some(i) = self.graph.layers.iter().position(|l| matches!(l.finish, Finish::Raw32)).filter(|&i| i + 1 != eight.map)
+        {
+            return cannot(
+                &format!("the int32 result of {} does not leave the graph", self.graph.layers[i].name),
+                "requantise it",
+            );
+        }
+        let mut eight = eight;
+        if self.graph.layers.is_empty() {
+            // Nothing to compute: the machine still has to move the codes.
+            self.graph.settle(&eight);
+            let table = Box::new(std::array::from_fn(|i| i as u8 as i8));
+            let order = self.graph.places(&eight);
+            let map = self.graph.maps[0].shape;
+            let finish = Finish::Codes { lo: -128, hi: 127 };
+            eight =
+                self.graph.push(name, Op::Lookup { input: 0, table }, finish, eight.shape.clone(), map, order, eight.unsigned);
+        }
+        let order = self.graph.places(&eight);
+        let output = Border { name: name.to_string(), shape: eight.shape.clone(), element, order, float: codes };
+        let g = self.graph;
+        let input = Border {
+            name: g.input_name,
+            shape: g.input_shape,
+            element: g.input_element.unwrap_or(ElementType::Int8),
+            order: g.order[0].to_vec(),
+            float: g.input_codes,
+        };
+        let graph = Graph { name: graph_name.to_string(), input, maps: g.maps, layers: g.layers, output: (eight.map, output) };
+        Ok(graph.without_dead_layers())
+    }
+}
+
+/// Constants of one element type, as the importer's errors name them.
+pub(super) fn describe(data: &Data) -> &'static str {
+    match data {
+        Data::I8(_) => "int8",
+        Data::U8(_) => "uint8",
+        Data::I32(_) => "int32",
+        Data::I64(_) => "int64",
+        Data::F32(_) => "float32",
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Operators that move nothing: they say in which order elements are counted.
+
+use super::Data;
+use super::node::{Fail, Node, unsupported, wrong};
+use super::ops::{Inputs, any, constant};
+use super::value::{Eight, Pending, Real, Table, Value};
+use std::rc::Rc;
+
+/// The shape after the operator, and for Transpose the place before of each element after.
+fn plan(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<(Vec<usize>, Option<Vec<u32>>), Fail> {
+    let rank = shape.len() as i64;
+    let axis = |a: i64, rank: i64| -> Result<usize, Fail> {
+        let at = if a < 0 { a + rank } else { a };
+        usize::try_from(at)
+            .ok()
+            .filter(|&x| (x as i64) <= rank)
+            .ok_or_else(|| Fail::Wrong(format!("axis {a} of a tensor of rank {rank}")))
+    };
+    let axes = || -> Result<Vec<i64>, Fail> {
+        match constant(inputs, 1)? {
+            Some(a) => a.integers().ok_or_else(|| Fail::Wrong("axes are not integers".into())),
+            None => Ok(node.ints("axes").unwrap_or(&[]).to_vec()),
+        }
+    };
+    let count: usize = shape.iter().product();
+    let new: Vec<usize> = match op {
+        "Flatten" => {
+            let at = axis(node.int("axis", 1), rank)?;
+            vec![shape[..at].iter().product(), shape[at..].iter().product()]
+        }
+        "Squeeze" => {
+            let axes: Vec<usize> = axes()?.into_iter().map(|a| axis(a, rank)).collect::<Result<_, _>>()?;
+            if let Some(&a) = axes.iter().find(|&&a| shape.get(a) != Some(&1)) {
+                return wrong(format!("dimension {a} of {shape:?} is not 1"));
+            }
+            let drop = |i: usize| if axes.is_empty() { shape[i] == 1 } else { axes.contains(&i) };
+            (0..shape.len()).filter(|&i| !drop(i)).map(|i| shape[i]).collect()
+        }
+        "Unsqueeze" => {
+            let list = axes()?;
+            let rank = rank + list.len() as i64;
+            let axes: Vec<usize> = list.into_iter().map(|a| axis(a, rank)).collect::<Result<_, _>>()?;
+            let mut rest = shape.iter();
+            (0..rank as usize).map(|i| if axes.contains(&i) { 1 } else { rest.next().copied().unwrap_or(1) }).collect()
+        }
+        "Reshape" => {
+            let Some(wanted) = constant(inputs, 1)?.and_then(|a| a.integers()) else { return wrong("its shape is missing") };
+            let keep_zero = node.int("allowzero", 0) == 0;
+            let mut new = Vec::with_capacity(wanted.len());
+            for (i, &d) in wanted.iter().enumerate() {
+                new.push(match d {
+                    0 if keep_zero => {
+                        shape.get(i).copied().ok_or_else(|| Fail::Wrong(format!("shape {wanted:?} of {shape:?}")))?
+                    }
+                    -1 => usize::MAX,
+                    d => usize::try_from(d).map_err(|_| Fail::Wrong(format!("shape {wanted:?}")))?,
+                });
+            }
+            let known = new.iter().filter(|&&d| d != usize::MAX).try_fold(1usize, |a, &d| a.checked_mul(d));
+            let open = new.iter().filter(|&&d| d == usize::MAX).count();
+            match known {
+                Some(known) if open == 1 && known > 0 && count.is_multiple_of(known) => {
+                    new.iter_mut().filter(|d| **d == usize::MAX).for_each(|d| *d = count / known);
+                }
+                Some(known) if open == 0 && known == count => {}
+                _ => return wrong(format!("shape {wanted:?} for {count} elements of shape {shape:?}")),
+            }
+            new
+        }
+        _ => {
+            let perm: Vec<usize> = match node.ints("perm") {
+                None => (0..shape.len()).rev().collect(),
+                Some(p) => p.iter().map(|&a| axis(a, rank)).collect::<Result<_, _>>()?,
+            };
+            let mut sorted = perm.clone();
+            sorted.sort_unstable();
+            if sorted != (0..shape.len()).collect::<Vec<_>>() {
+                return wrong(format!("perm {perm:?} of shape {shape:?}"));
+            }
+            let new: Vec<usize> = perm.iter().map(|&p| shape[p]).collect();
+            let mut strides = vec![1usize; shape.len()];
+            for i in (0..shape.len().saturating_sub(1)).rev() {
+                strides[i] = strides[i + 1] * shape[i + 1];
+            }
+            let mut moves = Vec::with_capacity(count);
+            for n in 0..count {
+                let (mut rest, mut from) = (n, 0);
+                for (i, &d) in new.iter().enumerate().rev() {
+                    from += rest % d * strides[perm[i]];
+                    rest /= d;
+                }
+                moves.push(from as u32);
+            }
+            return Ok((new, Some(moves)));
+        }
+    };
+    if new.iter().product::<usize>() != count {
+        return wrong(format!("shape {new:?} for {count} elements of shape {shape:?}"));
+    }
+    Ok((new, None))
+}
+
+fn moved(e: &Eight, shape: Vec<usize>, moves: &Option<Vec<u32>>) -> Eight {
+    let place = match moves {
+        None => e.place.clone(),
+        Some(moves) => Rc::new(moves.iter().map(|&from| e.place[from as usize]).collect()),
+    };
+    Eight { shape, place, ..e.clone() }
+}
+
+/// The tensor, counted otherwise.
+pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
+    let of = |e: &Eight| -> Result<Eight, Fail> {
+        let (shape, moves) = plan(node, op, inputs, &e.shape)?;
+        Ok(moved(e, shape, &moves))
+    };
+    match any(inputs, 0)? {
+        Value::Eight(e) => Ok(Value::Eight(of(e)?)),
+        Value::Sums(e) => Ok(Value::Sums(of(e)?)),
+        Value::Real(Real::Input(e)) => Ok(Value::Real(Real::Input(of(e)?))),
+        Value::Real(Real::Table(t)) if t.codes().is_none_or(|c| c.scales.len() == 1) => {
+            Ok(Value::Real(Real::Table(Table { eight: of(&t.eight)?, ..t.clone() })))
+        }
+        Value::Real(Real::Table(_)) => unsupported("a tensor with a scale for each channel", "quantise activations per tensor"),
+        Value::Real(Real::Pending(p)) => {
+            let (shape, moves) = plan(node, op, inputs, &p.shape)?;
+            let mut p = Pending::clone(p);
+            if let Some(moves) = moves {
+                let mut to = vec![0u32; moves.len()];
+                for (after, &before) in moves.iter().enumerate() {
+                    to[before as usize] = after as u32;
+                }
+                p.order = Rc::new(p.order.iter().map(|&place| to[place as usize]).collect());
+            }
+            p.shape = shape;
+            Ok(Value::Real(Real::Pending(Rc::new(p))))
+        }
+        Value::Real(Real::Const { shape, ints, scales, axis }) if scales.len() == 1 => {
+            let (new, moves) = plan(node, op, inputs, shape)?;
+            let ints = match moves {
+                None => ints.clone(),
+                Some(moves) => Rc::new(moves.iter().map(|&from| ints[from as usize]).collect()),
+            };
+            Ok(Value::Real(Real::Const { shape: new, ints, scales: scales.clone(), axis: *axis }))
+        }
+        Value::Real(Real::Const { .. }) => {
+            unsupported("a constant with a scale for each channel", "store it in the layout that is needed")
+        }
+        Value::Const(a) => {
+            let (shape, moves) = plan(node, op, inputs, &a.shape)?;
+            let mut array = (**a).clone();
+            fn pick<T: Copy>(v: &mut Vec<T>, moves: &[u32]) {
+                *v = moves.iter().map(|&from| v[from as usize]).collect();
+            }
+            if let Some(moves) = moves {
+                match &mut array.data {
+                    Data::I8(v) => pick(v, &moves),
+                    Data::U8(v) => pick(v, &moves),
+                    Data::I32(v) => pick(v, &moves),
+                    Data::I64(v) => pick(v, &moves),
+                    Data::F32(v) => pick(v, &moves),
+                }
+            }
+            array.shape = shape;
+            Ok(Value::Const(Rc::new(array)))
+        }
+        Value::Unknown => wrong("its input is unknown"),
+    }
+}

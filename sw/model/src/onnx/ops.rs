@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What each operator means.
+
+use super::import::{Building, describe};
+use super::node::{Fail, Node, unsupported, wrong};
+use super::product::{conv, gemm, matmul};
+use super::value::{Conv, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
+use super::{Array, Data, ElementType, float};
+use crate::graph::{Codes, Finish, Op, Operand};
+use std::rc::Rc;
+
+pub(super) type Inputs<'a> = &'a [Option<Value>];
+
+/// The first output of a node.
+pub(super) fn apply(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    match (node.proto.domain.as_str(), node.op()) {
+        ("" | "ai.onnx", op) => standard(g, node, op, inputs),
+        ("com.microsoft", op) => microsoft(g, node, op, inputs),
+        (domain, _) => {
+            unsupported(format!("operators of the domain '{domain}' are not known"), "use operators of ONNX or com.microsoft")
+        }
+    }
+}
+
+fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
+    match op {
+        "Constant" => match node.tensor("value")? {
+            Some(array) => Ok(Value::Const(Rc::new(array))),
+            None if node.has("value_float") => {
+                Ok(Value::Const(Rc::new(Array { shape: vec![], data: Data::F32(vec![node.float("value_float", 0.0)]) })))
+            }
+            None => unsupported("a constant that is no tensor", "write it as an initialiser"),
+        },
+        "Identity" | "Dropout" => any(inputs, 0).cloned(),
+        "QuantizeLinear" => quantize(g, node, inputs),
+        "DequantizeLinear" => dequantize(node, inputs),
+        "QLinearConv" => {
+            let (x, zero_point) = (eight(inputs, 0, "X")?, zero_point(inputs, 2)?);
+            let weights = weights(inputs, 3, Some(4), 5, Channels::First)?;
+            let bias = bias(inputs, 8)?;
+            let x_scale = scale(inputs, 1)?;
+            let pending = conv(g, node, &x, zero_point.code(&x)?, x_scale, &weights, bias)?;
+            quantize_pending(g, node, &pending, scale(inputs, 6)?, &self::zero_point(inputs, 7)?)
+        }
+        "QLinearMatMul" => {
+            let (a, zero_point) = (eight(inputs, 0, "A")?, zero_point(inputs, 2)?);
+            let b = weights(inputs, 3, Some(4), 5, Channels::Last)?;
+            let pending = matmul(g, &a, zero_point.code(&a)?, scale(inputs, 1)?, &b, None)?;
+            quantize_pending(g, node, &pending, scale(inputs, 6)?, &self::zero_point(inputs, 7)?)
+        }
+        "ConvInteger" => {
+            let (x, zero_point) = (eight(inputs, 0, "X")?, zero_point(inputs, 2)?);
+            let weights = weights(inputs, 1, None, 3, Channels::First)?;
+            let pending = conv(g, node, &x, zero_point.code(&x)?, 1.0, &weights, None)?;
+            sums(g, node, &pending)
+        }
+        "MatMulInteger" => {
+            let (a, zero_point) = (eight(inputs, 0, "A")?, zero_point(inputs, 2)?);
+            let b = weights(inputs, 1, None, 3, Channels::Last)?;
+            let pending = matmul(g, &a, zero_point.code(&a)?, 1.0, &b, None)?;
+            sums(g, node, &pending)
+        }
+        "Conv" | "MatMul" | "Gemm" => product(g, node, op, inputs),
+        "Add" | "Sub" | "Mul" | "Div" => float::binary(g, node, op, inputs),
+        "MaxPool" => max_pool(g, node, inputs),
+        "AveragePool" | "GlobalAveragePool" => {
+            let x = table(inputs, 0, "X")?;
+            super::pool::average(g, node, &x, operand, op == "GlobalAveragePool")
+        }
+        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" => super::layout::apply(node, op, inputs),
+        "Softmax" | "LogSoftmax" | "LayerNormalization" => {
+            unsupported(format!("{op} has no unit in the machine yet"), "end the graph before it, and compute it on the host")
+        }
+        "DynamicQuantizeLinear" => unsupported(
+            "its scale depends on the data; the machine's program is fixed before it runs",
+            "quantise statically (onnxruntime.quantization.quantize_static)",
+        ),
+        "Cast" => unsupported("types do not change inside the machine", "remove the Cast, or quantise around it"),
+        "BatchNormalization" => unsupported("a float operator", "fold it into the convolution before quantising"),
+        "Concat" | "Split" | "Slice" | "Gather" | "Pad" | "Resize" | "Upsample" => {
+            unsupported("moving parts of tensors is not compiled yet", "")
+        }
+        op => float::unary(node, op, inputs),
+    }
+}
+
+fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
+    match op {
+        "QuantizeLinear" => quantize(g, node, inputs),
+        "DequantizeLinear" => dequantize(node, inputs),
+        "QLinearAdd" => {
+            let a = linear(eight(inputs, 0, "A")?, scale(inputs, 1)?, zero_point(inputs, 2)?)?;
+            let b = linear(eight(inputs, 3, "B")?, scale(inputs, 4)?, zero_point(inputs, 5)?)?;
+            let pending = float::add(g, &a, &b)?;
+            quantize_pending(g, node, &pending, scale(inputs, 6)?, &zero_point(inputs, 7)?)
+        }
+        "QLinearGlobalAveragePool" | "QLinearAveragePool" => {
+            if node.int("channels_last", 0) != 0 {
+                return unsupported("channels_last", "use the layout NCHW");
+            }
+            let x = linear(eight(inputs, 0, "X")?, scale(inputs, 1)?, zero_point(inputs, 2)?)?;
+            let real = super::pool::average(g, node, &x, operand, op == "QLinearGlobalAveragePool")?;
+            match real {
+                Value::Real(Real::Pending(p)) => quantize_pending(g, node, &p, scale(inputs, 3)?, &zero_point(inputs, 4)?),
+                other => Ok(other),
+            }
+        }
+        "QLinearSigmoid" | "QLinearLeakyRelu" => {
+            let x = linear(eight(inputs, 0, "X")?, scale(inputs, 1)?, zero_point(inputs, 2)?)?;
+            let real = float::map(&x, |v| float::function(node, op.trim_start_matches("QLinear"), inputs, v))?;
+            quantize_table(g, node, &real, scale(inputs, 3)?, &zero_point(inputs, 4)?)
+        }
+        "QGemm" => {
+            let a = eight(inputs, 0, "A")?;
+            let zero = zero_point(inputs, 2)?.code(&a)?;
+            let channels = if node.int("transB", 0) != 0 { Channels::First } else { Channels::Last };
+            let mut b = weights(inputs, 3, Some(4), 5, channels)?;
+            let bias = bias(inputs, 6)?;
+            let pending = gemm(g, node, &a, zero, scale(inputs, 1)?, &mut b, bias)?;
+            if inputs.get(7).is_none_or(Option::is_none) {
+                return unsupported("a float32 result", "give it y_scale and y_zero_point");
+            }
+            quantize_pending(g, node, &pending, scale(inputs, 7)?, &zero_point(inputs, 8)?)
+        }
+        "Gelu" | "QuickGelu" | "FastGelu" => float::unary(node, op, inputs),
+        op => unsupported(format!("com.microsoft.{op} is not compiled"), ""),
+    }
+}
+
+/// Input `i`, which must be given.
+pub(super) fn any<'a>(inputs: Inputs<'a>, i: usize) -> Result<&'a Value, Fail> {
+    inputs.get(i).and_then(Option::as_ref).ok_or_else(|| Fail::Wrong(format!("input {i} is missing")))
+}
+
+/// Input `i` as a constant, if it is given.
+pub(super) fn constant<'a>(inputs: Inputs<'a>, i: usize) -> Result<Option<&'a Array>, Fail> {
+    match inputs.get(i).and_then(Option::as_ref) {
+        None => Ok(None),
+        Some(Value::Const(a)) => Ok(Some(a)),
+        Some(_) => unsupported(
+            format!("input {i} is computed by the graph; the machine needs it when it compiles"),
+            "make it an initialiser",
+        ),
+    }
+}
+
+/// Input `i` as an int8 or uint8 tensor.
+pub(super) fn eight(inputs: Inputs, i: usize, name: &str) -> Result<Eight, Fail> {
+    match any(inputs, i)? {
+        Value::Eight(e) => Ok(e.clone()),
+        Value::Const(_) => unsupported(format!("{name} is a constant"), "fold it"),
+        Value::Sums(_) => unsupported(format!("{name} is int32"), "requantise it with QuantizeLinear or a QLinear operator"),
+        Value::Real(_) => wrong(format!("{name} is float32, it must be int8 or uint8")),
+        Value::Unknown => wrong(format!("{name} is unknown")),
+    }
+}
+
+/// Input `i` as float32 values of codes.
+pub(super) fn table(inputs: Inputs, i: usize, name: &str) -> Result<Table, Fail> {
+    match any(inputs, i)? {
+        Value::Real(Real::Table(t)) => Ok(t.clone()),
+        Value::Real(Real::Pending(_)) => unsupported(
+            format!("{name} is the float32 result of another operator"),
+            "put QuantizeLinear and DequantizeLinear between them",
+        ),
+        Value::Real(Real::Input(_)) => {
+            unsupported(format!("{name} is the graph's float32 input"), "begin with QuantizeLinear and DequantizeLinear")
+        }
+        Value::Real(Real::Const { .. }) | Value::Const(_) => unsupported(format!("{name} is a constant"), "fold it"),
+        Value::Eight(_) | Value::Sums(_) => wrong(format!("{name} is an integer tensor, it must be float32")),
+        Value::Unknown => wrong(format!("{name} is unknown")),
+    }
+}
+
+fn legal(scale: f32) -> bool {
+    scale.is_normal() && scale > 0.0
+}
+
+fn scales(inputs: Inputs, i: usize) -> Result<Vec<f32>, Fail> {
+    let Some(array) = constant(inputs, i)? else { return wrong(format!("input {i}, a scale, is missing")) };
+    let Some(values) = array.floats() else {
+        return wrong(format!("input {i}, a scale, is {}, not float32", describe(&array.data)));
+    };
+    match values.iter().find(|&&s| !legal(s)) {
+        Some(s) => wrong(format!("scale {s:e} (input {i}); a scale is a normal number above 0")),
+        None if values.is_empty() => wrong(format!("input {i}, a scale, is empty")),
+        None => Ok(values.to_vec()),
+    }
+}
+
+/// The one scale in input `i`.
+pub(super) fn scale(inputs: Inputs, i: usize) -> Result<f32, Fail> {
+    match scales(inputs, i)?.as_slice() {
+        [s] => Ok(*s),
+        more => unsupported(
+            format!("{} scales of an activation (input {i}); the machine has one", more.len()),
+            "quantise activations per tensor",
+        ),
+    }
+}
+
+/// Zero points as they stand in the model.
+pub(super) struct ZeroPoints {
+    values: Vec<i32>,
+    element: Option<ElementType>,
+}
+
+impl ZeroPoints {
+    /// The one zero point, as a code of the machine.
+    pub fn code(&self, of: &Eight) -> Result<i8, Fail> {
+        let expected = if of.unsigned { ElementType::Uint8 } else { ElementType::Int8 };
+        match (self.values.as_slice(), self.element) {
+            ([], _) => Ok(if of.unsigned { -128 } else { 0 }),
+            ([v], Some(e)) if e == expected => Ok((v - if of.unsigned { 128 } else { 0 }) as i8),
+            ([_], Some(e)) => wrong(format!("a zero point is {e}, its tensor {expected}")),
+            (more, _) => {
+                unsupported(format!("{} zero points of an activation; the machine has one", more.len()), "quantise per tensor")
+            }
+        }
+    }
+}
+
+/// The zero points in input `i`; none: 0 of uint8, or of the tensor's type.
+pub(super) fn zero_point(inputs: Inputs, i: usize) -> Result<ZeroPoints, Fail> {
+    let Some(array) = constant(inputs, i)? else { return Ok(ZeroPoints { values: vec![], element: None }) };
+    let element = array.element();
+    match array.integers() {
+        Some(v) if matches!(element, ElementType::Int8 | ElementType::Uint8 | ElementType::Int32) => {
+            Ok(ZeroPoints { values: v.iter().map(|&v| v as i32).collect(), element: Some(element) })
+        }
+        _ => wrong(format!("input {i}, a zero point, is {element}")),
+    }
+}
+
+/// Constant weights less their zero points.
+pub(super) struct Weights {
+    pub shape: Vec<usize>,
+    pub ints: Vec<i32>,
+    /// One, or one for each output channel.
+    pub scales: Vec<f32>,
+}
+
+/// Where the output channels of weights lie.
+#[derive(Clone, Copy, PartialEq)]
+enum Channels {
+    First,
+    Last,
+}
+
+/// Weights in input `i`, their scales and zero points in others.
+fn weights(inputs: Inputs, i: usize, scale_at: Option<usize>, zero_at: usize, channels: Channels) -> Result<Weights, Fail> {
+    let Some(array) = constant(inputs, i)? else { return wrong(format!("input {i}, the weights, is missing")) };
+    if !matches!(array.element(), ElementType::Int8 | ElementType::Uint8) {
+        return wrong(format!("input {i}, the weights, is {}, not int8 or uint8", array.element()));
+    }
+    let zero = zero_point(inputs, zero_at)?;
+    if zero.element.is_some_and(|e| e != array.element()) {
+        return wrong(format!("the weights are {}, their zero point is not", array.element()));
+    }
+    let scales = scale_at.map_or(Ok(vec![1.0]), |at| scales(inputs, at))?;
+    let ints = subtract(array, &zero.values, channels)?;
+    Ok(Weights { shape: array.shape.clone(), ints, scales })
+}
+
+fn subtract(array: &Array, zero: &[i32], channels: Channels) -> Result<Vec<i32>, Fail> {
+    let values = array.integers().unwrap_or_default();
+    if zero.len() <= 1 {
+        let z = zero.first().copied().unwrap_or(0);
+        return Ok(values.iter().map(|&v| v as i32 - z).collect());
+    }
+    let (outputs, inner) = match channels {
+        Channels::Last => (array.shape.last().copied().unwrap_or(1), 1),
+        Channels::First => {
+            let outputs = array.shape.first().copied().unwrap_or(1);
+            (outputs, values.len() / outputs.max(1))
+        }
+    };
+    if zero.len() != outputs {
+        return wrong(format!("{} zero points of weights with {outputs} output channels", zero.len()));
+    }
+    Ok(values.iter().enumerate().map(|(n, &v)| v as i32 - zero[n / inner % outputs]).collect())
+}
+
+/// int32 bias in input `i`.
+fn bias(inputs: Inputs, i: usize) -> Result<Option<Vec<i32>>, Fail> {
+    match constant(inputs, i)? {
+        None => Ok(None),
+        Some(Array { data: Data::I32(v), .. }) => Ok(Some(v.clone())),
+        Some(other) => wrong(format!("the bias (input {i}) is {}, not int32", other.element())),
+    }
+}
+
+/// Codes with what they stand for.
+fn linear(eight: Eight, scale: f32, zero: ZeroPoints) -> Result<Table, Fail> {
+    let zero_point = zero.code(&eight)?;
+    Ok(Table { eight, kind: TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 } })
+}
+
+/// A table as an operand: its map in its natural layout, one scale.
+pub(super) fn operand(g: &mut Building, t: &Table) -> Result<Operand, Fail> {
+    let Some((scale, zero_point)) = t.linear() else {
+        return unsupported(
+            "its input is not the plain dequantisation of a tensor with one scale",
+            "put QuantizeLinear and DequantizeLinear before it",
+        );
+    };
+    g.settle(&t.eight);
+    Ok(Operand { map: t.eight.map, scale, zero_point })
+}
+
+fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    let scales = scales(inputs, 1)?;
+    let axis_of = |rank: usize| -> Result<usize, Fail> {
+        let axis = node.int("axis", 1);
+        let at = if axis < 0 { axis + rank as i64 } else { axis };
+        usize::try_from(at)
+            .ok()
+            .filter(|&a| a < rank.max(2))
+            .ok_or_else(|| Fail::Wrong(format!("axis {axis} of a tensor of rank {rank}")))
+    };
+    let zero = zero_point(inputs, 2)?;
+    match any(inputs, 0)? {
+        Value::Const(a) => {
+            let axis = axis_of(a.shape.len())?;
+            let Some(values) = a.integers() else { return wrong("its input is float32") };
+            let (dims, inner) = along(&a.shape, axis);
+            for (what, count) in [("scales", scales.len()), ("zero points", zero.values.len())] {
+                if count > 1 && count != dims {
+                    return wrong(format!("{count} {what} along an axis of {dims}"));
+                }
+            }
+            let z = |n: usize| {
+                if zero.values.len() > 1 { zero.values[n / inner % dims] } else { zero.values.first().copied().unwrap_or(0) }
+            };
+            let ints = values.iter().enumerate().map(|(n, &v)| (v as i32).wrapping_sub(z(n))).collect();
+            Ok(Value::Real(Real::Const { shape: a.shape.clone(), ints: Rc::new(ints), scales: Rc::new(scales), axis }))
+        }
+        Value::Eight(e) => {
+            let axis = axis_of(e.shape.len())?;
+            if scales.len() > 1 && e.shape.get(axis) != Some(&scales.len()) {
+                return wrong(format!("{} scales along axis {axis} of shape {:?}", scales.len(), e.shape));
+            }
+            let zero_points: Vec<i8> = if zero.values.len() > 1 {
+                let off = if e.unsigned { 128 } else { 0 };
+                zero.values.iter().map(|v| (v - off) as i8).collect()
+            } else {
+                vec![zero.code(e)?; scales.len()]
+            };
+            if zero_points.len() != scales.len() {
+                return wrong(format!("{} zero points, {} scales", zero_points.len(), scales.len()));
+            }
+            let kind = TableKind::Linear { scales: Rc::new(scales), zero_points: Rc::new(zero_points), axis };
+            Ok(Value::Real(Real::Table(Table { eight: e.clone(), kind })))
+        }
+        Value::Sums(_) => unsupported("int32 sums as float32", "use a QLinear operator, or QDQ around the float operator"),
+        Value::Real(_) => wrong("its input is float32"),
+        Value::Unknown => wrong("its input is unknown"),
+    }
+}
+
+/// Elements along a dimension, and of everything behind it.
+fn along(shape: &[usize], axis: usize) -> (usize, usize) {
+    (shape.get(axis).copied().unwrap_or(1), shape.iter().skip(axis + 1).product())
+}
+
+/// What QuantizeLinear makes of a real value.
+fn quantise(v: f32, scale: f32, zero_point: i8) -> i8 {
+    ((v / scale).round_ties_even() + f32::from(zero_point)).clamp(-128.0, 127.0) as i8
+}
+
+fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    let zero = zero_point(inputs, 2)?;
+    match any(inputs, 0)? {
+        Value::Real(Real::Table(t)) => quantize_table(g, node, t, scale(inputs, 1)?, &zero),
+        Value::Real(Real::Pending(p)) => quantize_pending(g, node, p, scale(inputs, 1)?, &zero),
+        Value::Real(Real::Input(e)) => {
+            if g.input_codes.is_some() {
+                return unsupported("the float32 input is quantised twice", "quantise it once");
+            }
+            let scales = scales(inputs, 1)?;
+            let unsigned = is_unsigned(node, &zero)?;
+            let rank = e.shape.len() as i64;
+            let axis = node.int("axis", 1);
+            let axis = if axis < 0 { axis + rank } else { axis } as usize;
+            if scales.len() > 1 && e.shape.get(axis) != Some(&scales.len()) {
+                return wrong(format!("{} scales along axis {axis} of shape {:?}", scales.len(), e.shape));
+            }
+            let off = if unsigned { 128 } else { 0 };
+            let mut zero_points: Vec<i8> = zero.values.iter().map(|v| (v - off) as i8).collect();
+            if zero_points.len() <= 1 {
+                zero_points = vec![zero_points.first().copied().unwrap_or(if unsigned { -128 } else { 0 }); scales.len()];
+            }
+            if zero_points.len() != scales.len() {
+                return wrong(format!("{} zero points, {} scales", zero_points.len(), scales.len()));
+            }
+            g.input_codes = Some(Codes { scales, zero_points, axis });
+            Ok(Value::Eight(Eight { unsigned, ..e.clone() }))
+        }
+        Value::Const(_) | Value::Real(Real::Const { .. }) => {
+            unsupported("it quantises a constant", "store the quantised constant")
+        }
+        Value::Eight(_) | Value::Sums(_) => wrong("its input is an integer tensor"),
+        Value::Unknown => wrong("its input is unknown"),
+    }
+}
+
+/// Whether codes of this zero point are uint8: what QuantizeLinear makes without one.
+fn is_unsigned(node: &Node, zero: &ZeroPoints) -> Result<bool, Fail> {
+    match zero.element {
+        Some(ElementType::Int8) => Ok(false),
+        Some(ElementType::Uint8) => Ok(true),
+        None => match node.int("output_dtype", 2) {
+            3 => Ok(false),
+            0 | 2 => Ok(true),
+            other => unsupported(format!("output_dtype {other}"), "quantise to int8 or uint8"),
+        },
+        Some(other) => unsupported(format!("codes of {other}"), "quantise to int8 or uint8"),
+    }
+}
+
+/// The zero point of a result as a code.
+fn result_zero(node: &Node, zero: &ZeroPoints) -> Result<(i8, bool), Fail> {
+    let unsigned = is_unsigned(node, zero)?;
+    let code = match zero.values.as_slice() {
+        [] => {
+            if unsigned {
+                -128
+            } else {
+                0
+            }
+        }
+        [v] => (v - if unsigned { 128 } else { 0 }) as i8,
+        more => return unsupported(format!("{} zero points of an activation", more.len()), "quantise per tensor"),
+    };
+    Ok((code, unsigned))
+}
+
+fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
+    let (zero_point, unsigned) = result_zero(node, zero)?;
+    let Some(values) = t.values() else {
+        return unsupported("codes with a scale for each channel are requantised", "quantise activations per tensor");
+    };
+    let table: Box<[i8; 256]> = Box::new(std::array::from_fn(|i| quantise(values[i], scale, zero_point)));
+    if (0..256).all(|i| table[i] == i as u8 as i8) {
+        return Ok(Value::Eight(Eight { unsigned, ..t.eight.clone() }));
+    }
+    let order = g.places(&t.eight);
+    let map = g.maps[t.eight.map].shape;
+    let finish = Finish::Codes { lo: -128, hi: 127 };
+    let op = Op::Lookup { input: t.eight.map, table };
+    Ok(Value::Eight(g.push(&node.name, op, finish, t.eight.shape.clone(), map, order, unsigned)))
+}
+
+fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
+    let (zero_point, unsigned) = result_zero(node, zero)?;
+    let lo = if p.lo == f32::NEG_INFINITY { -128 } else { quantise(p.lo, scale, zero_point) };
+    let hi = if p.hi == f32::INFINITY { 127 } else { quantise(p.hi, scale, zero_point) };
+    let codes = Finish::Codes { lo, hi };
+    let (op, finish) = match &p.kind {
+        PendingKind::Conv(c) => {
+            let scales: Vec<f32> = c.scales.iter().map(|s| s / scale).collect();
+            if let Some(s) = scales.iter().find(|s| !legal(**s) || **s >= 16_777_216.0) {
+                return wrong(format!("combined scale {s:e}; it must be a normal number below 2^24"));
+            }
+            (convolution(c), Finish::Int8 { scales, zero_point, lo, hi })
+        }
+        PendingKind::Add { a, b } => (Op::Add { a: *a, b: *b, scale, zero_point }, codes),
+        PendingKind::Average { input, window, count_padding } => {
+            (Op::AveragePool { input: *input, window: *window, count_padding: *count_padding, scale, zero_point }, codes)
+        }
+        PendingKind::Max { input, window, unsigned: of } => {
+            // The largest code is that of the largest value; then the codes may change their scale.
+            let max = Op::MaxPool { input: input.map, window: *window };
+            let all = Finish::Codes { lo: -128, hi: 127 };
+            let eight = g.push(&node.name, max, all, p.shape.clone(), p.map, p.order.to_vec(), *of);
+            let t = linear(eight, input.scale, ZeroPoints { values: vec![], element: None })?;
+            let values: [f32; 256] = std::array::from_fn(|i| {
+                ((f32::from(i as u8 as i8) - f32::from(input.zero_point)) * input.scale).clamp(p.lo, p.hi)
+            });
+            let t = Table { kind: TableKind::Values(Rc::new(values)), ..t };
+            return quantize_table(g, node, &t, scale, zero);
+        }
+    };
+    Ok(Value::Eight(g.push(&node.name, op, finish, p.shape.clone(), p.map, p.order.to_vec(), unsigned)))
+}
+
+fn convolution(c: &Conv) -> Op {
+    Op::Conv {
+        input: c.input,
+        zero_point: c.zero_point,
+        window: c.window,
+        groups: c.groups,
+        weights: c.weights.to_vec(),
+        bias: c.bias.to_vec(),
+    }
+}
+
+/// A layer that ends in int32.
+fn sums(g: &mut Building, node: &Node, p: &Pending) -> Result<Value, Fail> {
+    let PendingKind::Conv(c) = &p.kind else { return wrong("no sums") };
+    let op = convolution(c);
+    Ok(Value::Sums(g.push(&node.name, op, Finish::Raw32, p.shape.clone(), p.map, p.order.to_vec(), false)))
+}
+
+/// Conv, MatMul and Gemm between DequantizeLinear and QuantizeLinear.
+fn product(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
+    let x = table(inputs, 0, "the activation")?;
+    let Some((x_scale, zero_point)) = x.linear() else {
+        return unsupported(
+            "its input is not the plain dequantisation of a tensor with one scale",
+            "put QuantizeLinear and DequantizeLinear before it",
+        );
+    };
+    let (shape, ints, scales, axis) = match any(inputs, 1)? {
+        Value::Real(Real::Const { shape, ints, scales, axis }) => (shape.clone(), ints.to_vec(), scales.to_vec(), *axis),
+        Value::Const(_) => return unsupported("its weights are float32", "quantise them (DequantizeLinear of an int8 constant)"),
+        _ => {
+            return unsupported(
+                "both operands are computed by the graph",
+                "products of two activations come with run-time weights",
+            );
+        }
+    };
+    let transposed = op == "Gemm" && node.int("transB", 0) != 0;
+    let channel = match op {
+        "Conv" => 0,
+        _ if transposed => 0,
+        _ => shape.len().saturating_sub(1),
+    };
+    if scales.len() > 1 && axis != channel {
+        return unsupported(
+            format!("weight scales go along axis {axis}, which is not the output channels'"),
+            "quantise weights per output channel",
+        );
+    }
+    let mut w = Weights { shape, ints, scales };
+    let bias = match inputs.get(2).and_then(Option::as_ref) {
+        None => None,
+        Some(b) => Some(float::bias(b, x_scale, &w.scales)?),
+    };
+    let pending = match op {
+        "Conv" => conv(g, node, &x.eight, zero_point, x_scale, &w, bias)?,
+        "Gemm" => gemm(g, node, &x.eight, zero_point, x_scale, &mut w, bias)?,
+        _ => matmul(g, &x.eight, zero_point, x_scale, &w, bias)?,
+    };
+    Ok(Value::Real(Real::Pending(Rc::new(pending))))
+}
+
+fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    match any(inputs, 0)? {
+        Value::Eight(e) => {
+            let (window, shape, map, order) = super::pool::window(g, node, e, false)?;
+            let finish = Finish::Codes { lo: -128, hi: 127 };
+            Ok(Value::Eight(g.push(&node.name, Op::MaxPool { input: e.map, window }, finish, shape, map, order, e.unsigned)))
+        }
+        _ => {
+            let t = table(inputs, 0, "X")?;
+            let (window, shape, map, order) = super::pool::window(g, node, &t.eight, false)?;
+            let input = operand(g, &t)?;
+            let kind = PendingKind::Max { input, window, unsigned: t.eight.unsigned };
+            Ok(Value::Real(Real::Pending(Rc::new(Pending {
+                kind,
+                shape,
+                map,
+                order: Rc::new(order),
+                lo: f32::NEG_INFINITY,
+                hi: f32::INFINITY,
+            }))))
+        }
+    }
+}

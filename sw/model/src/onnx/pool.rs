@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Pools.
+
+use super::import::{Building, image_order};
+use super::node::{Fail, Node, unsupported, wrong};
+use super::product::{image, window_of};
+use super::value::{Eight, Pending, PendingKind, Real, Table, Value};
+use crate::graph::{Operand, Window};
+use std::rc::Rc;
+
+type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
+
+/// The window of a pool: with the shape of its result, its map and order.
+pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> Result<Pooled, Fail> {
+    let [c, h, w] = image(&x.shape)?;
+    let rank = x.shape.len();
+    let mut window = if global {
+        Window { kernel: [h, w], ..Window::POINT }
+    } else {
+        if !node.has("kernel_shape") {
+            return wrong("kernel_shape is missing");
+        }
+        let kernel = if rank == 3 { [1, node.sizes::<1>("kernel_shape", 1)?[0]] } else { node.sizes::<2>("kernel_shape", 1)? };
+        window_of(node, kernel, rank, h, w)?
+    };
+    if !global && node.int("ceil_mode", 0) != 0 {
+        if node.int("count_include_pad", 0) != 0 {
+            return unsupported("ceil_mode together with count_include_pad", "pad explicitly");
+        }
+        for (d, size) in [h, w].into_iter().enumerate() {
+            let reach = (window.kernel[d] - 1) * window.dilation[d] + 1;
+            let room = (size + window.pads[d] + window.pads[d + 2]).saturating_sub(reach);
+            let mut count = room.div_ceil(window.stride[d]) + 1;
+            // No window begins behind the image.
+            if (count - 1) * window.stride[d] >= size + window.pads[d] {
+                count -= 1;
+            }
+            window.pads[d + 2] = ((count - 1) * window.stride[d] + reach).saturating_sub(size + window.pads[d]);
+        }
+    }
+    let Some([oh, ow]) = window.output(h, w) else {
+        return wrong(format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel));
+    };
+    let empty = |d: usize, size: usize, count: usize| {
+        (0..count).any(|i| {
+            let mut taps = (0..window.kernel[d]).map(|k| i * window.stride[d] + k * window.dilation[d]);
+            !taps.any(|at| at >= window.pads[d] && at - window.pads[d] < size)
+        })
+    };
+    if empty(0, h, oh) || empty(1, w, ow) {
+        return wrong("a window lies in the padding altogether");
+    }
+    if g.view(x, [h, w, c], &image_order(c, h, w)).is_none() {
+        return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
+    }
+    let shape = if rank == 4 { vec![1, c, oh, ow] } else { vec![1, c, ow] };
+    Ok((window, shape, [oh, ow, c], image_order(c, oh, ow)))
+}
+
+/// The mean over windows of dequantised codes.
+pub(super) fn average(
+    g: &mut Building,
+    node: &Node,
+    x: &Table,
+    operand: fn(&mut Building, &Table) -> Result<Operand, Fail>,
+    global: bool,
+) -> Result<Value, Fail> {
+    let (window, shape, map, order) = window(g, node, &x.eight, global)?;
+    let input = operand(g, x)?;
+    let kind = PendingKind::Average { input, window, count_padding: !global && node.int("count_include_pad", 0) != 0 };
+    Ok(Value::Real(Real::Pending(Rc::new(Pending {
+        kind,
+        shape,
+        map,
+        order: Rc::new(order),
+        lo: f32::NEG_INFINITY,
+        hi: f32::INFINITY,
+    }))))
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Convolutions and matrix products.
+
+use super::import::{Building, image_order};
+use super::node::{Fail, Node, unsupported, wrong};
+use super::ops::Weights;
+use super::value::{Conv, Eight, Pending, PendingKind};
+use crate::graph::Window;
+use std::rc::Rc;
+
+/// Sizes of an image: channels, rows, columns. Sequences are images of one row.
+pub(super) fn image(shape: &[usize]) -> Result<[usize; 3], Fail> {
+    match *shape {
+        [1, c, h, w] => Ok([c, h, w]),
+        [1, c, w] => Ok([c, 1, w]),
+        [n, ..] if n != 1 && matches!(shape.len(), 3 | 4) => unsupported(
+            format!("a batch of {n} in shape {shape:?}"),
+            "give the model batch 1 and run its inputs one after another",
+        ),
+        _ => unsupported(format!("windows over shape {shape:?}"), "one and two dimensions of images are compiled"),
+    }
+}
+
+/// Kernel, stride, dilation and pads of a node over an image.
+pub(super) fn window_of(node: &Node, kernel: [usize; 2], rank: usize, h: usize, w: usize) -> Result<Window, Fail> {
+    let two = |name: &str, first: usize| -> Result<[usize; 2], Fail> {
+        if rank == 3 { Ok([first, node.sizes::<1>(name, first)?[0]]) } else { node.sizes::<2>(name, first) }
+    };
+    let (stride, dilation) = (two("strides", 1)?, two("dilations", 1)?);
+    if stride.contains(&0) || dilation.contains(&0) || kernel.contains(&0) {
+        return wrong("a stride, dilation or kernel size is 0");
+    }
+    let explicit = if rank == 3 {
+        let [left, right] = node.sizes::<2>("pads", 0)?;
+        [0, left, 0, right]
+    } else {
+        node.sizes::<4>("pads", 0)?
+    };
+    let same = |upper: bool| {
+        let mut pads = [0; 4];
+        for (d, size) in [h, w].into_iter().enumerate() {
+            let reach = (kernel[d] - 1) * dilation[d] + 1;
+            let total = ((size.div_ceil(stride[d]) - 1) * stride[d] + reach).saturating_sub(size);
+            let small = total / 2;
+            (pads[d], pads[d + 2]) = if upper { (small, total - small) } else { (total - small, small) };
+        }
+        pads
+    };
+    let pads = match node.text("auto_pad").as_str() {
+        "" | "NOTSET" => explicit,
+        "VALID" => [0; 4],
+        "SAME_UPPER" => same(true),
+        "SAME_LOWER" => same(false),
+        other => return wrong(format!("auto_pad '{other}'")),
+    };
+    Ok(Window { kernel, stride, dilation, pads })
+}
+
+/// Scales of every output channel: `f32(x_scale * w_scale)`.
+fn combined(x_scale: f32, scales: &[f32], outputs: usize) -> Result<Vec<f32>, Fail> {
+    match scales.len() {
+        1 => Ok(vec![x_scale * scales[0]; outputs]),
+        n if n == outputs => Ok(scales.iter().map(|s| x_scale * s).collect()),
+        n => wrong(format!("{n} weight scales, {outputs} output channels")),
+    }
+}
+
+fn bias_of(bias: Option<Vec<i32>>, outputs: usize) -> Result<Vec<i32>, Fail> {
+    match bias {
+        None => Ok(vec![0; outputs]),
+        Some(b) if b.len() == 1 => Ok(vec![b[0]; outputs]),
+        Some(b) if b.len() == outputs => Ok(b),
+        Some(b) => wrong(format!("a bias of {} elements, {outputs} output channels", b.len())),
+    }
+}
+
+fn narrow(ints: impl Iterator<Item = i32>) -> Result<Vec<i16>, Fail> {
+    ints.map(|v| i16::try_from(v).ok().filter(|v| (-255..=255).contains(v)))
+        .collect::<Option<Vec<i16>>>()
+        .ok_or_else(|| Fail::Wrong("weights less their zero point are beyond -255 to 255".into()))
+}
+
+/// A convolution.
+pub(super) fn conv(
+    g: &mut Building,
+    node: &Node,
+    x: &Eight,
+    zero_point: i8,
+    x_scale: f32,
+    weights: &Weights,
+    bias: Option<Vec<i32>>,
+) -> Result<Pending, Fail> {
+    let [c, h, w] = image(&x.shape)?;
+    let rank = x.shape.len();
+    let (outputs, group_channels, kernel) = match *weights.shape.as_slice() {
+        [m, cg, kh, kw] if rank == 4 => (m, cg, [kh, kw]),
+        [m, cg, kw] if rank == 3 => (m, cg, [1, kw]),
+        _ => return wrong(format!("weights of shape {:?} on an activation of shape {:?}", weights.shape, x.shape)),
+    };
+    let groups =
+        usize::try_from(node.int("group", 1)).ok().filter(|&n| n > 0).ok_or_else(|| Fail::Wrong("group is below 1".into()))?;
+    if group_channels * groups != c || outputs == 0 || outputs % groups != 0 || c == 0 {
+        return wrong(format!("{c} channels and {outputs} outputs in {groups} groups of {group_channels} channels"));
+    }
+    if let Some(sizes) = node.ints("kernel_shape") {
+        let expected: Vec<i64> = weights.shape[2..].iter().map(|&k| k as i64).collect();
+        if sizes != expected {
+            return wrong(format!("kernel_shape {sizes:?}, weights of shape {:?}", weights.shape));
+        }
+    }
+    let window = window_of(node, kernel, rank, h, w)?;
+    let Some([oh, ow]) = window.output(h, w) else {
+        return wrong(format!("a kernel of {kernel:?} is larger than the padded image of {h} x {w}"));
+    };
+    let Some(input) = g.view(x, [h, w, c], &image_order(c, h, w)) else {
+        return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
+    };
+    let taps = kernel[0] * kernel[1];
+    let at = |tap: usize, ch: usize, out: usize| weights.ints[(out * group_channels + ch) * taps + tap];
+    let relaid = (0..taps).flat_map(|tap| (0..group_channels).flat_map(move |ch| (0..outputs).map(move |out| (tap, ch, out))));
+    let kind = PendingKind::Conv(Conv {
+        input,
+        zero_point,
+        window,
+        groups,
+        weights: Rc::new(narrow(relaid.map(|(tap, ch, out)| at(tap, ch, out)))?),
+        bias: Rc::new(bias_of(bias, outputs)?),
+        scales: Rc::new(combined(x_scale, &weights.scales, outputs)?),
+    });
+    let shape = if rank == 4 { vec![1, outputs, oh, ow] } else { vec![1, outputs, ow] };
+    Ok(pending(kind, shape, [oh, ow, outputs], image_order(outputs, oh, ow)))
+}
+
+fn pending(kind: PendingKind, shape: Vec<usize>, map: [usize; 3], order: Vec<u32>) -> Pending {
+    Pending { kind, shape, map, order: Rc::new(order), lo: f32::NEG_INFINITY, hi: f32::INFINITY }
+}
+
+/// A matrix product with constant right side, perhaps one for each batch.
+pub(super) fn matmul(
+    g: &mut Building,
+    a: &Eight,
+    zero_point: i8,
+    x_scale: f32,
+    b: &Weights,
+    bias: Option<Vec<i32>>,
+) -> Result<Pending, Fail> {
+    let (Some(&k), &[ref lead @ .., bk, n]) = (a.shape.last(), b.shape.as_slice()) else {
+        return unsupported(
+            format!("a product of shapes {:?} and {:?}", a.shape, b.shape),
+            "give the right side two dimensions or more",
+        );
+    };
+    if k != bk || k == 0 || n == 0 {
+        return wrong(format!("a product of shapes {:?} and {:?}: {k} columns, {bk} rows", a.shape, b.shape));
+    }
+    let batches: usize = lead.iter().product();
+    let rows_shape = &a.shape[..a.shape.len() - 1];
+    let rows: usize = rows_shape.iter().product();
+    let mut window = Window::POINT;
+    let (input, groups, weights, outputs, shape, map, order);
+    if batches == 1 {
+        shape = rows_shape.iter().copied().chain([n]).collect::<Vec<_>>();
+        let flat: Vec<u32> = (0..(rows * k) as u32).collect();
+        (groups, outputs, map, order) = (1, n, [rows, 1, n], (0..(rows * n) as u32).collect::<Vec<_>>());
+        if let Some(id) = g.view(a, [rows, 1, k], &flat) {
+            (input, weights) = (id, b.ints.clone());
+        } else if rows == 1 {
+            // One row of a map in another order: a window over the whole map, its weights in the map's order.
+            let places = g.places(a);
+            let [h, w, _] = g.maps[a.map].shape;
+            window.kernel = [h, w];
+            input = a.map;
+            weights = places.iter().flat_map(|&place| &b.ints[place as usize * n..][..n]).copied().collect();
+        } else {
+            return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
+        }
+    } else {
+        let m = a.shape.get(a.shape.len().wrapping_sub(2)).copied().unwrap_or(1);
+        let shared = rows == m;
+        if !shared && rows != batches * m {
+            return unsupported(format!("batches of shapes {:?} and {:?}", a.shape, b.shape), "give both sides the same batches");
+        }
+        shape = lead.iter().copied().chain([m, n]).collect::<Vec<_>>();
+        let place = |row: usize, column: usize, width: usize| (((column / width) * m + row) * width + column % width) as u32;
+        outputs = batches * n;
+        map = [m, 1, outputs];
+        order = (0..m * outputs).map(|e| place(e / outputs, e % outputs, n)).collect::<Vec<_>>();
+        // [batch][k][n] to [k][batch n].
+        weights = (0..k * outputs).map(|e| b.ints[((e % outputs) / n * k + e / outputs) * n + e % n]).collect();
+        let (width, layout): (usize, Vec<u32>) = if shared {
+            (k, (0..(m * k) as u32).collect())
+        } else {
+            let width = batches * k;
+            (width, (0..m * width).map(|e| place(e / width, e % width, k)).collect())
+        };
+        groups = if shared { 1 } else { batches };
+        let Some(id) = g.view(a, [m, 1, width], &layout) else {
+            return unsupported("its batches lie in memory in another order", "remove the Reshape or Transpose before it");
+        };
+        input = id;
+    }
+    if b.scales.len() > 1 && batches > 1 {
+        return unsupported("scales for each channel of batched weights", "quantise them per tensor");
+    }
+    let kind = PendingKind::Conv(Conv {
+        input,
+        zero_point,
+        window,
+        groups,
+        weights: Rc::new(narrow(weights.into_iter())?),
+        bias: Rc::new(bias_of(bias, outputs)?),
+        scales: Rc::new(combined(x_scale, &b.scales, outputs)?),
+    });
+    Ok(pending(kind, shape, map, order))
+}
+
+/// Gemm and QGemm: a matrix product with bias.
+pub(super) fn gemm(
+    g: &mut Building,
+    node: &Node,
+    a: &Eight,
+    zero_point: i8,
+    x_scale: f32,
+    b: &mut Weights,
+    bias: Option<Vec<i32>>,
+) -> Result<Pending, Fail> {
+    if node.int("transA", 0) != 0 {
+        return unsupported("transA", "transpose the activation where it is made");
+    }
+    if node.float("alpha", 1.0) != 1.0 || node.float("beta", 1.0) != 1.0 {
+        return unsupported("alpha or beta is not 1", "fold it into the weight scales");
+    }
+    if let ([n, k], true) = (b.shape.as_slice(), node.int("transB", 0) != 0) {
+        let (n, k) = (*n, *k);
+        b.ints = (0..k * n).map(|e| b.ints[e % n * k + e / n]).collect();
+        b.shape = vec![k, n];
+    }
+    if b.shape.len() != 2 || a.shape.len() != 2 {
+        return wrong(format!("shapes {:?} and {:?}: Gemm multiplies matrices", a.shape, b.shape));
+    }
+    matmul(g, a, zero_point, x_scale, b, bias)
+}

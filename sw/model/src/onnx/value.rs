@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a name in the graph stands for while it is read.
+
+use super::Array;
+use crate::graph::{Codes, MapId, Operand, Window};
+use std::rc::Rc;
+
+/// A tensor that lies in a map.
+#[derive(Clone)]
+pub(super) struct Eight {
+    pub map: MapId,
+    /// Shape in the model.
+    pub shape: Vec<usize>,
+    /// Of each element of the tensor: its place in the tensor that the map was made as.
+    pub place: Rc<Vec<u32>>,
+    /// uint8 in the model: codes are 128 less.
+    pub unsigned: bool,
+}
+
+/// A named value.
+#[derive(Clone)]
+pub(super) enum Value {
+    Const(Rc<Array>),
+    /// int8 or uint8.
+    Eight(Eight),
+    /// int32 sums that nothing has requantised: the map holds them.
+    Sums(Eight),
+    Real(Real),
+    /// The output of a node that is not supported.
+    Unknown,
+}
+
+/// A float32 tensor.
+#[derive(Clone)]
+pub(super) enum Real {
+    /// The graph's input, not quantised yet.
+    Input(Eight),
+    /// A constant made by DequantizeLinear: integers less zero point, scales, the dimension they go along.
+    Const { shape: Vec<usize>, ints: Rc<Vec<i32>>, scales: Rc<Vec<f32>>, axis: usize },
+    /// A value for each code.
+    Table(Table),
+    /// The result of a machine operation, not quantised yet.
+    Pending(Rc<Pending>),
+}
+
+/// float32 values that depend on one code each.
+#[derive(Clone)]
+pub(super) struct Table {
+    pub eight: Eight,
+    pub kind: TableKind,
+}
+
+#[derive(Clone)]
+pub(super) enum TableKind {
+    /// `(code - zero point) * scale`, perhaps with several along a dimension.
+    Linear { scales: Rc<Vec<f32>>, zero_points: Rc<Vec<i8>>, axis: usize },
+    /// By `code as u8`.
+    Values(Rc<[f32; 256]>),
+}
+
+impl Table {
+    /// What the codes stand for, where a scale says it.
+    pub fn codes(&self) -> Option<Codes> {
+        match &self.kind {
+            TableKind::Linear { scales, zero_points, axis } => {
+                Some(Codes { scales: scales.to_vec(), zero_points: zero_points.to_vec(), axis: *axis })
+            }
+            TableKind::Values(_) => None,
+        }
+    }
+
+    /// One scale and zero point.
+    pub fn linear(&self) -> Option<(f32, i8)> {
+        match &self.kind {
+            TableKind::Linear { scales, zero_points, .. } if scales.len() == 1 => Some((scales[0], zero_points[0])),
+            _ => None,
+        }
+    }
+
+    /// The value of each code, by `code as u8`.
+    pub fn values(&self) -> Option<[f32; 256]> {
+        match &self.kind {
+            TableKind::Values(v) => Some(**v),
+            TableKind::Linear { .. } => {
+                let (scale, zero_point) = self.linear()?;
+                Some(std::array::from_fn(|i| (f32::from(i as u8 as i8) - f32::from(zero_point)) * scale))
+            }
+        }
+    }
+}
+
+/// An operation whose result will be quantised.
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub kind: PendingKind,
+    /// Shape of the result in the model.
+    pub shape: Vec<usize>,
+    /// Shape of its map, and the place in the tensor of each element of it.
+    pub map: [usize; 3],
+    pub order: Rc<Vec<u32>>,
+    /// Clipped to these afterwards.
+    pub lo: f32,
+    pub hi: f32,
+}
+
+#[derive(Clone)]
+pub(super) enum PendingKind {
+    Conv(Conv),
+    Add { a: Operand, b: Operand },
+    Average { input: Operand, window: Window, count_padding: bool },
+    Max { input: Operand, window: Window, unsigned: bool },
+}
+
+/// A convolution or matrix product.
+#[derive(Clone)]
+pub(super) struct Conv {
+    pub input: MapId,
+    pub zero_point: i8,
+    pub window: Window,
+    pub groups: usize,
+    pub weights: Rc<Vec<i16>>,
+    pub bias: Rc<Vec<i32>>,
+    /// `f32(x_scale * w_scale)` of each output channel.
+    pub scales: Rc<Vec<f32>>,
+}

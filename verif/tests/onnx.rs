@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Models from other tools: what is imported computes what ONNX Runtime computed.
+
+use std::path::{Path, PathBuf};
+use systole_golden::graph::run_graph;
+use systole_verif::onnx_case::{cases, difference};
+
+/// Third-party cases, where they are beside the checkout.
+fn shared(folder: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(folder);
+    path.is_dir().then_some(path)
+}
+
+/// Names that are refused, of all under `folder`; the others agree with the reference in every element.
+fn check(folder: &str) -> Option<Vec<String>> {
+    let path = shared(folder)?;
+    let (mut unsupported, mut failed) = (vec![], vec![]);
+    for case in cases(&path).unwrap() {
+        let graph = match case.graph().unwrap() {
+            Ok(graph) => graph,
+            Err(e) => {
+                println!("{}: {e}", case.name);
+                unsupported.push(case.name.clone());
+                continue;
+            }
+        };
+        for (n, set) in case.sets.iter().enumerate() {
+            let codes = graph.input.pack(&set.inputs[0].1).unwrap();
+            let got = graph.output.1.unpack(&run_graph(&graph, &codes).values);
+            if difference(&got, &set.outputs[0].1) != Some(0.0) {
+                failed.push(format!("{} {n}: {:?}", case.name, difference(&got, &set.outputs[0].1)));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+    Some(unsupported)
+}
+
+#[test]
+fn onnx_runtimes_cases_agree_in_every_element() {
+    if let Some(unsupported) = check("conformance/ort") {
+        assert!(unsupported.is_empty(), "{unsupported:?}");
+    }
+}
+
+#[test]
+fn node_cases_agree_and_only_dynamic_quantisation_is_refused() {
+    if let Some(unsupported) = check("conformance/onnx_node") {
+        assert_eq!(unsupported, ["test_dynamicquantizelinear"]);
+    }
+}
+
+#[test]
+fn the_models_agree_on_every_stored_input() {
+    if let Some(unsupported) = check("models") {
+        assert!(unsupported.is_empty(), "{unsupported:?}");
+    }
+}
