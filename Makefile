@@ -2,7 +2,7 @@
 # A list of entry points; the work is in cargo and in scripts/.
 
 CONFIG ?= small
-FREQ ?= 120
+FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
@@ -33,7 +33,7 @@ bench: setup ## speed of model, RTL and harness, beside a C++ loop and cocotb
 	scripts/setup.sh --bench
 	cargo run --release -p systole-verif --bin bench
 
-synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=120 SEED=1)
+synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=90 SEED=1)
 	scripts/synth.sh $(CONFIG) --freq $(FREQ) --seed $(SEED)
 
 clean: ## remove what was built; the tools in .venv stay

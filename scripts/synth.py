@@ -304,7 +304,7 @@ def summary(args, files_from, report, modules):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/synth.sh", description="ECP5 flow, core without a board.")
     parser.add_argument("config", nargs="?", default="small", help="named configuration (default small)")
-    parser.add_argument("--freq", type=float, default=120, help="MHz that placement aims at (default 120)")
+    parser.add_argument("--freq", type=float, default=90, help="MHz that placement aims at (default 90)")
     parser.add_argument("--seed", type=int, default=1, help="placement seed (default 1)")
     parser.add_argument("--list", default=LIST, help=f"file list (default {LIST})")
     parser.add_argument("--top", default="systole_top", help="top module (default systole_top)")
