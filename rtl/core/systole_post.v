@@ -290,7 +290,7 @@ module systole_post #(
       .clk_i  (clk_i),
       .we_i   (is_residual),
       .waddr_i(res_next_q),
-      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_ZERO_POINT], desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]}),
+      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_SUM_ZERO_POINT], desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]}),
       .raddr_i(ctx_3),
       .rdata_o(res_end)
   );

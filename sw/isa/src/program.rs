@@ -296,7 +296,7 @@ impl Instruction {
                         });
                     }
                     RESIDUAL.set(&mut word, "shift", r.shift.into())?;
-                    RESIDUAL.set(&mut word, "zero_point", r.zero_point.into())?;
+                    RESIDUAL.set(&mut word, "sum_zero_point", r.zero_point.into())?;
                     second = Some(word);
                 }
             }
@@ -420,7 +420,7 @@ impl Instruction {
                         mb: RESIDUAL.get(words[1], "mb") as i32,
                         offset: RESIDUAL.get(words[1], "offset"),
                         shift: RESIDUAL.get(words[1], "shift") as u32,
-                        zero_point: RESIDUAL.get(words[1], "zero_point") as i8,
+                        zero_point: RESIDUAL.get(words[1], "sum_zero_point") as i8,
                     }),
                     nest,
                 })
