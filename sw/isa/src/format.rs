@@ -156,6 +156,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_words_of_one_header_share_no_name() {
+        // A listing gives a field by its name alone.
+        assert!(RESIDUAL.fields.iter().all(|r| POST.fields.iter().all(|p| p.name != r.name)));
+    }
+
+    #[test]
     fn no_fields_overlap() {
         for format in FORMATS {
             assert_eq!(overlaps(format), vec![], "{}", format.name);
