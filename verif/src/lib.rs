@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod compare;
+pub mod conformance;
 pub mod digits;
 pub mod gemm;
 pub mod model_transport;

@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use systole_golden::graph::run_graph;
+use systole_isa::Config;
+use systole_verif::Backend;
+use systole_verif::conformance::{Status, run_case};
 use systole_verif::onnx_case::{cases, difference};
 
 /// Third-party cases, where they are beside the checkout.
@@ -54,5 +57,31 @@ fn node_cases_agree_and_only_dynamic_quantisation_is_refused() {
 fn the_models_agree_on_every_stored_input() {
     if let Some(unsupported) = check("models") {
         assert!(unsupported.is_empty(), "{unsupported:?}");
+    }
+}
+
+/// Passed and unsupported cases of a folder on a backend; none fails.
+fn run_all(folder: &str, backend: Backend) -> Option<(usize, Vec<String>)> {
+    let config = Config::named("base").unwrap();
+    let (mut passed, mut unsupported) = (0, vec![]);
+    for case in cases(&shared(folder)?).unwrap() {
+        let verdict = run_case(&case, &config, backend).unwrap();
+        assert_ne!(verdict.status, Status::Failed, "{}: {}", verdict.name, verdict.reason);
+        match verdict.status {
+            Status::Passed => passed += 1,
+            _ => unsupported.push(verdict.name),
+        }
+    }
+    Some((passed, unsupported))
+}
+
+#[test]
+fn dense_cases_run_on_model_and_rtl() {
+    for backend in [Backend::Model, Backend::Rtl] {
+        for folder in ["conformance/ort", "conformance/onnx_node", "models"] {
+            let Some((passed, unsupported)) = run_all(folder, backend) else { return };
+            println!("{folder} on {backend:?}: {passed} passed; unsupported: {unsupported:?}");
+            assert!(passed > 0);
+        }
     }
 }

@@ -35,6 +35,7 @@ pub mod add;
 pub mod emit;
 pub mod error;
 pub mod legalise;
+pub mod lower;
 pub mod place;
 pub mod report;
 pub mod schedule;
@@ -43,6 +44,7 @@ pub mod verify;
 
 pub use add::{AddConstants, choose_add};
 pub use error::CompileError;
+pub use lower::{Lowered, lower};
 pub use report::{Compiled, LayerReport, MemoryUse, Options, Warning};
 
 use systole_isa::Config;
