@@ -3,6 +3,7 @@
 
 mod doctor;
 mod gemm;
+mod onnx;
 mod output;
 mod run;
 mod show;
@@ -26,6 +27,12 @@ enum Verb {
     Gemm(gemm::GemmArgs),
     /// Run a network on its data
     Run(run::RunArgs),
+    /// Print the layers of an ONNX model, and what cannot run
+    Inspect(onnx::InspectArgs),
+    /// Compile an ONNX model to an image
+    Compile(onnx::CompileArgs),
+    /// Run stored ONNX cases and compare with their stored outputs
+    Conformance(onnx::ConformanceArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
@@ -107,6 +114,9 @@ fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Gemm(args) => gemm::gemm(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Inspect(args) => onnx::inspect(&args),
+        Verb::Compile(args) => onnx::compile(&args),
+        Verb::Conformance(args) => onnx::conformance(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),

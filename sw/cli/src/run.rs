@@ -5,15 +5,21 @@ use crate::{Machine, output};
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use systole_compiler::{Options, compile};
 use systole_verif::{check_network, digits};
 
 /// Run a network on its data.
 #[derive(Args)]
 pub struct RunArgs {
-    /// The network: digits
+    /// The network: digits, or a model in ONNX
     network: String,
+    /// The model's input, .npy or .pb
+    #[arg(long, value_name = "X.npy")]
+    input: Option<PathBuf>,
+    /// Write the model's output
+    #[arg(long, value_name = "Y.npy")]
+    output: Option<PathBuf>,
     /// Run only the first images
     #[arg(long, value_name = "N")]
     images: Option<usize>,
@@ -27,7 +33,15 @@ pub struct RunArgs {
 /// Runs it; true when every element and every cycle agrees.
 pub fn run(args: &RunArgs) -> Result<bool> {
     if args.network != "digits" {
-        bail!("there is no network '{}'; there is: digits", args.network);
+        let model = Path::new(&args.network);
+        if !model.is_file() {
+            bail!("there is no network or file '{}'; give digits, or the path of an ONNX model", args.network);
+        }
+        let Some(input) = &args.input else { bail!("{}: give it an input (--input X.npy)", args.network) };
+        return crate::onnx::run(model, input, &args.output, &args.machine);
+    }
+    if args.input.is_some() || args.output.is_some() {
+        bail!("--input and --output are for ONNX models; digits has its own images");
     }
     let config = args.machine.config()?;
     let options = args.machine.options()?;

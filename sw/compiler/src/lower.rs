@@ -43,9 +43,9 @@ pub fn lower(graph: &Graph) -> Result<Lowered, CompileError> {
     };
     let mut refused = vec![];
     for (i, layer) in graph.layers.iter().enumerate() {
-        if let Err(reason) = chain.layer(i) {
-            refused.push(format!("{}: {reason}", layer.name));
-        }
+        // Behind a layer that is refused there is no chain: only what no chain could carry is named.
+        let reason = if refused.is_empty() { chain.layer(i).err() } else { chain.never(i).map(String::from) };
+        refused.extend(reason.map(|reason| format!("{}: {reason}", layer.name)));
     }
     if refused.is_empty() && chain.end != graph.output.0 {
         refused.push(format!("{}: the output is not the last layer", graph.output.1.name));
@@ -67,9 +67,20 @@ struct Chain<'a> {
     end: MapId,
 }
 
+const CONVOLUTION: &str = "convolutions are not compiled yet";
 const BRANCH: &str = "it does not read the layer before it; branches other than residual adds are not compiled yet";
 
 impl Chain<'_> {
+    /// Why no place in a chain would help layer `i`.
+    fn never(&self, i: usize) -> Option<&'static str> {
+        match &self.graph.layers[i].op {
+            Op::Conv { window, .. } if *window != Window::POINT => Some(CONVOLUTION),
+            Op::MaxPool { .. } => Some("maximum pools are not compiled yet"),
+            Op::AveragePool { .. } => Some("average pools are not compiled yet"),
+            _ => None,
+        }
+    }
+
     fn uses(&self, map: MapId) -> usize {
         let readers = self.graph.layers.iter().flat_map(|l| l.inputs()).filter(|&m| m == map).count();
         readers + usize::from(self.graph.output.0 == map)
@@ -146,8 +157,7 @@ impl Chain<'_> {
                 self.constants.insert(map, codes);
                 return Ok(());
             }
-            Op::MaxPool { .. } => return Err("maximum pools are not compiled yet".into()),
-            Op::AveragePool { .. } => return Err("average pools are not compiled yet".into()),
+            Op::MaxPool { .. } | Op::AveragePool { .. } => return Err(self.never(i).unwrap_or(BRANCH).into()),
         }
         self.made(map);
         Ok(())
@@ -178,7 +188,7 @@ impl Chain<'_> {
             (self.network.m, self.network.k) = (1, h * w * c);
             h * w * c
         } else {
-            return Err("convolutions are not compiled yet".into());
+            return Err(CONVOLUTION.into());
         };
         // [k of the group][n] to [k][n], zero outside a group.
         let (per, out_per) = (k / groups, n / groups);

@@ -12,7 +12,7 @@ mod node;
 mod ops;
 mod pool;
 mod product;
-mod proto;
+pub mod proto;
 mod tensor;
 mod value;
 

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `systole inspect`, `systole compile`, `systole run MODEL.onnx`, `systole conformance`.
+
+use crate::{Machine, output};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use systole_compiler::{CompileError, lower};
+use systole_isa::Config;
+use systole_model::graph::{Finish, Graph, Layer, Map, Op, layer_macs};
+use systole_model::onnx::{Array, Constants, Data, import, read_tensor};
+use systole_verif::conformance::{Program, Status, run_case};
+use systole_verif::{npy, onnx_case};
+
+/// Print the layers of a model.
+#[derive(Args)]
+pub struct InspectArgs {
+    /// The model, ONNX
+    model: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Compile a model to an image.
+#[derive(Args)]
+pub struct CompileArgs {
+    /// The model, ONNX
+    model: PathBuf,
+    /// The image
+    #[arg(short, long, value_name = "M.img")]
+    output: PathBuf,
+    /// Configuration: tiny, small, wide, base or large
+    #[arg(long, default_value = "base")]
+    config: String,
+    /// Cycles that a weight bank needs for one word: 1, 2 or 4
+    #[arg(long, value_name = "D", default_value_t = 1)]
+    weight_beats: u32,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Run stored cases and compare with their stored outputs.
+#[derive(Args)]
+pub struct ConformanceArgs {
+    /// A folder of cases in the layout of ONNX's backend tests
+    folder: PathBuf,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+fn load(path: &Path) -> Result<Graph> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    import(&bytes, &Constants::new()).with_context(|| path.display().to_string())
+}
+
+fn kind(layer: &Layer, from: &[Map]) -> String {
+    let size = |a: [usize; 2]| format!("{}x{}", a[0], a[1]);
+    match &layer.op {
+        Op::Conv { window, groups, input, .. } => {
+            let map = from[*input].shape;
+            if window.kernel == [1, 1] && map[1] == 1 && *groups == 1 {
+                "matrix product".into()
+            } else if *groups > 1 && *groups == map[2] {
+                format!("depthwise {}, stride {}", size(window.kernel), size(window.stride))
+            } else {
+                let grouped = if *groups > 1 { format!(", {groups} groups") } else { String::new() };
+                format!("convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
+            }
+        }
+        Op::Add { .. } => "add".into(),
+        Op::Constant { .. } => "constant".into(),
+        Op::Lookup { .. } => "lookup".into(),
+        Op::MaxPool { window, .. } => format!("maximum pool {}", size(window.kernel)),
+        Op::AveragePool { window, .. } => format!("average pool {}", size(window.kernel)),
+    }
+}
+
+fn weights(layer: &Layer) -> usize {
+    match &layer.op {
+        Op::Conv { weights, .. } => weights.len(),
+        _ => 0,
+    }
+}
+
+/// Layers, shapes, multiplications, weights, and whether the compiler takes them.
+pub fn inspect(args: &InspectArgs) -> Result<bool> {
+    let graph = load(&args.model)?;
+    let compiles = lower(&graph);
+    let reason = compiles.as_ref().err().map(ToString::to_string);
+    if args.json {
+        let layers: Vec<Value> = graph
+            .layers
+            .iter()
+            .zip(&graph.maps[1..])
+            .map(|(l, m)| {
+                json!({"name": l.name, "kind": kind(l, &graph.maps), "inputs": l.inputs(), "shape": m.shape,
+                    "macs": layer_macs(l, m), "weights": weights(l), "int32": l.finish == Finish::Raw32})
+            })
+            .collect();
+        let json = json!({"name": graph.name, "input": {"name": graph.input.name, "shape": graph.input.shape, "type": graph.input.element.to_string()},
+            "output": {"name": graph.output.1.name, "shape": graph.output.1.shape, "type": graph.output.1.element.to_string()},
+            "macs": graph.macs(), "weights": graph.layers.iter().map(weights).sum::<usize>(), "layers": layers, "unsupported": reason});
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(true);
+    }
+    output::print(&format!(
+        "{}: {} {:?} {} to {} {:?} {}",
+        graph.name,
+        graph.input.name,
+        graph.input.shape,
+        graph.input.element,
+        graph.output.1.name,
+        graph.output.1.shape,
+        graph.output.1.element
+    ));
+    output::print(
+        "  map  layer                             kind                              [h, w, c]              macs    weights  reads",
+    );
+    for (i, (l, m)) in graph.layers.iter().zip(&graph.maps[1..]).enumerate() {
+        let [h, w, c] = m.shape;
+        output::print(&format!(
+            "  {:>3}  {:<32}  {:<32}  {:<15} {:>11} {:>10}  {:?}",
+            i + 1,
+            clip(&l.name, 32),
+            kind(l, &graph.maps),
+            format!("[{h}, {w}, {c}]"),
+            output::grouped(layer_macs(l, m)),
+            output::grouped(weights(l) as u64),
+            l.inputs()
+        ));
+    }
+    output::print(&format!(
+        "  {} multiplications, {} weights",
+        output::grouped(graph.macs()),
+        output::grouped(graph.layers.iter().map(weights).sum::<usize>() as u64)
+    ));
+    match reason {
+        None => output::print("  every layer runs on the machine"),
+        Some(reason) => output::print(&format!("  {reason}")),
+    }
+    Ok(true)
+}
+
+fn clip(name: &str, width: usize) -> String {
+    let count = name.chars().count();
+    if count <= width { name.to_string() } else { format!("..{}", name.chars().skip(count + 2 - width).collect::<String>()) }
+}
+
+/// Compiles to an image.
+pub fn compile(args: &CompileArgs) -> Result<bool> {
+    let config = Config::named(&args.config)?.with_weight_beats(args.weight_beats)?;
+    output::check_writable(&Some(args.output.clone()))?;
+    let program = program(&args.model, &config)?;
+    if program.split.runs + usize::from(program.split.rest.is_some()) != 1 {
+        bail!("{}: its rows exceed one run; an image holds one run, so use a larger configuration", args.model.display());
+    }
+    let compiled = &program.split.body.1;
+    output::write_file(&args.output, &compiled.image.to_bytes())?;
+    if args.json {
+        let json = json!({"name": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "cycles": compiled.cycles,
+            "law": compiled.law, "macs": program.graph.macs(), "layers": compiled.layers, "memory": compiled.memory,
+            "compile_seconds": program.split.seconds});
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(true);
+    }
+    let rate = program.graph.macs() as f64 / (compiled.cycles as f64 * f64::from(config.rows * config.cols));
+    output::print(&format!(
+        "{} on {}: {} cycles (law of time {}), {:.1} % of the array's rate, compiled in {:.2} s",
+        program.graph.name,
+        config.label(),
+        output::grouped(compiled.cycles),
+        output::grouped(compiled.law),
+        100.0 * rate,
+        program.split.seconds
+    ));
+    for m in &compiled.memory {
+        let share = 100.0 * m.used as f64 / m.size.max(1) as f64;
+        output::print(&format!(
+            "  {:<10} {:>8} of {:>8} words   {share:>5.1} %",
+            m.memory,
+            output::grouped(m.used as u64),
+            output::grouped(m.size as u64)
+        ));
+    }
+    for warning in &compiled.warnings {
+        output::print(&format!("  note: {warning}"));
+    }
+    Ok(true)
+}
+
+fn program(path: &Path, config: &Config) -> Result<Program> {
+    let graph = load(path)?;
+    Program::new(graph, config).map_err(|e: CompileError| anyhow::Error::from(e).context(path.display().to_string()))
+}
+
+/// A tensor from .npy or .pb, of the type the graph takes.
+fn tensor(path: &Path, graph: &Graph) -> Result<Array> {
+    if path.extension().is_some_and(|e| e == "pb") {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        return Ok(read_tensor(&bytes).with_context(|| path.display().to_string())?.1);
+    }
+    use systole_model::onnx::ElementType;
+    fn array<T>(a: npy::Array<T>, wrap: fn(Vec<T>) -> Data) -> Array {
+        Array { shape: a.shape, data: wrap(a.data) }
+    }
+    Ok(match graph.input.element {
+        ElementType::Uint8 => array(npy::read_u8(path)?, Data::U8),
+        ElementType::Float32 => array(npy::read_f32(path)?, Data::F32),
+        _ => array(npy::read_i8(path)?, Data::I8),
+    })
+}
+
+fn write_tensor(path: &Path, array: &Array) -> Result<()> {
+    let shape: Vec<u64> = array.shape.iter().map(|&d| d as u64).collect();
+    match &array.data {
+        Data::I8(v) => npy::write(path, &shape, v),
+        Data::U8(v) => npy::write(path, &shape, v),
+        Data::I32(v) => npy::write(path, &shape, v),
+        Data::I64(v) => npy::write(path, &shape, v),
+        Data::F32(v) => npy::write(path, &shape, v),
+    }
+}
+
+/// Runs a model on one input.
+pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, machine: &Machine) -> Result<bool> {
+    let (config, options) = (machine.config()?, machine.options()?);
+    output::check_writable(to)?;
+    let program = program(model, &config)?;
+    let array = tensor(input, &program.graph)?;
+    let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
+    let (result, report) =
+        program.run(&config, machine.backend(), &array, &options).with_context(|| input.display().to_string())?;
+    bar.finish_and_clear();
+    if let Some(path) = to {
+        write_tensor(path, &result)?;
+    }
+    let measured: u64 = report.cycles_measured.iter().sum();
+    let macs = program.graph.macs();
+    let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
+    if machine.json {
+        let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
+            "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
+            "mismatches": report.mismatches, "outputs": report.compared, "layers": program.split.body.1.layers,
+            "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
+            "compile_seconds": program.split.seconds});
+        output::print(&serde_json::to_string_pretty(&json)?);
+    } else {
+        output::print(&format!("{} on {}", program.graph.name, config.label()));
+        output::print(&format!("  cycles predicted  {:>12}", output::grouped(report.cycles_predicted)));
+        let same =
+            if measured == report.cycles_predicted { output::good("as predicted") } else { output::bad("NOT as predicted") };
+        output::print(&format!("  cycles measured   {:>12}   {same}", output::grouped(measured)));
+        output::print(&format!(
+            "  utilisation       {:>11.1} %   {} multiplications",
+            100.0 * utilisation,
+            output::grouped(macs)
+        ));
+        let count = report.mismatches.to_string();
+        let count = if report.mismatches == 0 { output::good(&count) } else { output::bad(&count) };
+        output::print(&format!(
+            "  outputs           {:>12}   {count} differ from the operator reference",
+            output::grouped(report.compared as u64)
+        ));
+        if let Some(first) = &report.first_mismatch {
+            output::print(&format!("  first: {first}"));
+        }
+    }
+    Ok(report.mismatches == 0 && measured == report.cycles_predicted)
+}
+
+/// Runs every case in a folder; true when none failed.
+pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
+    let config = args.machine.config()?;
+    let cases = onnx_case::cases(&args.folder)?;
+    if cases.is_empty() {
+        bail!("{}: no folder in it has a model.onnx", args.folder.display());
+    }
+    let bar = if args.machine.json { indicatif::ProgressBar::hidden() } else { output::bar(cases.len() as u64, "cases") };
+    let mut verdicts = vec![];
+    for case in &cases {
+        verdicts.push(run_case(case, &config, args.machine.backend())?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let count = |s: Status| verdicts.iter().filter(|v| v.status == s).count();
+    let (passed, failed, unsupported) = (count(Status::Passed), count(Status::Failed), count(Status::Unsupported));
+    if args.machine.json {
+        let json = json!({"config": config.name, "backend": args.machine.backend(), "passed": passed, "failed": failed,
+            "unsupported": unsupported, "cases": verdicts});
+        output::print(&serde_json::to_string_pretty(&json)?);
+    } else {
+        for v in &verdicts {
+            let (word, detail) = match v.status {
+                Status::Passed => {
+                    (output::good("passed     "), format!("{} cycles", output::grouped(v.cycles_measured.unwrap_or(0))))
+                }
+                Status::Failed => (output::bad("FAILED     "), v.reason.clone()),
+                Status::Unsupported => ("unsupported".to_string(), v.reason.replace('\n', " ")),
+            };
+            output::print(&format!("{word}  {:<40} {detail}", v.name));
+        }
+        output::print(&format!("{passed} passed, {failed} failed, {unsupported} unsupported"));
+    }
+    Ok(failed == 0)
+}

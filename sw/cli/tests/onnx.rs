@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The verbs that take ONNX models, on a case made here: inspect, compile, run, conformance.
+
+use prost::Message;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+use systole_model::onnx::proto::{
+    Dimension, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+    TensorTypeProto, TypeProto, ValueInfoProto,
+};
+use systole_verif::npy;
+
+fn systole(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_systole")).args(args).output().expect("the program starts")
+}
+
+fn json(args: &[&str]) -> Value {
+    let out = systole(args);
+    assert!(out.status.success(), "{args:?}: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).expect("JSON and nothing else")
+}
+
+const M: usize = 3;
+const K: usize = 5;
+const N: usize = 4;
+
+fn x(i: usize) -> i8 {
+    (i as i8).wrapping_mul(37)
+}
+
+fn w(i: usize) -> i8 {
+    (i as i8).wrapping_mul(23).wrapping_sub(50)
+}
+
+/// `MatMulInteger` with a zero point of 3: int32 sums.
+fn expected() -> Vec<i32> {
+    (0..M * N).map(|e| (0..K).map(|k| (i32::from(x(e / N * K + k)) - 3) * i32::from(w(k * N + e % N))).sum()).collect()
+}
+
+fn tensor(name: &str, dims: &[i64], kind: i32, raw: Vec<u8>) -> TensorProto {
+    TensorProto { name: name.into(), dims: dims.to_vec(), data_type: kind, raw_data: Some(raw), ..Default::default() }
+}
+
+/// The case in `folder/product`.
+fn write_case(folder: &Path, outputs: &[i32]) {
+    let info = |name: &str, kind, dims: &[usize]| {
+        let dim = dims.iter().map(|&d| Dimension { value: Some(DimensionValue::Value(d as i64)) }).collect();
+        let tensor_type = Some(TensorTypeProto { elem_type: kind, shape: Some(TensorShapeProto { dim }) });
+        ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type }) }
+    };
+    let node = NodeProto {
+        name: "product".into(),
+        op_type: "MatMulInteger".into(),
+        input: ["x", "w", "xz"].map(String::from).to_vec(),
+        output: vec!["y".into()],
+        ..Default::default()
+    };
+    let graph = GraphProto {
+        name: "three by five by four".into(),
+        node: vec![node],
+        initializer: vec![
+            tensor("w", &[K as i64, N as i64], 3, (0..K * N).map(|i| w(i) as u8).collect()),
+            tensor("xz", &[], 3, vec![3]),
+        ],
+        input: vec![info("x", 3, &[M, K])],
+        output: vec![info("y", 6, &[M, N])],
+        ..Default::default()
+    };
+    let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 13 }];
+    let model = ModelProto { ir_version: 8, graph: Some(graph), opset_import };
+    let data = folder.join("product/test_data_set_0");
+    std::fs::create_dir_all(&data).expect("a folder");
+    std::fs::write(folder.join("product/model.onnx"), model.encode_to_vec()).expect("written");
+    let input = tensor("x", &[M as i64, K as i64], 3, (0..M * K).map(|i| x(i) as u8).collect());
+    let output = tensor("y", &[M as i64, N as i64], 6, outputs.iter().flat_map(|v| v.to_le_bytes()).collect());
+    std::fs::write(data.join("input_0.pb"), input.encode_to_vec()).expect("written");
+    std::fs::write(data.join("output_0.pb"), output.encode_to_vec()).expect("written");
+}
+
+#[test]
+fn a_model_is_inspected_compiled_and_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_string();
+    write_case(folder.path(), &expected());
+    let model = at("product/model.onnx");
+
+    let v = json(&["inspect", &model, "--json"]);
+    assert_eq!((v["macs"].as_u64(), v["weights"].as_u64()), (Some((M * K * N) as u64), Some((K * N) as u64)));
+    assert_eq!(v["layers"][0]["kind"], "matrix product");
+    assert_eq!(v["unsupported"], Value::Null);
+    let text = String::from_utf8_lossy(&systole(&["inspect", &model]).stdout).into_owned();
+    assert!(text.contains("matrix product") && text.contains("every layer runs on the machine"), "{text}");
+
+    let image = at("m.img");
+    let v = json(&["compile", &model, "-o", &image, "--config", "tiny", "--json"]);
+    let listing = json(&["disasm", &image, "--json"]);
+    assert_eq!(v["cycles"], listing["cycles"]);
+
+    npy::write(&folder.path().join("x.npy"), &[M as u64, K as u64], &(0..M * K).map(x).collect::<Vec<_>>()).expect("written");
+    for (backend, input) in [("rtl", at("x.npy")), ("model", at("product/test_data_set_0/input_0.pb"))] {
+        let y = at("y.npy");
+        let r = json(&["run", &model, "--input", &input, "--output", &y, "--config", "tiny", "--backend", backend, "--json"]);
+        assert_eq!((r["mismatches"].as_u64(), r["outputs"].as_u64()), (Some(0), Some((M * N) as u64)));
+        assert_eq!(r["cycles_predicted"], r["cycles_measured"]);
+        assert_eq!(r["cycles_predicted"], v["cycles"]);
+        let got = npy::read_i32(Path::new(&y)).expect("int32");
+        assert_eq!((got.shape, got.data), (vec![M, N], expected()));
+    }
+}
+
+#[test]
+fn conformance_tells_passed_from_failed_and_unsupported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("UTF-8");
+    write_case(folder.path(), &expected());
+    let v = json(&["conformance", path, "--config", "tiny", "--backend", "model", "--json"]);
+    assert_eq!((v["passed"].as_u64(), v["failed"].as_u64(), v["unsupported"].as_u64()), (Some(1), Some(0), Some(0)));
+    assert_eq!(v["cases"][0]["name"], "product");
+    assert_eq!(v["cases"][0]["max_abs_diff"], 0.0);
+
+    let mut other = expected();
+    other[7] += 2;
+    write_case(folder.path(), &other);
+    let out = systole(&["conformance", path, "--config", "tiny", "--backend", "model", "--json"]);
+    assert_eq!(out.status.code(), Some(1));
+    let v: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!((v["failed"].as_u64(), v["cases"][0]["max_abs_diff"].as_f64()), (Some(1), Some(2.0)));
+
+    let out = systole(&["conformance", &format!("{path}/product/test_data_set_0"), "--config", "tiny", "--backend", "model"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("model.onnx"));
+}
+
+#[test]
+fn wrong_models_and_inputs_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_string();
+    write_case(folder.path(), &expected());
+    let model = at("product/model.onnx");
+    npy::write(&folder.path().join("wide.npy"), &[3, 6], &[0i8; 18]).expect("written");
+    npy::write(&folder.path().join("float.npy"), &[3, 5], &[0f32; 15]).expect("written");
+    std::fs::write(folder.path().join("cut.onnx"), &std::fs::read(&model).expect("it is there")[..60]).expect("written");
+    for (args, words) in [
+        (vec!["run", &model, "--config", "tiny"], vec!["--input"]),
+        (vec!["run", &model, "--input", &at("wide.npy"), "--config", "tiny"], vec!["'x'", "[3, 5]", "[3, 6]"]),
+        (vec!["run", &model, "--input", &at("float.npy"), "--config", "tiny"], vec!["float.npy", "int8"]),
+        (vec!["run", &model, "--input", &at("none.npy"), "--config", "tiny"], vec!["none.npy"]),
+        (vec!["inspect", &at("cut.onnx")], vec!["cut.onnx", "not an ONNX model"]),
+        (vec!["compile", &at("none.onnx"), "-o", &at("m.img")], vec!["none.onnx"]),
+        (vec!["compile", &model, "-o", &at("none/m.img")], vec!["cannot write"]),
+        (vec!["run", "digits", "--input", &at("wide.npy")], vec!["--input"]),
+    ] {
+        let out = systole(&args);
+        let text = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
+        assert!(words.iter().all(|w| text.contains(w)) && !text.contains("panicked"), "{args:?}: {text}");
+    }
+    assert!(!folder.path().join("m.img").exists());
+}
