@@ -439,3 +439,43 @@ fn skid_passes_every_word_in_order_at_full_rate() {
         }
     });
 }
+
+/// Runs two starts, and a third in a cycle relative to the first DONE; gives the error and how many runs follow.
+fn third_start(at: i64) -> (u64, u64) {
+    bench(&block("systole_control"), 1, move |sim, clk| async move {
+        for name in ["in_none_i", "out_room_i", "out_next_room_i"] {
+            sim.signal(name).set(1);
+        }
+        let [start, done, arm, next, error] = ["start_i", "done_i", "arm_o", "next_o", "error_o"].map(|s| sim.signal(s));
+        let pulse = start.clone();
+        pulse.set(1);
+        clk.rising_edge().await;
+        pulse.set(0);
+        while arm.get() == 0 {
+            clk.rising_edge().await;
+        }
+        // The first run goes on; the second start waits behind it.
+        pulse.set(1);
+        clk.rising_edge().await;
+        pulse.set(0);
+        clk.cycles(5).await;
+        let mut runs = 0;
+        for cycle in -3i64..60 {
+            // DONE of the first run in cycle 0, of those that follow every ten cycles.
+            let end = cycle >= 0 && cycle % 10 == 0 && (cycle == 0 || runs * 10 >= cycle as u64);
+            done.set(end.into());
+            start.set((cycle == at).into());
+            clk.rising_edge().await;
+            runs += u64::from(end && next.get() == 1);
+        }
+        (error.get() & 0xff, runs)
+    })
+}
+
+#[test]
+fn a_place_in_the_queue_is_free_in_the_cycle_in_which_its_start_launches() {
+    // Before DONE both places are taken; in its cycle the queued start launches and leaves one.
+    for (at, expected) in [(-2, (3, 1)), (-1, (3, 1)), (0, (0, 2)), (1, (0, 2)), (9, (0, 2))] {
+        assert_eq!(third_start(at), expected, "third start in cycle {at} after DONE");
+    }
+}
