@@ -249,10 +249,10 @@ module systole_post #(
   reg [3:0] ctx_1, ctx_2, ctx_3;
   wire [51:0] res_m;
   wire [47:0] res_offset;
-  wire [13:0] res_end;  // zero point and shift
+  wire [14:0] res_end;  // larger, zero point and shift
   reg [51:0] res_m_q;
   reg [47:0] res_offset_q;
-  reg [13:0] res_end_q;
+  reg [14:0] res_end_q;
   always @(posedge clk_i) begin
     ctx_1        <= ctx_0;
     ctx_2        <= ctx_1;
@@ -284,13 +284,13 @@ module systole_post #(
       .rdata_o(res_offset)
   );
   systole_regfile #(
-      .WIDTH(14),
+      .WIDTH(15),
       .DEPTH(16)
   ) u_res_end (
       .clk_i  (clk_i),
       .we_i   (is_residual),
       .waddr_i(res_next_q),
-      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_SUM_ZERO_POINT], desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]}),
+      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_MAX], desc_word_i[`SYSTOLE_RESIDUAL_SUM_ZERO_POINT], desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]}),
       .raddr_i(ctx_3),
       .rdata_o(res_end)
   );
@@ -340,6 +340,7 @@ module systole_post #(
           .res_offset_i  (res_offset_q),
           .res_shift_i   (res_end_q[5:0]),
           .res_zp_i      (res_end_q[13:6]),
+          .res_max_i     (res_end_q[14]),
           .out_en_i      (pick),
           .out_lut_i     (lut12),
           .out_res_i     (res_out),

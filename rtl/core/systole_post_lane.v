@@ -39,6 +39,7 @@ module systole_post_lane #(
     input  wire [  47:0] res_offset_i,
     input  wire [   5:0] res_shift_i,
     input  wire [   7:0] res_zp_i,
+    input  wire          res_max_i,
     // the cycle before the write
     input  wire          out_en_i,         // a byte is there
     input  wire          out_lut_i,        // the byte comes from the lookup
@@ -119,6 +120,7 @@ module systole_post_lane #(
       .offset_i(res_offset_i),
       .shift_i (res_shift_i),
       .zero_point_i(res_zp_i),
+      .max_i   (res_max_i),
       .y_o     (added)
   );
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift) + zero point), 6 cycles
-// after a and b; the constants accompany each stage by the cycle it needs them. One a cycle; bit k of en_i says
+// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift) + zero point), or the larger of a and b
+// where max_i, 6 cycles after a and b; the constants accompany each stage by the cycle it needs them. One a cycle; bit k of en_i says
 // that operands are in stage k: stages without keep still. Reset clears nothing.
 `default_nettype none
 
@@ -14,6 +14,7 @@ module systole_residual (
     input  wire [47:0] offset_i,  // cycle 3
     input  wire [ 5:0] shift_i,   // cycle 4, 0 to 40
     input  wire [ 7:0] zero_point_i,  // cycle 4
+    input  wire        max_i,         // cycle 4
     output wire [ 7:0] y_o        // cycle 6
 );
 
@@ -43,6 +44,19 @@ module systole_residual (
     if (en_i[3]) total_q <= {{14{sum_q[34]}}, sum_q} + {offset_i[47], offset_i};
   end
 
+  // The larger operand goes along.
+  reg [7:0] larger_q2, larger_q3, larger_q4, larger_q5;
+  reg       max_q;
+  always @(posedge clk_i) begin
+    if (en_i[1]) larger_q2 <= $signed(a_q) > $signed(b_q) ? a_q : b_q;
+    if (en_i[2]) larger_q3 <= larger_q2;
+    if (en_i[3]) larger_q4 <= larger_q3;
+    if (en_i[4]) begin
+      larger_q5 <= larger_q4;
+      max_q     <= max_i;
+    end
+  end
+
   // One bit below the unit decides, the bits below it break the tie.
   wire signed [49:0] shifted = $signed({total_q, 1'b0}) >>> shift_i;
   wire        [48:0] below = total_q & ~(~49'd0 << (shift_i - 6'd1));
@@ -62,7 +76,8 @@ module systole_residual (
   reg         [ 7:0] y_q;
   always @(posedge clk_i)
     if (en_i[5]) begin
-      if (rounded > 50'sd127) y_q <= 8'h7f;
+      if (max_q) y_q <= larger_q5;
+      else if (rounded > 50'sd127) y_q <= 8'h7f;
       else if (rounded < -50'sd128) y_q <= 8'h80;
       else y_q <= rounded[7:0];
     end

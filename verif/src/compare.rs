@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A network on a backend against the operator reference: every element, every cycle.
+//! A graph on a backend against the operator reference: every element, every cycle.
 
 use crate::{Backend, run_frames};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use systole_compiler::Compiled;
-use systole_golden::{Machine, operator};
+use systole_golden::Machine;
+use systole_golden::graph::run_graph;
 use systole_isa::Config;
-use systole_model::Network;
+use systole_model::graph::Graph;
 
 /// The first element that differs, and who made it.
 #[derive(Debug, Clone, Serialize)]
 pub struct FirstMismatch {
     /// Run, from 0.
     pub run: usize,
-    /// Row of the output.
+    /// Pixel of the output (row of a matrix).
     pub row: usize,
-    /// Column of the output.
+    /// Channel of the output.
     pub col: usize,
     /// What the operator reference says.
     pub expected: i32,
@@ -72,12 +73,12 @@ impl Report {
     }
 }
 
-/// Runs inputs (each `[m, k]`, row-major) on a backend and compares with the operator reference.
+/// Runs inputs (each the codes of map 0, row-major) on a backend and compares with the operator reference.
 ///
 /// # Errors
 /// What [`run_frames`] says.
-pub fn check_network(
-    network: &Network,
+pub fn check_graph(
+    graph: &Graph,
     compiled: &Compiled,
     config: &Config,
     backend: Backend,
@@ -101,13 +102,14 @@ pub fn check_network(
         sim_cycles_per_second: set.cycles as f64 / set.seconds.max(1e-9),
     };
     for (run, (input, output)) in inputs.iter().zip(&set.outputs).enumerate() {
-        let expected = operator::run_network(network, input).values;
+        let expected = run_graph(graph, input).values;
         let got = image.output.unpack(&output.frame).context("the output frame is shorter than the output tensor")?;
         report.compared += expected.len();
         for (i, (&e, &g)) in expected.iter().zip(&got).enumerate().filter(|(_, (e, g))| e != g) {
             report.mismatches += 1;
             if report.first_mismatch.is_none() {
-                report.first_mismatch = Some(triage(compiled, config, &frames[run], run, i, network.outputs(), e, g));
+                report.first_mismatch =
+                    Some(triage(compiled, config, &frames[run], run, i, graph.maps[graph.output.0].shape[2], e, g));
             }
         }
         report.outputs.push(got);

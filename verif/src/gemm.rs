@@ -1,51 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A GEMM of any number of rows: split into runs where one run cannot hold it.
+//! A graph of matrices with any number of rows: split into runs where one run cannot hold it.
 
-use crate::{Backend, Report, check_network};
+use crate::{Backend, Report, check_graph};
 use anyhow::Result;
 use std::time::Instant;
-use systole_compiler::{Compiled, Options, compile, max_rows_per_run};
+use systole_compiler::{CompileError, Compiled, Options, compile};
 use systole_isa::Config;
-use systole_model::Network;
+use systole_model::graph::Graph;
 
-/// A GEMM compiled for its runs.
+/// A graph compiled for its runs.
 pub struct Split {
     /// Rows of each run but perhaps the last, with its program.
-    pub body: (Network, Compiled),
+    pub body: (Graph, Compiled),
     /// Runs of the body.
     pub runs: usize,
     /// What remains, where rows do not divide evenly.
-    pub rest: Option<(Network, Compiled)>,
+    pub rest: Option<(Graph, Compiled)>,
     /// Seconds to compile.
     pub seconds: f64,
 }
 
-/// Compiles a network whose rows may exceed what one run takes.
+/// Compiles a graph; one of matrices whose rows exceed what a run takes, in several runs.
 ///
 /// # Errors
-/// [`systole_compiler::CompileError`], where not even one row fits.
-pub fn split(network: &Network, config: &Config) -> Result<Split> {
+/// [`CompileError`], where not even one row fits.
+pub fn split(graph: &Graph, config: &Config) -> Result<Split, CompileError> {
     let begin = Instant::now();
-    network.check()?;
-    let most = max_rows_per_run(network, config)?.min(network.m);
-    let part = |m: usize| -> Result<(Network, Compiled)> {
-        let network = Network { m, ..network.clone() };
-        let compiled = compile(&network, config, &Options::default())?;
-        Ok((network, compiled))
+    let part = |graph: Graph| -> Result<(Graph, Compiled), CompileError> {
+        let compiled = compile(&graph, config, &Options::default())?;
+        Ok((graph, compiled))
     };
-    let rest = network.m % most;
-    Ok(Split {
-        body: part(most)?,
-        runs: network.m / most,
-        rest: if rest == 0 { None } else { Some(part(rest)?) },
-        seconds: begin.elapsed().as_secs_f64(),
-    })
+    let (body, runs, rest) = match part(graph.clone()) {
+        Ok(whole) => (whole, 1, None),
+        Err(CompileError::TooManyRows { rows, limit, .. }) => {
+            let rest = if rows % limit == 0 { None } else { Some(part(graph.with_rows(rows % limit))?) };
+            (part(graph.with_rows(limit))?, rows / limit, rest)
+        }
+        Err(e) => return Err(e),
+    };
+    Ok(Split { body, runs, rest, seconds: begin.elapsed().as_secs_f64() })
 }
 
-/// Runs a split GEMM and compares every element; reports are joined.
+/// Runs a split graph and compares every element; reports are joined.
 ///
 /// # Errors
-/// What [`check_network`] says.
+/// What [`check_graph`] says.
 pub fn run(
     split: &Split,
     config: &Config,
@@ -54,13 +53,13 @@ pub fn run(
     options: &systole_chip::Options,
     progress: impl FnMut(usize) + Clone + 'static,
 ) -> Result<Report> {
-    let (network, compiled) = &split.body;
-    let per_run = network.m * network.k;
+    let (graph, compiled) = &split.body;
+    let per_run = graph.maps[0].len();
     let inputs: Vec<Vec<i8>> = input.chunks(per_run).take(split.runs).map(<[i8]>::to_vec).collect();
-    let mut report = check_network(network, compiled, config, backend, &inputs, options, progress.clone())?;
-    if let Some((network, compiled)) = &split.rest {
+    let mut report = check_graph(graph, compiled, config, backend, &inputs, options, progress.clone())?;
+    if let Some((graph, compiled)) = &split.rest {
         let tail = input[per_run * split.runs..].to_vec();
-        let more = check_network(network, compiled, config, backend, &[tail], options, progress)?;
+        let more = check_graph(graph, compiled, config, backend, &[tail], options, progress)?;
         report.cycles_predicted = report.cycles_predicted * split.runs as u64 + more.cycles_predicted;
         let measured: u64 = report.cycles_measured.iter().chain(&more.cycles_measured).sum();
         report.cycles_measured = vec![measured];

@@ -12,4 +12,4 @@ pub mod onnx_case;
 pub mod random;
 
 pub use backend::{Backend, RunSet, run_frames};
-pub use compare::{FirstMismatch, Report, check_network};
+pub use compare::{FirstMismatch, Report, check_graph};

@@ -277,6 +277,7 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
             for n in 0..120u32 {
                 let residual = (n % 3 == 1).then(|| Residual {
                     base: 100,
+                    max: n % 9 == 1,
                     ma: random.random_range(-1 << 20..1 << 20),
                     mb: random.random_range(-1 << 20..1 << 20),
                     offset: random.random_range(-1 << 25..1 << 25),

@@ -8,7 +8,7 @@ use systole_compiler::compile;
 use systole_host::{Driver, HostError, Transport};
 use systole_isa::regs::{Access, REGS, offset};
 use systole_isa::{Config, Image, fingerprint};
-use systole_verif::{Backend, check_network, random};
+use systole_verif::{Backend, check_graph, random};
 
 fn tiny() -> Config {
     Config::named("tiny").unwrap()
@@ -21,7 +21,7 @@ fn on_chip<T: 'static, F: Future<Output = T> + 'static>(job: impl FnOnce(RtlTran
 /// A small program, its frame and what it gives.
 fn program() -> (Image, Vec<u8>, u64) {
     let (network, input) = random::gemm(5, 3, 9, 6, false);
-    let compiled = compile(&network, &tiny(), &systole_compiler::Options::default()).unwrap();
+    let compiled = compile(&network.graph().unwrap(), &tiny(), &systole_compiler::Options::default()).unwrap();
     let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
     let frame = compiled.image.input.pack(&values, compiled.image.in_bytes as usize);
     (compiled.image, frame, compiled.cycles)
@@ -196,13 +196,20 @@ fn the_promised_gemms_take_the_promised_cycles() {
     ] {
         let config = Config::named("base").unwrap().with_weight_beats(beats).unwrap();
         let (network, input) = random::gemm(1, m, k, n, false);
-        let compiled = compile(&network, &config, &systole_compiler::Options::default()).unwrap();
+        let compiled = compile(&network.graph().unwrap(), &config, &systole_compiler::Options::default()).unwrap();
         assert!(compiled.cycles <= limit, "{m}x{k}x{n} at D = {beats}: {} cycles", compiled.cycles);
         let backends = if long || m == 1 { &[Backend::Rtl, Backend::Model][..] } else { &[Backend::Model] };
         for &backend in backends {
-            let report =
-                check_network(&network, &compiled, &config, backend, std::slice::from_ref(&input), &Options::default(), |_| {})
-                    .unwrap();
+            let report = check_graph(
+                &network.graph().unwrap(),
+                &compiled,
+                &config,
+                backend,
+                std::slice::from_ref(&input),
+                &Options::default(),
+                |_| {},
+            )
+            .unwrap();
             assert!(report.is_good(), "{:?}", report.first_mismatch);
         }
     }
@@ -212,8 +219,10 @@ fn the_promised_gemms_take_the_promised_cycles() {
 fn the_digits_network_is_right_on_rtl_and_agrees_with_its_training_script() {
     let set = systole_verif::digits::load().unwrap();
     let config = Config::named("small").unwrap();
-    let compiled = compile(&set.network, &config, &systole_compiler::Options::default()).unwrap();
-    let report = check_network(&set.network, &compiled, &config, Backend::Rtl, &set.images, &Options::default(), |_| {}).unwrap();
+    let compiled = compile(&set.network.graph().unwrap(), &config, &systole_compiler::Options::default()).unwrap();
+    let report =
+        check_graph(&set.network.graph().unwrap(), &compiled, &config, Backend::Rtl, &set.images, &Options::default(), |_| {})
+            .unwrap();
     assert!(report.is_good());
     let mut right = 0;
     for ((out, logits), label) in report.outputs.iter().zip(&set.logits).zip(&set.labels) {

@@ -2,12 +2,13 @@
 //! Models from other tools: what is imported computes what ONNX Runtime computed.
 
 use std::path::{Path, PathBuf};
+use systole_compiler::{Options, compile};
 use systole_golden::graph::run_graph;
 use systole_isa::Config;
 use systole_model::onnx::{Array, Constants, Data, import};
-use systole_verif::Backend;
 use systole_verif::conformance::{Status, run_case};
 use systole_verif::onnx_case::{cases, difference};
+use systole_verif::{Backend, check_graph};
 
 /// Third-party cases, where they are beside the checkout.
 fn shared(folder: &str) -> Option<PathBuf> {
@@ -61,45 +62,67 @@ fn the_models_agree_on_every_stored_input() {
     }
 }
 
-/// Passed and unsupported cases of a folder on a backend; none fails.
-fn run_all(folder: &str, backend: Backend) -> Option<(usize, Vec<String>)> {
+/// Cycles of the passed cases of a folder on a backend, and the unsupported ones; none fails.
+fn run_all(folder: &str, backend: Backend) -> Option<(Vec<(String, u64)>, Vec<String>)> {
     let config = Config::named("base").unwrap();
-    let (mut passed, mut unsupported) = (0, vec![]);
+    let (mut passed, mut unsupported) = (vec![], vec![]);
     for case in cases(&shared(folder)?).unwrap() {
         let verdict = run_case(&case, &config, backend).unwrap();
         assert_ne!(verdict.status, Status::Failed, "{}: {}", verdict.name, verdict.reason);
-        match verdict.status {
-            Status::Passed => passed += 1,
-            _ => unsupported.push(verdict.name),
+        match verdict.cycles_measured {
+            Some(cycles) => passed.push((verdict.name, cycles)),
+            None => unsupported.push(verdict.name),
         }
     }
+    println!("{folder} on {backend:?}: {passed:?}; unsupported: {unsupported:?}");
     Some((passed, unsupported))
 }
 
 #[test]
-fn dense_cases_run_on_model_and_rtl() {
+fn every_case_runs_bit_exact_on_model_and_rtl() {
     for backend in [Backend::Model, Backend::Rtl] {
-        for folder in ["conformance/ort", "conformance/onnx_node", "models"] {
-            let Some((passed, unsupported)) = run_all(folder, backend) else { return };
-            println!("{folder} on {backend:?}: {passed} passed; unsupported: {unsupported:?}");
-            assert!(passed > 0);
+        let Some((passed, unsupported)) = run_all("conformance/ort", backend) else { return };
+        assert_eq!((passed.len(), unsupported.len()), (14, 0));
+        let Some((passed, unsupported)) = run_all("conformance/onnx_node", backend) else { return };
+        assert_eq!((passed.len(), unsupported), (11, vec!["test_dynamicquantizelinear".to_string()]));
+    }
+}
+
+#[test]
+fn the_models_run_bit_exact_within_the_promised_cycles() {
+    for backend in [Backend::Model, Backend::Rtl] {
+        let Some((passed, unsupported)) = run_all("models", backend) else { return };
+        assert!(unsupported.is_empty(), "{unsupported:?}");
+        for (name, cycles) in passed {
+            let promise = if name == "ad" { 1040 + 4 * 32 } else { 50_800 };
+            assert!(cycles <= promise, "{name}: {cycles} cycles, promised {promise}");
         }
     }
 }
 
 #[test]
-fn the_digits_cnn_gives_the_logits_of_its_training_script() {
+fn the_digits_cnn_gives_the_logits_of_its_training_script_on_rtl() {
     let folder = systole_verif::digits::folder();
     let graph = import(&std::fs::read(folder.join("cnn.onnx")).unwrap(), &Constants::new()).unwrap();
     let logits = systole_verif::npy::read_i8(&folder.join("cnn_logits.npy")).unwrap().data;
     let set = systole_verif::digits::load().unwrap();
-    let mut right = 0;
-    for ((image, expected), label) in set.images.iter().zip(logits.chunks(10)).zip(&set.labels) {
-        let input = Array { shape: vec![1, 1, 8, 8], data: Data::I8(image.clone()) };
-        let values = run_graph(&graph, &graph.input.pack(&input).unwrap()).values;
-        assert_eq!(graph.output.1.unpack(&values).data, Data::I8(expected.to_vec()));
-        let codes: Vec<i32> = expected.iter().map(|&v| v.into()).collect();
-        right += u32::from(systole_verif::digits::answer(&codes) == *label);
+    let inputs: Vec<Vec<i8>> = set
+        .images
+        .iter()
+        .map(|image| graph.input.pack(&Array { shape: vec![1, 1, 8, 8], data: Data::I8(image.clone()) }).unwrap())
+        .collect();
+    for name in ["base", "small"] {
+        let config = Config::named(name).unwrap();
+        let compiled = compile(&graph, &config, &Options { require_exact: true, ..Options::default() }).unwrap();
+        let chip = systole_chip::Options::default();
+        let report = check_graph(&graph, &compiled, &config, Backend::Rtl, &inputs, &chip, |_| {}).unwrap();
+        assert!(report.is_good(), "{name}: {:?}", report.first_mismatch);
+        let mut right = 0;
+        for ((codes, expected), label) in report.outputs.iter().zip(logits.chunks(10)).zip(&set.labels) {
+            assert_eq!(graph.output.1.unpack(codes).data, Data::I8(expected.to_vec()));
+            right += u32::from(systole_verif::digits::answer(codes) == *label);
+        }
+        println!("{name}: {} cycles an image, {right} of {}", compiled.cycles, set.labels.len());
+        assert!(right * 100 >= 450 * 98, "{right} of 450");
     }
-    assert!(right * 100 >= 450 * 98, "{right} of 450");
 }

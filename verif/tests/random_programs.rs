@@ -10,7 +10,7 @@ use rand::RngExt;
 use systole_compiler::{CompileError, Options, compile};
 use systole_isa::Config;
 use systole_model::{Add, Network, Output};
-use systole_verif::{Backend, check_network, random};
+use systole_verif::{Backend, check_graph, random};
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -80,7 +80,8 @@ fn network(case: &Case) -> (Network, Vec<i8>) {
 fn check(case: &Case) -> Result<bool, TestCaseError> {
     let config = Config::named(case.config).unwrap().with_weight_beats(case.beats).unwrap();
     let (network, input) = network(case);
-    let compiled = match compile(&network, &config, &Options::default()) {
+    let graph = network.graph().unwrap();
+    let compiled = match compile(&graph, &config, &Options::default()) {
         Ok(compiled) => compiled,
         Err(e @ (CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. })) => {
             prop_assert!(case.config == "tiny", "{e}");
@@ -92,7 +93,7 @@ fn check(case: &Case) -> Result<bool, TestCaseError> {
     let options = systole_chip::Options { seed: case.seed, pause: if case.pause { 0.3 } else { 0.0 }, trace: None };
     for backend in [Backend::Model, Backend::Rtl] {
         let inputs = [input.clone(), random::codes(&mut random::generator(case.seed ^ 1), input.len())];
-        let report = check_network(&network, &compiled, &config, backend, &inputs, &options, |_| {})
+        let report = check_graph(&graph, &compiled, &config, backend, &inputs, &options, |_| {})
             .map_err(|e| TestCaseError::fail(format!("{backend:?}: {e:#}")))?;
         prop_assert!(
             report.is_good(),

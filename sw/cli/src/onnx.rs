@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use systole_compiler::{CompileError, lower};
+use systole_compiler::CompileError;
+use systole_compiler::legalise::legalise;
 use systole_isa::Config;
 use systole_model::graph::{Finish, Graph, Layer, Map, Op, layer_macs};
 use systole_model::onnx::{Array, Constants, Data, import, read_tensor};
@@ -88,7 +89,7 @@ fn weights(layer: &Layer) -> usize {
 /// Layers, shapes, multiplications, weights, and whether the compiler takes them.
 pub fn inspect(args: &InspectArgs) -> Result<bool> {
     let graph = load(&args.model)?;
-    let compiles = lower(&graph);
+    let compiles = legalise(&graph, &Config::named("base")?);
     let reason = compiles.as_ref().err().map(ToString::to_string);
     if args.json {
         let layers: Vec<Value> = graph

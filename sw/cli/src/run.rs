@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use systole_compiler::{Options, compile};
-use systole_verif::{check_network, digits};
+use systole_verif::{check_graph, digits};
 
 /// Run a network on its data.
 #[derive(Args)]
@@ -47,7 +47,8 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let options = args.machine.options()?;
     output::check_writable(&args.image)?;
     let set = digits::load()?;
-    let compiled = compile(&set.network, &config, &Options::default())?;
+    let graph = set.network.graph()?;
+    let compiled = compile(&graph, &config, &Options::default())?;
     if let Some(path) = &args.image {
         output::write_file(path, &compiled.image.to_bytes())?;
     }
@@ -59,7 +60,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let bar = if quiet { indicatif::ProgressBar::hidden() } else { output::bar(count as u64, "building and running") };
     let told = bar.clone();
     let backend = args.machine.backend();
-    let report = check_network(&set.network, &compiled, &config, backend, &set.images[..count], &options, move |_| told.inc(1))?;
+    let report = check_graph(&graph, &compiled, &config, backend, &set.images[..count], &options, move |_| told.inc(1))?;
     bar.finish_and_clear();
 
     // A third opinion: the logits that the training script computed.

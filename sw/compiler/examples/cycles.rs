@@ -41,7 +41,7 @@ fn main() {
         for (name, beats) in machines {
             let config = Config::named(name).and_then(|c| c.with_weight_beats(beats)).expect("a named configuration");
             let begin = std::time::Instant::now();
-            let Ok(c) = compile(network, &config, &Options::default()) else {
+            let Ok(c) = compile(&network.graph().expect("sound"), &config, &Options::default()) else {
                 continue; // does not fit this machine
             };
             let above = c.cycles - c.law;
@@ -56,8 +56,8 @@ fn main() {
             );
             for l in c.layers.iter().filter(|_| layers) {
                 println!(
-                    "    layer {}: {}x{}x{}, law {}, {} cycles, {} waiting: {}",
-                    l.layer, l.m, l.k, l.n, l.law, l.cycles, l.bubble, l.order
+                    "    {}: {} rows, {} x {} tiles, law {}, {} cycles, {} waiting: {}",
+                    l.name, l.m, l.k_tiles, l.n_tiles, l.law, l.cycles, l.bubble, l.order
                 );
             }
         }

@@ -4,18 +4,20 @@
 mod summary;
 
 use crate::error::CompileError;
-use crate::legalise::{Graph, Kind, Stage};
+use crate::loops;
 use crate::place::Placement;
 use crate::report::Compiled;
-use crate::schedule::{LoadJob, Schedule, load_loops, post_loops};
+use crate::schedule::Schedule;
+use crate::stage::{LoadJob, Meeting, Stage, Staged, Weights};
 use crate::tile::{Axis, Segment, segments};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::Stride;
-use systole_isa::{Config, Image, Instruction, Load, Matmul, Nest, Post, PostDest, Program, Residual, Row};
-use systole_model::Network;
+use systole_isa::program::Pad;
+use systole_isa::{Config, Image, Instruction, Load, Matmul, Nest, Post, Program, Residual, Row};
+use systole_model::graph::Graph;
 
 struct Emitter<'a> {
-    graph: &'a Graph,
+    staged: &'a Staged,
     placement: &'a Placement,
     schedule: &'a Schedule,
     config: &'a Config,
@@ -26,98 +28,89 @@ struct Emitter<'a> {
 /// # Errors
 /// [`CompileError::Isa`] where timetable or descriptors exceed their memories.
 pub fn emit(
-    network: &Network,
     graph: &Graph,
+    staged: &Staged,
     placement: &Placement,
     schedule: &Schedule,
     config: &Config,
 ) -> Result<Compiled, CompileError> {
-    let e = Emitter { graph, placement, schedule, config };
-    let (weights, bases) = e.weights(network);
+    let e = Emitter { staged, placement, schedule, config };
+    let (weights, bases) = e.weights();
     let mut rows: Vec<Row> = Vec::new();
-    let mut used = vec![0; graph.stages.len()];
-    let mut block = 0;
+    let mut used = vec![0; staged.stages.len()];
+    let mut block = (usize::MAX, 0);
     for p in &schedule.matmuls {
-        if p.block != block {
-            (block, used[p.stage]) = (p.block, 0);
+        if (p.stage, p.block) != block {
+            (block, used[p.stage]) = ((p.stage, p.block), 0);
         }
         let w_base = bases[p.stage] + used[p.stage];
         used[p.stage] += p.segment.weights;
-        let stage = &graph.stages[p.stage];
+        let stage = &staged.stages[p.stage];
         rows.push(Row { cycle: p.row, instruction: Instruction::Matmul(e.matmul(stage, p.block, &p.segment, w_base)) });
     }
     for &(stage, block, cycle) in &schedule.posts {
-        rows.push(Row { cycle, instruction: Instruction::Post(e.post(&graph.stages[stage], block)) });
+        rows.push(Row { cycle, instruction: Instruction::Post(e.post(&staged.stages[stage], block)) });
     }
-    for &(job, cycle) in &schedule.loads {
+    for (job, &cycle) in staged.loads.iter().zip(&schedule.loads) {
         rows.push(Row { cycle, instruction: Instruction::Load(e.load(job)) });
     }
     rows.sort_by_key(|r| r.cycle);
     rows.push(Row { cycle: schedule.end, instruction: Instruction::End });
     let program = Program { rows };
     let (timetable, descriptors) = program.encode()?;
-    let (output, out_bytes) = e.output(network);
+    let (output, out_bytes) = e.output();
+    let [pixels, channels] = staged.input;
     let image = Image {
         fingerprint: systole_isa::fingerprint(),
         config_id: config.id,
         weight_beats: config.weight_beats,
-        in_bytes: (network.m * network.k) as u32,
+        in_bytes: (pixels * channels) as u32,
         out_bytes,
         timetable,
         descriptors,
-        params: graph.params.clone(),
-        luts: graph.luts.clone(),
+        params: staged.params.clone(),
+        luts: staged.luts.clone(),
         weights,
-        input: Tensor::dense(network.m as u32, network.k as u32, Dtype::Int8),
+        input: Tensor::dense(pixels as u32, channels as u32, Dtype::Int8),
         output,
-        macs: network.macs(),
-        name: network.name.clone(),
+        macs: graph.macs(),
+        name: graph.name.clone(),
     };
     image.check_machine(config)?;
     let cycles = program.cycles();
-    let layers = e.layers(network, &bases);
+    let layers = e.layers(graph, &bases);
     let array = f64::from(config.rows * config.cols);
     Ok(Compiled {
         cycles,
         law: layers.iter().map(|l| l.law).sum(),
-        utilisation: network.macs() as f64 / (array * cycles as f64),
+        utilisation: graph.macs() as f64 / (array * cycles as f64),
         memory: e.memory(&image),
-        warnings: graph.warnings.clone(),
+        warnings: staged.warnings.clone(),
         layers,
         image,
         program,
     })
 }
 
-fn nest(loops: impl Iterator<Item = (usize, u8, [usize; 3])>) -> Nest {
-    let strides: Vec<Stride> = loops
-        .map(|(count, gap, s)| Stride { count: count as u32, gap, stride: [s[0] as i32, s[1] as i32, s[2] as i32, 0, 0] })
-        .collect();
-    Nest::from_strides(&strides)
-}
-
 impl Emitter<'_> {
+    fn groups(&self) -> usize {
+        self.config.groups() as usize
+    }
+
     /// RRAM content, and each stage's first word.
-    fn weights(&self, network: &Network) -> (Vec<i8>, Vec<usize>) {
-        let (rows, cols) = (self.config.rows as usize, self.config.cols as usize);
-        let mut bytes = Vec::with_capacity(self.graph.weight_words * rows * cols);
+    fn weights(&self) -> (Vec<i8>, Vec<usize>) {
+        let tile = (self.config.rows * self.config.cols) as usize;
+        let mut bytes = Vec::new();
         let mut bases = Vec::new();
-        for (stage, &plan) in self.graph.stages.iter().zip(&self.schedule.plans) {
-            bases.push(bytes.len() / (rows * cols));
-            if stage.kind == Kind::Copy {
-                for g in 0..rows / cols {
-                    bytes.extend((0..rows * cols).map(|i| i8::from(i / cols == g * cols + i % cols)));
-                }
-                continue;
-            }
-            let dense = &network.layers[stage.layer];
-            for segment in segments(stage, plan, &self.schedule.blocks, 0, self.config) {
-                for (k, n) in tiles(&segment) {
-                    for i in 0..rows {
-                        let from = (k * rows + i) * dense.n + n * cols;
-                        let real = if k * rows + i < dense.k { (dense.n - n * cols).min(cols) } else { 0 };
-                        bytes.extend(dense.weights[..].get(from..from + real).unwrap_or(&[]));
-                        bytes.resize(bytes.len() + cols - real, 0);
+        for (stage, &plan) in self.staged.stages.iter().zip(&self.schedule.plans) {
+            bases.push(bytes.len() / tile);
+            match &stage.weights {
+                Weights::Shared(all) => bytes.extend(all),
+                Weights::Tiles(all) => {
+                    for segment in segments(stage, plan, &stage.blocks[0], self.config) {
+                        for (k, n) in tiles(&segment) {
+                            bytes.extend(&all[(k * stage.n_tiles + n) * tile..][..tile]);
+                        }
                     }
                 }
             }
@@ -126,124 +119,125 @@ impl Emitter<'_> {
     }
 
     fn matmul(&self, stage: &Stage, block: usize, segment: &Segment, w_base: usize) -> Matmul {
-        let words = self.graph.tensors[stage.input].words;
+        let block = &stage.blocks[block];
+        let (counters, hold) = loops::matmul(self.staged, stage, block, segment);
         let mut within = 0;
         let mut reduce = 0;
-        let loops: Vec<_> = segment
-            .loops
+        let strides: Vec<Stride> = counters
             .iter()
             .enumerate()
-            .map(|(i, l)| {
-                let gap = l.period.saturating_sub(within + 1) as u8;
-                within += l.period * (l.count as u64 - 1);
-                let (x, acc) = match l.axis {
-                    Axis::M => (words, usize::from(segment.acc_step > 0 || segment.k_count() > 1)),
-                    Axis::K => (1, 0),
-                    Axis::N => (0, segment.acc_step),
-                    Axis::G => (0, 0),
-                };
-                if l.axis == Axis::K && !segment.copy {
-                    reduce |= 1 << i;
+            .map(|(i, c)| {
+                let gap = c.period.saturating_sub(within + 1);
+                within += c.period * (c.count as u64 - 1);
+                reduce |= u32::from(c.axis == Axis::K) << i;
+                Stride {
+                    count: c.count as u32,
+                    gap: gap as u8,
+                    stride: [c.x as i32, c.weights as i32, c.acc as i32, c.row, c.col],
                 }
-                (l.count, gap, [x, l.weights, acc])
             })
             .collect();
+        let tap = stage.taps[segment.k0];
+        let row = (block.row * stage.over.stride[0]) as i32 + stage.over.origin[0] + tap.row;
+        let col = (block.col * stage.over.stride[1]) as i32 + stage.over.origin[1] + tap.col;
+        let x_base = stage.input.map_or(0, |t| {
+            let words = self.staged.tensors[t].words as i64;
+            let pixel = i64::from(row) * stage.over.size[1] as i64 + i64::from(col);
+            let word = if segment.shared { 0 } else { stage.n_walk.word(segment.n0) } + tap.word;
+            // Padding lies before the tensor; addresses wrap in 16 bits.
+            (self.placement.regions[t].base as i64 + pixel * words + word as i64).rem_euclid(1 << 16)
+        });
         Matmul {
-            x_base: (self.placement.regions[stage.input].base + self.schedule.blocks[block].0 * words + segment.k0) as u32,
+            x_base: x_base as u32,
             w_base: w_base as u32,
             acc_base: segment.acc_base as u32,
             w_sram: false,
-            hold: segment.hold as u32,
+            hold: hold as u32,
             reduce,
             first: segment.first,
             last: segment.last,
-            pad: None,
-            nest: nest(loops.into_iter()),
+            pad: stage.pad.map(|value| Pad {
+                value,
+                y_base: row,
+                x_base: col,
+                y_size: stage.over.size[0] as u32,
+                x_size: stage.over.size[1] as u32,
+            }),
+            nest: Nest::from_strides(&strides),
         }
     }
 
     fn post(&self, stage: &Stage, block: usize) -> Post {
-        let (first, rows) = self.schedule.blocks[block];
-        let groups = self.config.groups() as usize;
+        let block = &stage.blocks[block];
+        let groups = self.groups();
         let spec = &stage.post;
-        // C-byte words of a row, and of a result, at the destination.
-        let (base, pitch, each) = match stage.output {
-            Some(t) => (self.placement.regions[t].base * groups, self.graph.tensors[t].words * groups, 1),
-            None if spec.dest == PostDest::OutRaw32 => (0, stage.n_tiles * 4, 4),
-            None => (0, stage.n_tiles, 1),
-        };
+        let (pitch, _) = loops::pitch(self.staged, stage, groups);
+        let base = stage.output.map_or(0, |t| self.placement.regions[t].base * groups);
         let (res_base, res_pitch) =
-            stage.operand.map_or((0, 0), |t| (self.placement.regions[t].base * groups, self.graph.tensors[t].words * groups));
-        let res = |stride: usize| if stage.operand.is_some() { stride } else { 0 };
-        let loops = post_loops(stage, rows).into_iter().map(|(axis, count)| {
-            let strides = match axis {
-                Axis::M => [pitch, 0, res_pitch],
-                Axis::N => [each, spec.param_step, res(1)],
-                Axis::K => [groups, 0, 0],
-                Axis::G => [1, 0, 0],
-            };
-            (count, 0, strides)
-        });
+            stage.operand.map_or((0, 0), |t| (self.placement.regions[t].base * groups, self.staged.tensors[t].words * groups));
+        let first = block.row * stage.out[1] + block.col;
+        let strides: Vec<Stride> = loops::post(self.staged, stage, block, groups)
+            .into_iter()
+            .map(|(count, s)| Stride { count: count as u32, gap: 0, stride: [s[0] as i32, s[1] as i32, s[2] as i32, 0, 0] })
+            .collect();
+        let residual_base = (res_base + first * res_pitch) as u32;
         Post {
             dst_base: (base + first * pitch) as u32,
-            param_base: spec.param_base as u32,
+            param_base: (spec.param_base + block.params + first * spec.param_pixel) as u32,
             dest: spec.dest,
             zero_point: spec.zero_point,
             lo: spec.lo,
             hi: spec.hi,
             lut: spec.lut,
-            residual: spec.residual.map(|r| Residual {
-                base: (res_base + first * res_pitch) as u32,
-                ma: r.ma,
-                mb: r.mb,
-                offset: r.offset,
-                shift: r.shift,
-                zero_point: r.zero_point,
+            residual: spec.meeting.map(|m| match m {
+                Meeting::Add(r) => Residual {
+                    base: residual_base,
+                    max: false,
+                    ma: r.ma,
+                    mb: r.mb,
+                    offset: r.offset,
+                    shift: r.shift,
+                    zero_point: r.zero_point,
+                },
+                Meeting::Max => Residual { base: residual_base, max: true, ma: 0, mb: 0, offset: 0, shift: 0, zero_point: 0 },
             }),
-            nest: nest(loops),
+            nest: Nest::from_strides(&strides),
         }
     }
 
-    fn load(&self, job: LoadJob) -> Load {
-        let groups = self.config.groups() as usize;
-        let cols = self.config.cols as usize;
-        let loops = load_loops(job, self.graph, &self.schedule.blocks, groups);
-        let (LoadJob::Block(t, _) | LoadJob::Fill(t)) = job;
-        let pitch = self.graph.tensors[t].words * groups;
-        let base = self.placement.regions[t].base * groups;
-        let (dst, src, fill) = match job {
-            LoadJob::Block(_, b) => {
-                let first = self.schedule.blocks[b].0;
-                (base + first * pitch, first * self.graph.in_cols, None)
-            }
-            LoadJob::Fill(_) => (base + pitch - 1, 0, Some(0)),
-        };
-        let loops = loops.into_iter().map(|(axis, count)| {
-            let (dst, src) = match axis {
-                Axis::M => (pitch, self.graph.in_cols),
-                Axis::K => (groups, groups * cols),
-                _ => (1, cols),
-            };
-            (count, 0, [dst, if fill.is_some() { 0 } else { src }, 0])
-        });
-        Load { dst_base: dst as u32, src_base: src as u32, rotate: 0, mask: u32::MAX >> (32 - cols), fill, nest: nest(loops) }
+    fn load(&self, job: &LoadJob) -> Load {
+        let base = self.placement.regions[job.tensor].base * self.groups();
+        let strides: Vec<Stride> = job
+            .loops
+            .iter()
+            .map(|&(count, dst, src)| Stride { count: count as u32, gap: 0, stride: [dst as i32, src as i32, 0, 0, 0] })
+            .collect();
+        Load {
+            dst_base: (base + job.dst) as u32,
+            src_base: job.src as u32,
+            rotate: job.rotate as u32,
+            mask: job.mask,
+            fill: job.fill,
+            nest: Nest::from_strides(&strides),
+        }
     }
 
-    fn output(&self, network: &Network) -> (Tensor, u32) {
+    fn output(&self) -> (Tensor, u32) {
         let cols = self.config.cols;
-        let raw = self.graph.stages.last().is_some_and(|s| s.post.dest == PostDest::OutRaw32);
+        let raw = self.staged.stages.iter().any(|s| s.output.is_none() && s.is_raw());
         let (dtype, bytes) = if raw { (Dtype::Int32, 4) } else { (Dtype::Int8, 1) };
-        let row_pitch = self.graph.out_words as u32 * cols;
+        let out = &self.staged.output;
+        let row_pitch = out.words as u32 * cols;
         let tensor = Tensor {
-            rows: network.m as u32,
-            cols: network.outputs() as u32,
+            rows: out.pixels as u32,
+            cols: out.channels as u32,
             dtype,
             offset: 0,
             row_pitch,
             tile: cols,
             tile_pitch: cols * bytes,
         };
-        (tensor, network.m as u32 * row_pitch)
+        (tensor, out.pixels as u32 * row_pitch)
     }
 }
 

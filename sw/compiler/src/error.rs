@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a network was not compiled.
 
+use crate::report::Warning;
 use crate::verify::VerifyError;
 use systole_isa::IsaError;
-use systole_model::ModelError;
 use thiserror::Error;
 
 /// Each says what, where, the limit, the actual value and what to do.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum CompileError {
-    /// The network itself is unsound.
-    #[error(transparent)]
-    Model(#[from] ModelError),
     /// An illegal configuration, or a program that the encoding does not take.
     #[error(transparent)]
     Isa(#[from] IsaError),
@@ -41,16 +38,9 @@ pub enum CompileError {
         /// The configuration.
         config: String,
     },
-    /// The residual add of a layer has no exact constants.
-    #[error(
-        "layer {layer}: no integer constants reproduce its residual add: {codes} of 65536 operand pairs differ; choose other scales, or compile without require_exact"
-    )]
-    InexactAdd {
-        /// Layer number.
-        layer: usize,
-        /// Pairs that differ.
-        codes: u32,
-    },
+    /// A sum or a mean has no exact constants.
+    #[error("{0}; choose other scales, or compile without require_exact")]
+    Inexact(Warning),
     /// Layers of a graph that the compiler cannot carry over, all of them.
     #[error("{} of the graph cannot be compiled:\n{}", if .0.len() == 1 { "1 layer".into() } else { format!("{} layers", .0.len()) }, .0.iter().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"))]
     Unsupported(Vec<String>),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From a quantised network to a timetable with exact cycles.
+//! From a quantised graph to a timetable with exact cycles.
 //!
 //! [`compile`] runs the passes, one a file: [`legalise`] (stages, constants, what fits),
 //! [`tile`] (weight tiles and loop orders), [`place`] (X memory), [`schedule`] (the cycle of
-//! everything), [`emit`] (instructions and image). [`verify`] is the net under them: it shares
-//! no code with them and derives every port use and every distance again.
+//! everything), [`emit`] (instructions and image). [`stage`] is what they hand on. [`verify`] is the net under
+//! them: it shares no code with them and derives every port use and every distance again.
 //! docs/compiler.md describes the passes, the cost model and the limits.
 //!
 //! ```
@@ -25,7 +25,8 @@
 //!         output: Output::Int8(Quantised::plain(vec![0.01; 1024], 0)),
 //!     }],
 //! };
-//! let compiled = compile(&network, &Config::named("base").unwrap(), &Options::default()).unwrap();
+//! let graph = network.graph().unwrap();
+//! let compiled = compile(&graph, &Config::named("base").unwrap(), &Options::default()).unwrap();
 //! assert_eq!(compiled.cycles, 4136); // law of time: 4096
 //! ```
 
@@ -35,53 +36,93 @@ pub mod add;
 pub mod emit;
 pub mod error;
 pub mod legalise;
-pub mod lower;
+pub mod loops;
 pub mod place;
 pub mod report;
 pub mod schedule;
+pub mod stage;
 pub mod tile;
 pub mod verify;
 
 pub use add::{AddConstants, choose_add};
 pub use error::CompileError;
-pub use lower::{Lowered, lower};
 pub use report::{Compiled, LayerReport, MemoryUse, Options, Warning};
 
 use systole_isa::Config;
-use systole_model::Network;
+use systole_model::graph::Graph;
 
-/// Compiles `network` for the machine `config`.
+/// Compiles `graph` for the machine `config`.
 ///
 /// # Errors
-/// [`CompileError`]: an unsound network or configuration, something that does not fit its
-/// memory (with what to do), an inexact add where [`Options::require_exact`] is set.
+/// [`CompileError`]: an illegal configuration, layers that cannot be carried out, something that does not fit its
+/// memory (with what to do), a sum or mean that is not exact where [`Options::require_exact`] is set.
 /// [`CompileError::Verify`] is a fault of the compiler.
-pub fn compile(network: &Network, config: &Config, options: &Options) -> Result<Compiled, CompileError> {
+pub fn compile(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, CompileError> {
     config.check()?;
-    let graph = legalise::legalise(network, config)?;
-    if let Some(w) = graph.warnings.first().filter(|_| options.require_exact) {
-        return Err(CompileError::InexactAdd { layer: w.layer, codes: w.differing_codes });
+    let result = run(graph, config, options);
+    let limit = match &result {
+        Err(CompileError::DoesNotFit { .. } | CompileError::Isa(_)) if graph.rows().is_some_and(|m| m > 1) => {
+            most_rows(graph, config)
+        }
+        _ => return result,
+    };
+    match (limit, graph.rows()) {
+        (Ok(limit), Some(rows)) if limit < rows => Err(CompileError::TooManyRows { rows, limit, config: config.label() }),
+        _ => result,
     }
-    let limit = place::max_rows(&graph, config)?;
-    if network.m > limit {
-        return Err(CompileError::TooManyRows { rows: network.m, limit, config: config.label() });
+}
+
+fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, CompileError> {
+    let staged = legalise::legalise(graph, config)?;
+    if let Some(w) = staged.warnings.first().filter(|_| options.require_exact) {
+        return Err(CompileError::Inexact(w.clone()));
     }
-    let placement = place::place(&graph, config, network.m)?;
-    let schedule = schedule::schedule(&graph, &placement, config);
-    let compiled = emit::emit(network, &graph, &placement, &schedule, config)?;
+    let placement = place::place(&staged, config)?;
+    let schedule = schedule::schedule(&staged, &placement, config);
+    let compiled = emit::emit(graph, &staged, &placement, &schedule, config)?;
     if !options.skip_verify {
         verify::verify(&compiled.program, config, &verify::Sizes::of(&compiled.image, config))?;
     }
     Ok(compiled)
 }
 
-/// The most rows M with which [`compile`] takes `network` (its own `m` does not matter): a
-/// driver splits a longer batch into runs of so many rows.
+/// Whether a graph has room in every memory.
+fn fits(graph: &Graph, config: &Config) -> Result<(), CompileError> {
+    let staged = legalise::legalise(graph, config)?;
+    let placement = place::place(&staged, config)?;
+    let schedule = schedule::plain(&staged, &placement, config);
+    emit::emit(graph, &staged, &placement, &schedule, config).map(|_| ())
+}
+
+/// The most rows M with which [`compile`] takes a graph of matrices (its own number of rows does not matter): a
+/// driver splits a longer batch into runs of so many rows. A graph whose rows depend on each other has one size: that.
 ///
 /// # Errors
 /// As [`compile`], where not even one row fits.
-pub fn max_rows_per_run(network: &Network, config: &Config) -> Result<usize, CompileError> {
+pub fn max_rows_per_run(graph: &Graph, config: &Config) -> Result<usize, CompileError> {
     config.check()?;
-    let graph = legalise::legalise(network, config)?;
-    place::max_rows(&graph, config)
+    match graph.rows() {
+        None => fits(graph, config).map(|()| graph.maps[0].shape[0]),
+        Some(_) => most_rows(graph, config),
+    }
+}
+
+/// By bisection; a loop counts to 2^14.
+fn most_rows(graph: &Graph, config: &Config) -> Result<usize, CompileError> {
+    fits(&graph.with_rows(1), config)?;
+    let [_, _, k] = graph.maps[0].shape;
+    let buffer = (config.in_depth * config.cols) as usize;
+    let (mut good, mut bad) = (1, (buffer / k.max(1)).min(1 << 14) + 1);
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        if fits(&graph.with_rows(middle), config).is_ok() { good = middle } else { bad = middle }
+    }
+    Ok(good)
+}
+
+/// The smallest named configuration that takes a graph.
+pub fn smallest_config(graph: &Graph) -> Option<Config> {
+    let mut all: Vec<Config> = systole_isa::config::CONFIGS.to_vec();
+    all.sort_by_key(|c| (c.rows * c.cols, c.rram_depth));
+    all.into_iter().find(|c| fits(graph, c).is_ok())
 }

@@ -2,73 +2,127 @@
 //! What the compiler takes and gives.
 
 use serde::Serialize;
-use systole_isa::{Image, Program};
+use systole_isa::{Config, Image, Program};
 
 /// What the user may ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// An inexact residual add is an error, not a warning.
+    /// A residual add or average pool that is not exact is an error, not a warning.
     pub require_exact: bool,
     /// Do not run the checker over the result.
     pub skip_verify: bool,
 }
 
-/// A residual add that differs from its reference for some operands.
+/// A sum or pool that differs from its reference for some operands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// Layer number.
     pub layer: usize,
-    /// Operand pairs of 65,536 whose result differs.
-    pub differing_codes: u32,
+    /// Its name.
+    pub name: String,
+    /// Residual add or average pool.
+    pub what: &'static str,
+    /// Operand pairs, or sums, whose result differs.
+    pub differing: u32,
+    /// Of so many.
+    pub of: u32,
 }
 
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "layer {}: residual add differs from its float32 reference for {} of 65536 operand pairs",
-            self.layer, self.differing_codes
+            "layer {} ({}): {} differs from its reference for {} of {} operands",
+            self.layer, self.name, self.what, self.differing, self.of
         )
     }
 }
 
-/// One layer in the timetable. Times are X times at row 0, in cycles after launch.
+/// One pass of the array in the timetable. Times are X times at row 0, in cycles after launch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerReport {
-    /// Layer number; a copy for its residual operand is part of it.
+    /// Layer number.
     pub layer: usize,
-    /// Rows of the input.
+    /// All layers that it carries out: lookups and sums ride on the layer before them.
+    pub layers: Vec<usize>,
+    /// Their names.
+    pub name: String,
+    /// What it does.
+    pub kind: &'static str,
+    /// Output pixels: vectors of a weight tile.
     pub m: usize,
-    /// Columns of the input.
-    pub k: usize,
-    /// Columns of the output.
-    pub n: usize,
-    /// Weight tiles: ceil(K/R).
+    /// Weight tiles along the sum.
     pub k_tiles: usize,
-    /// Weight tiles: ceil(N/C).
+    /// Weight tiles along the outputs.
     pub n_tiles: usize,
-    /// Row blocks that the accumulators force.
+    /// Blocks that the accumulators force.
     pub blocks: usize,
     /// Loop order in words.
     pub order: String,
     /// MATMUL instructions.
     pub nests: usize,
-    /// `max(M,D) * ceil(K/R) * ceil(N/C)`.
+    /// `max(M,D)` for each tile and block.
     pub law: u64,
     /// X time of its first vector.
     pub start: u64,
-    /// Cycles from the end of the layer before (of LOAD for the first) to its own end.
+    /// Cycles from the end of the layer before (of launch for the first) to its own end.
     pub cycles: u64,
-    /// Cycles of these in which the array waits: for a dependency, a port, or a timetable row.
+    /// Cycles of these in which the array is its.
+    pub busy: u64,
+    /// The others: the array waits for a dependency, a port, or a timetable row.
     pub bubble: u64,
-    /// Multiplications of the layer over those of the array in `cycles`.
+    /// Multiplications that the network asks for.
+    pub macs: u64,
+    /// These over the array's in `cycles`.
     pub utilisation: f64,
+    /// Why that is not all: the shares of what is lost.
+    pub why: String,
     /// First X word of its input.
     pub x_base: u32,
     /// X words of its input.
     pub x_words: u32,
     /// Weight words in RRAM.
     pub w_words: u32,
+}
+
+impl LayerReport {
+    /// Works out where the array's multiplications went.
+    pub(crate) fn finish(&mut self, config: &Config, raw: bool) {
+        let array = u64::from(config.rows * config.cols);
+        let all = (array * self.cycles).max(1) as f64;
+        self.utilisation = self.macs as f64 / all;
+        let share = |cycles: u64| 100.0 * (array * cycles) as f64 / all;
+        let vectors = (self.m * self.k_tiles * self.n_tiles) as u64;
+        let mut why: Vec<(f64, &str)> = vec![(share(self.bubble), "waiting")];
+        let idle = self.busy.saturating_sub(vectors);
+        if raw {
+            why.push((share(idle), "POST: four words a result"));
+        } else {
+            why.push((share(idle), "WEIGHT_BEATS"));
+        }
+        let useful = 100.0 * self.utilisation;
+        let used = share(vectors.min(self.busy));
+        let empty = match self.kind {
+            "grouped convolution" => "zero weights outside the groups",
+            "convolution" | "product" => "ragged tiles",
+            _ => "no multiplications",
+        };
+        why.push((used - useful, empty));
+        why.retain(|w| w.0 >= 0.05);
+        self.why = why.iter().map(|(s, w)| format!("{s:.1} % {w}")).collect::<Vec<_>>().join(", ");
+    }
+
+    /// Adds a further stage of the same layers.
+    pub(crate) fn join(&mut self, other: &LayerReport, config: &Config) {
+        self.k_tiles += other.k_tiles;
+        self.nests += other.nests;
+        self.law += other.law;
+        self.cycles += other.cycles;
+        self.busy += other.busy;
+        self.bubble += other.bubble;
+        self.w_words += other.w_words;
+        self.finish(config, false);
+    }
 }
 
 /// A memory's use, in its own words.

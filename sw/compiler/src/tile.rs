@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Row blocks, weight tiles and loop orders.
+//! Blocks, weight tiles and loop orders.
 //!
-//! A *visit* is one weight tile (k, n) meeting one row block: `v = max(rows, D)` cycles. A layer
+//! A *visit* is one weight tile (k, n) meeting one block of output pixels: `v = max(pixels, D)` cycles. A layer
 //! is a k tiles x n tiles rectangle of visits, and its order is one number p: the first p
 //! visits go k by k over all n (k outermost, partial sums stay in ACC), the rest finish n by
 //! n. p = 0 is the plain n-outermost order, the largest p is k-outermost. Between the two lie
-//! the orders in which consecutive layers overlap without a bubble (docs/compiler.md).
+//! the orders in which consecutive layers overlap without a bubble (docs/compiler.md). Where k tiles need
+//! more than one counter (windows) there are only the two.
 
-use crate::legalise::{Kind, Stage};
-use systole_isa::{Config, PostDest};
+use crate::stage::{Block, Stage};
+use systole_isa::Config;
 
 /// What a loop runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axis {
-    /// Rows of the block.
+    /// Pixels of the block.
     M,
     /// k tiles.
     K,
     /// n tiles.
     N,
-    /// n tiles that differ only in their group of an X word (copies; 1 tile a step).
+    /// n tiles that differ only in their group of an X word (shared weights; 1 tile a step).
     G,
 }
 
@@ -51,12 +52,12 @@ pub struct Segment {
     pub last: bool,
     /// Innermost loops that share a weight word.
     pub hold: usize,
-    /// Accumulator of row 0 of n tile `n0`.
+    /// Accumulator of the first pixel of n tile `n0`.
     pub acc_base: usize,
     /// Accumulators from an n tile to the next.
     pub acc_step: usize,
-    /// A copy: every step is a sum, of k tile k and group g.
-    pub copy: bool,
+    /// One weight word a group for everything.
+    pub shared: bool,
     /// Cycles from its first step until the next instruction may step.
     pub busy: u64,
     /// Weight words it reads.
@@ -73,14 +74,19 @@ impl Segment {
         self.of(Axis::K).1
     }
 
-    /// n tiles it adds to or makes. For a copy: of every group.
+    /// n tiles it adds to or makes. Of shared weights: X words of a pixel.
     pub fn n_count(&self) -> usize {
         self.of(Axis::N).1
     }
 
-    /// Time of the first read of row 0 of k tile `k0 + i`.
+    /// Time of the first read of the first pixel of k tile `k0 + i`.
     pub fn read_time(&self, i: usize) -> u64 {
         self.of(Axis::K).0 * i as u64
+    }
+
+    /// Time of the first read of n tile `n0 + i`, from that of the first.
+    pub fn tile_time(&self, i: usize) -> u64 {
+        self.of(Axis::N).0 * i as u64
     }
 
     /// Time of the last step.
@@ -93,20 +99,21 @@ impl Segment {
         self.loops[self.hold..].iter().map(|l| l.period * (l.count as u64 - 1)).sum()
     }
 
-    /// Time from row 0 to the last row of a visit.
+    /// Time from the first to the last pixel of a visit.
     pub fn row_span(&self) -> u64 {
         let (period, count) = self.of(Axis::M);
         period * (count as u64 - 1)
     }
 
-    /// Time of the vector that ends row 0 of each sum, as (n tile, time), in order.
+    /// Time of the vector that ends the first pixel's sum, as (n tile, time), in order.
     pub fn ends(&self, groups: usize) -> Vec<(usize, u64)> {
         let ((pk, k), (pn, n), (pg, g)) = (self.of(Axis::K), self.of(Axis::N), self.of(Axis::G));
         if !self.last {
             return Vec::new();
         }
-        if self.copy {
-            return (0..g).flat_map(|g| (0..k).map(move |k| (k * groups + g, pk * k as u64 + pg * g as u64))).collect();
+        if self.shared {
+            let end = pk * (k as u64 - 1);
+            return (0..g).flat_map(|g| (0..n).map(move |i| (i * groups + g, end + pn * i as u64 + pg * g as u64))).collect();
         }
         (0..n).map(|i| (self.n0 + i, pk * (k as u64 - 1) + pn * i as u64)).collect()
     }
@@ -117,59 +124,78 @@ impl Segment {
 pub enum Plan {
     /// The first visits k by k over the first n tiles that fit the accumulators.
     Prefix(usize),
+    /// All k by k over all n.
+    KOuter,
     /// RAW32: k tiles before this one as ever, the rest vector by vector, k innermost, so that
     /// sums end 4 or more cycles apart.
     Raw(usize),
-    /// A copy.
-    Copy,
+    /// One weight word for all.
+    Shared,
 }
 
-/// Row blocks `(first row, rows)`: as few and as equal as the accumulators allow.
-pub fn blocks(m: usize, config: &Config) -> Vec<(usize, usize)> {
-    let count = m.div_ceil(config.acc_depth as usize);
-    (0..count).map(|b| (b * m / count, (b + 1) * m / count - b * m / count)).collect()
+/// Blocks of output pixels of at most `most`, as few and as equal as possible: whole rows where one fits.
+pub fn blocks([rows, cols]: [usize; 2], most: usize) -> Vec<Block> {
+    let most = most.min(1 << 14);
+    let split = |size: usize, most: usize| -> Vec<(usize, usize)> {
+        let count = size.div_ceil(most);
+        (0..count).map(|b| (b * size / count, (b + 1) * size / count - b * size / count)).collect()
+    };
+    let across = split(cols, most);
+    let down = split(rows, if across.len() == 1 { (most / cols).max(1) } else { 1 });
+    let block = |r: &(usize, usize), c: &(usize, usize)| Block { row: r.0, rows: r.1, col: c.0, cols: c.1, params: 0 };
+    down.iter().flat_map(|r| across.iter().map(move |c| block(r, c))).collect()
 }
 
 /// n tiles whose partial sums fit the accumulators together: by the longest block, so that all
 /// blocks read the weights in one order.
-fn group(stage: &Stage, blocks: &[(usize, usize)], config: &Config) -> usize {
-    let rows = blocks.iter().map(|b| b.1).max().unwrap_or(1);
-    (config.acc_depth as usize / rows).clamp(1, stage.n_tiles)
+fn group(stage: &Stage, config: &Config) -> usize {
+    (config.acc_depth as usize / stage.longest()).clamp(1, stage.n_tiles)
 }
 
 /// Orders worth trying, at most `most` of them.
-pub fn plans(stage: &Stage, blocks: &[(usize, usize)], config: &Config, most: usize) -> Vec<Plan> {
-    if stage.kind == Kind::Copy {
-        return vec![Plan::Copy];
+pub fn plans(stage: &Stage, config: &Config, most: usize) -> Vec<Plan> {
+    if stage.is_shared() {
+        return vec![Plan::Shared];
     }
-    let (max, make): (usize, fn(usize) -> Plan) = match stage.post.dest {
-        PostDest::OutRaw32 => (stage.k_tiles - 1, Plan::Raw),
-        _ => ((stage.k_tiles - 1) * group(stage, blocks, config), Plan::Prefix),
-    };
+    if !stage.is_divisible() {
+        let whole = group(stage, config) == stage.n_tiles && stage.n_tiles > 1 && stage.n_walk == crate::stage::NWalk::SAME;
+        return match (stage.is_raw(), whole && most > 1) {
+            (true, _) => vec![Plan::Raw(0)],
+            (false, true) => vec![Plan::Prefix(0), Plan::KOuter],
+            (false, false) => vec![Plan::Prefix(0)],
+        };
+    }
+    let k_tiles = stage.k_tiles();
+    let (max, make): (usize, fn(usize) -> Plan) =
+        if stage.is_raw() { (k_tiles - 1, Plan::Raw) } else { ((k_tiles - 1) * group(stage, config), Plan::Prefix) };
     if most == 1 {
         return vec![make(0)];
     }
     let most = most - 1;
     let mut values: Vec<usize> = if max <= most { (0..=max).collect() } else { (0..=most).map(|i| i * max / most).collect() };
-    if make(0) == Plan::Raw(0) {
+    if stage.is_raw() {
         // Three or four k tiles at the end make four cycles between sums.
-        values.extend((0..=4).filter_map(|i| stage.k_tiles.checked_sub(i + 1)));
+        values.extend((0..=4).filter_map(|i| k_tiles.checked_sub(i + 1)));
         values.sort_unstable();
         values.dedup();
     }
     values.into_iter().map(make).collect()
 }
 
-/// The instructions of one row block of `stage`, in order.
-pub fn segments(stage: &Stage, plan: Plan, blocks: &[(usize, usize)], block: usize, config: &Config) -> Vec<Segment> {
-    let rows = blocks[block].1;
+/// The instructions of one block of `stage`, in order.
+pub fn segments(stage: &Stage, plan: Plan, block: &Block, config: &Config) -> Vec<Segment> {
+    let rows = block.pixels();
     let tiler = Tiler { rows, beats: u64::from(config.weight_beats), ways: u64::from(config.rram_ways) };
-    let (kt, nt) = (stage.k_tiles, stage.n_tiles);
+    let (kt, nt) = (stage.k_tiles(), stage.n_tiles);
     let mut out = Vec::new();
     match plan {
-        Plan::Copy => out.push(tiler.copy(kt, nt / kt)),
+        Plan::Shared => {
+            let groups = config.groups() as usize;
+            out.push(tiler.shared(kt, nt / groups, groups));
+        }
+        Plan::KOuter => out.push(tiler.visits(0..kt, 0..nt, kt, true, rows)),
         Plan::Prefix(p) => {
-            let ng = group(stage, blocks, config);
+            let ng = group(stage, config);
             let (ka, n0) = (p / ng, p % ng);
             let mut add = |k: std::ops::Range<usize>, n: std::ops::Range<usize>, k_outer, step| {
                 if !k.is_empty() && !n.is_empty() {
@@ -187,7 +213,7 @@ pub fn segments(stage: &Stage, plan: Plan, blocks: &[(usize, usize)], block: usi
             }
         }
         Plan::Raw(ka) => {
-            let ng = if ka == 0 { nt } else { group(stage, blocks, config) };
+            let ng = if ka == 0 { nt } else { group(stage, config) };
             for n0 in (0..nt).step_by(ng) {
                 let n = n0..(n0 + ng).min(nt);
                 if ka > 0 {
@@ -228,7 +254,7 @@ impl Tiler {
             last: k.end == kt,
             acc_base: n.start * acc_step,
             acc_step,
-            copy: false,
+            shared: false,
             busy: v * (kc * nc) as u64,
             weights: kc * nc,
         }
@@ -255,7 +281,7 @@ impl Tiler {
             last: true,
             acc_base: 0,
             acc_step: if first { 0 } else { self.rows },
-            copy: false,
+            shared: false,
             busy: period * (self.rows * nc) as u64,
             weights: kc * nc,
         }
@@ -274,16 +300,19 @@ impl Tiler {
         (0..self.ways).find(|&idle| !clash(idle)).unwrap_or(self.ways - 1)
     }
 
-    /// Every word through the identity, one group of columns after the other.
-    fn copy(&self, words: usize, groups: usize) -> Segment {
-        let pass = ((self.rows * words) as u64).max(self.beats);
+    /// Every word of a pixel, and every k tile of it, through one weight word; one group of columns after the other.
+    fn shared(&self, kc: usize, words: usize, groups: usize) -> Segment {
+        let visit = self.rows as u64;
+        let pass = (visit * (kc * words) as u64).max(self.beats);
         let loops = vec![
             AxisLoop { axis: Axis::M, count: self.rows, period: 1, weights: 0 },
-            AxisLoop { axis: Axis::K, count: words, period: self.rows as u64, weights: 0 },
+            AxisLoop { axis: Axis::K, count: kc, period: visit, weights: 0 },
+            AxisLoop { axis: Axis::N, count: words, period: visit * kc as u64, weights: 0 },
             AxisLoop { axis: Axis::G, count: groups, period: pass, weights: 1 },
         ];
+        let inside = loops[..3].iter().filter(|l| l.count > 1).count();
         Segment {
-            hold: usize::from(self.rows > 1) + usize::from(words > 1),
+            hold: inside,
             loops: trimmed(loops),
             k0: 0,
             n0: 0,
@@ -291,7 +320,7 @@ impl Tiler {
             last: true,
             acc_base: 0,
             acc_step: 0,
-            copy: true,
+            shared: true,
             busy: pass * groups as u64,
             weights: groups,
         }

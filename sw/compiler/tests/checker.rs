@@ -14,7 +14,7 @@ use systole_isa::{Config, Instruction, Loop, Nest, Program, Row, Unit};
 
 fn good(config: &Config, m: usize, widths: &[usize], raw: bool) -> Compiled {
     let kinds: Vec<LayerKind> = widths[1..].iter().map(|&n| LayerKind { n, lut: false, residual: None }).collect();
-    compile(&network(1, m, widths[0], &kinds, raw), config, &Options::default()).unwrap()
+    compile(&network(1, m, widths[0], &kinds, raw).graph().unwrap(), config, &Options::default()).unwrap()
 }
 
 fn base(beats: u32) -> Config {
@@ -147,7 +147,7 @@ fn results_in_one_cycle_are_found() {
 fn ports_of_x_that_are_used_twice_are_found() {
     let config = base(1);
     let kinds = [LayerKind { n: 64, lut: false, residual: Some(0) }; 3];
-    let c = compile(&network(5, 8, 64, &kinds, false), &config, &Options::default()).unwrap();
+    let c = compile(&network(5, 8, 64, &kinds, false).graph().unwrap(), &config, &Options::default()).unwrap();
     breaks(Rule::XReadPort, &c, &config, |p| {
         let x = matmul(p, 0).x_base;
         let post = p.rows.iter_mut().find_map(|r| match &mut r.instruction {
@@ -289,7 +289,7 @@ proptest! {
     #[test]
     fn a_change_of_time_is_refused_or_changes_nothing(case in cases(), luck in any::<u64>()) {
         let (network, config) = (case.network(), case.config());
-        let Ok(c) = compile(&network, &config, &Options::default()) else { return Ok(()) };
+        let Ok(c) = compile(&network.graph().unwrap(), &config, &Options::default()) else { return Ok(()) };
         let want = outcome(&c, &c.program, &config).unwrap();
         let mut r = Random(luck);
         for _ in 0..12 {
@@ -321,7 +321,7 @@ proptest! {
     #[test]
     fn a_changed_field_never_makes_the_checker_panic(case in cases(), luck in any::<u64>()) {
         let (network, config) = (case.network(), case.config());
-        let Ok(c) = compile(&network, &config, &Options::default()) else { return Ok(()) };
+        let Ok(c) = compile(&network.graph().unwrap(), &config, &Options::default()) else { return Ok(()) };
         let mut r = Random(luck);
         for _ in 0..12 {
             let (mut rows, mut words) = (c.image.timetable.clone(), c.image.descriptors.clone());

@@ -6,19 +6,20 @@ mod common;
 use common::{LayerKind, Random, cases, network};
 use proptest::prelude::*;
 use systole_compiler::{CompileError, Compiled, Options, compile, max_rows_per_run};
-use systole_golden::{Machine, operator::run_network};
+use systole_golden::{Machine, graph::run_graph};
 use systole_isa::Config;
 use systole_model::{Network, Output};
 
 /// Compiles (with the checker), runs, compares every element and the cycles. Returns the
 /// program, or `None` where the network does not fit.
 fn run(network: &Network, config: &Config) -> Option<Compiled> {
-    let compiled = match compile(network, config, &Options::default()) {
+    let graph = network.graph().unwrap();
+    let compiled = match compile(&graph, config, &Options::default()) {
         Ok(c) => c,
         Err(CompileError::TooManyRows { limit, .. }) => {
             assert!(limit < network.m);
             let fewer = Network { m: limit, ..network.clone() };
-            compile(&fewer, config, &Options::default()).expect("so many rows fit");
+            compile(&fewer.graph().unwrap(), config, &Options::default()).expect("so many rows fit");
             return None;
         }
         Err(CompileError::DoesNotFit { needed, limit, .. }) => {
@@ -36,8 +37,8 @@ fn run(network: &Network, config: &Config) -> Option<Compiled> {
     let frame = compiled.image.input.pack(&values, compiled.image.in_bytes as usize);
     let got = machine.run(&frame).unwrap();
     assert_eq!(got.cycles, compiled.cycles);
-    let want = run_network(network, &input);
-    let differ = compiled.warnings.iter().map(|w| w.differing_codes).sum::<u32>();
+    let want = run_graph(&graph, &input);
+    let differ = compiled.warnings.iter().map(|w| w.differing).sum::<u32>();
     let values = compiled.image.output.unpack(&got.frame).unwrap();
     let wrong = (0..values.len()).find(|&i| values[i] != want.values[i]);
     if let Some(i) = wrong.filter(|_| differ == 0) {
@@ -85,9 +86,9 @@ fn the_largest_run_compiles_and_one_row_more_says_what_to_do() {
     for name in ["tiny", "wide", "base"] {
         let config = Config::named(name).unwrap();
         for widths in [&[5, 3][..], &[64, 64], &[33, 17, 9]] {
-            let limit = max_rows_per_run(&chain(1, widths, false), &config).unwrap();
+            let limit = max_rows_per_run(&chain(1, widths, false).graph().unwrap(), &config).unwrap();
             run(&chain(limit, widths, false), &config).unwrap();
-            let e = compile(&chain(limit + 1, widths, false), &config, &Options::default()).unwrap_err();
+            let e = compile(&chain(limit + 1, widths, false).graph().unwrap(), &config, &Options::default()).unwrap_err();
             let text = e.to_string();
             assert!(text.contains(&format!("{} rows", limit + 1)) && text.contains("split"), "{text}");
         }
@@ -146,9 +147,9 @@ fn an_inexact_add_warns_or_is_refused() {
         y_zero_point: 0,
     });
     let config = Config::named("small").unwrap();
-    let compiled = compile(&network, &config, &Options::default()).unwrap();
+    let compiled = compile(&network.graph().unwrap(), &config, &Options::default()).unwrap();
     assert!(compiled.warnings[0].to_string().contains("layer 0"));
     let strict = Options { require_exact: true, ..Options::default() };
-    let text = compile(&network, &config, &strict).unwrap_err().to_string();
+    let text = compile(&network.graph().unwrap(), &config, &strict).unwrap_err().to_string();
     assert!(text.contains("layer 0") && text.contains("of 65536"), "{text}");
 }

@@ -5,9 +5,10 @@ mod common;
 
 use common::{LayerKind, cases, network};
 use proptest::prelude::*;
-use systole_compiler::legalise::{Kind, Source, legalise};
-use systole_compiler::place::{max_rows, place};
+use systole_compiler::legalise::legalise;
+use systole_compiler::place::place;
 use systole_compiler::schedule::schedule;
+use systole_compiler::stage::Source;
 use systole_compiler::tile::Plan;
 use systole_compiler::{CompileError, Options, compile, max_rows_per_run};
 use systole_isa::image::Dtype;
@@ -33,7 +34,7 @@ fn legalise_folds_the_zero_point_of_the_input_into_the_bias() {
         output: Output::Int8(Quantised::plain(vec![0.5, 0.25, 1.0], 0)),
     };
     let net = Network { name: "t".into(), m: 1, k: 2, zero_point: 7, layers: vec![layer] };
-    let graph = legalise(&net, &named("tiny")).unwrap();
+    let graph = legalise(&net.graph().unwrap(), &named("tiny")).unwrap();
     let bias: Vec<i32> = graph.params.iter().map(|p| p.bias).collect();
     assert_eq!(bias, [10 + 21, -10 - 49, i32::MIN.wrapping_sub(7 * 130), 0]);
     assert_eq!(graph.params[1].shift, 25);
@@ -42,11 +43,11 @@ fn legalise_folds_the_zero_point_of_the_input_into_the_bias() {
 #[test]
 fn legalise_gives_a_residual_of_the_layers_own_input_a_tensor_of_its_own() {
     let kinds = [LayerKind { n: 24, lut: false, residual: Some(0) }; 2];
-    let graph = legalise(&network(1, 1, 24, &kinds, false), &named("small")).unwrap();
-    let kinds: Vec<Kind> = graph.stages.iter().map(|s| s.kind).collect();
-    assert_eq!(kinds, [Kind::Dense, Kind::Copy, Kind::Dense]);
+    let graph = legalise(&network(1, 1, 24, &kinds, false).graph().unwrap(), &named("small")).unwrap();
+    let kinds: Vec<&str> = graph.stages.iter().map(|s| s.kind).collect();
+    assert_eq!(kinds, ["product", "product", "add"]);
     assert_eq!(graph.tensors.iter().filter(|t| t.source == Source::Input).count(), 2);
-    assert!(graph.stages.iter().all(|s| s.operand != Some(s.input)));
+    assert!(graph.stages.iter().all(|s| s.operand.is_none() || s.operand != s.input));
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn legalise_stores_equal_tables_once_and_refuses_too_many() {
             let Output::Int8(q) = &mut l.output else { unreachable!() };
             q.lut = Some(Box::new([i as i8 % count; 256]));
         }
-        legalise(&net, &named("small"))
+        legalise(&net.graph().unwrap(), &named("small"))
     };
     assert_eq!(set(2).unwrap().luts.len(), 2);
     let text = set(3).unwrap_err().to_string();
@@ -68,8 +69,8 @@ fn legalise_stores_equal_tables_once_and_refuses_too_many() {
 fn what_can_never_fit_says_what_it_needs_and_what_to_do() {
     for (widths, what) in [(&[600, 600][..], "RRAM"), (&[4, 600], "parameter"), (&[5000, 4], "IN buffer")] {
         for e in [
-            compile(&chain(1, widths), &named("tiny"), &Options::default()).unwrap_err(),
-            max_rows_per_run(&chain(1, widths), &named("tiny")).unwrap_err(),
+            compile(&chain(1, widths).graph().unwrap(), &named("tiny"), &Options::default()).unwrap_err(),
+            max_rows_per_run(&chain(1, widths).graph().unwrap(), &named("tiny")).unwrap_err(),
         ] {
             let CompileError::DoesNotFit { needed, limit, ref help, .. } = e else { panic!("{e}") };
             assert!(needed > limit && !help.is_empty() && e.to_string().contains(what), "{e}");
@@ -77,18 +78,17 @@ fn what_can_never_fit_says_what_it_needs_and_what_to_do() {
     }
     let mut broken = chain(1, &[4, 4]);
     broken.layers[0].weights.pop();
-    assert!(compile(&broken, &named("tiny"), &Options::default()).unwrap_err().to_string().contains("layer 0"));
+    assert!(broken.graph().unwrap_err().to_string().contains("layer 0"));
     let config = Config { rows: 5, ..named("tiny") };
-    assert!(compile(&chain(1, &[4, 4]), &config, &Options::default()).unwrap_err().to_string().contains("ROWS"));
+    assert!(compile(&chain(1, &[4, 4]).graph().unwrap(), &config, &Options::default()).unwrap_err().to_string().contains("ROWS"));
 }
 
 proptest! {
     #[test]
     fn living_tensors_do_not_overlap_and_operands_keep_their_sub_banks(case in cases()) {
         let config = case.config();
-        let Ok(graph) = legalise(&case.network(), &config) else { return Ok(()) };
-        let Ok(limit) = max_rows(&graph, &config) else { return Ok(()) };
-        let Ok(p) = place(&graph, &config, case.m.min(limit)) else { return Ok(()) };
+        let Ok(graph) = legalise(&case.network().graph().unwrap(), &config) else { return Ok(()) };
+        let Ok(p) = place(&graph, &config) else { return Ok(()) };
         let depth = config.x_bank_depth() as usize;
         for (i, s) in graph.stages.iter().enumerate() {
             let alive: Vec<usize> = (0..graph.tensors.len())
@@ -110,7 +110,7 @@ proptest! {
             }
             if let Some(o) = s.operand {
                 let bank = |w: usize| w / depth;
-                let (a, b) = (p.regions[o], p.regions[s.input]);
+                let (a, b) = (p.regions[o], p.regions[s.input.unwrap()]);
                 prop_assert!(bank(a.base + a.words - 1) < bank(b.base) || bank(b.base + b.words - 1) < bank(a.base));
             }
         }
@@ -121,14 +121,14 @@ proptest! {
 fn equal_layers_follow_each_other_without_a_bubble() {
     for beats in [1, 2, 4] {
         let config = named("base").with_weight_beats(beats).unwrap();
-        let c = compile(&chain(1, &[640, 128, 128, 128, 128]), &config, &Options::default()).unwrap();
+        let c = compile(&chain(1, &[640, 128, 128, 128, 128]).graph().unwrap(), &config, &Options::default()).unwrap();
         for l in &c.layers[1..] {
             assert!(l.bubble <= 3, "D = {beats}: {l:?}");
         }
     }
     // Where a layer has one tile the latency cannot be hidden: it is L, no more.
     let config = named("base");
-    let c = compile(&chain(1, &[16, 16, 16, 16]), &config, &Options::default()).unwrap();
+    let c = compile(&chain(1, &[16, 16, 16, 16]).graph().unwrap(), &config, &Options::default()).unwrap();
     let l = u64::from(Latency::of(&config).l);
     assert!(c.layers[1..].iter().all(|r| r.cycles == l), "{:?}", c.layers);
     assert_eq!(c.cycles, 9 + 3 * l);
@@ -137,8 +137,8 @@ fn equal_layers_follow_each_other_without_a_bubble() {
 #[test]
 fn long_visits_need_one_nest_a_layer() {
     let config = named("base");
-    let graph = legalise(&chain(200, &[64, 64, 64]), &config).unwrap();
-    let p = place(&graph, &config, 200).unwrap();
+    let graph = legalise(&chain(200, &[64, 64, 64]).graph().unwrap(), &config).unwrap();
+    let p = place(&graph, &config).unwrap();
     let s = schedule(&graph, &p, &config);
     assert_eq!(s.matmuls.len(), 2);
     assert!(s.plans.iter().all(|p| *p == Plan::Prefix(0)));
@@ -147,7 +147,7 @@ fn long_visits_need_one_nest_a_layer() {
 #[test]
 fn rows_beyond_the_accumulators_run_in_blocks_that_read_the_weights_again() {
     let config = named("tiny");
-    let c = compile(&chain(300, &[9, 9]), &config, &Options::default()).unwrap();
+    let c = compile(&chain(300, &[9, 9]).graph().unwrap(), &config, &Options::default()).unwrap();
     assert_eq!(c.layers[0].blocks, 3);
     assert_eq!(c.layers[0].w_words, 9);
     assert_eq!(c.law, 300 * 9);
@@ -158,7 +158,7 @@ fn rows_beyond_the_accumulators_run_in_blocks_that_read_the_weights_again() {
 fn weights_lie_in_their_order_of_use_and_ragged_rows_are_zero() {
     let config = named("tiny"); // 4 x 4
     let net = chain(1, &[5, 5]);
-    let c = compile(&net, &config, &Options::default()).unwrap();
+    let c = compile(&net.graph().unwrap(), &config, &Options::default()).unwrap();
     assert_eq!(c.image.weights.len(), 4 * 16);
     let sum = |v: &[i8]| v.iter().map(|&w| i32::from(w)).sum::<i32>();
     assert_eq!(sum(&c.image.weights), sum(&net.layers[0].weights));
@@ -171,20 +171,20 @@ fn weights_lie_in_their_order_of_use_and_ragged_rows_are_zero() {
 #[test]
 fn output_rows_are_padded_to_whole_words() {
     let config = named("small");
-    let c = compile(&chain(3, &[20, 20]), &config, &Options::default()).unwrap();
+    let c = compile(&chain(3, &[20, 20]).graph().unwrap(), &config, &Options::default()).unwrap();
     let t = &c.image.output;
     assert_eq!((t.rows, t.cols, t.dtype, t.row_pitch), (3, 20, Dtype::Int8, 24));
     assert_eq!((t.byte(2, 19), c.image.out_bytes), (2 * 24 + 19, 72));
     let mut net = chain(3, &[20, 20]);
     net.layers[0].output = Output::Raw32;
-    let c = compile(&net, &config, &Options::default()).unwrap();
+    let c = compile(&net.graph().unwrap(), &config, &Options::default()).unwrap();
     assert_eq!((c.image.output.dtype, c.image.out_bytes), (Dtype::Int32, 4 * 72));
     assert_eq!(c.image.output.byte(1, 9), 96 + 36);
 }
 
 #[test]
 fn the_report_adds_up() {
-    let c = compile(&chain(4, &[100, 40, 10]), &named("base"), &Options::default()).unwrap();
+    let c = compile(&chain(4, &[100, 40, 10]).graph().unwrap(), &named("base"), &Options::default()).unwrap();
     assert_eq!(c.layers.len(), 2);
     assert_eq!(c.law, 4 * (7 * 3 + 3));
     assert_eq!(c.cycles, c.program.cycles());

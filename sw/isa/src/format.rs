@@ -92,6 +92,7 @@ pub const RESIDUAL: Format = Format {
         s("offset", 52, 48, "added to the sum of products: zero points of the operands and correction"),
         f("shift", 100, 6, "the sum is divided by 2^shift, rounding half to even; 0 to 40"),
         s("sum_zero_point", 106, 8, "zero point of the sum, added after rounding"),
+        f("max", 114, 1, "the larger of value and operand in place of the sum"),
     ],
 };
 

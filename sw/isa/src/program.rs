@@ -118,11 +118,13 @@ pub struct Post {
     pub nest: Nest,
 }
 
-/// `y = rne((a * ma + b * mb + offset) / 2^shift) + zero_point`, saturated to int8 and clamped.
+/// `y = rne((a * ma + b * mb + offset) / 2^shift) + zero_point` saturated to int8, or `max(a, b)`; then clamped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Residual {
     /// X address of the first operand b, in C-byte words.
     pub base: u32,
+    /// The larger of a and b in place of the sum.
+    pub max: bool,
     /// Multiplier of the requantised value a.
     pub ma: i32,
     /// Multiplier of the operand b.
@@ -297,6 +299,7 @@ impl Instruction {
                     }
                     RESIDUAL.set(&mut word, "shift", r.shift.into())?;
                     RESIDUAL.set(&mut word, "sum_zero_point", r.zero_point.into())?;
+                    RESIDUAL.set(&mut word, "max", r.max.into())?;
                     second = Some(word);
                 }
             }
@@ -416,6 +419,7 @@ impl Instruction {
                     lut: (get("lut_en") == 1).then(|| get("lut") as u32),
                     residual: residual.then(|| Residual {
                         base: get("res_base") as u32,
+                        max: RESIDUAL.get(words[1], "max") == 1,
                         ma: RESIDUAL.get(words[1], "ma") as i32,
                         mb: RESIDUAL.get(words[1], "mb") as i32,
                         offset: RESIDUAL.get(words[1], "offset"),

@@ -26,9 +26,16 @@ fn matmul() -> impl Strategy<Value = Instruction> {
 }
 
 fn post() -> impl Strategy<Value = Instruction> {
-    let residual =
-        (0u32..1 << 16, -(1i32 << 25)..1 << 25, -(1i32 << 25)..1 << 25, -(1i64 << 47)..1 << 47, 0u32..=40, any::<i8>())
-            .prop_map(|(base, ma, mb, offset, shift, zero_point)| Residual { base, ma, mb, offset, shift, zero_point });
+    let residual = (
+        0u32..1 << 16,
+        any::<bool>(),
+        -(1i32 << 25)..1 << 25,
+        -(1i32 << 25)..1 << 25,
+        -(1i64 << 47)..1 << 47,
+        0u32..=40,
+        any::<i8>(),
+    )
+        .prop_map(|(base, max, ma, mb, offset, shift, zero_point)| Residual { base, max, ma, mb, offset, shift, zero_point });
     let dest = prop_oneof![
         Just(PostDest::X),
         Just(PostDest::WColumn),

@@ -240,6 +240,26 @@ impl Graph {
 }
 
 impl Graph {
+    /// Rows of a graph of matrices in which each row of the output depends on the same row of the input alone: it can
+    /// run with any number of them.
+    pub fn rows(&self) -> Option<usize> {
+        let [m, one, _] = self.maps[0].shape;
+        let matrices = self.maps.iter().all(|map| map.shape[0] == m && map.shape[1] == 1);
+        let apart = self.layers.iter().all(|l| match &l.op {
+            Op::Conv { window, .. } | Op::MaxPool { window, .. } | Op::AveragePool { window, .. } => *window == Window::POINT,
+            Op::Add { .. } | Op::Lookup { .. } => true,
+            Op::Constant { .. } => false,
+        });
+        (one == 1 && matrices && apart).then_some(m)
+    }
+
+    /// The same with another number of rows; the borders keep their shapes.
+    pub fn with_rows(&self, m: usize) -> Graph {
+        let mut graph = self.clone();
+        graph.maps.iter_mut().for_each(|map| map.shape[0] = m);
+        graph
+    }
+
     /// The same without layers whose result nothing reads.
     pub(crate) fn without_dead_layers(mut self) -> Graph {
         let mut alive = vec![false; self.maps.len()];

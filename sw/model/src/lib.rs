@@ -205,6 +205,69 @@ impl Network {
         }
     }
 
+    /// The network as a graph of matrices: a convolution with one tap for each layer, with a lookup and a sum behind
+    /// it where it has them.
+    ///
+    /// # Errors
+    /// What [`Network::check`] says.
+    pub fn graph(&self) -> Result<graph::Graph, ModelError> {
+        use graph::{Border, Finish, Graph, Layer, Map, Op, Operand, Window};
+        self.check()?;
+        let map = |name: String, n: usize| Map { name, shape: [self.m, 1, n] };
+        let mut maps = vec![map("input".into(), self.k)];
+        let mut layers: Vec<Layer> = vec![];
+        // Map of operand i.
+        let mut operands = vec![0];
+        for (i, l) in self.layers.iter().enumerate() {
+            let mut push = |kind: &str, op: Op, finish: Finish| {
+                let name = if kind.is_empty() { format!("layer {i}") } else { format!("layer {i} {kind}") };
+                layers.push(Layer { name: name.clone(), op, finish });
+                maps.push(map(name, l.n));
+                maps.len() - 1
+            };
+            let conv = Op::Conv {
+                input: operands[i],
+                zero_point: self.operand_zero_point(i),
+                window: Window::POINT,
+                groups: 1,
+                weights: l.weights.iter().map(|&w| w.into()).collect(),
+                bias: l.bias.clone(),
+            };
+            let Output::Int8(q) = &l.output else {
+                operands.push(push("", conv, Finish::Raw32));
+                continue;
+            };
+            let (mut lo, mut hi) = (q.lo, q.hi);
+            if q.lut.is_some() || q.residual.is_some() {
+                (lo, hi) = (-128, 127);
+            }
+            let mut at = push("", conv, Finish::Int8 { scales: q.scales.clone(), zero_point: q.zero_point, lo, hi });
+            if let Some(table) = &q.lut {
+                let (lo, hi) = if q.residual.is_some() { (-128, 127) } else { (q.lo, q.hi) };
+                at = push("lookup", Op::Lookup { input: at, table: table.clone() }, Finish::Codes { lo, hi });
+            }
+            if let Some(add) = &q.residual {
+                let a = Operand { map: at, scale: add.a_scale, zero_point: add.a_zero_point };
+                let b = Operand { map: operands[add.from], scale: add.b_scale, zero_point: add.b_zero_point };
+                let op = Op::Add { a, b, scale: add.y_scale, zero_point: add.y_zero_point };
+                at = push("add", op, Finish::Codes { lo: q.lo, hi: q.hi });
+            }
+            operands.push(at);
+        }
+        let border = |name: &str, n: usize, element| Border {
+            name: name.into(),
+            shape: vec![self.m, n],
+            element,
+            order: (0..(self.m * n) as u32).collect(),
+            float: None,
+        };
+        let raw = self.layers.last().is_some_and(|l| l.output == Output::Raw32);
+        let element = if raw { onnx::ElementType::Int32 } else { onnx::ElementType::Int8 };
+        let output = (maps.len() - 1, border("output", self.outputs(), element));
+        let input = border("input", self.k, onnx::ElementType::Int8);
+        Ok(Graph { name: self.name.clone(), input, maps, layers, output })
+    }
+
     /// Checks every shape, scale and reference.
     ///
     /// # Errors

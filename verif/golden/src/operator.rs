@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Operators on plain tensors (docs/arithmetic.md), independent of tiles and timetables.
 
-use systole_model::{Network, Output};
-
 /// `x [m, k] * w [k, n]` with the input's zero point subtracted, plus bias; sums wrap.
 ///
 /// # Panics
@@ -61,51 +59,4 @@ pub fn requant_integer(acc: i32, q: u32, shift: u32, zero_point: i8) -> i8 {
     };
     let signed = if acc < 0 { -(rounded as i128) } else { rounded as i128 };
     (signed + zp).clamp(-128, 127) as i8
-}
-
-/// What a network gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outputs {
-    /// The last layer, row-major `[m, n]`; int8 codes or int32 sums.
-    pub values: Vec<i32>,
-    /// Every int8 activation: 0 is the input, i the output of layer i-1.
-    pub activations: Vec<Vec<i8>>,
-}
-
-/// Runs a network on an input `[m, k]`, row-major.
-///
-/// # Panics
-/// When `input` or the network's vectors do not have the lengths the shapes say
-/// ([`Network::check`] tells beforehand).
-pub fn run_network(network: &Network, input: &[i8]) -> Outputs {
-    let m = network.m;
-    assert_eq!(input.len(), m * network.k, "input is not [m, k]");
-    let mut activations = vec![input.to_vec()];
-    let mut values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
-    for (l, layer) in network.layers.iter().enumerate() {
-        let x = &activations[l];
-        let sums = matmul(x, network.operand_zero_point(l), &layer.weights, &layer.bias, m, layer.k, layer.n);
-        match &layer.output {
-            Output::Raw32 => values = sums,
-            Output::Int8(q) => {
-                let out: Vec<i8> = sums
-                    .iter()
-                    .enumerate()
-                    .map(|(i, &acc)| {
-                        let mut v = requant_float(acc, q.scales[i % layer.n], q.zero_point);
-                        if let Some(lut) = &q.lut {
-                            v = lut[v as u8 as usize];
-                        }
-                        if let Some(add) = &q.residual {
-                            v = add.reference(v, activations[add.from][i]);
-                        }
-                        v.clamp(q.lo, q.hi)
-                    })
-                    .collect();
-                values = out.iter().map(|&v| v.into()).collect();
-                activations.push(out);
-            }
-        }
-    }
-    Outputs { values, activations }
 }

@@ -30,6 +30,9 @@ fn fast_requant(acc: i32, p: &Param, zero_point: i8) -> i8 {
 
 /// Step 4 for one lane.
 pub(crate) fn residual(r: &Residual, a: i8, b: i8) -> i8 {
+    if r.max {
+        return a.max(b);
+    }
     let t = i64::from(a) * i64::from(r.ma) + i64::from(b) * i64::from(r.mb) + r.offset;
     let y = if r.shift == 0 {
         t

@@ -158,7 +158,7 @@ fn cocotb_speed(config: &Config, folder: &Path, cycles: u64) -> Result<f64, Stri
 fn chip_speed(backend: Backend, m: usize, k: usize, n: usize, runs: usize) -> Result<(f64, f64)> {
     let config = Config::named("base")?;
     let (network, input) = random::gemm(1, m, k, n, false);
-    let compiled = compile(&network, &config, &systole_compiler::Options::default())?;
+    let compiled = compile(&network.graph()?, &config, &systole_compiler::Options::default())?;
     let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
     let frame = compiled.image.input.pack(&values, compiled.image.in_bytes as usize);
     let set = run_frames(backend, &config, &compiled.image, vec![frame; runs], &Options::default(), |_| {})?;

@@ -2,20 +2,20 @@
 //! The report: layers and memories.
 
 use super::Emitter;
-use crate::legalise::{Kind, Stage};
 use crate::report::{LayerReport, MemoryUse};
+use crate::stage::{Stage, Weights};
 use crate::tile::{Axis, Plan, Segment, segments};
 use systole_isa::{Config, Image};
-use systole_model::Network;
+use systole_model::graph::Graph;
 
 impl Emitter<'_> {
     pub(super) fn memory(&self, image: &Image) -> Vec<MemoryUse> {
         let c = self.config;
-        let cols = c.cols as usize;
+        let (cols, tile) = (c.cols as usize, (c.rows * c.cols) as usize);
         let x = self.placement.regions.iter().map(|r| r.base + r.words).max().unwrap_or(0);
         [
             ("X", x, c.x_depth),
-            ("RRAM", self.graph.weight_words, c.rram_depth),
+            ("RRAM", image.weights.len() / tile, c.rram_depth),
             ("PARAM", image.params.len() / cols, c.param_depth),
             ("LUT", image.luts.len(), c.lut_count),
             ("IN", (image.in_bytes as usize).div_ceil(cols), c.in_depth),
@@ -27,48 +27,66 @@ impl Emitter<'_> {
         .into()
     }
 
-    pub(super) fn layers(&self, network: &Network, bases: &[usize]) -> Vec<LayerReport> {
-        let mut reports = Vec::new();
+    /// A row for each stage; stages of one layer (a maximum pool) are one row.
+    pub(super) fn layers(&self, graph: &Graph, bases: &[usize]) -> Vec<LayerReport> {
+        let tile = (self.config.rows * self.config.cols) as usize;
+        let mut reports: Vec<LayerReport> = Vec::new();
         let mut before = None;
-        for (index, stage) in self.graph.stages.iter().enumerate().filter(|(_, s)| s.kind == Kind::Dense) {
-            let dense = &network.layers[stage.layer];
-            let placed: Vec<_> =
-                self.schedule.matmuls.iter().filter(|p| self.graph.stages[p.stage].layer == stage.layer).collect();
+        let stages = &self.staged.stages;
+        for (index, stage) in stages.iter().enumerate() {
+            let placed: Vec<_> = self.schedule.matmuls.iter().filter(|p| p.stage == index).collect();
             let start = placed.first().map_or(0, |p| p.start);
             let end = placed.last().map_or(0, |p| p.start + p.segment.busy);
-            let from = before.unwrap_or(start);
+            let cycles = end - before.unwrap_or(0);
             before = Some(end);
             let busy: u64 = placed.iter().map(|p| p.segment.busy).sum();
-            let (rows, cols) = (u64::from(self.config.rows), u64::from(self.config.cols));
-            let visit = network.m.max(self.config.weight_beats as usize) as u64;
-            let region = self.placement.regions[stage.input];
-            let next = bases.get(index + 1).copied().unwrap_or(self.graph.weight_words);
-            reports.push(LayerReport {
-                layer: stage.layer,
-                m: network.m,
-                k: dense.k,
-                n: dense.n,
-                k_tiles: stage.k_tiles,
+            let visits = if stage.is_shared() { stage.n_tiles * stage.k_tiles() } else { stage.k_tiles() * stage.n_tiles };
+            let beats = u64::from(self.config.weight_beats);
+            let law = |b: &crate::stage::Block| {
+                let reload = if stage.is_shared() { 1 } else { beats };
+                (b.pixels() as u64).max(reload) * visits as u64
+            };
+            let names = stage.layers.iter().map(|&l| graph.layers[l].name.clone()).collect::<Vec<_>>().join(" + ");
+            let region = stage.input.map(|t| self.placement.regions[t]);
+            let bytes = match &stage.weights {
+                Weights::Tiles(b) | Weights::Shared(b) => b.len(),
+            };
+            let mut report = LayerReport {
+                layer: stage.layers[0],
+                layers: stage.layers.clone(),
+                name: names,
+                kind: stage.kind,
+                m: stage.pixels(),
+                k_tiles: stage.k_tiles(),
                 n_tiles: stage.n_tiles,
-                blocks: self.schedule.blocks.len(),
-                order: order(self.schedule.plans[index], stage, self.config, &self.schedule.blocks),
+                blocks: stage.blocks.len(),
+                order: order(self.schedule.plans[index], stage, self.config),
                 nests: placed.len(),
-                law: visit * (stage.k_tiles * stage.n_tiles) as u64,
+                law: stage.blocks.iter().map(law).sum(),
                 start,
-                cycles: end - from,
-                bubble: (end - from).saturating_sub(busy),
-                utilisation: (network.m * dense.k * dense.n) as f64 / ((rows * cols * (end - from)) as f64),
-                x_base: region.base as u32,
-                x_words: region.words as u32,
-                w_words: (next - bases[index]) as u32,
-            });
+                cycles,
+                busy,
+                bubble: cycles.saturating_sub(busy),
+                macs: stage.macs,
+                utilisation: 0.0,
+                why: String::new(),
+                x_base: region.map_or(0, |r| r.base as u32),
+                x_words: region.map_or(0, |r| r.words as u32),
+                w_words: (bytes / tile) as u32,
+            };
+            debug_assert!(bases[index] * tile + bytes <= bases.get(index + 1).map_or(usize::MAX, |b| b * tile));
+            report.finish(self.config, stage.is_raw());
+            match reports.last_mut() {
+                Some(last) if last.layers == report.layers => last.join(&report, self.config),
+                _ => reports.push(report),
+            }
         }
         reports
     }
 }
 
-fn order(plan: Plan, stage: &Stage, config: &Config, blocks: &[(usize, usize)]) -> String {
-    let all = segments(stage, plan, blocks, 0, config);
+fn order(plan: Plan, stage: &Stage, config: &Config) -> String {
+    let all = segments(stage, plan, &stage.blocks[0], config);
     let outer = |s: &Segment| {
         if s.k_count() == 1 || s.n_count() == 1 {
             return "";

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One stage on top of what is placed: each instruction at its earliest.
 
-use super::{Log, PlacedSegment, Scheduler, Span, State, post_words};
-use crate::legalise::Stage;
+use super::{Log, PlacedSegment, Scheduler, Span, State};
+use crate::loops;
+use crate::stage::{Block, NWalk, Stage, Tap};
 use crate::tile::{self, Plan, Segment};
 use std::rc::Rc;
-use systole_isa::PostDest;
 
 impl Scheduler<'_> {
     /// Places every instruction of stage `index` in the order `plan`.
     pub(super) fn stage(&self, state: &mut State, index: usize, plan: Plan, mut log: Option<&mut Log>) {
-        let stage = &self.graph.stages[index];
+        let stage = &self.staged.stages[index];
         let groups = self.groups();
         let see = u64::from(self.lat.write_to_read);
-        for (b, &(_, rows)) in self.blocks.iter().enumerate() {
+        for (b, block) in stage.blocks.iter().enumerate() {
             let mut armed = false;
-            for segment in tile::segments(stage, plan, &self.blocks, b, self.config) {
+            for segment in tile::segments(stage, plan, block, self.config) {
                 let ends = segment.ends(groups);
-                let words = 1 + segment.loops.len() as u64;
+                let words = 1 + loops::matmul(self.staged, stage, block, &segment).0.len() as u64;
                 let lead = words + u64::from(self.lat.issue + self.lat.w_lead);
-                let post_words = (!ends.is_empty() && !armed).then(|| post_words(stage, rows));
-                let mut start = self.dependencies(state, stage, b, &segment, &ends).max(lead);
+                let post_words = (!ends.is_empty() && !armed).then(|| self.post_words(stage, block));
+                let mut start = self.dependencies(state, stage, block, &segment, &ends).max(lead);
                 // A further block reads the weights again from the first.
                 if b > 0 && segment.k0 == 0 && segment.n0 == 0 {
                     start = start.max(state.rested);
@@ -52,7 +52,7 @@ impl Scheduler<'_> {
                 };
                 let last = start + e1 + segment.row_span();
                 let write = self.write(stage);
-                let raw = if stage.post.dest == PostDest::OutRaw32 { 3 } else { 0 };
+                let raw = if stage.is_raw() { 3 } else { 0 };
                 state.next_write = last + write + raw + 1;
                 state.next_post = last + u64::from(self.lat.post_take) + 1;
                 if let Some(operand) = stage.operand {
@@ -62,11 +62,14 @@ impl Scheduler<'_> {
                     state.flats.push(Span { banks: self.banks(operand), from: start + e0 + flat, to: last + flat });
                 }
                 if let Some(output) = stage.output {
-                    let words = self.graph.tensors[output].words;
+                    let (words, line) = (self.staged.tensors[output].words, self.staged.tensors[output].line);
                     let ready = Rc::make_mut(&mut state.ready[output]);
-                    for (n, e) in ends {
-                        let word = &mut ready[b * words + n / groups];
-                        *word = (*word).max(start + e + write + see);
+                    for (vector, pixel) in stage.runs(block, line) {
+                        for &(n, e) in &ends {
+                            let word = &mut ready[pixel / line * words + n / groups];
+                            let time = start + e + vector as u64 + write + see;
+                            *word = (*word).max(time.saturating_sub((pixel % line) as u64));
+                        }
                     }
                 }
             }
@@ -74,8 +77,8 @@ impl Scheduler<'_> {
     }
 
     fn write(&self, stage: &Stage) -> u64 {
-        let raw = stage.post.dest == PostDest::OutRaw32;
-        u64::from(self.lat.post_write_with(!raw && stage.post.lut.is_some(), !raw && stage.post.residual.is_some()))
+        let (lut, meeting) = (stage.post.lut.is_some(), stage.post.meeting.is_some());
+        u64::from(self.lat.post_write_with(!stage.is_raw() && lut, !stage.is_raw() && meeting))
     }
 
     /// X time to the flat read of the operand.
@@ -85,21 +88,72 @@ impl Scheduler<'_> {
     }
 
     /// Earliest start by what has to be there before.
-    fn dependencies(&self, state: &State, stage: &Stage, block: usize, segment: &Segment, ends: &[(usize, u64)]) -> u64 {
-        let ready = &state.ready[stage.input];
-        let at = block * stage.k_tiles + segment.k0;
+    fn dependencies(&self, state: &State, stage: &Stage, block: &Block, segment: &Segment, ends: &[(usize, u64)]) -> u64 {
         let mut start = state.free;
-        for i in 0..segment.k_count() {
-            start = start.max(ready[at + i].saturating_sub(segment.read_time(i)));
+        if let Some(input) = stage.input {
+            // n tiles that read the same words: the first reads first.
+            let tiles = if segment.shared || stage.n_walk != NWalk::SAME { segment.n_count() } else { 1 };
+            for i in 0..segment.k_count() {
+                let tap = &stage.taps[segment.k0 + i];
+                for n in 0..tiles {
+                    let word = tap.word + if segment.shared { n } else { stage.n_walk.word(segment.n0 + n) };
+                    let time = segment.read_time(i) + segment.tile_time(n);
+                    let ready = self.reads(&state.ready[input], stage, block, tap, word);
+                    start = start.max(ready.saturating_sub(time));
+                }
+            }
         }
         if let Some(operand) = stage.operand {
-            let words = self.graph.tensors[operand].words;
-            for &(n, e) in ends {
-                let ready = state.ready[operand][block * words + n / self.groups()];
-                start = start.max(ready.saturating_sub(e + self.flat(stage)));
+            let (words, line) = (self.staged.tensors[operand].words, self.staged.tensors[operand].line);
+            for (vector, pixel) in stage.runs(block, line) {
+                for &(n, e) in ends {
+                    let ready = state.ready[operand][pixel / line * words + n / self.groups()] + (pixel % line) as u64;
+                    start = start.max(ready.saturating_sub(e + vector as u64 + self.flat(stage)));
+                }
             }
         }
         start
+    }
+
+    /// Earliest time of the first vector of a visit that reads `word` of every pixel under `tap`.
+    fn reads(&self, ready: &[u64], stage: &Stage, block: &Block, tap: &Tap, word: usize) -> u64 {
+        let Some(tensor) = stage.input.map(|t| &self.staged.tensors[t]) else { return 0 };
+        let at = |pixel: usize| ready[pixel / tensor.line * tensor.words + word] + (pixel % tensor.line) as u64;
+        let mut first = 0;
+        if stage.out[0] == 1 && stage.over.size[0] == 1 && stage.pad.is_none() && stage.over.stride[1] == 1 {
+            // Pixel after pixel: the first of each line decides.
+            let origin = (stage.over.origin[1] + tap.col) as usize;
+            let mut pixel = origin + block.col;
+            while pixel < origin + block.col + block.cols {
+                first = first.max(at(pixel).saturating_sub((pixel - origin - block.col) as u64));
+                pixel = (pixel / tensor.line + 1) * tensor.line;
+            }
+            return first;
+        }
+        let [h, w] = stage.over.size.map(|s| s as i64);
+        let [sy, sx] = stage.over.stride.map(|s| s as i64);
+        let top = i64::from(stage.over.origin[0] + tap.row);
+        let left = i64::from(stage.over.origin[1] + tap.col);
+        // Columns of the block whose tap lies in the input.
+        let low = (-left).max(0).div_euclid(sx) + i64::from((-left).max(0) % sx != 0);
+        let low = low.max(block.col as i64);
+        let high = (w - 1 - left).div_euclid(sx).min((block.col + block.cols) as i64 - 1);
+        if low > high {
+            return 0;
+        }
+        for row in 0..block.rows {
+            let y = (block.row + row) as i64 * sy + top;
+            if !(0..h).contains(&y) {
+                continue;
+            }
+            // Time and place go along in a straight line: the ends decide.
+            for x in [low, high] {
+                let pixel = (y * w + x * sx + left) as usize;
+                let vector = (row * block.cols) as u64 + (x as u64 - block.col as u64);
+                first = first.max(at(pixel).saturating_sub(vector));
+            }
+        }
+        first
     }
 
     /// The first start from `start` on at which no port is used twice.
@@ -121,7 +175,8 @@ impl Scheduler<'_> {
             }
         }
         let ripple = u64::from(self.config.rows) - 1;
-        for flat in state.flats.iter().filter(|f| f.banks & self.banks(stage.input) != 0) {
+        let banks = stage.input.map_or(0, |t| self.banks(t));
+        for flat in state.flats.iter().filter(|f| f.banks & banks != 0) {
             if start <= flat.to && flat.from.saturating_sub(ripple) <= start + segment.last_step() {
                 start = flat.to + 1;
             }

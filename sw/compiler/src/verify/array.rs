@@ -29,7 +29,7 @@ impl Checker<'_> {
                     let (y, x) = (p.y_base + s.offset[3], p.x_base + s.offset[4]);
                     y < 0 || x < 0 || y >= p.y_size as i32 || x >= p.x_size as i32
                 });
-                let x = i64::from(i.x_base) + i64::from(s.offset[0]);
+                let x = (i64::from(i.x_base) + i64::from(s.offset[0])).rem_euclid(1 << 16); // the nest's width
                 let w = i64::from(i.w_base) + i64::from(s.offset[1]);
                 let acc = i64::from(i.acc_base) + i64::from(s.offset[2]);
                 for (what, value, limit, used) in [

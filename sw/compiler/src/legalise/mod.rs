@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From layers to stages: what the array runs, with every constant in its machine form.
+//!
+//! A convolution is a stage; a lookup or a sum joins the stage that makes its operand, where nothing else reads
+//! that, or rides on identity weights. An average pool is a stage of identity weights over the window, a maximum
+//! pool a series of stages, each of which compares one more tap with the largest so far.
+
+mod conv;
+mod input;
+mod pool;
+
+use crate::add::choose_add_within;
+use crate::error::CompileError;
+use crate::report::Warning;
+use crate::stage::{LoadJob, Meeting, NWalk, OutShape, Over, PostSpec, Source, Stage, Staged, Tap, Tensor, TensorId, Weights};
+use crate::tile;
+use systole_isa::requant::{Param, split_scale};
+use systole_isa::{Config, PostDest};
+use systole_model::Add;
+use systole_model::graph::{Finish, Graph, Layer, MapId, Op, Operand};
+
+const UNUSED: Param = Param { bias: 0, q: 1 << 23, shift: 63 };
+const ONE: Param = Param { bias: 0, q: 1 << 23, shift: 23 };
+
+/// POST that only requantises to X.
+const PLAIN: PostSpec = PostSpec {
+    dest: PostDest::X,
+    zero_point: 0,
+    lo: -128,
+    hi: 127,
+    lut: None,
+    meeting: None,
+    param_base: 0,
+    param_step: 0,
+    param_pixel: 0,
+};
+
+/// Where a map comes from.
+#[derive(Clone)]
+enum Made<'a> {
+    /// The frame.
+    Input,
+    /// The last stage that has a part in it.
+    Stage(usize),
+    /// Codes that are always the same.
+    Constant(&'a [i8]),
+    /// Refused; the reason is noted.
+    Not,
+}
+
+struct Stager<'a> {
+    graph: &'a Graph,
+    config: &'a Config,
+    /// Readers of each map, the output among them.
+    uses: Vec<usize>,
+    made: Vec<Made<'a>>,
+    /// The frame as it is, once something reads it so; and a second time, for an operand beside it.
+    plain: [Option<TensorId>; 2],
+    staged: Staged,
+}
+
+/// Checks the graph and turns it into stages.
+///
+/// # Errors
+/// [`CompileError::Unsupported`] with all layers that cannot be carried out; [`CompileError::DoesNotFit`] for
+/// weights, parameters and tables that exceed their memories.
+pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> {
+    let mut uses = vec![0; graph.maps.len()];
+    for map in graph.layers.iter().flat_map(Layer::inputs) {
+        uses[map] += 1;
+    }
+    uses[graph.output.0] += 1;
+    let [h, w, c] = graph.maps[0].shape;
+    let mut s = Stager {
+        graph,
+        config,
+        uses,
+        made: vec![Made::Input],
+        plain: [None, None],
+        staged: Staged {
+            input: [h * w, c],
+            output: OutShape { pixels: 0, channels: 0, words: 0 },
+            tensors: vec![],
+            loads: vec![],
+            stages: vec![],
+            params: vec![],
+            luts: vec![],
+            warnings: vec![],
+        },
+    };
+    let mut refused = vec![];
+    for (i, layer) in graph.layers.iter().enumerate() {
+        let made = if layer.inputs().iter().any(|&m| matches!(s.made[m], Made::Not)) {
+            Made::Not // what it reads was refused
+        } else {
+            s.layer(i).unwrap_or_else(|reason| {
+                refused.push(format!("{}: {reason}", layer.name));
+                Made::Not
+            })
+        };
+        s.made.push(made);
+    }
+    if !refused.is_empty() {
+        return Err(CompileError::Unsupported(refused));
+    }
+    s.output().map_err(|reason| CompileError::Unsupported(vec![format!("{}: {reason}", graph.output.1.name)]))?;
+    s.lifetimes();
+    s.fill();
+    fits(&s.staged, config)?;
+    Ok(s.staged)
+}
+
+impl<'a> Stager<'a> {
+    fn rows(&self) -> usize {
+        self.config.rows as usize
+    }
+
+    fn cols(&self) -> usize {
+        self.config.cols as usize
+    }
+
+    fn groups(&self) -> usize {
+        self.config.groups() as usize
+    }
+
+    fn layer(&mut self, i: usize) -> Result<Made<'a>, String> {
+        let graph = self.graph;
+        let layer = &graph.layers[i];
+        let codes = |finish: &Finish| match *finish {
+            Finish::Codes { lo, hi } => Ok((lo, hi)),
+            _ => Err("its result is no code".to_string()),
+        };
+        Ok(match &layer.op {
+            Op::Conv { .. } => Made::Stage(self.conv(i)?),
+            Op::Constant { codes } => Made::Constant(codes),
+            Op::Lookup { input, table } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
+            Op::Add { a, b, scale, zero_point } => {
+                let add = |a: &Operand, b: &Operand| Add {
+                    from: 0,
+                    a_scale: a.scale,
+                    a_zero_point: a.zero_point,
+                    b_scale: b.scale,
+                    b_zero_point: b.zero_point,
+                    y_scale: *scale,
+                    y_zero_point: *zero_point,
+                };
+                Made::Stage(self.add(i, *a, *b, add, codes(&layer.finish)?)?)
+            }
+            Op::AveragePool { .. } => Made::Stage(self.average_pool(i, codes(&layer.finish)?)?),
+            Op::MaxPool { input, window } => Made::Stage(self.max_pool(i, *input, *window, codes(&layer.finish)?)?),
+        })
+    }
+
+    /// The tensor of a map.
+    fn tensor(&mut self, map: MapId) -> Result<TensorId, String> {
+        match &self.made[map] {
+            Made::Input => Ok(self.plain_input(0)),
+            Made::Stage(s) => self.staged.stages[*s].output.ok_or_else(|| "it reads int32 sums".to_string()),
+            Made::Constant(_) => Err("one of its operands is a constant; fold it".into()),
+            Made::Not => Err("what it reads was refused".into()),
+        }
+    }
+
+    /// Pixels of a line of a map: its width. The rows of a matrix are pixels of one long line, in pieces of a block.
+    fn line(&self, h: usize, w: usize) -> usize {
+        if w == 1 { h.div_ceil(h.div_ceil(self.config.acc_depth as usize)) } else { w }
+    }
+
+    /// A tensor for a map that a stage is about to make.
+    fn new_tensor(&mut self, name: &str, [h, w, c]: [usize; 3]) -> TensorId {
+        let groups = self.groups();
+        self.staged.tensors.push(Tensor {
+            name: name.into(),
+            source: Source::Stage(self.staged.stages.len()),
+            channels: c,
+            words: c.div_ceil(self.rows()),
+            pixels: h * w,
+            line: self.line(h, w),
+            fill: c.div_ceil(self.cols()) % groups != 0,
+            last_use: 0,
+        });
+        self.staged.tensors.len() - 1
+    }
+
+    /// The stage that makes `map`, where nothing else reads it and no operand meets its values yet.
+    fn open(&self, map: MapId) -> Option<usize> {
+        match self.made[map] {
+            Made::Stage(s) if self.uses[map] == 1 => {
+                let post = &self.staged.stages[s].post;
+                (post.meeting.is_none() && post.dest == PostDest::X).then_some(s)
+            }
+            _ => None,
+        }
+    }
+
+    /// A stage that passes a map on, pixel by pixel.
+    fn identity(&mut self, i: usize, map: MapId, kind: &'static str) -> Result<usize, String> {
+        let input = self.tensor(map)?;
+        let [h, w, _] = self.graph.maps[map].shape;
+        let post = self.codes_post();
+        let output = self.graph.maps[map].shape;
+        let stage = Stage {
+            layers: vec![i],
+            kind,
+            input: Some(input),
+            out: [1, h * w],
+            over: Over { size: [1, h * w], stride: [1, 1], origin: [0, 0] },
+            blocks: tile::blocks([1, h * w], usize::MAX),
+            ..self.diagonal(self.staged.tensors[input].words, post)
+        };
+        Ok(self.push(stage, output))
+    }
+
+    /// What all stages of identity weights have in common, for `words` words of a pixel.
+    fn diagonal(&self, words: usize, post: PostSpec) -> Stage {
+        let (rows, cols, groups) = (self.rows(), self.cols(), self.groups());
+        let tile = |g: usize| (0..rows * cols).map(move |i| i8::from(i / cols == g * cols + i % cols));
+        Stage {
+            layers: vec![],
+            kind: "",
+            input: None,
+            output: None,
+            operand: None,
+            out: [1, 1],
+            over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
+            k_loops: vec![],
+            taps: vec![Tap { row: 0, col: 0, word: 0 }],
+            n_walk: NWalk { inner: groups, step: 0, outer: 1 },
+            n_tiles: words * groups,
+            pad: None,
+            blocks: vec![],
+            weights: Weights::Shared((0..groups).flat_map(tile).collect()),
+            post,
+            macs: 0,
+        }
+    }
+
+    /// POST of values that are codes already.
+    fn codes_post(&mut self) -> PostSpec {
+        PostSpec { param_base: self.params(|_| ONE, self.cols()), ..PLAIN }
+    }
+
+    /// Adds parameter words of `count` channels, or finds equal ones; gives the first.
+    fn params(&mut self, of: impl Fn(usize) -> Param, count: usize) -> usize {
+        let cols = self.cols();
+        let mut new: Vec<Param> = (0..count).map(of).collect();
+        new.resize(count.next_multiple_of(cols), UNUSED);
+        let all = &mut self.staged.params;
+        let known = (0..all.len() / cols).find(|at| all[at * cols..].starts_with(&new));
+        known.unwrap_or_else(|| {
+            all.extend(new);
+            all.len() / cols - count.div_ceil(cols)
+        })
+    }
+
+    fn lut(&mut self, table: [i8; 256]) -> u32 {
+        let luts = &mut self.staged.luts;
+        let at = luts.iter().position(|t| *t == table).unwrap_or(luts.len());
+        if at == luts.len() {
+            luts.push(table);
+        }
+        at as u32
+    }
+
+    /// Adds a stage that makes a map of this shape.
+    fn push(&mut self, stage: Stage, shape: [usize; 3]) -> usize {
+        let name = self.graph.layers.get(stage.layers[0]).map_or("output", |l| l.name.as_str()).to_string();
+        let output = (stage.post.dest == PostDest::X).then(|| self.new_tensor(&name, shape));
+        if let Some(t) = output.filter(|_| stage.is_shared()) {
+            self.staged.tensors[t].fill = false; // it writes every group
+        }
+        self.staged.stages.push(Stage { output, ..stage });
+        self.staged.stages.len() - 1
+    }
+
+    /// The function of a code that a stage's lookup and clamp are, with another behind it.
+    fn compose(&mut self, stage: usize, then: impl Fn(i8) -> i8) {
+        let post = &self.staged.stages[stage].post;
+        let (lo, hi) = (post.lo, post.hi);
+        let before = post.lut.map(|t| self.staged.luts[t as usize]);
+        let table = std::array::from_fn(|code| then(before.map_or(code as u8 as i8, |t| t[code]).clamp(lo, hi)));
+        let lut = self.lut(table);
+        let post = &mut self.staged.stages[stage].post;
+        (post.lut, post.lo, post.hi) = (Some(lut), -128, 127);
+    }
+
+    fn lookup(&mut self, i: usize, input: MapId, table: &[i8; 256], (lo, hi): (i8, i8)) -> Result<usize, String> {
+        let stage = match self.open(input) {
+            Some(stage) => {
+                self.staged.stages[stage].layers.push(i);
+                stage
+            }
+            None => self.identity(i, input, "lookup")?,
+        };
+        self.compose(stage, |code| table[code as u8 as usize]);
+        let post = &mut self.staged.stages[stage].post;
+        (post.lo, post.hi) = (lo, hi);
+        Ok(stage)
+    }
+
+    fn add(
+        &mut self,
+        i: usize,
+        a: Operand,
+        b: Operand,
+        add: impl Fn(&Operand, &Operand) -> Add,
+        (lo, hi): (i8, i8),
+    ) -> Result<usize, String> {
+        if a.map == b.map {
+            let add = add(&a, &b);
+            let table = std::array::from_fn(|code| add.reference(code as u8 as i8, code as u8 as i8));
+            return self.lookup(i, a.map, &table, (lo, hi));
+        }
+        if let (Made::Constant(_), Made::Constant(_)) = (&self.made[a.map], &self.made[b.map]) {
+            return Err("both operands are constants; fold it".into());
+        }
+        // The value that POST has and the one that it reads.
+        let (stage, value, read) = if let Made::Constant(codes) = self.made[a.map] {
+            (self.constant(i, codes), a, b)
+        } else if let Made::Constant(codes) = self.made[b.map] {
+            (self.constant(i, codes), b, a)
+        } else {
+            let age = |m: MapId| if let Made::Stage(s) = self.made[m] { s + 1 } else { 0 };
+            let (late, early) = if age(a.map) > age(b.map) { (a, b) } else { (b, a) };
+            match self.open(late.map) {
+                // The operand must not lie where the stage reads.
+                Some(s) if !self.reads(s, early.map) || matches!(self.made[early.map], Made::Input) => {
+                    self.staged.stages[s].layers.push(i);
+                    (s, late, early)
+                }
+                _ => (self.identity(i, late.map, "add")?, late, early),
+            }
+        };
+        let post = &self.staged.stages[stage].post;
+        if (post.lo, post.hi) != (-128, 127) {
+            self.compose(stage, |code| code); // the clamp comes before the sum
+        }
+        let constants = choose_add_within(&add(&value, &read), lo, hi);
+        self.inexact(i, "residual add", constants.differing_codes, 65536);
+        let beside = self.reads(stage, read.map);
+        let operand = if beside { self.plain_input(1) } else { self.tensor(read.map)? };
+        let s = &mut self.staged.stages[stage];
+        s.operand = Some(operand);
+        s.post.meeting = Some(Meeting::Add(constants));
+        (s.post.lo, s.post.hi) = (lo, hi);
+        Ok(stage)
+    }
+
+    /// Whether a stage reads a map's own tensor, so that no operand can lie there. The frame can be loaded again.
+    fn reads(&self, stage: usize, map: MapId) -> bool {
+        match self.made[map] {
+            Made::Stage(s) => self.staged.stages[stage].input == self.staged.stages[s].output,
+            Made::Input => self.staged.stages[stage].input.is_some() && self.staged.stages[stage].input == self.plain[0],
+            _ => false,
+        }
+    }
+
+    /// A stage whose values are constants: zero weights on padding, and the codes as biases.
+    fn constant(&mut self, i: usize, codes: &[i8]) -> usize {
+        let [h, w, c] = self.graph.maps[i + 1].shape;
+        let (words, cols, pixels) = (c.div_ceil(self.rows()), self.cols(), h * w);
+        let tiles = words * self.groups();
+        let code = |at: usize| {
+            let (pixel, channel) = (at / (tiles * cols), at % (tiles * cols));
+            if channel < c { codes[pixel * c + channel] } else { 0 }
+        };
+        let same = (1..pixels).all(|p| codes[p * c..][..c] == codes[..c]);
+        let different = if same { 1 } else { pixels };
+        let param_base = self.params(|at| Param { bias: code(at).into(), ..ONE }, different * tiles * cols);
+        let post = PostSpec { param_base, param_step: 1, param_pixel: if same { 0 } else { tiles }, ..PLAIN };
+        let zero = vec![0; self.rows() * cols * self.groups()];
+        let stage = Stage {
+            layers: vec![i],
+            kind: "add constant",
+            out: [1, pixels],
+            over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
+            pad: Some(0),
+            blocks: tile::blocks([1, pixels], usize::MAX),
+            weights: Weights::Shared(zero),
+            ..self.diagonal(words, post)
+        };
+        self.push(stage, [h, w, c])
+    }
+
+    fn inexact(&mut self, layer: usize, what: &'static str, differing: u32, of: u32) {
+        if differing > 0 {
+            let name = self.graph.layers[layer].name.clone();
+            self.staged.warnings.push(Warning { layer, name, what, differing, of });
+        }
+    }
+
+    /// The stage that makes the output writes OUT.
+    fn output(&mut self) -> Result<(), String> {
+        let map = self.graph.output.0;
+        let stage = match self.made[map] {
+            Made::Stage(s) if self.uses[map] == 1 => s,
+            _ => self.identity(map.saturating_sub(1), map, "copy")?,
+        };
+        let channels = self.graph.maps[map].shape[2];
+        let cols = self.cols();
+        let s = &mut self.staged.stages[stage];
+        let mut each = 4;
+        if s.post.dest == PostDest::X {
+            (s.post.dest, s.output, each) = (PostDest::Out, None, 1);
+        }
+        let tiles = if s.is_shared() { s.n_tiles } else { channels.div_ceil(cols) };
+        self.staged.output = OutShape { pixels: s.pixels(), channels, words: tiles * each };
+        Ok(())
+    }
+
+    /// Who reads what last; tensors that nobody reads go.
+    fn lifetimes(&mut self) {
+        let staged = &mut self.staged;
+        let mut last: Vec<Option<usize>> = vec![None; staged.tensors.len()];
+        for (i, s) in staged.stages.iter().enumerate() {
+            s.input.iter().chain(&s.operand).for_each(|&t| last[t] = Some(i));
+        }
+        let mut number = vec![0; last.len()];
+        let mut kept = 0;
+        for (t, last) in last.iter().enumerate() {
+            number[t] = kept;
+            kept += usize::from(last.is_some());
+        }
+        for s in &mut staged.stages {
+            for t in [&mut s.input, &mut s.output, &mut s.operand].into_iter().flatten() {
+                *t = number[*t];
+            }
+        }
+        staged.loads.retain(|j| last[j.tensor].is_some());
+        staged.loads.iter_mut().for_each(|j| j.tensor = number[j.tensor]);
+        let mut at = 0;
+        staged.tensors.retain_mut(|t| {
+            at += 1;
+            t.last_use = last[at - 1].unwrap_or(0);
+            last[at - 1].is_some()
+        });
+    }
+
+    /// LOAD writes what POST leaves out of a word.
+    fn fill(&mut self) {
+        let groups = self.groups();
+        for (t, tensor) in self.staged.tensors.iter().enumerate().filter(|(_, t)| t.fill) {
+            let pitch = tensor.words * groups;
+            self.staged.loads.push(LoadJob {
+                tensor: t,
+                dst: pitch - 1,
+                src: 0,
+                rotate: 0,
+                mask: u32::MAX >> (32 - self.config.cols),
+                fill: Some(0),
+                loops: vec![(tensor.pixels, pitch, 0)],
+            });
+        }
+    }
+}
+
+/// A parameter from a float32 scale; the importer refuses what has no such form.
+fn param(bias: i32, scale: f32) -> Param {
+    let (q, shift) = split_scale(scale).unwrap_or((UNUSED.q, UNUSED.shift));
+    Param { bias, q, shift }
+}
+
+/// What does not depend on the places of tensors.
+fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
+    let split = "use a larger configuration or split the network over two images";
+    let tile = (config.rows * config.cols) as usize;
+    let weight_words = (0..staged.stages.len()).map(|s| staged.weight_words(s, tile)).sum::<usize>();
+    let in_bytes = staged.input[0] * staged.input[1];
+    let last_source = staged.loads.iter().filter(|j| j.fill.is_none()).flat_map(|j| j.steps()).map(|s| s.1 + 1).max();
+    let in_room = (config.in_depth * config.cols) as usize;
+    for (what, needed, limit, help) in [
+        ("RRAM words of R x C weights", weight_words, config.rram_depth as usize, split),
+        ("parameter words of C channels", staged.params.len() / config.cols as usize, config.param_depth as usize, split),
+        (
+            "lookup tables",
+            staged.luts.len(),
+            config.lut_count as usize,
+            "share tables between layers or use a larger configuration",
+        ),
+        (
+            "IN buffer bytes of the input",
+            in_bytes.max(last_source.unwrap_or(0)),
+            in_room,
+            "use fewer rows or a larger configuration",
+        ),
+        (
+            "OUT buffer words of the output",
+            staged.output.pixels * staged.output.words,
+            config.out_depth as usize,
+            "use fewer rows or a larger configuration",
+        ),
+    ] {
+        if needed > limit {
+            return Err(CompileError::DoesNotFit { what: what.into(), needed, limit, config: config.label(), help: help.into() });
+        }
+    }
+    Ok(())
+}

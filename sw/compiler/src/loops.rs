@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Loops of instructions: the axes of a segment as counters of a descriptor.
+
+use crate::stage::{Block, Meeting, Stage, Staged};
+use crate::tile::{Axis, Segment};
+
+/// A counter of a MATMUL descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// The axis it is a part of.
+    pub axis: Axis,
+    /// Iterations.
+    pub count: usize,
+    /// Cycles from one iteration to the next.
+    pub period: u64,
+    /// X words.
+    pub x: i64,
+    /// Weight words.
+    pub weights: usize,
+    /// Accumulators.
+    pub acc: usize,
+    /// Rows (bounded index y).
+    pub row: i32,
+    /// Columns (bounded index x).
+    pub col: i32,
+}
+
+/// The counters of a segment, innermost first, and how many of them share a weight word.
+pub fn matmul(staged: &Staged, stage: &Stage, block: &Block, segment: &Segment) -> (Vec<Counter>, usize) {
+    let pitch = stage.input.map_or(0, |t| staged.tensors[t].words as i64);
+    let mut all: Vec<Counter> = Vec::with_capacity(8);
+    let mut hold = 0;
+    for (i, l) in segment.loops.iter().enumerate() {
+        let one = Counter { axis: l.axis, count: l.count, period: l.period, x: 0, weights: l.weights, acc: 0, row: 0, col: 0 };
+        match l.axis {
+            Axis::M => {
+                let [sy, sx] = stage.over.stride;
+                let acc = usize::from(segment.acc_step > 0 || segment.k_count() > 1);
+                let x = Counter { count: block.cols, x: sx as i64 * pitch, col: sx as i32, acc, ..one };
+                let y = Counter {
+                    count: block.rows,
+                    period: one.period * block.cols as u64,
+                    x: (sy * stage.over.size[1]) as i64 * pitch,
+                    row: sy as i32,
+                    acc: acc * block.cols,
+                    ..one
+                };
+                let joins = stage.pad.is_none() && y.x == x.x * x.count as i64;
+                if joins || y.count == 1 || x.count == 1 {
+                    let inner = if x.count == 1 && y.count > 1 { y } else { x };
+                    all.push(Counter { count: block.pixels(), ..inner });
+                } else {
+                    all.extend([x, y]);
+                }
+            }
+            Axis::K if l.count == stage.k_tiles() && !stage.k_loops.is_empty() => {
+                let mut within = 1;
+                for w in &stage.k_loops {
+                    let period = one.period * within as u64;
+                    let weights = one.weights * within;
+                    all.push(Counter { count: w.count, period, x: w.x, weights, row: w.row, col: w.col, ..one });
+                    within *= w.count;
+                }
+            }
+            Axis::K => {
+                let w = stage.k_loops.first();
+                all.push(Counter { x: w.map_or(0, |w| w.x), ..one });
+            }
+            Axis::N => {
+                // Of shared weights a step is a word, not a tile.
+                let walk = if segment.shared {
+                    crate::stage::NWalk { inner: 1, step: 0, outer: usize::from(stage.input.is_some()) }
+                } else {
+                    stage.n_walk
+                };
+                let inner = Counter { x: walk.step as i64, acc: segment.acc_step, ..one };
+                let outer = Counter { x: walk.outer as i64, acc: segment.acc_step, ..one };
+                if walk.inner == 1 {
+                    all.push(outer);
+                } else if walk.inner >= l.count {
+                    all.push(inner);
+                } else {
+                    all.push(Counter { count: walk.inner, ..inner });
+                    all.push(Counter {
+                        count: l.count / walk.inner,
+                        period: one.period * walk.inner as u64,
+                        weights: one.weights * walk.inner,
+                        acc: segment.acc_step * walk.inner,
+                        ..outer
+                    });
+                }
+            }
+            Axis::G => all.push(one),
+        }
+        if i + 1 == segment.hold {
+            hold = all.len();
+        }
+    }
+    (all, hold)
+}
+
+/// The counters of POST over a block, innermost first: iterations, and what destination, parameter word and
+/// operand gain.
+pub fn post(staged: &Staged, stage: &Stage, block: &Block, groups: usize) -> Vec<(usize, [usize; 3])> {
+    let spec = &stage.post;
+    let (pitch, each) = pitch(staged, stage, groups);
+    let operand = |words: usize| if stage.operand.is_some() { words } else { 0 };
+    let res_pitch = stage.operand.map_or(0, |t| staged.tensors[t].words * groups);
+    let pixel = [pitch, spec.param_pixel, res_pitch];
+    let mut all = vec![];
+    if block.cols == stage.out[1] || block.rows == 1 {
+        all.push((block.pixels(), pixel));
+    } else {
+        all.push((block.cols, pixel));
+        all.push((block.rows, pixel.map(|p| p * stage.out[1])));
+    }
+    if stage.is_shared() {
+        all.push((stage.n_tiles / groups, [each * groups, spec.param_step * groups, operand(groups)]));
+        all.push((groups, [each, spec.param_step, operand(1)]));
+    } else {
+        all.push((stage.n_tiles, [each, spec.param_step, operand(1)]));
+    }
+    let some: Vec<_> = all.iter().copied().filter(|l| l.0 > 1).collect();
+    if some.is_empty() { all[..1].to_vec() } else { some }
+}
+
+/// C-byte words of a pixel, and of a result, at the destination.
+pub fn pitch(staged: &Staged, stage: &Stage, groups: usize) -> (usize, usize) {
+    match stage.output {
+        Some(t) => (staged.tensors[t].words * groups, 1),
+        None => (staged.output.words, if stage.is_raw() { 4 } else { 1 }),
+    }
+}
+
+/// Descriptor words of POST before its loops.
+pub fn post_header(stage: &Stage) -> u64 {
+    1 + u64::from(matches!(stage.post.meeting, Some(Meeting::Add(_) | Meeting::Max)))
+}

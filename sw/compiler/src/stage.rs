@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the passes hand on: tensors in X, LOAD jobs, and stages.
+
+use crate::add::AddConstants;
+use crate::report::Warning;
+use systole_isa::PostDest;
+use systole_isa::requant::Param;
+
+/// Number of a tensor in X.
+pub type TensorId = usize;
+
+/// Where a tensor in X comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// LOAD, from the input frame.
+    Input,
+    /// POST, in this stage.
+    Stage(usize),
+}
+
+/// An activation tensor in X: pixel after pixel in raster order, `words` X words each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    /// Its map, for messages.
+    pub name: String,
+    /// Who writes it.
+    pub source: Source,
+    /// Bytes of a pixel that mean something.
+    pub channels: usize,
+    /// X words of a pixel.
+    pub words: usize,
+    /// Pixels.
+    pub pixels: usize,
+    /// Pixels of a line: readiness is known by line.
+    pub line: usize,
+    /// A pixel's last word has a group that POST does not write: LOAD fills it.
+    pub fill: bool,
+    /// Last stage that reads it.
+    pub last_use: usize,
+}
+
+impl Tensor {
+    /// Lines.
+    pub fn lines(&self) -> usize {
+        self.pixels.div_ceil(self.line)
+    }
+}
+
+/// One LOAD instruction before its tensor has a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadJob {
+    /// The tensor it writes.
+    pub tensor: TensorId,
+    /// First C-byte word, from the tensor's first.
+    pub dst: usize,
+    /// First byte of the frame.
+    pub src: usize,
+    /// Lane j takes source byte (j - rotate) mod C.
+    pub rotate: usize,
+    /// Lanes it writes.
+    pub mask: u32,
+    /// A constant in place of the frame's bytes.
+    pub fill: Option<i8>,
+    /// Loops `(count, destination stride, source stride)`, innermost first, none of one iteration but perhaps the only one.
+    pub loops: Vec<(usize, usize, usize)>,
+}
+
+impl LoadJob {
+    /// Destination word and source byte of every step, in order.
+    pub fn steps(&self) -> Vec<(usize, usize)> {
+        let mut steps = vec![(self.dst, self.src)];
+        for &(count, dst, src) in &self.loops {
+            let inner = steps.clone();
+            for i in 1..count {
+                steps.extend(inner.iter().map(|s| (s.0 + i * dst, s.1 + i * src)));
+            }
+        }
+        steps
+    }
+}
+
+/// A loop that moves through the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Walk {
+    /// Iterations.
+    pub count: usize,
+    /// X words for one iteration.
+    pub x: i64,
+    /// Rows (bounded index y) for one iteration.
+    pub row: i32,
+    /// Columns (bounded index x) for one iteration.
+    pub col: i32,
+}
+
+/// How output pixels lie over the input: the input's row is `y * stride[0] + origin[0]`, plus what the k tile adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over {
+    /// Rows and columns of the input, in pixels.
+    pub size: [usize; 2],
+    /// Input rows and columns from an output pixel to the next.
+    pub stride: [usize; 2],
+    /// Input row and column of the first output pixel's first tap.
+    pub origin: [i32; 2],
+}
+
+/// What a k tile reads, relative to an output pixel's first tap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tap {
+    /// Rows below.
+    pub row: i32,
+    /// Columns to the right.
+    pub col: i32,
+    /// X word of the pixel.
+    pub word: usize,
+}
+
+/// How n tiles move through the words of a pixel: tile n reads from word `n % inner * step + n / inner * outer` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NWalk {
+    /// Tiles of the inner loop.
+    pub inner: usize,
+    /// X words for a tile of the inner loop.
+    pub step: usize,
+    /// X words for an iteration of the outer loop.
+    pub outer: usize,
+}
+
+impl NWalk {
+    /// All n tiles read the same words.
+    pub const SAME: NWalk = NWalk { inner: 1, step: 0, outer: 0 };
+
+    /// First word of tile `n`.
+    pub fn word(&self, n: usize) -> usize {
+        n % self.inner * self.step + n / self.inner * self.outer
+    }
+}
+
+/// A rectangle of output pixels whose sums fit the accumulators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// First row.
+    pub row: usize,
+    /// Rows.
+    pub rows: usize,
+    /// First column.
+    pub col: usize,
+    /// Columns.
+    pub cols: usize,
+    /// Parameter words to skip.
+    pub params: usize,
+}
+
+impl Block {
+    /// Output pixels: vectors of a visit.
+    pub fn pixels(&self) -> usize {
+        self.rows * self.cols
+    }
+}
+
+/// What meets the requantised value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Meeting {
+    /// The operand is added.
+    Add(AddConstants),
+    /// The larger of the two stays.
+    Max,
+}
+
+/// What POST does with a stage's sums.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PostSpec {
+    /// X, OUT int8 or OUT RAW32.
+    pub dest: PostDest,
+    /// Zero point of the requantised value.
+    pub zero_point: i8,
+    /// Lower clamp.
+    pub lo: i8,
+    /// Upper clamp.
+    pub hi: i8,
+    /// Lookup table.
+    pub lut: Option<u32>,
+    /// What happens with the operand.
+    pub meeting: Option<Meeting>,
+    /// First parameter word.
+    pub param_base: usize,
+    /// Parameter words from an n tile to the next: 1, or 0 where all share one.
+    pub param_step: usize,
+    /// Parameter words from a pixel to the next: 0, but where each has its own constants.
+    pub param_pixel: usize,
+}
+
+/// What a stage multiplies with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Weights {
+    /// A tile for each k tile and n tile: `[k][n][R][C]`.
+    Tiles(Vec<i8>),
+    /// One tile for each group of an X word, for all k tiles and words: `[g][R][C]`.
+    Shared(Vec<i8>),
+}
+
+/// One pass of the array over a tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// Layers of the graph that it carries out: the first makes the sums, POST the rest.
+    pub layers: Vec<usize>,
+    /// What it does, in a word.
+    pub kind: &'static str,
+    /// Tensor it reads; `None` where all is padding.
+    pub input: Option<TensorId>,
+    /// Tensor it writes; `None` for OUT.
+    pub output: Option<TensorId>,
+    /// Tensor of the residual operand.
+    pub operand: Option<TensorId>,
+    /// Rows and columns of the output, in pixels. One row where rows and columns need not be told apart.
+    pub out: [usize; 2],
+    /// Output over input.
+    pub over: Over,
+    /// Loops over k tiles, innermost first.
+    pub k_loops: Vec<Walk>,
+    /// What each k tile reads.
+    pub taps: Vec<Tap>,
+    /// What n tiles read.
+    pub n_walk: NWalk,
+    /// n tiles.
+    pub n_tiles: usize,
+    /// The byte that stands for pixels outside the input, where there are any.
+    pub pad: Option<i8>,
+    /// Output rectangles, in order.
+    pub blocks: Vec<Block>,
+    /// Weights.
+    pub weights: Weights,
+    /// What follows the sums.
+    pub post: PostSpec,
+    /// Multiplications that the network asks for.
+    pub macs: u64,
+}
+
+impl Stage {
+    /// k tiles.
+    pub fn k_tiles(&self) -> usize {
+        self.taps.len()
+    }
+
+    /// Whether one weight tile serves every k tile and word.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.weights, Weights::Shared(_))
+    }
+
+    /// Whether parts of its k and n ranges can be an instruction of their own.
+    pub fn is_divisible(&self) -> bool {
+        self.k_loops.len() <= 1 && self.n_walk == NWalk::SAME && !self.is_shared()
+    }
+
+    /// Whether sums leave as int32.
+    pub fn is_raw(&self) -> bool {
+        self.post.dest == PostDest::OutRaw32
+    }
+
+    /// Pixels of the longest block.
+    pub fn longest(&self) -> usize {
+        self.blocks.iter().map(Block::pixels).max().unwrap_or(1)
+    }
+
+    /// Output pixels.
+    pub fn pixels(&self) -> usize {
+        self.out[0] * self.out[1]
+    }
+
+    /// Pieces of a block that are contiguous in raster order and in one line of `line` pixels: the vector of the
+    /// first pixel, and the pixel.
+    pub fn runs(&self, block: &Block, line: usize) -> Vec<(usize, usize)> {
+        let mut runs = Vec::new();
+        for row in 0..block.rows {
+            let first = (block.row + row) * self.out[1] + block.col;
+            let mut pixel = first;
+            while pixel < first + block.cols {
+                runs.push((row * block.cols + pixel - first, pixel));
+                pixel = (pixel / line + 1) * line;
+            }
+        }
+        runs
+    }
+}
+
+/// The shape of the network's output in the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutShape {
+    /// Pixels.
+    pub pixels: usize,
+    /// Channels.
+    pub channels: usize,
+    /// C-byte OUT words of a pixel.
+    pub words: usize,
+}
+
+/// A network as stages on tensors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Staged {
+    /// Pixels and channels of the input frame.
+    pub input: [usize; 2],
+    /// The output frame.
+    pub output: OutShape,
+    /// Tensors in X.
+    pub tensors: Vec<Tensor>,
+    /// What LOAD does, in order.
+    pub loads: Vec<LoadJob>,
+    /// Stages, in order.
+    pub stages: Vec<Stage>,
+    /// Parameters, C a word.
+    pub params: Vec<Param>,
+    /// Lookup tables.
+    pub luts: Vec<[i8; 256]>,
+    /// What is not exact.
+    pub warnings: Vec<Warning>,
+}
+
+impl Staged {
+    /// Weight words of a stage in RRAM.
+    pub fn weight_words(&self, stage: usize, tile: usize) -> usize {
+        match &self.stages[stage].weights {
+            Weights::Tiles(bytes) | Weights::Shared(bytes) => bytes.len() / tile,
+        }
+    }
+}
