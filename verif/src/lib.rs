@@ -10,6 +10,7 @@ pub mod model_transport;
 pub mod npy;
 pub mod onnx_case;
 pub mod random;
+pub mod random_graph;
 
 pub use backend::{Backend, RunSet, run_frames};
 pub use compare::{FirstMismatch, Report, check_graph};

@@ -348,7 +348,8 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
                                 let floor = sum >> r.shift;
                                 let (rest, half) = (sum - (floor << r.shift), 1i64 << (r.shift - 1));
                                 let rounded = floor + i64::from(rest > half || (rest == half && floor & 1 == 1));
-                                v = (rounded + i64::from(r.zero_point)).clamp(-128, 127) as i8;
+                                let added = (rounded + i64::from(r.zero_point)).clamp(-128, 127) as i8;
+                                v = if r.max { v.max(operand[c]) } else { added };
                             }
                             v.clamp(post.lo, post.hi) as u8
                         })

@@ -63,8 +63,9 @@ pub fn matmul(staged: &Staged, stage: &Stage, block: &Block, segment: &Segment) 
                 }
             }
             Axis::K => {
-                let w = stage.k_loops.first();
-                all.push(Counter { x: w.map_or(0, |w| w.x), ..one });
+                // A part of the k tiles: there is one loop over them at most.
+                let part = stage.k_loops.first().map_or(one, |w| Counter { x: w.x, row: w.row, col: w.col, ..one });
+                all.push(part);
             }
             Axis::N => {
                 // Of shared weights a step is a word, not a tile.

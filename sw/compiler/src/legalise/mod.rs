@@ -17,7 +17,7 @@ use crate::tile;
 use systole_isa::requant::{Param, split_scale};
 use systole_isa::{Config, PostDest};
 use systole_model::Add;
-use systole_model::graph::{Finish, Graph, Layer, MapId, Op, Operand};
+use systole_model::graph::{Finish, Graph, MapId, Op, Operand};
 
 const UNUSED: Param = Param { bias: 0, q: 1 << 23, shift: 63 };
 const ONE: Param = Param { bias: 0, q: 1 << 23, shift: 23 };
@@ -65,11 +65,14 @@ struct Stager<'a> {
 /// [`CompileError::Unsupported`] with all layers that cannot be carried out; [`CompileError::DoesNotFit`] for
 /// weights, parameters and tables that exceed their memories.
 pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> {
+    // Readers that lead to the output: a layer that nothing uses is left out.
     let mut uses = vec![0; graph.maps.len()];
-    for map in graph.layers.iter().flat_map(Layer::inputs) {
-        uses[map] += 1;
-    }
     uses[graph.output.0] += 1;
+    for (i, layer) in graph.layers.iter().enumerate().rev().filter(|(i, _)| *i < graph.output.0) {
+        if uses[i + 1] > 0 {
+            layer.inputs().into_iter().for_each(|map| uses[map] += 1);
+        }
+    }
     let [h, w, c] = graph.maps[0].shape;
     let mut s = Stager {
         graph,
@@ -90,8 +93,8 @@ pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> 
     };
     let mut refused = vec![];
     for (i, layer) in graph.layers.iter().enumerate() {
-        let made = if layer.inputs().iter().any(|&m| matches!(s.made[m], Made::Not)) {
-            Made::Not // what it reads was refused
+        let made = if s.uses[i + 1] == 0 || layer.inputs().iter().any(|&m| matches!(s.made[m], Made::Not)) {
+            Made::Not // nothing reads it, or what it reads was refused
         } else {
             s.layer(i).unwrap_or_else(|reason| {
                 refused.push(format!("{}: {reason}", layer.name));
@@ -156,7 +159,12 @@ impl<'a> Stager<'a> {
         match &self.made[map] {
             Made::Input => Ok(self.plain_input(0)),
             Made::Stage(s) => self.staged.stages[*s].output.ok_or_else(|| "it reads int32 sums".to_string()),
-            Made::Constant(_) => Err("one of its operands is a constant; fold it".into()),
+            Made::Constant(codes) => {
+                let codes: &[i8] = codes;
+                let stage = self.constant(map - 1, codes);
+                self.made[map] = Made::Stage(stage);
+                self.tensor(map)
+            }
             Made::Not => Err("what it reads was refused".into()),
         }
     }
@@ -311,8 +319,8 @@ impl<'a> Stager<'a> {
             let table = std::array::from_fn(|code| add.reference(code as u8 as i8, code as u8 as i8));
             return self.lookup(i, a.map, &table, (lo, hi));
         }
-        if let (Made::Constant(_), Made::Constant(_)) = (&self.made[a.map], &self.made[b.map]) {
-            return Err("both operands are constants; fold it".into());
+        if matches!((&self.made[a.map], &self.made[b.map]), (Made::Constant(_), Made::Constant(_))) {
+            self.tensor(b.map)?;
         }
         // The value that POST has and the one that it reads.
         let (stage, value, read) = if let Made::Constant(codes) = self.made[a.map] {

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Random graphs: a proptest strategy of layers, shapes, strides, pads, groups, pools and branches.
+
+use crate::random::{codes, generator, scale};
+use proptest::prelude::*;
+use rand::{Rng, RngExt};
+use systole_isa::Config;
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, Op, Operand, Window};
+use systole_model::onnx::ElementType;
+
+/// A layer before it has an input.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// A convolution.
+    Conv {
+        /// Its window.
+        window: Shape,
+        /// Output channels, about.
+        outputs: usize,
+        /// 0 one group, 1 depthwise, 2 halves.
+        groups: u8,
+        /// Weights leave int8, as those with a zero point do.
+        wide: bool,
+    },
+    /// A matrix product over the whole map.
+    Dense {
+        /// Output channels.
+        outputs: usize,
+    },
+    /// A function of codes.
+    Lookup,
+    /// The sum with an earlier map of the same shape, or with a constant.
+    Add {
+        /// Which of those that fit.
+        back: usize,
+    },
+    /// Maximum over a window.
+    Max {
+        /// The window.
+        window: Shape,
+    },
+    /// Mean over a window.
+    Average {
+        /// The window.
+        window: Shape,
+        /// Padding counts.
+        count_padding: bool,
+    },
+}
+
+/// A window that is cut to the map it meets.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    pads: [usize; 4],
+}
+
+/// A random graph on a machine: shapes and a seed, so that a failure prints short.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Configuration.
+    pub config: &'static str,
+    /// WEIGHT_BEATS.
+    pub beats: u32,
+    /// Shape of the input.
+    pub input: [usize; 3],
+    /// Layers, and how many maps back each reads.
+    pub layers: Vec<(Kind, usize)>,
+    /// The last convolution leaves int32.
+    pub raw: bool,
+    /// Of weights, scales and inputs.
+    pub seed: u64,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let two = |most: usize| [1..=most, 1..=most];
+    let dilation = prop_oneof![4 => Just([1, 1]), 1 => two(2)];
+    let stride = prop_oneof![2 => Just([1, 1]), 2 => two(3)];
+    let pads = prop_oneof![1 => Just([0; 4]), 3 => [0usize..=2, 0..=2, 0..=2, 0..=2]];
+    (two(4), stride, dilation, pads).prop_map(|(kernel, stride, dilation, pads)| Shape { kernel, stride, dilation, pads })
+}
+
+fn channels(config: &'static str) -> impl Strategy<Value = usize> {
+    let r = Config::named(config).map_or(16, |c| c.rows as usize);
+    prop_oneof![2 => 1usize..=4, 2 => 1usize..=2 * r + 1, 1 => Just(r), 1 => Just(2 * r)]
+}
+
+fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        6 => (shape(), channels(config), prop_oneof![3 => Just(0u8), 1 => Just(1), 1 => Just(2)], proptest::bool::weighted(0.2))
+            .prop_map(|(window, outputs, groups, wide)| Kind::Conv { window, outputs, groups, wide }),
+        1 => channels(config).prop_map(|outputs| Kind::Dense { outputs }),
+        2 => Just(Kind::Lookup),
+        3 => (0usize..4).prop_map(|back| Kind::Add { back }),
+        2 => shape().prop_map(|window| Kind::Max { window }),
+        2 => (shape(), any::<bool>()).prop_map(|(window, count_padding)| Kind::Average { window, count_padding }),
+    ]
+}
+
+/// Random graphs on a machine.
+pub fn cases(config: &'static str, beats: u32) -> impl Strategy<Value = Case> {
+    let most = if config == "tiny" { 8 } else { 12 };
+    let side = prop_oneof![4 => 1usize..=most, 1 => Just(1usize)];
+    let layers = proptest::collection::vec((kind(config), prop_oneof![4 => Just(0usize), 1 => 0usize..3]), 1..=6);
+    ((side.clone(), side, channels(config)), layers, proptest::bool::weighted(0.2), any::<u64>())
+        .prop_map(move |((h, w, c), layers, raw, seed)| Case { config, beats, input: [h, w, c], layers, raw, seed })
+}
+
+impl Shape {
+    /// The window over a map of `h` by `w`: kernel, dilation and pads cut until one window fits, and none lies in the
+    /// padding altogether.
+    fn over(&self, h: usize, w: usize) -> (Window, [usize; 2]) {
+        let mut window = Window { kernel: self.kernel, stride: self.stride, dilation: self.dilation, pads: self.pads };
+        for (d, size) in [h, w].into_iter().enumerate() {
+            if (window.kernel[d] - 1) * window.dilation[d] + 1 > size {
+                window.dilation[d] = 1;
+                window.kernel[d] = window.kernel[d].min(size);
+            }
+            let reach = (window.kernel[d] - 1) * window.dilation[d];
+            for side in [d, d + 2] {
+                window.pads[side] = window.pads[side].min(if window.dilation[d] == 1 { reach } else { 0 });
+            }
+        }
+        let out = window.output(h, w).unwrap_or([1, 1]);
+        (window, out)
+    }
+}
+
+struct Builder<R: Rng> {
+    rng: R,
+    maps: Vec<Map>,
+    layers: Vec<Layer>,
+}
+
+impl<R: Rng> Builder<R> {
+    fn push(&mut self, op: Op, finish: Finish, shape: [usize; 3]) -> MapId {
+        let name = format!("layer {}", self.layers.len());
+        self.layers.push(Layer { name: name.clone(), op, finish });
+        self.maps.push(Map { name, shape });
+        self.maps.len() - 1
+    }
+
+    fn clamp(&mut self) -> Finish {
+        if self.rng.random_bool(0.3) { Finish::Codes { lo: self.rng.random_range(-100..0), hi: 120 } } else { FREE }
+    }
+
+    fn operand(&mut self, map: MapId) -> Operand {
+        let scale = [0.5, 0.25, 1.0][self.rng.random_range(0..3)]; // dyadic: exact in integers
+        Operand { map, scale, zero_point: self.rng.random_range(-30..30) }
+    }
+
+    fn conv(&mut self, input: MapId, window: Window, out: [usize; 2], outputs: usize, groups: usize, wide: bool, raw: bool) {
+        let per = self.maps[input].shape[2] / groups;
+        let taps = window.kernel[0] * window.kernel[1] * per;
+        let most = if wide { 255 } else { 127 };
+        let weights = (0..taps * outputs).map(|_| self.rng.random_range(-most..=most)).collect();
+        let reach = 5000 * (taps as f64).sqrt() as i32;
+        let bias = (0..outputs).map(|_| self.rng.random_range(-reach..=reach)).collect();
+        let scales = (0..outputs).map(|_| scale(&mut self.rng, taps)).collect();
+        let lo = if self.rng.random_bool(0.3) { 0 } else { -128 };
+        let finish =
+            if raw { Finish::Raw32 } else { Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127 } };
+        let zero_point = self.rng.random_range(-20..20);
+        self.push(Op::Conv { input, zero_point, window, groups, weights, bias }, finish, [out[0], out[1], outputs]);
+    }
+
+    fn layer(&mut self, kind: &Kind, back: usize, raw: bool) {
+        let input = self.maps.len() - 1 - back.min(self.maps.len() - 1);
+        let [h, w, c] = self.maps[input].shape;
+        match kind {
+            Kind::Conv { window, outputs, groups, wide } => {
+                let (window, out) = window.over(h, w);
+                let (groups, outputs) = match groups {
+                    1 => (c, c * (1 + outputs % 2)),
+                    2 if c % 2 == 0 => (2, 2 * outputs.div_ceil(2)),
+                    _ => (1, *outputs),
+                };
+                self.conv(input, window, out, outputs, groups, *wide, raw);
+            }
+            Kind::Dense { outputs } => {
+                let window = Window { kernel: [h, w], ..Window::POINT };
+                self.conv(input, window, [1, 1], *outputs, 1, false, raw);
+            }
+            Kind::Lookup => {
+                let table = Box::new(std::array::from_fn(|_| self.rng.random()));
+                let finish = self.clamp();
+                self.push(Op::Lookup { input, table }, finish, [h, w, c]);
+            }
+            Kind::Add { back } => {
+                let fits: Vec<MapId> = (0..self.maps.len()).rev().filter(|&m| self.maps[m].shape == [h, w, c]).collect();
+                let other = fits[back % fits.len()];
+                let other = if other == input && *back > 1 {
+                    let codes = codes(&mut self.rng, h * w * c);
+                    self.push(Op::Constant { codes }, FREE, [h, w, c])
+                } else {
+                    other
+                };
+                let (a, b) = (self.operand(input), self.operand(other));
+                let finish = self.clamp();
+                let zero_point = self.rng_code();
+                self.push(Op::Add { a, b, scale: 1.0, zero_point }, finish, [h, w, c]);
+            }
+            Kind::Max { window } => {
+                let (window, out) = window.over(h, w);
+                let finish = self.clamp();
+                self.push(Op::MaxPool { input, window }, finish, [out[0], out[1], c]);
+            }
+            Kind::Average { window, count_padding } => {
+                let (window, out) = window.over(h, w);
+                let op = Op::AveragePool {
+                    input: self.operand(input),
+                    window,
+                    count_padding: *count_padding,
+                    scale: self.rng.random_range(0.2f32..0.6),
+                    zero_point: self.rng_code(),
+                };
+                let finish = self.clamp();
+                self.push(op, finish, [out[0], out[1], c]);
+            }
+        }
+    }
+
+    fn rng_code(&mut self) -> i8 {
+        self.rng.random_range(-30..30)
+    }
+}
+
+const FREE: Finish = Finish::Codes { lo: -128, hi: 127 };
+
+impl Case {
+    /// The graph, and the codes of two inputs.
+    pub fn graph(&self) -> (Graph, [Vec<i8>; 2]) {
+        let mut b =
+            Builder { rng: generator(self.seed), maps: vec![Map { name: "input".into(), shape: self.input }], layers: vec![] };
+        let last = self.layers.len() - 1;
+        for (i, (kind, back)) in self.layers.iter().enumerate() {
+            b.layer(kind, *back, self.raw && i == last);
+        }
+        let out = b.maps.len() - 1;
+        let border = |map: &Map, element| Border {
+            name: map.name.clone(),
+            shape: map.shape.to_vec(),
+            element,
+            order: (0..map.len() as u32).collect(),
+            float: None,
+        };
+        let raw = b.layers[out - 1].finish == Finish::Raw32;
+        let element = if raw { ElementType::Int32 } else { ElementType::Int8 };
+        let inputs = [(); 2].map(|()| codes(&mut b.rng, b.maps[0].len()));
+        let graph = Graph {
+            name: "random".into(),
+            input: border(&b.maps[0], ElementType::Int8),
+            output: (out, border(&b.maps[out], element)),
+            maps: b.maps,
+            layers: b.layers,
+        };
+        (graph, inputs)
+    }
+}

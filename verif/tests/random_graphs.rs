@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Random graphs of convolutions, pools, lookups and sums: operator reference = instruction-level model = RTL in
+//! every element, predicted = measured in every run.
+//!
+//! `make test` runs a sample; `make test-long` (SYSTOLE_LONG=1) runs more than 1,000.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config as ProptestConfig, TestRunner};
+use std::cell::Cell;
+use systole_compiler::{CompileError, Options, compile};
+use systole_isa::Config;
+use systole_verif::random_graph::{Case, cases};
+use systole_verif::{Backend, check_graph};
+
+/// How a case went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Went {
+    Equal,
+    /// A sum or mean without exact constants: the compiler said so.
+    Inexact,
+    TooLarge,
+}
+
+fn check(case: &Case, backends: &[Backend]) -> Result<Went, TestCaseError> {
+    let config = Config::named(case.config).unwrap().with_weight_beats(case.beats).unwrap();
+    let (graph, inputs) = case.graph();
+    let compiled = match compile(&graph, &config, &Options::default()) {
+        Ok(compiled) if compiled.warnings.is_empty() => compiled,
+        Ok(_) => return Ok(Went::Inexact),
+        Err(CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. }) => return Ok(Went::TooLarge),
+        Err(e) => return Err(TestCaseError::fail(e.to_string())),
+    };
+    let options = systole_chip::Options { seed: case.seed, pause: if case.seed % 4 == 0 { 0.3 } else { 0.0 }, trace: None };
+    for &backend in backends {
+        let report = check_graph(&graph, &compiled, &config, backend, &inputs, &options, |_| {})
+            .map_err(|e| TestCaseError::fail(format!("{backend:?}: {e:#}")))?;
+        prop_assert!(
+            report.is_good(),
+            "{:?}: {} mismatches, first: {}; predicted {}, measured {:?}",
+            backend,
+            report.mismatches,
+            report.first_mismatch.map_or_else(String::new, |m| m.to_string()),
+            report.cycles_predicted,
+            report.cycles_measured
+        );
+    }
+    Ok(Went::Equal)
+}
+
+fn campaign(config: &'static str, beats: u32, count: u32, backends: &[Backend]) {
+    let mut runner = TestRunner::new(ProptestConfig { cases: count, failure_persistence: None, ..ProptestConfig::default() });
+    let went = Cell::new([0u32; 3]);
+    runner
+        .run(&cases(config, beats), |case| {
+            let how = check(&case, backends)?;
+            let mut counts = went.get();
+            counts[how as usize] += 1;
+            went.set(counts);
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{config}/D{beats}: {e}"));
+    let [equal, inexact, large] = went.get();
+    println!(
+        "{config}/D{beats}: {equal} of {count} graphs equal in all, in the predicted cycles; {inexact} inexact, {large} too large"
+    );
+    assert!(equal * 10 >= count * 7, "only {equal} of {count} graphs ran ({inexact} inexact, {large} too large)");
+}
+
+fn long() -> bool {
+    std::env::var_os("SYSTOLE_LONG").is_some()
+}
+
+macro_rules! campaigns {
+    ($($name:ident: $config:literal, $beats:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            campaign($config, $beats, if long() { 250 } else { 6 }, &[Backend::Model, Backend::Rtl]);
+        }
+    )*};
+}
+
+campaigns! {
+    random_graphs_on_tiny: "tiny", 1;
+    random_graphs_on_small: "small", 1;
+    random_graphs_on_small_with_two_beats: "small", 2;
+    random_graphs_on_wide: "wide", 1;
+    random_graphs_on_base: "base", 1;
+    random_graphs_on_base_with_four_beats: "base", 4;
+}
+
+#[test]
+fn many_random_graphs_on_the_model() {
+    for (config, beats) in [("tiny", 1), ("tiny", 4), ("small", 1), ("wide", 2), ("base", 1), ("base", 2), ("large", 1)] {
+        campaign(config, beats, if long() { 3000 } else { 150 }, &[Backend::Model]);
+    }
+}
