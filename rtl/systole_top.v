@@ -18,6 +18,8 @@ module systole_top #(
     parameter ACC_DEPTH       = `SYSTOLE_CFG_ACC_DEPTH(CONFIG),
     parameter PARAM_DEPTH     = `SYSTOLE_CFG_PARAM_DEPTH(CONFIG),
     parameter LUT_COUNT       = `SYSTOLE_CFG_LUT_COUNT(CONFIG),
+    parameter LANE_TAPS       = `SYSTOLE_CFG_LANE_TAPS(CONFIG),
+    parameter TAP_DEPTH       = `SYSTOLE_CFG_TAP_DEPTH(CONFIG),
     parameter IN_DEPTH        = `SYSTOLE_CFG_IN_DEPTH(CONFIG),
     parameter OUT_DEPTH       = `SYSTOLE_CFG_OUT_DEPTH(CONFIG),
     parameter TIMETABLE_DEPTH = `SYSTOLE_CFG_TIMETABLE_DEPTH(CONFIG),
@@ -67,6 +69,7 @@ module systole_top #(
   localparam RW = $clog2(RRAM_DEPTH);
   localparam PW = $clog2(PARAM_DEPTH);
   localparam TW = $clog2(LUT_COUNT * 256);
+  localparam TPW = $clog2(TAP_DEPTH);
   localparam IW = $clog2(IN_DEPTH);
   localparam OW = $clog2(OUT_DEPTH);
   localparam QW = $clog2(TIMETABLE_DEPTH);
@@ -86,6 +89,7 @@ module systole_top #(
       systole_error_RRAM_DEPTH_must_be_a_power_of_two_up_to_65536 u_error_rram ();
     if (W_SRAM_DEPTH * ROWS > 65536) systole_error_W_SRAM_DEPTH_times_ROWS_exceeds_65536 u_error_sram ();
     if (ACC_DEPTH > 4096) systole_error_ACC_DEPTH_exceeds_4096 u_error_acc ();
+    if (LANE_TAPS != 0 && LANE_TAPS != 3) systole_error_LANE_TAPS_must_be_0_or_3 u_error_lane ();
     if (LUT_COUNT > 16) systole_error_LUT_COUNT_exceeds_16 u_error_lut ();
     if (IN_DEPTH * COLS > 131072) systole_error_IN_DEPTH_times_COLS_exceeds_131072 u_error_in ();
     if (DESC_DEPTH > 65536 || QW > DW + 1) systole_error_TIMETABLE_DEPTH_exceeds_twice_DESC_DEPTH u_error_desc ();
@@ -114,6 +118,8 @@ module systole_top #(
       .ACC_DEPTH      (ACC_DEPTH),
       .PARAM_DEPTH    (PARAM_DEPTH),
       .LUT_COUNT      (LUT_COUNT),
+      .LANE_TAPS      (LANE_TAPS),
+      .TAP_DEPTH      (TAP_DEPTH),
       .IN_DEPTH       (IN_DEPTH),
       .OUT_DEPTH      (OUT_DEPTH),
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
@@ -263,9 +269,10 @@ module systole_top #(
       .m_tlast_o  (m_axis_out_tlast_o)
   );
 
-  wire row_we, desc_we, param_we, lut_we, rram_we;
+  wire row_we, desc_we, param_we, tap_we, lut_we, rram_we;
   wire [DW:0] program_addr;
   wire [PW+CW-1:0] param_addr;
+  wire [TPW+CW-1:0] tap_addr;
   wire [63:0] upload_data;
   wire [TW-1:0] lut_addr;
   wire [7:0] lut_data;
@@ -281,6 +288,8 @@ module systole_top #(
       .RRAM_DEPTH     (RRAM_DEPTH),
       .PARAM_DEPTH    (PARAM_DEPTH),
       .LUT_COUNT      (LUT_COUNT),
+      .LANE_TAPS      (LANE_TAPS),
+      .TAP_DEPTH      (TAP_DEPTH),
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
       .DESC_DEPTH     (DESC_DEPTH)
   ) u_upload (
@@ -305,6 +314,8 @@ module systole_top #(
       .param_we_o     (param_we),
       .param_addr_o   (param_addr),
       .data_o         (upload_data),
+      .tap_we_o       (tap_we),
+      .tap_addr_o     (tap_addr),
       .lut_we_o       (lut_we),
       .lut_addr_o     (lut_addr),
       .lut_data_o     (lut_data),
@@ -327,6 +338,8 @@ module systole_top #(
       .ACC_DEPTH      (ACC_DEPTH),
       .PARAM_DEPTH    (PARAM_DEPTH),
       .LUT_COUNT      (LUT_COUNT),
+      .LANE_TAPS      (LANE_TAPS),
+      .TAP_DEPTH      (TAP_DEPTH),
       .IN_DEPTH       (IN_DEPTH),
       .OUT_DEPTH      (OUT_DEPTH),
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
@@ -340,6 +353,8 @@ module systole_top #(
       .param_we_i    (param_we),
       .param_addr_i  (param_addr),
       .upload_data_i (upload_data),
+      .tap_we_i      (tap_we),
+      .tap_addr_i    (tap_addr),
       .lut_we_i      (lut_we),
       .lut_addr_i    (lut_addr),
       .lut_data_i    (lut_data),

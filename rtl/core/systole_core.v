@@ -18,6 +18,8 @@ module systole_core #(
     parameter ACC_DEPTH       = 256,
     parameter PARAM_DEPTH     = 128,
     parameter LUT_COUNT       = 2,
+    parameter LANE_TAPS       = 0,
+    parameter TAP_DEPTH       = 64,
     parameter IN_DEPTH        = 1024,
     parameter OUT_DEPTH       = 1024,
     parameter TIMETABLE_DEPTH = 512,
@@ -28,6 +30,7 @@ module systole_core #(
     parameter RW              = $clog2(RRAM_DEPTH),
     parameter PW              = $clog2(PARAM_DEPTH),
     parameter TW              = $clog2(LUT_COUNT * 256),
+    parameter TPW             = $clog2(TAP_DEPTH),
     parameter IW              = $clog2(IN_DEPTH),
     parameter OW              = $clog2(OUT_DEPTH),
     parameter QW              = $clog2(TIMETABLE_DEPTH),
@@ -43,6 +46,8 @@ module systole_core #(
     input  wire              param_we_i,
     input  wire [ PW+CW-1:0] param_addr_i,
     input  wire [      63:0] upload_data_i,
+    input  wire              tap_we_i,
+    input  wire [TPW+CW-1:0] tap_addr_i,
     input  wire              lut_we_i,
     input  wire [    TW-1:0] lut_addr_i,
     input  wire [       7:0] lut_data_i,
@@ -80,7 +85,7 @@ module systole_core #(
   wire [  3:0] desc_unit;
   wire [  3:0] desc_index;
   wire [127:0] desc_word;
-  wire [  5:0] start;
+  wire [  6:0] start;
 
   systole_sequencer #(
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
@@ -155,17 +160,17 @@ module systole_core #(
       .acc_last_o   (acc_last)
   );
 
-  // Flat reads: residual operands and STORE share one path.
-  wire        res_valid, store_read;
-  wire [15:0] res_addr, store_addr;
-  wire [15:0] flat_pick = res_valid ? res_addr : store_addr;
+  // Flat reads: residual operands, STORE and the lane engine share one path.
+  wire        res_valid, store_read, lane_read;
+  wire [15:0] res_addr, store_addr, lane_addr;
+  wire [15:0] flat_pick = res_valid ? res_addr : store_read ? store_addr : lane_addr;
   reg         flat_valid_q;
   reg  [15:0] flat_addr_q;
   always @(posedge clk_i)
     if (rst_i) flat_valid_q <= 1'b0;
-    else flat_valid_q <= res_valid || store_read;
+    else flat_valid_q <= res_valid || store_read || lane_read;
   always @(posedge clk_i) flat_addr_q <= flat_pick;
-  `SYSTOLE_ASSERT(check_one_flat_read, !(res_valid && store_read))
+  `SYSTOLE_ASSERT(check_one_flat_read, {1'b0, res_valid} + {1'b0, store_read} + {1'b0, lane_read} <= 2'd1)
 
   // Writes to X, W SRAM and OUT.
   wire              post_valid;
@@ -257,9 +262,9 @@ module systole_core #(
     end
   endgenerate
 
-  // Accumulators and POST.
-  wire              take;
-  wire [COLS*32-1:0] totals;
+  // Accumulators, lane engine, and POST, which takes from both.
+  wire              acc_take, lane_take, lane_active;
+  wire [COLS*32-1:0] acc_totals, totals;
   systole_acc #(
       .COLS (COLS),
       .DEPTH(ACC_DEPTH)
@@ -271,9 +276,53 @@ module systole_core #(
       .first_i(acc_first),
       .last_i (acc_last),
       .sum_i  (sums),
-      .last_o (take),
-      .total_o(totals)
+      .last_o (acc_take),
+      .total_o(acc_totals)
   );
+
+  generate
+    if (LANE_TAPS != 0) begin : g_lane
+      wire [COLS*32-1:0] lane_totals;
+      wire               lane_select;
+      systole_lane #(
+          .COLS     (COLS),
+          .TAP_DEPTH(TAP_DEPTH)
+      ) u_lane (
+          .clk_i       (clk_i),
+          .rst_i       (rst_i),
+          .desc_valid_i(desc_valid && desc_unit == `SYSTOLE_UNIT_LANE),
+          .desc_index_i(desc_index),
+          .desc_word_i (desc_word),
+          .start_i     (start[`SYSTOLE_UNIT_LANE_BIT]),
+          .active_o    (lane_active),
+          .tap_we_i    (tap_we_i),
+          .tap_waddr_i (tap_addr_i),
+          .tap_wdata_i (upload_data_i[23:0]),
+          .read_o      (lane_read),
+          .read_addr_o (lane_addr),
+          .word_i      (flat_word_q),
+          .take_o      (lane_take),
+          .total_o     (lane_totals)
+      );
+      systole_delay #(
+          .WIDTH (1),
+          .CYCLES(2)
+      ) u_lane_select (
+          .clk_i(clk_i),
+          .d_i  (lane_take),
+          .q_o  (lane_select)
+      );
+      assign totals = lane_select ? lane_totals : acc_totals;
+      `SYSTOLE_ASSERT(check_one_take, !(acc_take && lane_take))
+    end else begin : g_no_lane
+      assign lane_read   = 1'b0;
+      assign lane_addr   = 16'd0;
+      assign lane_take   = 1'b0;
+      assign lane_active = 1'b0;
+      assign totals      = acc_totals;
+      `SYSTOLE_ASSERT(check_no_lane, !start[`SYSTOLE_UNIT_LANE_BIT])
+    end
+  endgenerate
 
   systole_post #(
       .COLS       (COLS),
@@ -292,7 +341,7 @@ module systole_core #(
       .lut_we_i     (lut_we_i),
       .lut_waddr_i  (lut_addr_i),
       .lut_wdata_i  (lut_data_i),
-      .take_i       (take),
+      .take_i       (acc_take || lane_take),
       .total_i      (totals),
       .res_valid_o  (res_valid),
       .res_addr_o   (res_addr),
@@ -340,7 +389,7 @@ module systole_core #(
   );
 
   `SYSTOLE_ASSERT(check_one_out_write, !(to_out && store_we))
-  `SYSTOLE_ASSERT(check_done_idle, !(done_o && (matmul_active || load_active || store_active)))
+  `SYSTOLE_ASSERT(check_done_idle, !(done_o && (matmul_active || load_active || store_active || lane_active)))
 
   assign out_we_o   = to_out || store_we;
   assign out_addr_o = to_out ? post_addr[OW-1:0] : store_waddr[OW-1:0];

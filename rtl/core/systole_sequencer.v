@@ -32,7 +32,7 @@ module systole_sequencer #(
     output wire [   3:0] desc_unit_o,
     output wire [   3:0] desc_index_o,  // 0: header
     output wire [ 127:0] desc_word_o,
-    output wire [   5:0] start_o        // by unit code
+    output wire [   6:0] start_o        // by unit code
 );
 
   localparam ST_IDLE = 2'd0;
@@ -103,7 +103,7 @@ module systole_sequencer #(
   reg  [   3:0] index_q;
   reg           word_q;
   reg           last_q;
-  reg  [   5:0] start_q;
+  reg  [   6:0] start_q;
 
   wire          begin_fetch = act && !is_end;
   wire          fetch = begin_fetch || left_q != 4'd0;
@@ -140,12 +140,12 @@ module systole_sequencer #(
       left_q  <= 4'd0;
       word_q  <= 1'b0;
       last_q  <= 1'b0;
-      start_q <= 6'd0;
+      start_q <= 7'd0;
     end else begin
       left_q  <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] - 4'd1 : left_q - {3'd0, left_q != 4'd0};
       word_q  <= fetch;
       last_q  <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] == 4'd1 : left_q == 4'd1;
-      start_q <= last_q ? 6'd1 << unit_q : 6'd0;
+      start_q <= last_q ? 7'd1 << unit_q : 7'd0;
     end
 
   always @(posedge clk_i) begin
@@ -163,7 +163,7 @@ module systole_sequencer #(
   assign start_o      = start_q;
 
   `SYSTOLE_ASSERT(check_fetch_idle, !(begin_fetch && left_q != 4'd0))
-  `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && row_q[`SYSTOLE_ROW_UNIT] > 4'd4))
+  `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && (row_q[`SYSTOLE_ROW_UNIT] > `SYSTOLE_UNIT_LANE || row_q[`SYSTOLE_ROW_UNIT] == `SYSTOLE_UNIT_SCRUB)))
 
 endmodule
 

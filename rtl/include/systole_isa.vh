@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'h52854f80
+`define SYSTOLE_FINGERPRINT 32'h3da7d0da
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -19,10 +19,13 @@
 `define SYSTOLE_UNIT_STORE_BIT 4
 `define SYSTOLE_UNIT_SCRUB 4'd5
 `define SYSTOLE_UNIT_SCRUB_BIT 5
+`define SYSTOLE_UNIT_LANE 4'd6
+`define SYSTOLE_UNIT_LANE_BIT 6
 `define SYSTOLE_LOOPS_MATMUL 7
 `define SYSTOLE_LOOPS_POST 4
 `define SYSTOLE_LOOPS_LOAD 4
 `define SYSTOLE_LOOPS_STORE 4
+`define SYSTOLE_LOOPS_LANE 5
 
 `define SYSTOLE_ROW_CYCLE 31:0
 `define SYSTOLE_ROW_CYCLE_LSB 0
@@ -78,6 +81,31 @@
 `define SYSTOLE_MATMUL_X_SIZE_LSB 101
 `define SYSTOLE_MATMUL_LOOPS 114:112
 `define SYSTOLE_MATMUL_LOOPS_LSB 112
+
+`define SYSTOLE_LANE_X_BASE 15:0
+`define SYSTOLE_LANE_X_BASE_LSB 0
+`define SYSTOLE_LANE_TAP_BASE 31:16
+`define SYSTOLE_LANE_TAP_BASE_LSB 16
+`define SYSTOLE_LANE_COLUMN 36:32
+`define SYSTOLE_LANE_COLUMN_LSB 32
+`define SYSTOLE_LANE_WINDOW 41:37
+`define SYSTOLE_LANE_WINDOW_LSB 37
+`define SYSTOLE_LANE_ROW 46:42
+`define SYSTOLE_LANE_ROW_LSB 42
+`define SYSTOLE_LANE_SKIP 48:47
+`define SYSTOLE_LANE_SKIP_LSB 47
+`define SYSTOLE_LANE_ZERO_POINT 56:49
+`define SYSTOLE_LANE_ZERO_POINT_LSB 49
+`define SYSTOLE_LANE_Y_BASE 68:57
+`define SYSTOLE_LANE_Y_BASE_LSB 57
+`define SYSTOLE_LANE_X_INDEX_BASE 80:69
+`define SYSTOLE_LANE_X_INDEX_BASE_LSB 69
+`define SYSTOLE_LANE_Y_SIZE 91:81
+`define SYSTOLE_LANE_Y_SIZE_LSB 81
+`define SYSTOLE_LANE_X_SIZE 102:92
+`define SYSTOLE_LANE_X_SIZE_LSB 92
+`define SYSTOLE_LANE_LOOPS 114:112
+`define SYSTOLE_LANE_LOOPS_LSB 112
 
 `define SYSTOLE_POST_DST_BASE 15:0
 `define SYSTOLE_POST_DST_BASE_LSB 0
@@ -146,6 +174,13 @@
 `define SYSTOLE_PARAM_SHIFT 61:56
 `define SYSTOLE_PARAM_SHIFT_LSB 56
 
+`define SYSTOLE_TAP_W0 7:0
+`define SYSTOLE_TAP_W0_LSB 0
+`define SYSTOLE_TAP_W1 15:8
+`define SYSTOLE_TAP_W1_LSB 8
+`define SYSTOLE_TAP_W2 23:16
+`define SYSTOLE_TAP_W2_LSB 16
+
 `define SYSTOLE_REG_ID 8'h00
 `define SYSTOLE_REG_FINGERPRINT 8'h04
 `define SYSTOLE_REG_CONFIG 8'h08
@@ -161,6 +196,7 @@
 `define SYSTOLE_REG_TIMETABLE_DEPTH 8'h30
 `define SYSTOLE_REG_DESC_DEPTH 8'h34
 `define SYSTOLE_REG_LATENCY 8'h38
+`define SYSTOLE_REG_LANE 8'h3c
 `define SYSTOLE_REG_START 8'h40
 `define SYSTOLE_REG_STATUS 8'h44
 `define SYSTOLE_REG_ERROR 8'h48
@@ -208,6 +244,7 @@
 `define SYSTOLE_UPLOAD_PARAM 3'd2
 `define SYSTOLE_UPLOAD_LUT 3'd3
 `define SYSTOLE_UPLOAD_RRAM 3'd4
+`define SYSTOLE_UPLOAD_TAP 3'd5
 
 `define SYSTOLE_CFG_ROWS(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 16 : (id) == 3 ? 16 : 32)
 `define SYSTOLE_CFG_COLS(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 8 : (id) == 3 ? 16 : 32)
@@ -222,6 +259,8 @@
 `define SYSTOLE_CFG_LUT_COUNT(id) ((id) == 0 ? 1 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : 4)
 `define SYSTOLE_CFG_IN_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : 4096)
 `define SYSTOLE_CFG_OUT_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : 4096)
+`define SYSTOLE_CFG_LANE_TAPS(id) ((id) == 0 ? 3 : (id) == 1 ? 0 : (id) == 2 ? 3 : (id) == 3 ? 3 : 3)
+`define SYSTOLE_CFG_TAP_DEPTH(id) ((id) == 0 ? 128 : (id) == 1 ? 128 : (id) == 2 ? 128 : (id) == 3 ? 512 : 512)
 `define SYSTOLE_CFG_TIMETABLE_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 1024 : 1024)
 `define SYSTOLE_CFG_DESC_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 2048 : 2048)
 

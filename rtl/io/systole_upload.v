@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The image stream: words of C bytes to timetable, descriptors, parameters, lookup tables (64 bits
+// The image stream: words of C bytes to timetable, descriptors, parameters, taps, lookup tables (64 bits
 // at a time, address in units of 64 bits) or RRAM (address in words of C bytes: row = address mod R,
 // RRAM word = address / R). Refused while busy_i, and beyond the target's memory: the word is taken,
 // dropped, and reported for a cycle. Reset forgets a partly received unit.
@@ -13,6 +13,8 @@ module systole_upload #(
     parameter RRAM_DEPTH      = 2048,
     parameter PARAM_DEPTH     = 128,
     parameter LUT_COUNT       = 2,
+    parameter LANE_TAPS       = 0,
+    parameter TAP_DEPTH       = 64,
     parameter TIMETABLE_DEPTH = 512,
     parameter DESC_DEPTH      = 512,
     parameter CW              = $clog2(COLS),
@@ -20,6 +22,7 @@ module systole_upload #(
     parameter RW              = $clog2(RRAM_DEPTH),
     parameter PW              = $clog2(PARAM_DEPTH),
     parameter TW              = $clog2(LUT_COUNT * 256),
+    parameter TPW             = $clog2(TAP_DEPTH),
     parameter DW              = $clog2(DESC_DEPTH),
     parameter BW              = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1
 ) (
@@ -47,6 +50,8 @@ module systole_upload #(
     output wire              param_we_o,
     output wire [ PW+CW-1:0] param_addr_o,
     output wire [      63:0] data_o,
+    output wire              tap_we_o,
+    output wire [TPW+CW-1:0] tap_addr_o,
     output wire              lut_we_o,
     output wire [    TW-1:0] lut_addr_o,
     output wire [       7:0] lut_data_o,
@@ -82,6 +87,7 @@ module systole_upload #(
       `SYSTOLE_UPLOAD_PARAM:     limit_q <= PARAM_DEPTH * COLS;
       `SYSTOLE_UPLOAD_LUT:       limit_q <= LUT_COUNT * 32;
       `SYSTOLE_UPLOAD_RRAM:      limit_q <= RRAM_DEPTH * ROWS;
+      `SYSTOLE_UPLOAD_TAP:       limit_q <= LANE_TAPS != 0 ? TAP_DEPTH * COLS : 0;
       default:                   limit_q <= 32'd0;
     endcase
   wire          rram = target_q == `SYSTOLE_UPLOAD_RRAM;
@@ -172,22 +178,24 @@ module systole_upload #(
     end
   end
 
-  reg row_we_q, desc_we_q, param_we_q, lut_we_q, rram_we_q;
+  reg row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q, rram_we_q;
   always @(posedge clk_i)
     if (rst_i) begin
       write_q <= 1'b0;
-      {row_we_q, desc_we_q, param_we_q, lut_we_q, rram_we_q} <= 5'd0;
+      {row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q, rram_we_q} <= 6'd0;
     end else begin
       write_q    <= write;
       row_we_q   <= ok && target_q == `SYSTOLE_UPLOAD_TIMETABLE;
       desc_we_q  <= ok && target_q == `SYSTOLE_UPLOAD_DESC;
       param_we_q <= ok && target_q == `SYSTOLE_UPLOAD_PARAM;
+      tap_we_q   <= ok && target_q == `SYSTOLE_UPLOAD_TAP;
       lut_we_q   <= ok && lut;
       rram_we_q  <= ok && rram;
     end
 
   reg [       DW:0] program_addr_q;
   reg [  PW+CW-1:0] param_addr_q;
+  reg [ TPW+CW-1:0] tap_addr_q;
   reg [       63:0] data_q;
   reg [     TW-1:0] lut_addr_q;
   reg [     LW-1:0] rram_row_q;
@@ -199,6 +207,7 @@ module systole_upload #(
     if (write_q) begin
       program_addr_q <= index_q[DW:0];
       param_addr_q   <= index_q[PW+CW-1:0];
+      tap_addr_q     <= index_q[TPW+CW-1:0];
       data_q         <= chunk_q;
       lut_addr_q     <= lut_index[TW-1:0];
       rram_row_q     <= index_q[LW-1:0];
@@ -219,6 +228,8 @@ module systole_upload #(
   assign param_we_o      = param_we_q;
   assign param_addr_o    = param_addr_q;
   assign data_o          = data_q;
+  assign tap_we_o        = tap_we_q;
+  assign tap_addr_o      = tap_addr_q;
   assign lut_we_o        = lut_we_q;
   assign lut_addr_o      = lut_addr_q;
   assign lut_data_o      = data_q[7:0];

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use systole_golden::Machine;
 use systole_host::{HostError, Transport};
-use systole_isa::image::{Dtype, Tensor};
+use systole_isa::image::{Dtype, Tensor, decode_tap};
 use systole_isa::regs::{Access, ID_VALUE, REGS, offset};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Latency, fingerprint};
@@ -14,7 +14,7 @@ use systole_isa::{Config, Image, Latency, fingerprint};
 pub struct ModelTransport {
     machine: Machine,
     registers: BTreeMap<u32, u32>,
-    sections: [Vec<u8>; 5],
+    sections: [Vec<u8>; 6],
     stale: bool,
     input: VecDeque<Vec<u8>>,
     output: VecDeque<Vec<u8>>,
@@ -29,6 +29,7 @@ impl ModelTransport {
         set("FINGERPRINT", fingerprint());
         set("CONFIG", config.id | config.weight_beats << 8);
         set("GEOMETRY", config.rows | config.cols << 8 | config.x_banks << 16 | config.rram_ways << 24);
+        set("LANE", config.tap_depth | config.lane_taps << 16);
         set("LATENCY", Latency::of(config).l);
         for (name, value, _) in config.parameters() {
             if REGS.iter().any(|r| r.name == name) {
@@ -61,7 +62,7 @@ impl ModelTransport {
     /// The image that was uploaded, section by section.
     fn image(&self) -> Image {
         let c = self.machine.config();
-        let [timetable, descriptors, params, luts, weights] = &self.sections;
+        let [timetable, descriptors, params, luts, weights, taps] = &self.sections;
         let mut timetable: Vec<u64> =
             timetable.chunks_exact(8).map(|b| u64::from_le_bytes(std::array::from_fn(|i| b[i]))).collect();
         // Padding behind END is no row.
@@ -78,6 +79,7 @@ impl ModelTransport {
             params: params.chunks_exact(8).map(|b| Param::decode(u64::from_le_bytes(std::array::from_fn(|i| b[i])))).collect(),
             luts: luts.chunks_exact(256).map(|b| std::array::from_fn(|i| b[i] as i8)).collect(),
             weights: weights.iter().map(|&b| b as i8).collect(),
+            taps: taps.chunks_exact(8).map(|b| decode_tap(u64::from_le_bytes(std::array::from_fn(|i| b[i])))).collect(),
             input: Tensor::dense(1, self.get("IN_BYTES"), Dtype::Int8),
             output: Tensor::dense(1, self.get("OUT_BYTES"), Dtype::Int8),
             macs: 0,

@@ -89,7 +89,7 @@ fn channels(config: &'static str) -> impl Strategy<Value = usize> {
 
 fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
     prop_oneof![
-        6 => (shape(), channels(config), prop_oneof![3 => Just(0u8), 1 => Just(1), 1 => Just(2)], proptest::bool::weighted(0.2))
+        6 => (shape(), channels(config), prop_oneof![3 => Just(0u8), 2 => Just(1), 1 => Just(2)], proptest::bool::weighted(0.2))
             .prop_map(|(window, outputs, groups, wide)| Kind::Conv { window, outputs, groups, wide }),
         1 => channels(config).prop_map(|outputs| Kind::Dense { outputs }),
         2 => Just(Kind::Lookup),
@@ -173,7 +173,7 @@ impl<R: Rng> Builder<R> {
             Kind::Conv { window, outputs, groups, wide } => {
                 let (window, out) = window.over(h, w);
                 let (groups, outputs) = match groups {
-                    1 => (c, c * (1 + outputs % 2)),
+                    1 => (c, c * (1 + usize::from(outputs % 4 == 3))),
                     2 if c % 2 == 0 => (2, 2 * outputs.div_ceil(2)),
                     _ => (1, *outputs),
                 };

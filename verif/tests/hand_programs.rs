@@ -39,6 +39,7 @@ fn image(
         params,
         luts: vec![],
         weights,
+        taps: vec![],
         input: Tensor::dense(1, in_bytes, Dtype::Int8),
         output: Tensor::dense(1, out_words * config.cols, Dtype::Int8),
         macs: 1,

@@ -4,7 +4,7 @@
 mod summary;
 
 use crate::error::CompileError;
-use crate::loops;
+use crate::loops::{self, LaneAxis, LaneSteps};
 use crate::place::Placement;
 use crate::report::Compiled;
 use crate::schedule::Schedule;
@@ -13,7 +13,7 @@ use crate::tile::{Axis, Segment, segments};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::Stride;
 use systole_isa::program::Pad;
-use systole_isa::{Config, Image, Instruction, Load, Matmul, Nest, Post, Program, Residual, Row};
+use systole_isa::{Config, Image, Instruction, Lane, Load, Matmul, Nest, Post, Program, Residual, Row};
 use systole_model::graph::Graph;
 
 struct Emitter<'a> {
@@ -48,6 +48,12 @@ pub fn emit(
         let stage = &staged.stages[p.stage];
         rows.push(Row { cycle: p.row, instruction: Instruction::Matmul(e.matmul(stage, p.block, &p.segment, w_base)) });
     }
+    let mut tap_word = 0;
+    for p in &schedule.lanes {
+        let stage = &staged.stages[p.stage];
+        rows.push(Row { cycle: p.row, instruction: Instruction::Lane(e.lane(stage, tap_word)) });
+        tap_word += stage.n_tiles * stage.kernel[0];
+    }
     for &(stage, block, cycle) in &schedule.posts {
         rows.push(Row { cycle, instruction: Instruction::Post(e.post(&staged.stages[stage], block)) });
     }
@@ -71,6 +77,7 @@ pub fn emit(
         params: staged.params.clone(),
         luts: staged.luts.clone(),
         weights,
+        taps: staged.lane_taps(),
         input: Tensor::dense(pixels as u32, channels as u32, Dtype::Int8),
         output,
         macs: graph.macs(),
@@ -106,6 +113,7 @@ impl Emitter<'_> {
             bases.push(bytes.len() / tile);
             match &stage.weights {
                 Weights::Shared(all) => bytes.extend(all),
+                Weights::Taps(_) => {}
                 Weights::Tiles(all) => {
                     for segment in segments(stage, plan, &stage.blocks[0], self.config) {
                         for (k, n) in tiles(&segment) {
@@ -163,6 +171,49 @@ impl Emitter<'_> {
                 y_size: stage.over.size[0] as u32,
                 x_size: stage.over.size[1] as u32,
             }),
+            nest: Nest::from_strides(&strides),
+        }
+    }
+
+    fn lane(&self, stage: &Stage, tap_word: usize) -> Lane {
+        let groups = self.groups();
+        let steps = LaneSteps::of(stage);
+        let loops = steps.iter().flat_map(LaneSteps::loops);
+        let (pitch, base) =
+            stage.input.map_or((0, 0), |t| (self.staged.tensors[t].words * groups, self.placement.regions[t].base * groups));
+        let width = stage.over.size[1];
+        let [sy, sx] = stage.over.stride;
+        let (mut column, mut window, mut row) = (0, 0, 0);
+        let strides: Vec<Stride> = loops
+            .enumerate()
+            .map(|(i, l)| {
+                column |= u32::from(l.over <= LaneAxis::KernelRow) << i;
+                window |= u32::from(l.over <= LaneAxis::Column) << i;
+                row |= u32::from(l.over <= LaneAxis::Result) << i;
+                let (x, tap, y, col) = match l.over {
+                    LaneAxis::KernelRow => (stage.dilation * width * pitch, 1, stage.dilation, 0),
+                    LaneAxis::Column => (pitch, 0, 0, 1),
+                    LaneAxis::Result => (sx * pitch, 0, 0, sx),
+                    LaneAxis::Line => (sy * width * pitch, 0, sy, 0),
+                    LaneAxis::Tile => (1, stage.kernel[0], 0, 0),
+                };
+                Stride { count: l.count as u32, gap: 0, stride: [x as i32, tap as i32, 0, y as i32, col as i32] }
+            })
+            .collect();
+        let (top, left) = (i64::from(stage.over.origin[0]), steps.as_ref().map_or(0, |s| s.first));
+        let x_base = (base as i64 + (top * width as i64 + left) * pitch as i64).rem_euclid(1 << 16);
+        Lane {
+            x_base: x_base as u32,
+            tap_base: tap_word as u32,
+            column,
+            window,
+            row,
+            skip: steps.as_ref().map_or(0, |s| s.skip as u32),
+            zero_point: stage.pad.unwrap_or(0),
+            y_base: top as i32,
+            x_index_base: left as i32,
+            y_size: stage.over.size[0] as u32,
+            x_size: width as u32,
             nest: Nest::from_strides(&strides),
         }
     }

@@ -137,3 +137,102 @@ pub fn pitch(staged: &Staged, stage: &Stage, groups: usize) -> (usize, usize) {
 pub fn post_header(stage: &Stage) -> u64 {
     1 + u64::from(matches!(stage.post.meeting, Some(Meeting::Add(_) | Meeting::Max)))
 }
+
+/// What a loop of the lane engine runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LaneAxis {
+    /// Kernel rows of a column.
+    KernelRow,
+    /// Columns of a stride.
+    Column,
+    /// Results of a row.
+    Result,
+    /// Rows of results.
+    Line,
+    /// C-byte words of a pixel.
+    Tile,
+}
+
+/// A loop of the lane engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneLoop {
+    /// Iterations.
+    pub count: usize,
+    /// What over.
+    pub over: LaneAxis,
+}
+
+/// A stage of the lane engine as steps: kernel rows, columns of a stride, results, rows, C-byte words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneSteps {
+    /// Kernel rows.
+    pub rows: usize,
+    /// Columns that go by for a result.
+    pub stride: usize,
+    /// Results of a row, those left out among them.
+    pub results: usize,
+    /// Results of each row that are left out.
+    pub skip: usize,
+    /// Rows of results.
+    pub lines: usize,
+    /// C-byte words of a pixel.
+    pub tiles: usize,
+    /// Column of the input that goes by first.
+    pub first: i64,
+}
+
+impl LaneSteps {
+    /// The steps of a kernel of `rows` by `cols` with output `out`, or `None` where a row would need more than three results
+    /// left out.
+    pub fn new([rows, cols]: [usize; 2], stride: usize, left: usize, out: [usize; 2], tiles: usize) -> Option<LaneSteps> {
+        // The first window's columns have to go by, but for those in the padding.
+        let lead = (cols as i64 - stride as i64 - left as i64).max(0) as usize;
+        let skip = lead.div_ceil(stride);
+        let first = cols as i64 - stride as i64 - left as i64 - (skip * stride) as i64;
+        (skip <= 3).then_some(LaneSteps { rows, stride, results: out[1] + skip, skip, lines: out[0], tiles, first })
+    }
+
+    /// Those of a stage.
+    pub fn of(stage: &Stage) -> Option<LaneSteps> {
+        let left = -stage.over.origin[1] as usize;
+        LaneSteps::new(stage.kernel, stage.over.stride[1], left, stage.out, stage.n_tiles).filter(|_| stage.is_lane())
+    }
+
+    /// Loops of the instruction, innermost first: iterations, and which masks name them (column, window, row).
+    pub fn loops(&self) -> Vec<LaneLoop> {
+        let all = [
+            LaneLoop { count: self.rows, over: LaneAxis::KernelRow },
+            LaneLoop { count: self.stride, over: LaneAxis::Column },
+            LaneLoop { count: self.results, over: LaneAxis::Result },
+            LaneLoop { count: self.lines, over: LaneAxis::Line },
+            LaneLoop { count: self.tiles, over: LaneAxis::Tile },
+        ];
+        let some: Vec<LaneLoop> = all.into_iter().filter(|l| l.count > 1).collect();
+        if some.is_empty() { all[..1].to_vec() } else { some }
+    }
+
+    /// Steps of a column's stretch that ends in a result.
+    pub fn result(&self) -> u64 {
+        (self.rows * self.stride) as u64
+    }
+
+    /// Steps of a row of results.
+    pub fn line(&self) -> u64 {
+        self.result() * self.results as u64
+    }
+
+    /// Steps of a C-byte word.
+    pub fn tile(&self) -> u64 {
+        self.line() * self.lines as u64
+    }
+
+    /// Steps in all.
+    pub fn all(&self) -> u64 {
+        self.tile() * self.tiles as u64
+    }
+
+    /// The step that ends a result.
+    pub fn end(&self, tile: usize, line: usize, result: usize) -> u64 {
+        self.tile() * tile as u64 + self.line() * line as u64 + self.result() * (self.skip + result + 1) as u64 - 1
+    }
+}

@@ -44,6 +44,11 @@ fn alive_together(graph: &Staged, a: TensorId, b: TensorId) -> bool {
 fn sharing(graph: &Staged, a: TensorId, b: TensorId) -> Option<usize> {
     let mut cost = 0;
     for (i, s) in graph.stages.iter().enumerate() {
+        if s.is_lane() {
+            // The array reads its results while it still reads.
+            let (input, output) = (s.input, s.output);
+            cost += 2 * usize::from((Some(a), Some(b)) == (input, output) || (Some(b), Some(a)) == (input, output));
+        }
         let Some(operand) = s.operand else { continue };
         let other = if a == operand {
             b

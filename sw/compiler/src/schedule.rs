@@ -10,6 +10,7 @@
 //! producer as in the consumer, so that one number per X word of a pixel and line of pixels says
 //! when it is ready (`ready`: X time from which pixel 0 of the line may be read if pixel i is read i later).
 
+mod lane;
 pub mod rows;
 mod stage;
 
@@ -36,6 +37,19 @@ pub struct PlacedSegment {
     pub row: u64,
 }
 
+/// A LANE instruction with its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlacedLane {
+    /// Stage it belongs to.
+    pub stage: usize,
+    /// Cycle of its first step.
+    pub start: u64,
+    /// Steps.
+    pub busy: u64,
+    /// Cycle of its row.
+    pub row: u64,
+}
+
 /// The timetable before it is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -43,6 +57,8 @@ pub struct Schedule {
     pub plans: Vec<Plan>,
     /// MATMUL instructions, in order.
     pub matmuls: Vec<PlacedSegment>,
+    /// LANE instructions, in order.
+    pub lanes: Vec<PlacedLane>,
     /// POST instructions `(stage, block, row)`, in order.
     pub posts: Vec<(usize, usize, u64)>,
     /// Rows of LOAD instructions, in the order of the jobs.
@@ -63,6 +79,10 @@ struct Span {
 struct State {
     /// X time from which MATMUL is free.
     free: u64,
+    /// Cycle from which the lane engine is free.
+    lane_free: u64,
+    /// X time from which vectors may end sums: the lane engine's are read before.
+    next_end: u64,
     /// X time from which every RRAM way is rested.
     rested: u64,
     /// First cycle in which POST has no result of what is placed.
@@ -82,7 +102,7 @@ impl State {
     /// Smaller is better.
     fn key(&self, output: Option<TensorId>) -> (u64, u64, u64) {
         match output {
-            Some(t) => (self.free, self.ready[t].iter().sum(), self.next_write),
+            Some(t) => (self.free.max(self.lane_free), self.ready[t].iter().sum(), self.next_write),
             None => (self.next_write, self.free, 0),
         }
     }
@@ -91,6 +111,7 @@ impl State {
 #[derive(Default)]
 struct Log {
     matmuls: Vec<(PlacedSegment, u32)>,
+    lanes: Vec<(PlacedLane, u32)>,
     posts: Vec<(usize, usize, u32)>,
 }
 
@@ -145,6 +166,8 @@ impl Scheduler<'_> {
         let ready = tensors.iter().map(|t| Rc::new(vec![0; t.words * t.lines()])).collect::<Vec<_>>();
         let mut state = State {
             free: 0,
+            lane_free: 0,
+            next_end: 0,
             rested: 0,
             next_write: 0,
             next_flat: 0,
@@ -223,6 +246,7 @@ impl Scheduler<'_> {
         let schedule = Schedule {
             plans,
             matmuls: log.matmuls.into_iter().map(|(p, tag)| PlacedSegment { row: at(tag), ..p }).collect(),
+            lanes: log.lanes.into_iter().map(|(p, tag)| PlacedLane { row: at(tag), ..p }).collect(),
             posts: log.posts.into_iter().map(|(s, b, tag)| (s, b, at(tag))).collect(),
             loads: self.jobs.iter().map(|&tag| at(tag)).collect(),
             end: state.next_write.max(state.rows.end()),

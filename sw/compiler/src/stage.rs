@@ -196,6 +196,8 @@ pub enum Weights {
     Tiles(Vec<i8>),
     /// One tile for each group of an X word, for all k tiles and words: `[g][R][C]`.
     Shared(Vec<i8>),
+    /// The lane engine's taps, for each n tile and kernel row: `[n][kernel row][C]`.
+    Taps(Vec<[i8; 3]>),
 }
 
 /// One pass of the array over a tensor.
@@ -215,6 +217,10 @@ pub struct Stage {
     pub out: [usize; 2],
     /// Output over input.
     pub over: Over,
+    /// Kernel rows and columns, where the lane engine runs it.
+    pub kernel: [usize; 2],
+    /// Distance of kernel rows, where the lane engine runs it.
+    pub dilation: usize,
     /// Loops over k tiles, innermost first.
     pub k_loops: Vec<Walk>,
     /// What each k tile reads.
@@ -244,6 +250,11 @@ impl Stage {
     /// Whether one weight tile serves every k tile and word.
     pub fn is_shared(&self) -> bool {
         matches!(self.weights, Weights::Shared(_))
+    }
+
+    /// Whether the lane engine runs it.
+    pub fn is_lane(&self) -> bool {
+        matches!(self.weights, Weights::Taps(_))
     }
 
     /// Whether parts of its k and n ranges can be an instruction of their own.
@@ -315,10 +326,20 @@ pub struct Staged {
 }
 
 impl Staged {
+    /// Taps of all stages of the lane engine, in order.
+    pub fn lane_taps(&self) -> Vec<[i8; 3]> {
+        let taps = |s: &Stage| match &s.weights {
+            Weights::Taps(taps) => taps.clone(),
+            _ => vec![],
+        };
+        self.stages.iter().flat_map(taps).collect()
+    }
+
     /// Weight words of a stage in RRAM.
     pub fn weight_words(&self, stage: usize, tile: usize) -> usize {
         match &self.stages[stage].weights {
             Weights::Tiles(bytes) | Weights::Shared(bytes) => bytes.len() / tile,
+            Weights::Taps(_) => 0,
         }
     }
 }

@@ -129,7 +129,7 @@ pub enum Plan {
     /// RAW32: k tiles before this one as ever, the rest vector by vector, k innermost, so that
     /// sums end 4 or more cycles apart.
     Raw(usize),
-    /// One weight word for all.
+    /// One weight word for all; or not on the array.
     Shared,
 }
 
@@ -154,7 +154,7 @@ fn group(stage: &Stage, config: &Config) -> usize {
 
 /// Orders worth trying, at most `most` of them.
 pub fn plans(stage: &Stage, config: &Config, most: usize) -> Vec<Plan> {
-    if stage.is_shared() {
+    if stage.is_shared() || stage.is_lane() {
         return vec![Plan::Shared];
     }
     if !stage.is_divisible() {

@@ -10,6 +10,7 @@
 mod array;
 mod events;
 mod issue;
+mod lane;
 mod memory;
 mod outputs;
 mod post;
@@ -31,6 +32,8 @@ pub struct Sizes {
     pub param_words: u32,
     /// Lookup tables.
     pub luts: u32,
+    /// Tap words of the lane engine.
+    pub tap_words: u32,
 }
 
 impl Sizes {
@@ -42,6 +45,7 @@ impl Sizes {
             rram_words: image.weights.len().div_ceil(rows * cols) as u32,
             param_words: image.params.len().div_ceil(cols) as u32,
             luts: image.luts.len() as u32,
+            tap_words: image.taps.len().div_ceil(cols) as u32,
         }
     }
 }
@@ -68,8 +72,10 @@ pub fn verify(program: &Program, config: &Config, sizes: &Sizes) -> Result<(), V
     let vectors = c.vectors(&units.matmuls);
     c.weights(&vectors);
     c.accumulators(&vectors);
-    let results = c.results(&units.posts, &vectors);
     let mut accesses = c.load_and_store(&units);
+    let lanes = c.lanes(&units.lanes, &mut accesses);
+    let takes = c.takes(&vectors, lanes);
+    let results = c.results(&units.posts, &takes);
     c.add_results(&results, &mut accesses);
     c.x_ports(&vectors, &mut accesses);
     c.x_words(&vectors, &mut accesses);

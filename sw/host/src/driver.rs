@@ -3,6 +3,7 @@
 
 use crate::{HostError, Transport};
 use systole_isa::config::CONFIGS;
+use systole_isa::image::encode_tap;
 use systole_isa::regs::{ERRORS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
 use systole_isa::{Config, Image, fingerprint};
 
@@ -54,9 +55,14 @@ impl<T: Transport> Driver<T> {
         if found != geometry {
             return Err(unknown("GEOMETRY", found, geometry));
         }
+        let lane = config.tap_depth | config.lane_taps << 16;
+        let found = transport.read(offset("LANE")).await?;
+        if found != lane {
+            return Err(unknown("LANE", found, lane));
+        }
         for (name, expected, _) in config.parameters() {
-            if ["ROWS", "COLS", "WEIGHT_BEATS", "X_BANKS", "RRAM_WAYS"].contains(&name) {
-                continue; // in CONFIG and GEOMETRY
+            if ["ROWS", "COLS", "WEIGHT_BEATS", "X_BANKS", "RRAM_WAYS", "LANE_TAPS", "TAP_DEPTH"].contains(&name) {
+                continue; // in CONFIG, GEOMETRY and LANE
             }
             let found = transport.read(offset(name)).await?;
             if found != expected {
@@ -89,6 +95,7 @@ impl<T: Transport> Driver<T> {
         let descriptors: Vec<u8> = image.descriptors.iter().flat_map(|w| w.to_le_bytes()).collect();
         let params: Vec<u8> = image.params.iter().flat_map(|p| p.encode().to_le_bytes()).collect();
         let luts: Vec<u8> = image.luts.iter().flatten().map(|&b| b as u8).collect();
+        let taps: Vec<u8> = image.taps.iter().flat_map(|&t| encode_tap(t).to_le_bytes()).collect();
         let weights: Vec<u8> = image.weights.iter().map(|&b| b as u8).collect();
         for (target, section, bytes) in [
             (0, "timetable", timetable),
@@ -96,6 +103,7 @@ impl<T: Transport> Driver<T> {
             (2, "parameter", params),
             (3, "lookup table", luts),
             (4, "weight", weights),
+            (5, "tap", taps),
         ] {
             self.upload(target, section, bytes).await?;
         }

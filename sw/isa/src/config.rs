@@ -49,6 +49,10 @@ pub struct Config {
     pub in_depth: u32,
     /// C-byte words of one OUT buffer (there are two).
     pub out_depth: u32,
+    /// Multipliers of each lane of the lane engine: 3, or 0 for none.
+    pub lane_taps: u32,
+    /// Tap words of the lane engine (C lanes each).
+    pub tap_depth: u32,
     /// Rows of the timetable.
     pub timetable_depth: u32,
     /// 128-bit words of descriptor memory.
@@ -73,6 +77,8 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
         lut_count: 2,
         in_depth: 1024,
         out_depth: 1024,
+        lane_taps: 3,
+        tap_depth: 128,
         timetable_depth: 512,
         desc_depth: 512,
     }
@@ -81,7 +87,8 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
 /// Every named configuration, by id.
 pub const CONFIGS: [Config; 5] = [
     Config { acc_depth: 128, lut_count: 1, ..config(0, "tiny", 4, 4, (1024, 2)) },
-    config(1, "small", 8, 8, (2048, 2)),
+    // Its multipliers would not leave room on an ECP5-85 at 80 MHz.
+    Config { lane_taps: 0, ..config(1, "small", 8, 8, (2048, 2)) },
     Config { support: Support::Part, ..config(2, "wide", 16, 8, (2048, 2)) },
     Config {
         w_sram_depth: 1024,
@@ -91,6 +98,7 @@ pub const CONFIGS: [Config; 5] = [
         lut_count: 4,
         in_depth: 4096,
         out_depth: 4096,
+        tap_depth: 512,
         timetable_depth: 1024,
         desc_depth: 2048,
         ..config(3, "base", 16, 16, (8192, 4))
@@ -104,6 +112,7 @@ pub const CONFIGS: [Config; 5] = [
         lut_count: 4,
         in_depth: 4096,
         out_depth: 4096,
+        tap_depth: 512,
         timetable_depth: 1024,
         desc_depth: 2048,
         ..config(4, "large", 32, 32, (8192, 4))
@@ -152,7 +161,7 @@ impl Config {
     }
 
     /// Every size as `(Verilog parameter, value, unit and meaning)`, in a fixed order.
-    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 15] {
+    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 17] {
         [
             ("ROWS", self.rows, "rows R of the array; an X word is R bytes"),
             ("COLS", self.cols, "columns C; a weight, POST, LOAD or STORE word is C bytes"),
@@ -167,6 +176,8 @@ impl Config {
             ("LUT_COUNT", self.lut_count, "256-entry lookup tables"),
             ("IN_DEPTH", self.in_depth, "words of one IN buffer (of two)"),
             ("OUT_DEPTH", self.out_depth, "words of one OUT buffer (of two)"),
+            ("LANE_TAPS", self.lane_taps, "multipliers in a lane of the lane engine; 0: there is none"),
+            ("TAP_DEPTH", self.tap_depth, "tap words, C lanes each"),
             ("TIMETABLE_DEPTH", self.timetable_depth, "rows of the timetable"),
             ("DESC_DEPTH", self.desc_depth, "128-bit words of descriptor memory"),
         ]
@@ -194,8 +205,11 @@ impl Config {
         if ![1, 2, 4].contains(&self.rram_ways) {
             return bad("RRAM_WAYS", self.rram_ways, "1, 2 or 4");
         }
+        if ![0, 3].contains(&self.lane_taps) {
+            return bad("LANE_TAPS", self.lane_taps, "0 or 3");
+        }
         for (parameter, value, _) in self.parameters() {
-            if !pow2(value) {
+            if parameter != "LANE_TAPS" && !pow2(value) {
                 return bad(parameter, value, "a power of two");
             }
         }
@@ -205,6 +219,7 @@ impl Config {
             ("W_SRAM_DEPTH", self.w_sram_depth * self.rows.max(self.cols), 1 << 16),
             ("ACC_DEPTH", self.acc_depth, 1 << 12),
             ("LUT_COUNT", self.lut_count, 16),
+            ("TAP_DEPTH", self.tap_depth, 1 << 16),
             ("IN_DEPTH", self.in_depth * self.cols, 1 << 17),
             ("DESC_DEPTH", self.desc_depth, 1 << 16),
         ] {

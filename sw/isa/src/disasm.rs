@@ -5,7 +5,7 @@
 //! innermost first. The values are those of the format tables.
 
 use crate::field::Format;
-use crate::format::{LOAD, LOOP, MATMUL, POST, RESIDUAL, STORE};
+use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, STORE};
 use crate::{Instruction, IsaError, Program, Row, Unit};
 use std::fmt::Write;
 
@@ -16,6 +16,7 @@ fn headers(unit: Unit, residual: bool) -> Vec<&'static Format> {
         Unit::Post => vec![&POST],
         Unit::Load => vec![&LOAD],
         Unit::Store => vec![&STORE],
+        Unit::Lane => vec![&LANE],
         Unit::End | Unit::Scrub => vec![],
     }
 }

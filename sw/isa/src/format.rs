@@ -14,7 +14,7 @@ pub const ROW: Format = Format {
         f("cycle", 0, 32, "cycle after launch in which the row acts"),
         f("desc", 32, 16, "address of the first descriptor word"),
         f("words", 48, 4, "descriptor words: headers and loops; 0 for END"),
-        f("unit", 52, 4, "unit: 0 END, 1 MATMUL, 2 POST, 3 LOAD, 4 STORE, 5 SCRUB"),
+        f("unit", 52, 4, "unit: 0 END, 1 MATMUL, 2 POST, 3 LOAD, 4 STORE, 5 SCRUB, 6 LANE"),
     ],
 };
 
@@ -26,11 +26,11 @@ pub const LOOP: Format = Format {
     fields: &[
         f("last", 0, 14, "iterations - 1"),
         f("gap", 14, 8, "idle cycles inserted when this loop steps (ignored by POST)"),
-        s("d0", 22, 18, "jump of address 0: MATMUL X, POST / LOAD / STORE destination"),
-        s("d1", 40, 18, "jump of address 1: MATMUL W, POST parameter, LOAD / STORE source"),
+        s("d0", 22, 18, "jump of address 0: MATMUL X, LANE X, POST / LOAD / STORE destination"),
+        s("d1", 40, 18, "jump of address 1: MATMUL W, LANE tap word, POST parameter, LOAD / STORE source"),
         s("d2", 58, 18, "jump of address 2: MATMUL accumulator, POST residual operand"),
-        s("d3", 76, 12, "jump of the bounded index y (MATMUL)"),
-        s("d4", 88, 12, "jump of the bounded index x (MATMUL)"),
+        s("d3", 76, 12, "jump of the bounded index y (MATMUL, LANE)"),
+        s("d4", 88, 12, "jump of the bounded index x (MATMUL, LANE)"),
     ],
 };
 
@@ -96,6 +96,26 @@ pub const RESIDUAL: Format = Format {
     ],
 };
 
+/// LANE header.
+pub const LANE: Format = Format {
+    name: "lane",
+    bits: 128,
+    fields: &[
+        f("x_base", 0, 16, "X address of the first step, in C-byte words"),
+        f("tap_base", 16, 16, "tap word of the first step"),
+        f("column", 32, 5, "loops of a column: where all are at their last iteration, the column is complete"),
+        f("window", 37, 5, "loops of a result: where all are at their last iteration, a sum goes to POST"),
+        f("row", 42, 5, "loops of a row: where all are at their first iteration, sums start anew"),
+        f("skip", 47, 2, "results of each row that are left out"),
+        s("zero_point", 49, 8, "the input's zero point, subtracted from each byte"),
+        s("y_base", 57, 12, "index y of the first step"),
+        s("x_index_base", 69, 12, "index x of the first step"),
+        f("y_size", 81, 11, "a step with y outside 0 .. y_size-1 adds nothing"),
+        f("x_size", 92, 11, "a step with x outside 0 .. x_size-1 adds nothing"),
+        f("loops", 112, 3, "loops, 1 to 5"),
+    ],
+};
+
 /// LOAD header.
 pub const LOAD: Format = Format {
     name: "load",
@@ -133,8 +153,19 @@ pub const PARAM: Format = Format {
     ],
 };
 
+/// The taps of one lane in a tap word.
+pub const TAP: Format = Format {
+    name: "tap",
+    bits: 64,
+    fields: &[
+        s("w0", 0, 8, "weight of the result that this column completes"),
+        s("w1", 8, 8, "weight of the result that the next column completes"),
+        s("w2", 16, 8, "weight of the one after"),
+    ],
+};
+
 /// Every format, in the order of the documents.
-pub const FORMATS: [&Format; 8] = [&ROW, &LOOP, &MATMUL, &POST, &RESIDUAL, &LOAD, &STORE, &PARAM];
+pub const FORMATS: [&Format; 10] = [&ROW, &LOOP, &MATMUL, &LANE, &POST, &RESIDUAL, &LOAD, &STORE, &PARAM, &TAP];
 
 /// Fields of `format` that overlap or leave its word; empty in a correct table.
 pub fn overlaps(format: &Format) -> Vec<(&'static Field, &'static Field)> {

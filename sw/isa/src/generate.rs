@@ -60,7 +60,7 @@ pub fn verilog_header() -> String {
         let _ = writeln!(t, "`define SYSTOLE_UNIT_{} 4'd{}", unit.name(), unit as u8);
         let _ = writeln!(t, "`define SYSTOLE_UNIT_{}_BIT {}", unit.name(), unit as u8);
     }
-    for unit in [Unit::Matmul, Unit::Post, Unit::Load, Unit::Store] {
+    for unit in [Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Lane] {
         let _ = writeln!(t, "`define SYSTOLE_LOOPS_{} {}", unit.name(), max_loops(unit));
     }
     for format in FORMATS {

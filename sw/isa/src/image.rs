@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The image: everything a machine needs to run a program, in one file.
 //!
-//! Little endian. Header of 12 words {magic, format version, ISA fingerprint, configuration
+//! Little endian. Header of 13 words {magic, format version, ISA fingerprint, configuration
 //! id | WEIGHT_BEATS << 8, IN_BYTES, OUT_BYTES, timetable rows, descriptor words, parameter
-//! words, lookup tables, weight words, metadata bytes}; then the sections in that order,
+//! words, lookup tables, weight bytes, taps (of one lane each), metadata bytes}; then the sections in that order,
 //! each padded to 4 bytes; CRC-32 (IEEE) of all before it.
 
 use crate::requant::Param;
@@ -13,8 +13,8 @@ use serde::Serialize;
 /// First four bytes of an image.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"SYSI");
 /// Version of the file format.
-pub const VERSION: u32 = 1;
-const HEADER_WORDS: usize = 12;
+pub const VERSION: u32 = 2;
+const HEADER_WORDS: usize = 13;
 
 /// Element type of a host tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -130,6 +130,9 @@ pub struct Image {
     pub luts: Vec<[i8; 256]>,
     /// RRAM content from byte 0: byte n lies in row (n / C) mod R, word n / (C R).
     pub weights: Vec<i8>,
+    /// Taps of the lane engine by lane, a multiple of C: weights of the result that a column completes, of the next,
+    /// of the one after.
+    pub taps: Vec<[i8; 3]>,
     /// The input tensor in its frame.
     pub input: Tensor,
     /// The output tensor in its frame.
@@ -138,6 +141,16 @@ pub struct Image {
     pub macs: u64,
     /// Its name, for reports.
     pub name: String,
+}
+
+/// Taps of one lane as uploaded: see the format `tap`.
+pub fn encode_tap(taps: [i8; 3]) -> u64 {
+    taps.iter().rev().fold(0, |word, &w| word << 8 | u64::from(w as u8))
+}
+
+/// Back from [`encode_tap`].
+pub fn decode_tap(word: u64) -> [i8; 3] {
+    std::array::from_fn(|i| (word >> (8 * i)) as i8)
 }
 
 fn bad(text: impl Into<String>) -> IsaError {
@@ -173,6 +186,7 @@ impl Image {
             ("parameters", self.params.len().div_ceil(config.cols as usize), config.param_depth),
             ("lookup tables", self.luts.len(), config.lut_count),
             ("RRAM", self.weights.len().div_ceil(word), config.rram_depth),
+            ("taps", self.taps.len().div_ceil(config.cols as usize), if config.lane_taps == 0 { 0 } else { config.tap_depth }),
             ("IN buffer", (self.in_bytes as usize).div_ceil(config.cols as usize), config.in_depth),
             ("OUT buffer", (self.out_bytes as usize).div_ceil(config.cols as usize), config.out_depth),
         ] {
@@ -210,6 +224,7 @@ impl Image {
             self.params.len() as u32,
             self.luts.len() as u32,
             self.weights.len() as u32,
+            self.taps.len() as u32,
             meta.len() as u32,
         ] {
             out.extend(word.to_le_bytes());
@@ -219,6 +234,7 @@ impl Image {
         self.params.iter().for_each(|p| out.extend(p.encode().to_le_bytes()));
         self.luts.iter().for_each(|t| out.extend(t.iter().map(|&b| b as u8)));
         out.extend(self.weights.iter().map(|&b| b as u8));
+        self.taps.iter().for_each(|t| out.extend(encode_tap(*t).to_le_bytes()));
         out.resize(out.len().next_multiple_of(4), 0);
         out.extend(&meta);
         out.resize(out.len().next_multiple_of(4), 0);
@@ -249,10 +265,10 @@ impl Image {
             });
         }
         let counts: Vec<usize> = (6..HEADER_WORDS).map(|i| word(i) as usize).collect();
-        let sizes: Vec<usize> = counts.iter().zip([8usize, 16, 8, 256, 1, 1]).map(|(c, s)| c * s).collect();
-        let data: usize = sizes[..5].iter().sum();
+        let sizes: Vec<usize> = counts.iter().zip([8usize, 16, 8, 256, 1, 8, 1]).map(|(c, s)| c * s).collect();
+        let data: usize = sizes[..6].iter().sum();
         let meta_at = (4 * HEADER_WORDS + data).next_multiple_of(4);
-        let crc_at = (meta_at + sizes[5]).next_multiple_of(4);
+        let crc_at = (meta_at + sizes[6]).next_multiple_of(4);
         if bytes.len() != crc_at + 4 {
             return Err(bad(format!("{} bytes, its header says {}: truncated or damaged", bytes.len(), crc_at + 4)));
         }
@@ -272,7 +288,8 @@ impl Image {
         let params = u64s(take(sizes[2])).into_iter().map(Param::decode).collect();
         let luts = take(sizes[3]).chunks_exact(256).map(|c| std::array::from_fn(|i| c[i] as i8)).collect();
         let weights = take(sizes[4]).iter().map(|&b| b as i8).collect();
-        let meta = &bytes[meta_at..meta_at + sizes[5]];
+        let taps = u64s(take(sizes[5])).into_iter().map(decode_tap).collect();
+        let meta = &bytes[meta_at..meta_at + sizes[6]];
         if meta.len() < 64 {
             return Err(bad(format!("metadata of {} bytes, needs 64: damaged", meta.len())));
         }
@@ -303,6 +320,7 @@ impl Image {
             params,
             luts,
             weights,
+            taps,
             input: tensor(0)?,
             output: tensor(7)?,
             macs: u64::from_le_bytes(meta[56..64].try_into().expect("8 bytes")),

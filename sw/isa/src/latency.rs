@@ -38,6 +38,10 @@ pub struct Latency {
     pub store_read: u32,
     /// From a STORE step to its OUT write applied.
     pub store_write: u32,
+    /// From a LANE step to its flat X read applied.
+    pub lane_read: u32,
+    /// From a LANE step that ends a result to POST taking the sums.
+    pub lane_take: u32,
     /// From a write applied to the first cycle in which a read of it may be applied.
     pub write_to_read: u32,
     /// Smallest distance of two MATMUL vectors that accumulate into different sums: 1,
@@ -66,6 +70,8 @@ impl Latency {
             load_write: 4,
             store_read: 1,
             store_write: 5,
+            lane_read: 1,
+            lane_take: 6,
             write_to_read: 1,
             acc_distance: 1,
             l: post_write + 1,
@@ -82,8 +88,13 @@ impl Latency {
         self.post_write + if lut { self.lut } else { 0 } + if residual { self.residual } else { 0 }
     }
 
+    /// From POST's take to the result's write, with the extra stages that an instruction switches on.
+    pub fn take_to_write(&self, lut: bool, residual: bool) -> u32 {
+        self.post_write_with(lut, residual) - self.post_take
+    }
+
     /// Every latency as `(name, value, meaning)`, in a fixed order.
-    pub fn table(&self) -> [(&'static str, u32, &'static str); 15] {
+    pub fn table(&self) -> [(&'static str, u32, &'static str); 17] {
         [
             ("ISSUE", self.issue, "row cycle + descriptor words + ISSUE = first step"),
             ("ROW_SPACING", self.row_spacing, "smallest distance of two rows; at least the earlier row's words"),
@@ -97,6 +108,8 @@ impl Latency {
             ("LOAD_WRITE", self.load_write, "LOAD step to its X write"),
             ("STORE_READ", self.store_read, "STORE step to its flat X read"),
             ("STORE_WRITE", self.store_write, "STORE step to its OUT write"),
+            ("LANE_READ", self.lane_read, "LANE step to its flat X read"),
+            ("LANE_TAKE", self.lane_take, "LANE step that ends a result to POST taking it"),
             ("WRITE_TO_READ", self.write_to_read, "a write to the first read that sees it"),
             ("ACC_DISTANCE", self.acc_distance, "smallest distance of two vectors into one accumulator"),
             ("L", self.l, "X read at row 0 to the dependent word readable in X"),
@@ -109,6 +122,7 @@ pub fn max_loops(unit: Unit) -> usize {
     match unit {
         Unit::Matmul => 7,
         Unit::Post | Unit::Load | Unit::Store => 4,
+        Unit::Lane => 5,
         Unit::End | Unit::Scrub => 0,
     }
 }

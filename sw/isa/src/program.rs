@@ -2,7 +2,7 @@
 //! Typed instructions and programs, and their encoding.
 
 use crate::field::Format;
-use crate::format::{LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, STORE};
+use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, STORE};
 use crate::latency::max_loops;
 use crate::{IsaError, Loop, Nest};
 
@@ -22,15 +22,17 @@ pub enum Unit {
     Store = 4,
     /// RRAM scrubbing (reserved).
     Scrub = 5,
+    /// The lane engine: one channel a lane.
+    Lane = 6,
 }
 
 impl Unit {
     /// Every unit, by code.
-    pub const ALL: [Unit; 6] = [Unit::End, Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Scrub];
+    pub const ALL: [Unit; 7] = [Unit::End, Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Scrub, Unit::Lane];
 
     /// Its name in listings.
     pub fn name(self) -> &'static str {
-        ["END", "MATMUL", "POST", "LOAD", "STORE", "SCRUB"][self as usize]
+        ["END", "MATMUL", "POST", "LOAD", "STORE", "SCRUB", "LANE"][self as usize]
     }
 }
 
@@ -137,6 +139,37 @@ pub struct Residual {
     pub zero_point: i8,
 }
 
+/// LANE: one channel a lane, sums over windows that slide along rows.
+///
+/// Addresses of the nest: 0 X (C-byte words), 1 tap word, 3 index y, 4 index x.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Lane {
+    /// X address of the first step, in C-byte words.
+    pub x_base: u32,
+    /// Tap word of the first step.
+    pub tap_base: u32,
+    /// Bit `l`: loop `l` is one of a column.
+    pub column: u32,
+    /// Bit `l`: loop `l` is one of a result.
+    pub window: u32,
+    /// Bit `l`: loop `l` is one of a row.
+    pub row: u32,
+    /// Results of each row that are left out, 0 to 3.
+    pub skip: u32,
+    /// Subtracted from each byte.
+    pub zero_point: i8,
+    /// Index y of the first step.
+    pub y_base: i32,
+    /// Index x of the first step.
+    pub x_index_base: i32,
+    /// Rows of the image.
+    pub y_size: u32,
+    /// Columns of the image.
+    pub x_size: u32,
+    /// The loops.
+    pub nest: Nest,
+}
+
 /// LOAD: IN bytes to X, unaligned, rotated, masked.
 ///
 /// Addresses of the nest: 0 destination (C-byte words of X), 1 source (IN bytes).
@@ -180,6 +213,8 @@ pub enum Instruction {
     Load(Load),
     /// See [`Store`].
     Store(Store),
+    /// See [`Lane`].
+    Lane(Lane),
     /// The run is over.
     End,
 }
@@ -208,6 +243,7 @@ impl Instruction {
             Instruction::Post(_) => Unit::Post,
             Instruction::Load(_) => Unit::Load,
             Instruction::Store(_) => Unit::Store,
+            Instruction::Lane(_) => Unit::Lane,
             Instruction::End => Unit::End,
         }
     }
@@ -219,6 +255,7 @@ impl Instruction {
             Instruction::Post(i) => Some(&i.nest),
             Instruction::Load(i) => Some(&i.nest),
             Instruction::Store(i) => Some(&i.nest),
+            Instruction::Lane(i) => Some(&i.nest),
             Instruction::End => None,
         }
     }
@@ -318,6 +355,23 @@ impl Instruction {
             Instruction::Store(i) => put(
                 &STORE,
                 &[("dst_base", i.dst_base.into()), ("src_base", i.src_base.into()), ("loops", i.nest.loops.len() as i64)],
+            )?,
+            Instruction::Lane(i) => put(
+                &LANE,
+                &[
+                    ("x_base", i.x_base.into()),
+                    ("tap_base", i.tap_base.into()),
+                    ("column", i.column.into()),
+                    ("window", i.window.into()),
+                    ("row", i.row.into()),
+                    ("skip", i.skip.into()),
+                    ("zero_point", i.zero_point.into()),
+                    ("y_base", i.y_base.into()),
+                    ("x_index_base", i.x_index_base.into()),
+                    ("y_size", i.y_size.into()),
+                    ("x_size", i.x_size.into()),
+                    ("loops", i.nest.loops.len() as i64),
+                ],
             )?,
         }
         let loops = self.nest().map_or(&[][..], |n| &n.loops);
@@ -440,6 +494,23 @@ impl Instruction {
                     nest,
                 })
             }
+            Unit::Lane => {
+                let get = |name| LANE.get(header, name);
+                Instruction::Lane(Lane {
+                    x_base: get("x_base") as u32,
+                    tap_base: get("tap_base") as u32,
+                    column: get("column") as u32,
+                    window: get("window") as u32,
+                    row: get("row") as u32,
+                    skip: get("skip") as u32,
+                    zero_point: get("zero_point") as i8,
+                    y_base: get("y_base") as i32,
+                    x_index_base: get("x_index_base") as i32,
+                    y_size: get("y_size") as u32,
+                    x_size: get("x_size") as u32,
+                    nest,
+                })
+            }
             _ => Instruction::Store(Store {
                 dst_base: STORE.get(header, "dst_base") as u32,
                 src_base: STORE.get(header, "src_base") as u32,
@@ -491,7 +562,7 @@ impl Program {
             let unit = *Unit::ALL.get(get("unit") as usize).ok_or_else(|| IsaError::BadEncoding {
                 what: format!("row {n}: unit"),
                 found: get("unit") as u64,
-                legal: "0 to 5".into(),
+                legal: "0 to 6".into(),
             })?;
             let (at, len) = (get("desc") as usize, get("words") as usize);
             let words = descs.get(at..at + len).ok_or_else(|| IsaError::BadEncoding {

@@ -40,7 +40,7 @@ pub const ID_VALUE: u32 = 0x5359_5354;
 pub const SPACE: u32 = 0x100;
 
 /// The register map, by offset.
-pub const REGS: [Reg; 38] = [
+pub const REGS: [Reg; 39] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
     r("CONFIG", 0x08, Ro, "number of the named configuration; bits 15:8: WEIGHT_BEATS"),
@@ -56,6 +56,7 @@ pub const REGS: [Reg; 38] = [
     r("TIMETABLE_DEPTH", 0x30, Ro, "rows of the timetable"),
     r("DESC_DEPTH", 0x34, Ro, "128-bit words of descriptor memory"),
     r("LATENCY", 0x38, Ro, "L: X read at row 0 to the dependent word readable in X, in cycles"),
+    r("LANE", 0x3c, Ro, "lane engine: bits 15:0 tap words, 23:16 multipliers in a lane (0: there is none)"),
     r(
         "START",
         0x40,
@@ -86,7 +87,7 @@ pub const REGS: [Reg; 38] = [
         "UPLOAD_TARGET",
         0x80,
         Rw,
-        "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM",
+        "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM, 5 taps",
     ),
     r("UPLOAD_ADDRESS", 0x84, Rw, "next word of the target; advances with the stream"),
     r("UPLOAD_COUNT", 0x88, Ro, "beats taken from the image stream since UPLOAD_TARGET was written"),
@@ -146,7 +147,7 @@ pub const ERRORS: [Bit; 6] = [
 ];
 
 /// Upload targets, by code.
-pub const UPLOAD_TARGETS: [&str; 5] = ["TIMETABLE", "DESC", "PARAM", "LUT", "RRAM"];
+pub const UPLOAD_TARGETS: [&str; 6] = ["TIMETABLE", "DESC", "PARAM", "LUT", "RRAM", "TAP"];
 
 /// The offset of the register `name`.
 ///

@@ -83,6 +83,7 @@ fn image(program: &Program, weights: Vec<i8>) -> Image {
         descriptors,
         params: vec![Param { bias: -5, q: 1 << 23, shift: 30 }; 16],
         luts: vec![std::array::from_fn(|i| i as u8 as i8)],
+        taps: weights.chunks_exact(3).map(|w| [w[0], w[1], w[2]]).collect(),
         weights,
         input: Tensor::dense(1, 17, Dtype::Int8),
         output: Tensor { rows: 1, cols: 16, dtype: Dtype::Int32, offset: 0, row_pitch: 64, tile: 16, tile_pitch: 64 },

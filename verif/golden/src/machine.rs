@@ -7,7 +7,7 @@
 use crate::{MachineError, kernel, post};
 use std::collections::VecDeque;
 use systole_isa::nest::{Loop, Nest};
-use systole_isa::program::{Load, Matmul, Post, PostDest, Store};
+use systole_isa::program::{Lane, Load, Matmul, Post, PostDest, Store};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency};
 use wide::i16x8;
@@ -49,11 +49,13 @@ struct Loaded {
     posts: Vec<Started<Post>>,
     loads: Vec<Started<Load>>,
     stores: Vec<Started<Store>>,
+    lanes: Vec<Started<Lane>>,
     end: u64,
     end_row: usize,
     weights: Vec<i16x8>, // by tile, as the kernel takes them
     params: Vec<Param>,
     luts: Vec<[i8; 256]>,
+    taps: Vec<[i8; 3]>,
     in_bytes: usize,
     out_bytes: usize,
 }
@@ -121,6 +123,11 @@ struct Run<'a> {
     input: &'a [u8],
     out: Vec<u8>,
     vectors: u64,
+    /// Cycle of POST's last take.
+    taken: u64,
+    /// Running sums of the lane engine, [sum][lane], and results of the row still to be left out.
+    sums: [[i32; 32]; 3],
+    skip: u32,
 }
 
 fn rule<T>(cycle: u64, row: usize, unit: &'static str, rule: impl Into<String>) -> Result<T, MachineError> {
@@ -176,11 +183,13 @@ impl Machine {
             posts: vec![],
             loads: vec![],
             stores: vec![],
+            lanes: vec![],
             end: 0,
             end_row: 0,
             weights: kernel::pack(&weights, self.config.rows as usize, c),
             params,
             luts: image.luts.clone(),
+            taps: image.taps.clone(),
             in_bytes: image.in_bytes as usize,
             out_bytes: image.out_bytes as usize,
         };
@@ -202,6 +211,10 @@ impl Machine {
                 Instruction::Post(what) => l.posts.push(Started { row, first, what }),
                 Instruction::Load(what) => l.loads.push(Started { row, first, what }),
                 Instruction::Store(what) => l.stores.push(Started { row, first, what }),
+                Instruction::Lane(_) if self.config.lane_taps == 0 => {
+                    return rule(r.cycle, row, unit, "this machine has no lane engine");
+                }
+                Instruction::Lane(what) => l.lanes.push(Started { row, first, what }),
                 Instruction::End => {
                     (l.end, l.end_row) = (r.cycle, row);
                     ended = true;
@@ -223,6 +236,7 @@ impl Machine {
         busy(&l.matmuls, "MATMUL", |i| i.nest.span())?;
         busy(&l.loads, "LOAD", |i| i.nest.span())?;
         busy(&l.stores, "STORE", |i| i.nest.span())?;
+        busy(&l.lanes, "LANE", |i| i.nest.span())?;
         self.image = Some(l);
         Ok(())
     }
@@ -251,12 +265,16 @@ impl Machine {
             input,
             out: vec![0; self.config.out_depth as usize * c],
             vectors: 0,
+            taken: 0,
+            sums: [[0; 32]; 3],
+            skip: 0,
         };
         let lead = u64::from(self.latency.w_lead);
-        let (mut nm, mut nl, mut ns) = (0, 0, 0);
+        let (mut nm, mut nl, mut ns, mut ne) = (0, 0, 0, 0);
         let mut matmul: Option<(usize, Walk, Held)> = None;
         let mut load: Option<(usize, Walk)> = None;
         let mut store: Option<(usize, Walk)> = None;
+        let mut lane: Option<(usize, Walk)> = None;
         loop {
             if matmul.is_none() && nm < l.matmuls.len() {
                 let m = &l.matmuls[nm];
@@ -275,12 +293,19 @@ impl Machine {
                 store = Some((ns, Walk::new(&i.what.nest, i.first, [i.what.dst_base as i32, i.what.src_base as i32, 0, 0, 0])));
                 ns += 1;
             }
+            if lane.is_none() && ne < l.lanes.len() {
+                let i = &l.lanes[ne];
+                let base = [i.what.x_base as i32, i.what.tap_base as i32, 0, i.what.y_base, i.what.x_index_base];
+                lane = Some((ne, Walk::new(&i.what.nest, i.first, base)));
+                ne += 1;
+            }
             // The next effect of each unit; reads of a cycle come before its writes.
             let tm = matmul.as_ref().map_or(u64::MAX, |(_, w, _)| w.time + lead);
             let ts = store.as_ref().map_or(u64::MAX, |(_, w)| w.time + u64::from(self.latency.store_read));
             let tl = load.as_ref().map_or(u64::MAX, |(_, w)| w.time + u64::from(self.latency.load_write));
+            let te = lane.as_ref().map_or(u64::MAX, |(_, w)| w.time + u64::from(self.latency.lane_read));
             let (tq, reads) = run.flying.front().map_or((u64::MAX, false), |f| (f.at, !f.read_done));
-            let next = tm.min(ts).min(tl).min(tq);
+            let next = tm.min(ts).min(tl).min(tq).min(te);
             if next == u64::MAX {
                 break;
             }
@@ -295,9 +320,15 @@ impl Machine {
                 if walk.done {
                     store = None;
                 }
+            } else if te == next {
+                let Some((i, walk)) = &mut lane else { continue };
+                self.lane_step(&mut run, *i, walk)?;
+                if walk.done {
+                    lane = None;
+                }
             } else if tm == next {
                 let Some((i, walk, held)) = &mut matmul else { continue };
-                let others = ts.min(tl).min(tq);
+                let others = ts.min(tl).min(tq).min(te);
                 // Until another unit has an effect, MATMUL runs alone.
                 loop {
                     self.matmul_step(&mut run, *i, walk, held)?;
@@ -375,15 +406,59 @@ impl Machine {
         (self.kernel)(acc, x, weights);
         run.vectors += 1;
         if i.last && walk.all(i.reduce, true) {
-            self.take(run, s.row, at, cycle + u64::from(self.latency.w_lead))?;
+            let sums: [i32; 32] = std::array::from_fn(|i| self.acc.get(at * c + i).copied().unwrap_or(0));
+            let take = cycle + u64::from(self.latency.w_lead + self.latency.post_take);
+            self.take(run, s.row, &sums, take)?;
         }
         Ok(())
     }
 
-    /// POST takes the final sums of accumulator `at`, of a vector with X time `t`.
-    fn take(&mut self, run: &mut Run, row: usize, at: usize, t: u64) -> Result<(), MachineError> {
+    /// A step of the lane engine: three products a lane, and perhaps a result.
+    fn lane_step(&mut self, run: &mut Run, index: usize, walk: &mut Walk) -> Result<(), MachineError> {
+        let s = &run.l.lanes[index];
+        let (i, cycle, c) = (&s.what, walk.time, self.config.cols as usize);
+        let [x, tap, _, row, col] = walk.at;
+        let inside = (0..i.y_size as i32).contains(&row) && (0..i.x_size as i32).contains(&col);
+        if walk.all(i.row, false) {
+            run.sums = [[0; 32]; 3];
+            run.skip = i.skip;
+        }
+        let at = (tap as u32 & 0xffff) as usize * c;
+        let Some(taps) = run.l.taps.get(at..at + c) else {
+            return rule(cycle, s.row, "LANE", format!("tap word {} is beyond the image's {}", at / c, run.l.taps.len() / c));
+        };
+        if inside {
+            let at = self.x_at(x as u32 & 0xffff);
+            for (lane, taps) in taps.iter().enumerate() {
+                let v = i32::from(self.x[at + lane]) - i32::from(i.zero_point);
+                for (sum, &w) in run.sums.iter_mut().zip(taps) {
+                    sum[lane] += v * i32::from(w);
+                }
+            }
+        }
+        let complete = run.sums[0];
+        if walk.all(i.column, true) {
+            run.sums = [run.sums[1], run.sums[2], [0; 32]];
+        }
+        let ends = walk.all(i.window, true);
+        walk.step();
+        if !ends {
+            return Ok(());
+        }
+        if run.skip > 0 {
+            run.skip -= 1;
+            return Ok(());
+        }
+        self.take(run, s.row, &complete, cycle + u64::from(self.latency.lane_take))
+    }
+
+    /// POST takes final sums in cycle `take`.
+    fn take(&mut self, run: &mut Run, row: usize, sums: &[i32; 32], take: u64) -> Result<(), MachineError> {
         let l = run.l;
-        let take = t + u64::from(self.latency.post_take);
+        if take <= run.taken {
+            return rule(take, row, "POST", "array and lane engine hand it sums out of order");
+        }
+        run.taken = take;
         while l.posts.get(run.next_post).is_some_and(|p| p.first <= take) {
             if let Some((i, _)) = run.post.as_ref().filter(|(_, w)| !w.done) {
                 return rule(take, l.posts[*i].row, "POST", "the next POST starts before all its vectors have come");
@@ -397,7 +472,7 @@ impl Machine {
             run.next_post += 1;
         }
         let Some((i, walk)) = run.post.as_mut().filter(|(_, w)| !w.done) else {
-            return rule(take, row, "MATMUL", "a final sum, and no POST is armed");
+            return rule(take, row, "POST", "a final sum, and no POST is armed");
         };
         let (index, p) = (*i, &l.posts[*i].what);
         let c = self.config.cols as usize;
@@ -412,10 +487,10 @@ impl Machine {
             );
         };
         let mut biased = [0i32; 32];
-        for ((b, &a), q) in biased.iter_mut().zip(&self.acc[at * c..][..c]).zip(params) {
+        for ((b, &a), q) in biased.iter_mut().zip(&sums[..c]).zip(params) {
             *b = a.wrapping_add(q.bias);
         }
-        let write = t + u64::from(self.latency.post_write_with(p.lut.is_some(), p.residual.is_some()));
+        let write = take + u64::from(self.latency.take_to_write(p.lut.is_some(), p.residual.is_some()));
         if p.dest == PostDest::OutRaw32 {
             for (n, quarter) in biased[..c].chunks(c / 4).enumerate() {
                 let bytes: Vec<u8> = quarter.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -424,7 +499,7 @@ impl Machine {
                     l.posts[index].row,
                     dst + n as u32,
                     &bytes,
-                    t + u64::from(self.latency.post_write) + n as u64,
+                    take + u64::from(self.latency.take_to_write(false, false)) + n as u64,
                 )?;
             }
             return Ok(());

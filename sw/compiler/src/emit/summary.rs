@@ -17,6 +17,7 @@ impl Emitter<'_> {
             ("X", x, c.x_depth),
             ("RRAM", image.weights.len() / tile, c.rram_depth),
             ("PARAM", image.params.len() / cols, c.param_depth),
+            ("TAP", image.taps.len() / cols, if c.lane_taps == 0 { 0 } else { c.tap_depth }),
             ("LUT", image.luts.len(), c.lut_count),
             ("IN", (image.in_bytes as usize).div_ceil(cols), c.in_depth),
             ("OUT", (image.out_bytes as usize).div_ceil(cols), c.out_depth),
@@ -35,11 +36,12 @@ impl Emitter<'_> {
         let stages = &self.staged.stages;
         for (index, stage) in stages.iter().enumerate() {
             let placed: Vec<_> = self.schedule.matmuls.iter().filter(|p| p.stage == index).collect();
-            let start = placed.first().map_or(0, |p| p.start);
-            let end = placed.last().map_or(0, |p| p.start + p.segment.busy);
-            let cycles = end - before.unwrap_or(0);
-            before = Some(end);
-            let busy: u64 = placed.iter().map(|p| p.segment.busy).sum();
+            let lane = self.schedule.lanes.iter().find(|p| p.stage == index);
+            let start = placed.first().map_or(lane.map_or(0, |l| l.start), |p| p.start);
+            let end = placed.last().map_or(lane.map_or(0, |l| l.start + l.busy), |p| p.start + p.segment.busy);
+            let cycles = end.saturating_sub(before.unwrap_or(0));
+            before = before.max(Some(end));
+            let busy = lane.map_or(placed.iter().map(|p| p.segment.busy).sum::<u64>(), |l| l.busy);
             let visits = if stage.is_shared() { stage.n_tiles * stage.k_tiles() } else { stage.k_tiles() * stage.n_tiles };
             let beats = u64::from(self.config.weight_beats);
             let law = |b: &crate::stage::Block| {
@@ -50,6 +52,7 @@ impl Emitter<'_> {
             let region = stage.input.map(|t| self.placement.regions[t]);
             let bytes = match &stage.weights {
                 Weights::Tiles(b) | Weights::Shared(b) => b.len(),
+                Weights::Taps(_) => 0,
             };
             let mut report = LayerReport {
                 layer: stage.layers[0],
@@ -60,9 +63,9 @@ impl Emitter<'_> {
                 k_tiles: stage.k_tiles(),
                 n_tiles: stage.n_tiles,
                 blocks: stage.blocks.len(),
-                order: order(self.schedule.plans[index], stage, self.config),
-                nests: placed.len(),
-                law: stage.blocks.iter().map(law).sum(),
+                order: if lane.is_some() { "lane engine".into() } else { order(self.schedule.plans[index], stage, self.config) },
+                nests: placed.len() + usize::from(lane.is_some()),
+                law: lane.map_or(stage.blocks.iter().map(law).sum(), |l| l.busy),
                 start,
                 cycles,
                 busy,

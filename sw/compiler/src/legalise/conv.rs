@@ -110,6 +110,9 @@ impl Stager<'_> {
         };
         let shape = graph.maps[*input].shape;
         let [oh, ow, n] = map.shape;
+        if let Some(stage) = self.depthwise(i) {
+            return Ok(stage);
+        }
         let (per, out_per) = (shape[2] / groups, n / groups);
         let kw = window.kernel[1];
         // [kernel row][kernel column][channel of the group][output].

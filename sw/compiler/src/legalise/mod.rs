@@ -6,6 +6,7 @@
 //! pool a series of stages, each of which compares one more tap with the largest so far.
 
 mod conv;
+mod depthwise;
 mod input;
 mod pool;
 
@@ -231,6 +232,8 @@ impl<'a> Stager<'a> {
             operand: None,
             out: [1, 1],
             over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
+            kernel: [1, 1],
+            dilation: 1,
             k_loops: vec![],
             taps: vec![Tap { row: 0, col: 0, word: 0 }],
             n_walk: NWalk { inner: groups, step: 0, outer: 1 },
@@ -332,6 +335,8 @@ impl<'a> Stager<'a> {
             let (late, early) = if age(a.map) > age(b.map) { (a, b) } else { (b, a) };
             match self.open(late.map) {
                 // The operand must not lie where the stage reads.
+                // The lane engine has the flat read path to itself.
+                Some(s) if self.staged.stages[s].is_lane() => (self.identity(i, late.map, "add")?, late, early),
                 Some(s) if !self.reads(s, early.map) || matches!(self.made[early.map], Made::Input) => {
                     self.staged.stages[s].layers.push(i);
                     (s, late, early)
@@ -478,6 +483,7 @@ fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
     let in_room = (config.in_depth * config.cols) as usize;
     for (what, needed, limit, help) in [
         ("RRAM words of R x C weights", weight_words, config.rram_depth as usize, split),
+        ("tap words of C lanes", staged.lane_taps().len() / config.cols as usize, config.tap_depth as usize, split),
         ("parameter words of C channels", staged.params.len() / config.cols as usize, config.param_depth as usize, split),
         (
             "lookup tables",

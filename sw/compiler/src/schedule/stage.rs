@@ -11,6 +11,9 @@ impl Scheduler<'_> {
     /// Places every instruction of stage `index` in the order `plan`.
     pub(super) fn stage(&self, state: &mut State, index: usize, plan: Plan, mut log: Option<&mut Log>) {
         let stage = &self.staged.stages[index];
+        if let Some(steps) = loops::LaneSteps::of(stage) {
+            return self.lane_stage(state, index, &steps, log);
+        }
         let groups = self.groups();
         let see = u64::from(self.lat.write_to_read);
         for (b, block) in stage.blocks.iter().enumerate() {
@@ -76,7 +79,7 @@ impl Scheduler<'_> {
         }
     }
 
-    fn write(&self, stage: &Stage) -> u64 {
+    pub(super) fn write(&self, stage: &Stage) -> u64 {
         let (lut, meeting) = (stage.post.lut.is_some(), stage.post.meeting.is_some());
         u64::from(self.lat.post_write_with(!stage.is_raw() && lut, !stage.is_raw() && meeting))
     }
@@ -161,7 +164,7 @@ impl Scheduler<'_> {
         let mut start = start;
         if let (Some(&(_, e0)), Some(&(_, e1))) = (ends.first(), ends.last()) {
             let write = self.write(stage);
-            start = start.max(state.next_write.saturating_sub(e0 + write));
+            start = start.max(state.next_write.saturating_sub(e0 + write)).max(state.next_end.saturating_sub(e0));
             if stage.operand.is_some() {
                 start = start.max(state.next_flat.saturating_sub(e0 + self.flat(stage)));
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What happens in which cycle.
 
-use systole_isa::{Load, Matmul, Post, PostDest, Store};
+use systole_isa::{Lane, Load, Matmul, Post, PostDest, Store};
 
 /// An instruction with the cycle of its first step and its row.
 pub(super) struct Started<'a, T> {
@@ -17,6 +17,7 @@ pub(super) struct Units<'a> {
     pub posts: Vec<Started<'a, Post>>,
     pub loads: Vec<Started<'a, Load>>,
     pub stores: Vec<Started<'a, Store>>,
+    pub lanes: Vec<Started<'a, Lane>>,
     pub end: u64,
     pub end_row: usize,
 }
@@ -38,6 +39,17 @@ pub(super) struct Vector {
     pub starts: bool,
     pub ends: bool,
     pub row: usize,
+}
+
+/// Sums that POST takes.
+#[derive(Clone, Copy)]
+pub(super) struct Take {
+    /// Cycle in which it does.
+    pub cycle: u64,
+    /// Cycle in which their (last) vector is read from X: what they are older or younger than.
+    pub origin: u64,
+    pub row: usize,
+    pub unit: &'static str,
 }
 
 /// A result that POST writes.
@@ -73,6 +85,7 @@ pub(super) struct FlatRead {
     /// X time of the vector it is for; `None` for STORE.
     pub origin: Option<u64>,
     pub row: usize,
+    pub unit: &'static str,
 }
 
 /// A write of one OUT word.

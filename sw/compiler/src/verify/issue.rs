@@ -65,6 +65,12 @@ impl Checker<'_> {
                 Instruction::Post(what) => units.posts.push(Started { first, row, what }),
                 Instruction::Load(what) => units.loads.push(Started { first, row, what }),
                 Instruction::Store(what) => units.stores.push(Started { first, row, what }),
+                Instruction::Lane(what) => {
+                    if self.config.lane_taps == 0 {
+                        self.report.add(Rule::Encoding, r.cycle, row, unit, || "this machine has no lane engine".into());
+                    }
+                    units.lanes.push(Started { first, row, what });
+                }
                 Instruction::End => (units.end, units.end_row) = (r.cycle, row),
             }
         }
@@ -83,6 +89,7 @@ impl Checker<'_> {
         self.busy(&units.matmuls, "MATMUL", |i| span(&i.nest));
         self.busy(&units.loads, "LOAD", |i| span(&i.nest));
         self.busy(&units.stores, "STORE", |i| span(&i.nest));
+        self.busy(&units.lanes, "LANE", |i| span(&i.nest));
         Some(units)
     }
 

@@ -29,7 +29,7 @@ impl Checker<'_> {
                 let src = i64::from(s.what.src_base) + i64::from(step.offset[1]);
                 self.range(at, s.row, "STORE", [("OUT word", dst, i64::from(self.config.out_depth)), ("X word", src, words)]);
                 let read = at + u64::from(self.lat.store_read);
-                a.flats.push(FlatRead { cycle: read, addr: src.max(0) as u32, origin: None, row: s.row });
+                a.flats.push(FlatRead { cycle: read, addr: src.max(0) as u32, origin: None, row: s.row, unit: "STORE" });
                 let cycle = at + u64::from(self.lat.store_write);
                 a.outs.push(OutWrite { cycle, word: dst.max(0) as u32, row: s.row, unit: "STORE" });
                 a.last_step = a.last_step.max(at);
@@ -57,7 +57,7 @@ impl Checker<'_> {
         let mut before: Option<u64> = None;
         let rows = u64::from(self.config.rows);
         for f in &accesses.flats {
-            let unit = if f.origin.is_some() { "POST" } else { "STORE" };
+            let unit = f.unit;
             if before == Some(f.cycle) {
                 self.report.add(Rule::XReadPort, f.cycle, f.row, unit, || "two flat reads".into());
             }
@@ -101,7 +101,7 @@ impl Checker<'_> {
         }
         for f in &accesses.flats {
             if let Some((rule, detail)) = index.read(f.addr, f.cycle, None, cols, f.origin) {
-                let unit = if f.origin.is_some() { "POST" } else { "STORE" };
+                let unit = f.unit;
                 self.report.add(rule, f.cycle, f.row, unit, || {
                     format!("X word {} group {}: {detail}", f.addr / groups, f.addr % groups)
                 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! POST: which instruction takes which vector, and when its result is written.
 
-use super::events::{Accesses, FlatRead, OutWrite, Started, Vector, WWrite, Written, XWrite};
+use super::events::{Accesses, FlatRead, OutWrite, Started, Take, WWrite, Written, XWrite};
 use super::{Checker, Rule};
 use systole_isa::nest::Steps;
 use systole_isa::{Post, PostDest};
@@ -10,7 +10,7 @@ const UNIT: &str = "POST";
 
 impl Checker<'_> {
     /// Every result, in the order of the vectors.
-    pub(super) fn results(&mut self, posts: &[Started<Post>], vectors: &[Vector]) -> Vec<Written> {
+    pub(super) fn results(&mut self, posts: &[Started<Post>], takes: &[Take]) -> Vec<Written> {
         let mut order: Vec<&Started<Post>> = posts.iter().collect();
         order.sort_by_key(|p| p.first);
         for p in &order {
@@ -24,22 +24,28 @@ impl Checker<'_> {
         let mut results = Vec::new();
         let mut active: Option<(&Started<Post>, std::iter::Peekable<Steps>)> = None;
         let mut waiting = order.into_iter().peekable();
-        let take = u64::from(self.lat.post_take);
-        for v in vectors.iter().filter(|v| v.ends) {
-            let cycle = v.t + take;
+        for pair in takes.windows(2) {
+            if pair[0].cycle == pair[1].cycle || pair[0].origin >= pair[1].origin {
+                self.report.add(Rule::TakeOrder, pair[1].cycle, pair[1].row, pair[1].unit, || {
+                    format!("it is read in {}; taken before it is one read in {}", pair[1].origin, pair[0].origin)
+                });
+            }
+        }
+        for v in takes {
+            let cycle = v.cycle;
             while let Some(next) = waiting.next_if(|p| p.first <= cycle) {
                 self.post_over(&mut active, next.first);
                 active = Some((next, next.what.nest.iter().peekable()));
             }
             let step = active.as_mut().and_then(|(p, steps)| Some((*p, steps.next()?)));
             let Some((p, step)) = step else {
-                self.report.add(Rule::PostNotArmed, cycle, v.row, "MATMUL", || {
+                self.report.add(Rule::PostNotArmed, cycle, v.row, v.unit, || {
                     format!("POST takes a vector in {cycle}, and no instruction has one to come")
                 });
                 continue;
             };
             let [dst, param, res, ..] = step.offset.map(i64::from);
-            results.push(self.result(p, v.t, dst, param, res));
+            results.push(self.result(p, v, dst, param, res));
         }
         self.post_over(&mut active, u64::MAX);
         for p in waiting {
@@ -65,10 +71,10 @@ impl Checker<'_> {
         }
     }
 
-    fn result(&mut self, p: &Started<Post>, t: u64, dst: i64, param: i64, res: i64) -> Written {
+    fn result(&mut self, p: &Started<Post>, take: &Take, dst: i64, param: i64, res: i64) -> Written {
         let i = p.what;
         let raw = i.dest == PostDest::OutRaw32;
-        let write = t + u64::from(self.lat.post_write_with(!raw && i.lut.is_some(), !raw && i.residual.is_some()));
+        let write = take.cycle + u64::from(self.lat.take_to_write(!raw && i.lut.is_some(), !raw && i.residual.is_some()));
         let (dst, param) = (i64::from(i.dst_base) + dst, i64::from(i.param_base) + param);
         let (groups, rows, cols) = (self.config.groups(), self.config.rows, self.config.cols);
         let dst_limit = match i.dest {
@@ -90,10 +96,10 @@ impl Checker<'_> {
             }
         }
         let lut = if i.lut.is_some() { self.lat.lut } else { 0 };
-        let flat = t + u64::from(self.lat.post_take + self.lat.residual_read + lut);
+        let flat = take.cycle + u64::from(self.lat.residual_read + lut);
         Written {
             cycle: write,
-            origin: t,
+            origin: take.origin,
             dest: i.dest,
             addr: dst.max(0) as u32,
             flat: has_res.then_some((flat, res.max(0) as u32)),
@@ -114,7 +120,7 @@ impl Checker<'_> {
             let beats = if r.dest == PostDest::OutRaw32 { 4 } else { 1 };
             free = free.max(r.cycle + beats);
             if let Some((cycle, addr)) = r.flat {
-                accesses.flats.push(FlatRead { cycle, addr, origin: Some(r.origin), row: r.row });
+                accesses.flats.push(FlatRead { cycle, addr, origin: Some(r.origin), row: r.row, unit: UNIT });
             }
             let (groups, cols) = (self.config.groups(), self.config.cols);
             let w = |word, rows| WWrite { cycle: r.cycle, word, rows, origin: r.origin, row: r.row };

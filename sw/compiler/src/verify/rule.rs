@@ -31,6 +31,8 @@ pub enum Rule {
     /// The next POST starts after the last vector of the one before, and every POST gets all its
     /// vectors.
     PostWindow,
+    /// Array and lane engine hand sums to POST in the order in which they read X, never two in a cycle.
+    TakeOrder,
     /// One result is written in a cycle.
     ResultCollision,
     /// One read in a sub-bank in a cycle, and one flat read in all.
@@ -67,6 +69,7 @@ impl Rule {
             Rule::Accumulator => "accumulator used out of order",
             Rule::PostNotArmed => "final sum without an armed POST",
             Rule::PostWindow => "POST starts before the last vector of the one before, or waits for vectors for ever",
+            Rule::TakeOrder => "sums reach POST out of order",
             Rule::ResultCollision => "two results in one cycle",
             Rule::XReadPort => "two reads of a port of X",
             Rule::XWritePort => "two writes of a port of X",

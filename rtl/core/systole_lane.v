@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lane engine (docs/lane-engine.md): depthwise sums, one channel a lane. A step in cycle S asks for a
+// flat read (applied in S + 1, word back in S + 5); a step that ends a result raises take_o in S + 6, its C
+// sums leave in S + 8. One step a cycle. Taps are uploaded lane by lane. Reset clears valid bits.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_lane #(
+    parameter COLS      = 8,
+    parameter TAP_DEPTH = 64,             // words of C lanes x 3 taps
+    parameter PW        = $clog2(TAP_DEPTH),
+    parameter CW        = $clog2(COLS)
+) (
+    input  wire               clk_i,
+    input  wire               rst_i,
+    input  wire               desc_valid_i,
+    input  wire [        3:0] desc_index_i,
+    input  wire [      127:0] desc_word_i,
+    input  wire               start_i,
+    output wire               active_o,
+    // upload of taps, {word, lane}
+    input  wire               tap_we_i,
+    input  wire [  PW+CW-1:0] tap_waddr_i,
+    input  wire [       23:0] tap_wdata_i,
+    // X
+    output wire               read_o,       // cycle S
+    output wire [       15:0] read_addr_o,  // C-byte words of X
+    input  wire [ COLS*8-1:0] word_i,       // cycle S + 5
+    // sums
+    output wire               take_o,       // cycle S + 6
+    output wire [COLS*32-1:0] total_o       // cycle S + 8
+);
+
+  localparam LOOPS = `SYSTOLE_LOOPS_LANE;
+
+  wire         is_header = desc_valid_i && desc_index_i == 4'd0;
+  wire [  3:0] loop_index = desc_index_i - 4'd1;
+  reg  [127:0] next_q;
+  reg  [127:0] header_q;
+  always @(posedge clk_i) begin
+    if (is_header) next_q <= desc_word_i;
+    if (start_i) header_q <= next_q;
+  end
+
+  wire             valid;
+  wire [     15:0] tap;
+  wire [     11:0] y_index, x_index;
+  wire [LOOPS-1:0] at_first, at_last;
+  systole_nest #(
+      .LOOPS(LOOPS),
+      .GAPS (1),
+      .W0   (16),
+      .W1   (16),
+      .W2   (1),
+      .W3   (12),
+      .W4   (12)
+  ) u_nest (
+      .clk_i       (clk_i),
+      .rst_i       (rst_i),
+      .clear_i     (is_header),
+      .loop_we_i   (desc_valid_i && !is_header),
+      .loop_index_i(loop_index[2:0]),
+      .loop_word_i (desc_word_i),
+      .start_i     (start_i),
+      .base0_i     (next_q[`SYSTOLE_LANE_X_BASE]),
+      .base1_i     (next_q[`SYSTOLE_LANE_TAP_BASE]),
+      .base2_i     (1'b0),
+      .base3_i     (next_q[`SYSTOLE_LANE_Y_BASE]),
+      .base4_i     (next_q[`SYSTOLE_LANE_X_INDEX_BASE]),
+      .step_i      (1'b1),
+      .active_o    (active_o),
+      .valid_o     (valid),
+      .a0_o        (read_addr_o),
+      .a1_o        (tap),
+      .a2_o        (),
+      .a3_o        (y_index),
+      .a4_o        (x_index),
+      .at_first_o  (at_first),
+      .at_last_o   (at_last),
+      .reached_o   ()
+  );
+
+  // Unsigned: a negative index is a large one.
+  wire [11:0] y_size = {1'b0, header_q[`SYSTOLE_LANE_Y_SIZE]};
+  wire [11:0] x_size = {1'b0, header_q[`SYSTOLE_LANE_X_SIZE]};
+  wire        adds = y_index < y_size && x_index < x_size;
+  wire        first = &(at_first | ~header_q[`SYSTOLE_LANE_ROW]);
+  wire        shift = &(at_last | ~header_q[`SYSTOLE_LANE_COLUMN]);
+  wire        ends = &(at_last | ~header_q[`SYSTOLE_LANE_WINDOW]);
+
+  // Results of a row that are left out: at its beginning.
+  reg  [1:0] skip_q;
+  wire [1:0] skip = first ? header_q[`SYSTOLE_LANE_SKIP] : skip_q;
+  always @(posedge clk_i) if (valid) skip_q <= ends && skip != 2'd0 ? skip - 2'd1 : skip;
+
+  assign read_o = valid && adds;
+
+  systole_delay_ctl #(
+      .WIDTH (1),
+      .CYCLES(6)
+  ) u_take (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .d_i  (valid && ends && skip == 2'd0),
+      .q_o  (take_o)
+  );
+
+  // With the word: what becomes of it.
+  wire [7:0] zero_point;
+  wire       add;
+  systole_delay #(
+      .WIDTH (9),
+      .CYCLES(5)
+  ) u_word (
+      .clk_i(clk_i),
+      .d_i  ({header_q[`SYSTOLE_LANE_ZERO_POINT], adds}),
+      .q_o  ({zero_point, add})
+  );
+  wire en, first_7, shift_7;
+  systole_delay #(
+      .WIDTH (3),
+      .CYCLES(7)
+  ) u_sums (
+      .clk_i(clk_i),
+      .d_i  ({valid, first, shift}),
+      .q_o  ({en, first_7, shift_7})
+  );
+
+  // Taps stand at the multipliers in S + 6: their read is applied in S + 4.
+  wire          tap_re;
+  wire [PW-1:0] tap_addr;
+  systole_delay #(
+      .WIDTH (PW + 1),
+      .CYCLES(4)
+  ) u_tap (
+      .clk_i(clk_i),
+      .d_i  ({valid, tap[PW-1:0]}),
+      .q_o  ({tap_re, tap_addr})
+  );
+
+  genvar c;
+  generate
+    for (c = 0; c < COLS; c = c + 1) begin : g_cell
+      wire [23:0] taps;
+      systole_ram #(
+          .WIDTH (24),
+          .DEPTH (TAP_DEPTH),
+          .OUTREG(1)
+      ) u_taps (
+          .clk_i  (clk_i),
+          .we_i   (tap_we_i && tap_waddr_i[CW-1:0] == c),
+          .waddr_i(tap_waddr_i[PW+CW-1:CW]),
+          .wdata_i(tap_wdata_i),
+          .re_i   (tap_re),
+          .raddr_i(tap_addr),
+          .rdata_o(taps)
+      );
+      systole_lane_cell u_cell (
+          .clk_i       (clk_i),
+          .en_i        (en),
+          .x_i         (word_i[c*8+:8]),
+          .zero_point_i(zero_point),
+          .add_i       (add),
+          .taps_i      (taps),
+          .first_i     (first_7),
+          .shift_i     (shift_7),
+          .total_o     (total_o[c*32+:32])
+      );
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Depthwise convolutions on the lane engine.
+
+use super::{ONE, PLAIN, Stager, param};
+use crate::loops::LaneSteps;
+use crate::stage::{Block, Over, PostSpec, Stage, Weights};
+use systole_isa::PostDest;
+use systole_isa::requant::Param;
+use systole_model::graph::{Finish, Op};
+
+/// Kernel rows whose sums cannot leave 24 bits: 64 x 3 x 255 x 128.
+const ROWS: usize = 64;
+/// Largest bounded index: 11 bits.
+const BOUND: usize = 2047;
+
+impl Stager<'_> {
+    /// Adds layer `i` as a stage of the lane engine, where it is a depthwise convolution that the engine takes and is
+    /// faster with.
+    pub(super) fn depthwise(&mut self, i: usize) -> Option<usize> {
+        let graph = self.graph;
+        let (layer, map) = (&graph.layers[i], &graph.maps[i + 1]);
+        let Op::Conv { input, zero_point, window, groups, weights, bias } = &layer.op else { return None };
+        let [h, w, c] = graph.maps[*input].shape;
+        let [oh, ow, n] = map.shape;
+        let cols = self.cols();
+        let [kh, kw] = window.kernel;
+        let depthwise = *groups == c && n == c && c > 1;
+        let takes = kw <= 3 && window.dilation[1] == 1 && kh <= ROWS && weights.iter().all(|w| i8::try_from(*w).is_ok());
+        let reach = (oh - 1) * window.stride[0] + (kh - 1) * window.dilation[0];
+        let inside = h <= BOUND && w <= BOUND && reach <= BOUND && (ow + 3) * window.stride[1] <= BOUND;
+        let tiles = c.div_ceil(cols);
+        let room = self.staged.lane_taps().len() / cols + tiles * kh <= self.config.tap_depth as usize;
+        if self.config.lane_taps == 0 || !depthwise || !takes || !inside || !room {
+            return None;
+        }
+        let steps = LaneSteps::new(window.kernel, window.stride[1], window.pads[1], [oh, ow], tiles)?;
+        if steps.all() >= (kh * kw * oh * ow * tiles) as u64 {
+            return None;
+        }
+        let tensor = self.tensor(*input).ok()?;
+        // Of a column that ends a result, that result's last weight; and so on.
+        let tap = |channel: usize, row: usize| {
+            std::array::from_fn(|back| match kw.checked_sub(back + 1) {
+                Some(col) if channel < c => weights[(row * kw + col) * c + channel] as i8,
+                _ => 0,
+            })
+        };
+        let taps = (0..tiles)
+            .flat_map(|t| (0..kh).flat_map(move |row| (0..cols).map(move |lane| (t * cols + lane, row))))
+            .map(|(channel, row)| tap(channel, row))
+            .collect();
+        let mut post = PostSpec { param_step: 1, ..PLAIN };
+        match &layer.finish {
+            Finish::Int8 { scales, zero_point, lo, hi } => {
+                (post.zero_point, post.lo, post.hi) = (*zero_point, *lo, *hi);
+                post.param_base = self.params(|c| param(bias[c], scales[c]), n);
+            }
+            _ if steps.result() < 4 => return None, // four words leave for each result
+            _ => {
+                post.dest = PostDest::OutRaw32;
+                post.param_base = self.params(|c| Param { bias: bias[c], ..ONE }, n);
+            }
+        }
+        let stage = Stage {
+            layers: vec![i],
+            kind: "depthwise",
+            input: Some(tensor),
+            out: [oh, ow],
+            over: Over { size: [h, w], stride: window.stride, origin: [-(window.pads[0] as i32), -(window.pads[1] as i32)] },
+            kernel: window.kernel,
+            dilation: window.dilation[0],
+            n_tiles: tiles,
+            pad: Some(*zero_point),
+            blocks: vec![Block { row: 0, rows: oh, col: 0, cols: ow, params: 0 }],
+            weights: Weights::Taps(taps),
+            macs: (oh * ow * weights.len()) as u64,
+            ..self.diagonal(1, post)
+        };
+        Some(self.push(stage, map.shape))
+    }
+}
