@@ -11,6 +11,7 @@ pub mod npy;
 pub mod onnx_case;
 pub mod random;
 pub mod random_graph;
+pub mod workloads;
 
 pub use backend::{Backend, RunSet, run_frames};
 pub use compare::{FirstMismatch, Report, check_graph};

@@ -89,25 +89,25 @@ impl LayerReport {
     /// Works out where the array's multiplications went.
     pub(crate) fn finish(&mut self, config: &Config, raw: bool) {
         let array = u64::from(config.rows * config.cols);
-        let all = (array * self.cycles).max(1) as f64;
+        // A layer may begin beside the lane engine's last: then it is busy for longer than it adds.
+        let all = (array * self.cycles.max(self.busy)).max(1) as f64;
         self.utilisation = self.macs as f64 / all;
         let share = |cycles: u64| 100.0 * (array * cycles) as f64 / all;
         let vectors = (self.m * self.k_tiles * self.n_tiles) as u64;
         let mut why: Vec<(f64, &str)> = vec![(share(self.bubble), "waiting")];
-        let idle = self.busy.saturating_sub(vectors);
-        if raw {
-            why.push((share(idle), "POST: four words a result"));
-        } else {
-            why.push((share(idle), "WEIGHT_BEATS"));
-        }
         let useful = 100.0 * self.utilisation;
-        let used = share(vectors.min(self.busy));
-        let empty = match self.kind {
-            "grouped convolution" => "zero weights outside the groups",
-            "convolution" | "product" => "ragged tiles",
-            _ => "no multiplications",
-        };
-        why.push((used - useful, empty));
+        if self.kind == "depthwise" {
+            why.push((share(self.busy) - useful, "lane engine"));
+        } else {
+            let idle = self.busy.saturating_sub(vectors);
+            why.push((share(idle), if raw { "POST: four words a result" } else { "WEIGHT_BEATS" }));
+            let empty = match self.kind {
+                "grouped convolution" => "zero weights outside the groups",
+                "convolution" | "product" => "ragged tiles",
+                _ => "no multiplications",
+            };
+            why.push((share(vectors.min(self.busy)) - useful, empty));
+        }
         why.retain(|w| w.0 >= 0.05);
         self.why = why.iter().map(|(s, w)| format!("{s:.1} % {w}")).collect::<Vec<_>>().join(", ");
     }

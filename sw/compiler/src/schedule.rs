@@ -160,6 +160,20 @@ impl Scheduler<'_> {
         self.placement.regions[t].banks
     }
 
+    /// Sub-banks of words `first` to `last` of a tensor.
+    fn banks_of(&self, t: TensorId, first: usize, last: usize) -> u32 {
+        let (base, depth) = (self.placement.regions[t].base, self.config.x_bank_depth() as usize);
+        ((base + first) / depth..=(base + last) / depth).fold(0, |mask, b| mask | 1 << b)
+    }
+
+    /// Sub-banks that a block of a stage's results is written to.
+    fn written(&self, t: TensorId, stage: &Stage, block: &Block) -> u32 {
+        let words = self.staged.tensors[t].words;
+        let first = block.row * stage.out[1] + block.col;
+        let last = (block.row + block.rows - 1) * stage.out[1] + block.col + block.cols - 1;
+        self.banks_of(t, first * words, (last + 1) * words - 1)
+    }
+
     /// LOAD: everything that comes from outside, at once and without a pause.
     fn load(&mut self) -> State {
         let tensors = &self.staged.tensors;
@@ -201,7 +215,9 @@ impl Scheduler<'_> {
             }
             free = row + lead + steps.len() as u64;
             let to = first_write + steps.len() as u64 - 1;
-            self.loads.push(Span { banks: self.banks(job.tensor), from: first_write, to });
+            let words = steps.iter().map(|s| s.0 / groups);
+            let banks = self.banks_of(job.tensor, words.clone().min().unwrap_or(0), words.max().unwrap_or(0));
+            self.loads.push(Span { banks, from: first_write, to });
             self.jobs.push(tag);
         }
         state

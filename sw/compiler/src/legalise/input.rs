@@ -132,7 +132,8 @@ impl Stager<'_> {
         let vectors = out[0] * out[1] * outputs.div_ceil(cols);
         let plain_tiles = window.kernel[0] * window.kernel[1] * shape[2].div_ceil(self.rows());
         let plain = plain_tiles * vectors + shape[0] * shape[1] * shape[2].div_ceil(self.rows());
-        let room = (self.config.x_depth / self.config.x_banks) as usize;
+        // The output lies beside it.
+        let room = (self.config.x_depth as usize).saturating_sub(out[0] * out[1] * outputs.div_ceil(self.rows()));
         (1..=(cols / bytes).min(window.kernel[0]))
             .map(|together| Packed::new(shape, window, zero_point, out, together))
             .filter(|p| p.lines * out[1] <= room)
@@ -161,7 +162,7 @@ impl Stager<'_> {
         while first < p.lines {
             let last = (first + count).min(p.lines);
             self.load_lines(&p, tensor, first..last);
-            (first, count) = (last, count * 2);
+            (first, count) = (last, (count * 2).min(8));
         }
         let between = (p.together * p.window.dilation[0] / p.step) as i32;
         let tiles = p.tiles();

@@ -29,7 +29,7 @@ impl Scheduler<'_> {
                     start = start.max(state.rested);
                 }
                 loop {
-                    let later = self.ports(state, stage, &segment, &ends, start);
+                    let later = self.ports(state, stage, block, &segment, &ends, start);
                     if later > start {
                         start = later;
                     } else if self.rows(state, start, lead, words, post_words, &ends) {
@@ -160,7 +160,7 @@ impl Scheduler<'_> {
     }
 
     /// The first start from `start` on at which no port is used twice.
-    fn ports(&self, state: &State, stage: &Stage, segment: &Segment, ends: &[(usize, u64)], start: u64) -> u64 {
+    fn ports(&self, state: &State, stage: &Stage, block: &Block, segment: &Segment, ends: &[(usize, u64)], start: u64) -> u64 {
         let mut start = start;
         if let (Some(&(_, e0)), Some(&(_, e1))) = (ends.first(), ends.last()) {
             let write = self.write(stage);
@@ -169,7 +169,8 @@ impl Scheduler<'_> {
                 start = start.max(state.next_flat.saturating_sub(e0 + self.flat(stage)));
             }
             if let Some(output) = stage.output {
-                for load in self.loads.iter().filter(|l| l.banks & self.banks(output) != 0) {
+                let banks = self.written(output, stage, block);
+                for load in self.loads.iter().filter(|l| l.banks & banks != 0) {
                     let (from, to) = (start + e0 + write, start + e1 + segment.row_span() + write);
                     if from <= load.to && load.from <= to {
                         start = (load.to + 1).saturating_sub(e0 + write).max(start);

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Networks of the MLPerf Tiny benchmark by their shapes, with random weights: what counts cycles needs no training.
+//!
+//! Shapes: Banbury et al., MLPerf Tiny Benchmark (2021), and the reference models at github.com/mlcommons/tiny.
+
+use crate::random::{codes, generator, scale};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, Op, Operand, Window};
+use systole_model::onnx::ElementType;
+
+/// A network made layer by layer, each on the map before it where it does not say otherwise.
+pub struct Builder {
+    rng: ChaCha8Rng,
+    maps: Vec<Map>,
+    layers: Vec<Layer>,
+}
+
+impl Builder {
+    /// A network on an input of this shape.
+    pub fn new(seed: u64, input: [usize; 3]) -> Builder {
+        Builder { rng: generator(seed), maps: vec![Map { name: "input".into(), shape: input }], layers: vec![] }
+    }
+
+    /// The last map.
+    pub fn last(&self) -> MapId {
+        self.maps.len() - 1
+    }
+
+    fn push(&mut self, name: &str, op: Op, finish: Finish, shape: [usize; 3]) -> MapId {
+        let name = format!("{name}{}", self.layers.len());
+        self.layers.push(Layer { name: name.clone(), op, finish });
+        self.maps.push(Map { name, shape });
+        self.last()
+    }
+
+    /// A convolution with ReLU over `input`, padded so that `ceil(size / stride)` results come out (TensorFlow's SAME).
+    pub fn conv(&mut self, input: MapId, kernel: [usize; 2], stride: usize, groups: usize, outputs: usize) -> MapId {
+        let [h, w, c] = self.maps[input].shape;
+        let pad = |size: usize, kernel: usize| {
+            let total = ((size.div_ceil(stride) - 1) * stride + kernel).saturating_sub(size);
+            [total / 2, total - total / 2]
+        };
+        let ([top, bottom], [left, right]) = (pad(h, kernel[0]), pad(w, kernel[1]));
+        let window = Window { kernel, stride: [stride; 2], pads: [top, left, bottom, right], ..Window::POINT };
+        let taps = kernel[0] * kernel[1] * (c / groups);
+        let weights = codes(&mut self.rng, taps * outputs).into_iter().map(i16::from).collect();
+        let bias = (0..outputs).map(|_| self.rng.random_range(-2000..=2000)).collect();
+        let scales = (0..outputs).map(|_| scale(&mut self.rng, taps)).collect();
+        let op = Op::Conv { input, zero_point: -128, window, groups, weights, bias };
+        let finish = Finish::Int8 { scales, zero_point: -128, lo: -128, hi: 127 };
+        self.push("conv", op, finish, [h.div_ceil(stride), w.div_ceil(stride), outputs])
+    }
+
+    /// The sum of two maps.
+    pub fn add(&mut self, a: MapId, b: MapId) -> MapId {
+        let operand = |map| Operand { map, scale: 0.5, zero_point: -128 };
+        let op = Op::Add { a: operand(a), b: operand(b), scale: 0.75, zero_point: -128 };
+        self.push("add", op, Finish::Codes { lo: -128, hi: 127 }, self.maps[a].shape)
+    }
+
+    /// The mean of a map's pixels.
+    pub fn mean(&mut self) -> MapId {
+        let [h, w, c] = self.maps[self.last()].shape;
+        let input = Operand { map: self.last(), scale: 0.02, zero_point: -128 };
+        let window = Window { kernel: [h, w], ..Window::POINT };
+        let op = Op::AveragePool { input, window, count_padding: false, scale: 0.015, zero_point: -128 };
+        self.push("mean", op, Finish::Codes { lo: -128, hi: 127 }, [1, 1, c])
+    }
+
+    /// The network, and the codes of an input.
+    pub fn finish(mut self, name: &str) -> (Graph, Vec<i8>) {
+        let border = |map: &Map| Border {
+            name: map.name.clone(),
+            shape: map.shape.to_vec(),
+            element: ElementType::Int8,
+            order: (0..map.len() as u32).collect(),
+            float: None,
+        };
+        let input = codes(&mut self.rng, self.maps[0].len());
+        let last = self.last();
+        let graph = Graph {
+            name: name.into(),
+            input: border(&self.maps[0]),
+            output: (last, border(&self.maps[last])),
+            maps: self.maps,
+            layers: self.layers,
+        };
+        (graph, input)
+    }
+}
+
+/// Keyword spotting: DS-CNN on 49 x 10 features, 64 channels, 2.66 M multiplications.
+pub fn ds_cnn() -> (Graph, Vec<i8>) {
+    let mut b = Builder::new(1, [49, 10, 1]);
+    let mut at = b.conv(0, [10, 4], 2, 1, 64);
+    for _ in 0..4 {
+        at = b.conv(at, [3, 3], 1, 64, 64);
+        at = b.conv(at, [1, 1], 1, 1, 64);
+    }
+    at = b.mean();
+    b.conv(at, [1, 1], 1, 1, 12);
+    b.finish("DS-CNN")
+}
+
+/// Visual wake words: MobileNetV1 of width 0.25 on 96 x 96 pixels, 7.49 M multiplications, 208 KB of weights.
+pub fn mobilenet() -> (Graph, Vec<i8>) {
+    let mut b = Builder::new(2, [96, 96, 3]);
+    let mut at = b.conv(0, [3, 3], 2, 1, 8);
+    let mut channels = 8;
+    let layers = [(1, 16), (2, 32), (1, 32), (2, 64), (1, 64), (2, 128)];
+    for (stride, outputs) in layers.into_iter().chain([(1, 128); 5]).chain([(2, 256), (1, 256)]) {
+        at = b.conv(at, [3, 3], stride, channels, channels);
+        at = b.conv(at, [1, 1], 1, 1, outputs);
+        channels = outputs;
+    }
+    at = b.mean();
+    b.conv(at, [1, 1], 1, 1, 2);
+    b.finish("MobileNetV1-0.25")
+}
+
+/// Image classification: ResNet-8 on 32 x 32 pixels, 12.5 M multiplications.
+pub fn resnet8() -> (Graph, Vec<i8>) {
+    let mut b = Builder::new(3, [32, 32, 3]);
+    let mut at = b.conv(0, [3, 3], 1, 1, 16);
+    for (stride, channels) in [(1, 16), (2, 32), (2, 64)] {
+        let first = b.conv(at, [3, 3], stride, 1, channels);
+        let second = b.conv(first, [3, 3], 1, 1, channels);
+        let beside = if stride == 1 { at } else { b.conv(at, [1, 1], stride, 1, channels) };
+        at = b.add(beside, second);
+    }
+    at = b.mean();
+    b.conv(at, [1, 1], 1, 1, 10);
+    b.finish("ResNet-8")
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Networks of real shapes with random weights: bit-exact on model and RTL, in the promised cycles.
+
+use systole_compiler::{Options, compile};
+use systole_isa::Config;
+use systole_model::graph::Graph;
+use systole_verif::workloads::{ds_cnn, mobilenet, resnet8};
+use systole_verif::{Backend, check_graph};
+
+fn run((graph, input): (Graph, Vec<i8>), config: &str, promise: u64) {
+    let config = Config::named(config).unwrap();
+    let compiled = compile(&graph, &config, &Options { require_exact: true, ..Options::default() }).unwrap();
+    assert!(compiled.cycles <= promise, "{}: {} cycles, promised {promise}", graph.name, compiled.cycles);
+    let options = systole_chip::Options::default();
+    for backend in [Backend::Model, Backend::Rtl] {
+        let report = check_graph(&graph, &compiled, &config, backend, &[input.clone()], &options, |_| {}).unwrap();
+        assert!(report.is_good(), "{} on {backend:?}: {:?}", graph.name, report.first_mismatch);
+    }
+    println!("{} on {}: {} cycles", graph.name, config.label(), compiled.cycles);
+}
+
+#[test]
+fn keyword_spotting_runs_in_its_cycles() {
+    run(ds_cnn(), "base", 12_000);
+}
+
+#[test]
+fn keyword_spotting_runs_on_other_arrays() {
+    run(ds_cnn(), "small", 75_000);
+    run(ds_cnn(), "wide", 34_000);
+}
+
+#[test]
+fn visual_wake_words_run_in_their_cycles() {
+    run(mobilenet(), "base", 51_000);
+}
+
+#[test]
+fn image_classification_runs_in_its_cycles() {
+    run(resnet8(), "base", 50_800);
+}
