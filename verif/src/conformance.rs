@@ -2,7 +2,7 @@
 //! Cases of other tools on a backend: import, compile, run, compare with the outputs they store.
 
 use crate::onnx_case::{Case, difference};
-use crate::{Backend, Report, gemm};
+use crate::{Backend, Report, check_graph, gemm};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use systole_compiler::CompileError;
@@ -72,6 +72,27 @@ impl Program {
         let report = gemm::run(&self.split, config, backend, &codes, options, |_| {})?;
         let values = report.outputs.concat();
         Ok((self.graph.output.1.unpack(&values), report))
+    }
+
+    /// Runs the graph on input after input, the next on its way while one computes: output tensors, and the comparison.
+    /// `progress` is told each finished run.
+    ///
+    /// # Errors
+    /// As [`Program::run`]; a graph that needs more than one run for an input.
+    pub fn run_many(
+        &self,
+        config: &Config,
+        backend: Backend,
+        inputs: &[Array],
+        options: &systole_chip::Options,
+        progress: impl FnMut(usize) + 'static,
+    ) -> Result<(Vec<Array>, Report)> {
+        if self.split.runs + usize::from(self.split.rest.is_some()) != 1 {
+            bail!("an input needs {} runs; give inputs with fewer rows", self.split.runs);
+        }
+        let codes = inputs.iter().map(|i| self.graph.input.pack(i)).collect::<Result<Vec<_>, _>>()?;
+        let report = check_graph(&self.graph, &self.split.body.1, config, backend, &codes, options, progress)?;
+        Ok((report.outputs.iter().map(|values| self.graph.output.1.unpack(values)).collect(), report))
     }
 }
 

@@ -5,6 +5,8 @@ use crate::npy;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use systole_model::graph::Graph;
+use systole_model::onnx::{Array, Constants, Data, import};
 use systole_model::{Dense, Network, Output, Quantised};
 
 /// The network and its held-out images.
@@ -75,6 +77,20 @@ pub fn load_from(folder: &Path) -> Result<Digits> {
         path.display()
     );
     Ok(Digits { network, images, labels, logits, step: int(input, "pixel_step")? as i32 })
+}
+
+/// The convolutional network on the same images: its graph, the codes of each image, and the training script's logits.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_cnn(set: &Digits) -> Result<(Graph, Vec<Vec<i8>>, Vec<Vec<i8>>)> {
+    let path = folder().join("cnn.onnx");
+    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+    let graph = import(&bytes, &Constants::new()).with_context(|| path.display().to_string())?;
+    let codes = |image: &Vec<i8>| graph.input.pack(&Array { shape: vec![1, 1, 8, 8], data: Data::I8(image.clone()) });
+    let inputs = set.images.iter().map(codes).collect::<Result<_, _>>().with_context(|| path.display().to_string())?;
+    let logits = npy::read_i8(&folder().join("cnn_logits.npy"))?;
+    Ok((graph, inputs, logits.data.chunks(10).map(<[i8]>::to_vec).collect()))
 }
 
 /// The digit that logits say: the first of the largest.

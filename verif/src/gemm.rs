@@ -63,6 +63,7 @@ pub fn run(
         report.cycles_predicted = report.cycles_predicted * split.runs as u64 + more.cycles_predicted;
         let measured: u64 = report.cycles_measured.iter().chain(&more.cycles_measured).sum();
         report.cycles_measured = vec![measured];
+        report.cycles_all += more.cycles_all;
         report.compared += more.compared;
         report.mismatches += more.mismatches;
         report.first_mismatch = report.first_mismatch.or(more.first_mismatch.map(|mut m| {

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use systole_compiler::CompileError;
 use systole_compiler::legalise::legalise;
+use systole_compiler::stage::Staged;
+use systole_compiler::{LayerReport, Options, Pass, compile as compile_graph, dump};
 use systole_isa::Config;
 use systole_model::graph::{Finish, Graph, Layer, Map, Op, layer_macs};
 use systole_model::onnx::{Array, Constants, Data, import, read_tensor};
@@ -29,9 +30,15 @@ pub struct InspectArgs {
 pub struct CompileArgs {
     /// The model, ONNX
     model: PathBuf,
-    /// The image
+    /// Write the image
     #[arg(short, long, value_name = "M.img")]
-    output: PathBuf,
+    output: Option<PathBuf>,
+    /// Print what a pass decided: legalise, tile, place, schedule or emit
+    #[arg(long, value_name = "PASS", value_parser = ["legalise", "tile", "place", "schedule", "emit"], conflicts_with = "json")]
+    dump: Vec<String>,
+    /// A sum or pool without exact constants is an error
+    #[arg(long)]
+    require_exact: bool,
     /// Configuration: tiny, small, wide, base or large
     #[arg(long, default_value = "base")]
     config: String,
@@ -86,7 +93,19 @@ fn weights(layer: &Layer) -> usize {
     }
 }
 
-/// Layers, shapes, multiplications, weights, and whether the compiler takes them.
+/// What runs a layer.
+fn place(staged: Option<&Staged>, layer: usize) -> String {
+    let stages: Vec<_> = staged.iter().flat_map(|s| &s.stages).filter(|s| s.layers.contains(&layer)).collect();
+    match stages.as_slice() {
+        [] => "-".into(),
+        [s, ..] if s.layers[0] != layer => format!("POST, with {}", s.layers[0] + 1),
+        [s] if s.is_lane() => "lane engine".into(),
+        [s] => format!("array, {} x {} tiles", s.k_tiles(), s.n_tiles),
+        many => format!("array, {} passes", many.len()),
+    }
+}
+
+/// Layers, shapes, multiplications, weights, and what runs them.
 pub fn inspect(args: &InspectArgs) -> Result<bool> {
     let graph = load(&args.model)?;
     let compiles = legalise(&graph, &Config::named("base")?);
@@ -96,8 +115,9 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
             .layers
             .iter()
             .zip(&graph.maps[1..])
-            .map(|(l, m)| {
-                json!({"name": l.name, "kind": kind(l, &graph.maps), "inputs": l.inputs(), "shape": m.shape,
+            .enumerate()
+            .map(|(i, (l, m))| {
+                json!({"runs_on": place(compiles.as_ref().ok(), i), "name": l.name, "kind": kind(l, &graph.maps), "inputs": l.inputs(), "shape": m.shape,
                     "macs": layer_macs(l, m), "weights": weights(l), "int32": l.finish == Finish::Raw32})
             })
             .collect();
@@ -118,19 +138,20 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
         graph.output.1.element
     ));
     output::print(
-        "  map  layer                             kind                              [h, w, c]              macs    weights  reads",
+        "  map  layer                             kind                              [h, w, c]              macs    weights  reads     runs on (base)",
     );
     for (i, (l, m)) in graph.layers.iter().zip(&graph.maps[1..]).enumerate() {
         let [h, w, c] = m.shape;
         output::print(&format!(
-            "  {:>3}  {:<32}  {:<32}  {:<15} {:>11} {:>10}  {:?}",
+            "  {:>3}  {:<32}  {:<32}  {:<15} {:>11} {:>10}  {:<8}  {}",
             i + 1,
             clip(&l.name, 32),
             kind(l, &graph.maps),
             format!("[{h}, {w}, {c}]"),
             output::grouped(layer_macs(l, m)),
             output::grouped(weights(l) as u64),
-            l.inputs()
+            format!("{:?}", l.inputs()),
+            place(compiles.as_ref().ok(), i)
         ));
     }
     output::print(&format!(
@@ -150,33 +171,61 @@ fn clip(name: &str, width: usize) -> String {
     if count <= width { name.to_string() } else { format!("..{}", name.chars().skip(count + 2 - width).collect::<String>()) }
 }
 
-/// Compiles to an image.
+fn layer_table(layers: &[LayerReport]) {
+    output::print(
+        "  layer                               kind            pixels     tiles    cycles   waiting    used  why not all of it",
+    );
+    for l in layers {
+        output::print(&format!(
+            "  {:<34}  {:<14} {:>7} {:>9} {:>9} {:>9}  {:>5.1} %  {}",
+            clip(&l.name, 34),
+            clip(l.kind, 14),
+            output::grouped(l.m as u64),
+            format!("{} x {}", l.k_tiles, l.n_tiles),
+            output::grouped(l.cycles),
+            output::grouped(l.bubble),
+            100.0 * l.utilisation,
+            l.why
+        ));
+    }
+}
+
+/// Compiles, perhaps to an image.
 pub fn compile(args: &CompileArgs) -> Result<bool> {
     let config = Config::named(&args.config)?.with_weight_beats(args.weight_beats)?;
-    output::check_writable(&Some(args.output.clone()))?;
-    let program = program(&args.model, &config)?;
-    if program.split.runs + usize::from(program.split.rest.is_some()) != 1 {
-        bail!("{}: its rows exceed one run; an image holds one run, so use a larger configuration", args.model.display());
+    output::check_writable(&args.output)?;
+    let graph = load(&args.model)?;
+    let context = || args.model.display().to_string();
+    let begin = std::time::Instant::now();
+    let compiled = compile_graph(&graph, &config, &Options { require_exact: args.require_exact, ..Options::default() })
+        .with_context(context)?;
+    let seconds = begin.elapsed().as_secs_f64();
+    if let Some(path) = &args.output {
+        output::write_file(path, &compiled.image.to_bytes())?;
     }
-    let compiled = &program.split.body.1;
-    output::write_file(&args.output, &compiled.image.to_bytes())?;
     if args.json {
-        let json = json!({"name": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "cycles": compiled.cycles,
-            "law": compiled.law, "macs": program.graph.macs(), "layers": compiled.layers, "memory": compiled.memory,
-            "compile_seconds": program.split.seconds});
+        let json = json!({"name": graph.name, "config": config.name, "weight_beats": config.weight_beats, "cycles": compiled.cycles,
+            "law": compiled.law, "macs": graph.macs(), "utilisation": compiled.utilisation, "layers": compiled.layers,
+            "memory": compiled.memory, "warnings": compiled.warnings, "compile_seconds": seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
     }
-    let rate = program.graph.macs() as f64 / (compiled.cycles as f64 * f64::from(config.rows * config.cols));
+    for pass in Pass::ALL.into_iter().filter(|p| args.dump.iter().any(|d| d == p.name())) {
+        output::print(&format!("== {}", pass.name()));
+        output::print(dump(&graph, &config, pass).with_context(context)?.trim_end());
+    }
+    if !args.dump.is_empty() {
+        return Ok(true);
+    }
     output::print(&format!(
-        "{} on {}: {} cycles (law of time {}), {:.1} % of the array's rate, compiled in {:.2} s",
-        program.graph.name,
+        "{} on {}: {} cycles, {:.1} us at 100 MHz, {:.1} % of the array's rate, compiled in {seconds:.2} s",
+        graph.name,
         config.label(),
         output::grouped(compiled.cycles),
-        output::grouped(compiled.law),
-        100.0 * rate,
-        program.split.seconds
+        compiled.cycles as f64 / 100.0,
+        100.0 * compiled.utilisation,
     ));
+    layer_table(&compiled.layers);
     for m in &compiled.memory {
         let share = 100.0 * m.used as f64 / m.size.max(1) as f64;
         output::print(&format!(
@@ -194,7 +243,7 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
 
 fn program(path: &Path, config: &Config) -> Result<Program> {
     let graph = load(path)?;
-    Program::new(graph, config).map_err(|e: CompileError| anyhow::Error::from(e).context(path.display().to_string()))
+    Program::new(graph, config).with_context(|| path.display().to_string())
 }
 
 /// A tensor from .npy or .pb, of the type the graph takes.
@@ -243,7 +292,7 @@ pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, machine: &Machine) 
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
-            "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
+            "inputs": 1, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "layers": program.split.body.1.layers,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "compile_seconds": program.split.seconds});
@@ -270,6 +319,74 @@ pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, machine: &Machine) 
         }
     }
     Ok(report.mismatches == 0 && measured == report.cycles_predicted)
+}
+
+/// Runs a model on every tensor in a folder, one run behind the other.
+pub fn run_folder(model: &Path, folder: &Path, to: &Option<PathBuf>, machine: &Machine) -> Result<bool> {
+    let (config, options) = (machine.config()?, machine.options()?);
+    let list = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = list.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+    paths.retain(|p| p.extension().is_some_and(|e| e == "npy" || e == "pb"));
+    paths.sort();
+    if paths.is_empty() {
+        bail!("{}: no .npy and no .pb in it", folder.display());
+    }
+    if let Some(to) = to {
+        std::fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    }
+    let program = program(model, &config)?;
+    let inputs = paths
+        .iter()
+        .map(|p| {
+            let array = tensor(p, &program.graph)?;
+            program.graph.input.pack(&array).with_context(|| p.display().to_string())?; // said with the file's name
+            Ok(array)
+        })
+        .collect::<Result<Vec<Array>>>()?;
+    let count = inputs.len();
+    let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(count as u64, "building and running") };
+    let told = bar.clone();
+    let (results, report) = program.run_many(&config, machine.backend(), &inputs, &options, move |_| told.inc(1))?;
+    bar.finish_and_clear();
+    if let Some(to) = to {
+        for (path, result) in paths.iter().zip(&results) {
+            let name = path.file_stem().unwrap_or_default();
+            write_tensor(&to.join(name).with_extension("npy"), result)?;
+        }
+    }
+    let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
+    let measured = report.cycles_measured.first().copied().unwrap_or(0);
+    let each = report.cycles_all as f64 / count as f64;
+    let macs = program.graph.macs();
+    let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
+    if machine.json {
+        let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
+            "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
+            "cycles_all": report.cycles_all, "cycles_per_input": each, "macs": macs, "utilisation": utilisation,
+            "mismatches": report.mismatches, "outputs": report.compared, "layers": program.split.body.1.layers,
+            "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
+            "compile_seconds": program.split.seconds});
+        output::print(&serde_json::to_string_pretty(&json)?);
+    } else {
+        output::print(&format!("{} on {}, {count} inputs back to back", program.graph.name, config.label()));
+        let same = if as_predicted { output::good("as predicted, every one") } else { output::bad("NOT as predicted") };
+        output::print(&format!("  cycles of a run   {:>12}   {same}", output::grouped(measured)));
+        output::print(&format!(
+            "  cycles in all     {:>12}   {each:.0} an input, {:.0} inputs a second at 100 MHz",
+            output::grouped(report.cycles_all),
+            1e8 / each
+        ));
+        let wrong = report.mismatches.to_string();
+        let wrong = if report.mismatches == 0 { output::good(&wrong) } else { output::bad(&wrong) };
+        output::print(&format!(
+            "  outputs           {:>12}   {wrong} differ from the operator reference",
+            output::grouped(report.compared as u64)
+        ));
+        if let Some(first) = &report.first_mismatch {
+            output::print(&format!("  first: {first}"));
+        }
+    }
+    Ok(report.mismatches == 0 && as_predicted)
 }
 
 /// Runs every case in a folder; true when none failed.
@@ -303,7 +420,10 @@ pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
             };
             output::print(&format!("{word}  {:<40} {detail}", v.name));
         }
-        output::print(&format!("{passed} passed, {failed} failed, {unsupported} unsupported"));
+        let most = verdicts.iter().filter_map(|v| v.max_abs_diff).fold(0.0, f64::max);
+        output::print(&format!(
+            "{passed} passed, {failed} failed, {unsupported} unsupported; largest difference to the stored outputs {most}"
+        ));
     }
     Ok(failed == 0)
 }

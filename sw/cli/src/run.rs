@@ -12,12 +12,15 @@ use systole_verif::{check_graph, digits};
 /// Run a network on its data.
 #[derive(Args)]
 pub struct RunArgs {
-    /// The network: digits, or a model in ONNX
+    /// The network: digits (an MLP), digits-cnn, or a model in ONNX
     network: String,
     /// The model's input, .npy or .pb
-    #[arg(long, value_name = "X.npy")]
+    #[arg(long, value_name = "X.npy", conflicts_with = "batch_dir")]
     input: Option<PathBuf>,
-    /// Write the model's output
+    /// Every .npy and .pb in a folder as input, one run behind the other
+    #[arg(long, value_name = "D")]
+    batch_dir: Option<PathBuf>,
+    /// Write the model's output; with --batch-dir a folder, which gets a .npy for each input
     #[arg(long, value_name = "Y.npy")]
     output: Option<PathBuf>,
     /// Run only the first images
@@ -32,22 +35,27 @@ pub struct RunArgs {
 
 /// Runs it; true when every element and every cycle agrees.
 pub fn run(args: &RunArgs) -> Result<bool> {
-    if args.network != "digits" {
+    let cnn = args.network == "digits-cnn";
+    if args.network != "digits" && !cnn {
         let model = Path::new(&args.network);
         if !model.is_file() {
-            bail!("there is no network or file '{}'; give digits, or the path of an ONNX model", args.network);
+            bail!("there is no network or file '{}'; give digits, digits-cnn, or the path of an ONNX model", args.network);
         }
-        let Some(input) = &args.input else { bail!("{}: give it an input (--input X.npy)", args.network) };
-        return crate::onnx::run(model, input, &args.output, &args.machine);
+        return match (&args.input, &args.batch_dir) {
+            (Some(input), _) => crate::onnx::run(model, input, &args.output, &args.machine),
+            (None, Some(folder)) => crate::onnx::run_folder(model, folder, &args.output, &args.machine),
+            (None, None) => bail!("{}: give it an input (--input X.npy) or many (--batch-dir D)", args.network),
+        };
     }
-    if args.input.is_some() || args.output.is_some() {
-        bail!("--input and --output are for ONNX models; digits has its own images");
+    if args.input.is_some() || args.output.is_some() || args.batch_dir.is_some() {
+        bail!("--input, --batch-dir and --output are for ONNX models; {} has its own images", args.network);
     }
     let config = args.machine.config()?;
     let options = args.machine.options()?;
     output::check_writable(&args.image)?;
     let set = digits::load()?;
-    let graph = set.network.graph()?;
+    let (graph, inputs, logits) =
+        if cnn { digits::load_cnn(&set)? } else { (set.network.graph()?, set.images.clone(), set.logits.clone()) };
     let compiled = compile(&graph, &config, &Options::default())?;
     if let Some(path) = &args.image {
         output::write_file(path, &compiled.image.to_bytes())?;
@@ -60,26 +68,25 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let bar = if quiet { indicatif::ProgressBar::hidden() } else { output::bar(count as u64, "building and running") };
     let told = bar.clone();
     let backend = args.machine.backend();
-    let report = check_graph(&graph, &compiled, &config, backend, &set.images[..count], &options, move |_| told.inc(1))?;
+    let report = check_graph(&graph, &compiled, &config, backend, &inputs[..count], &options, move |_| told.inc(1))?;
     bar.finish_and_clear();
 
     // A third opinion: the logits that the training script computed.
     let answers: Vec<u8> = report.outputs.iter().map(|o| digits::answer(o)).collect();
-    let script =
-        report.outputs.iter().zip(&set.logits).filter(|(o, l)| !o.iter().zip(*l).all(|(&a, &b)| a == i32::from(b))).count();
+    let script = report.outputs.iter().zip(&logits).filter(|(o, l)| !o.iter().zip(*l).all(|(&a, &b)| a == i32::from(b))).count();
     let right = answers.iter().zip(&set.labels).filter(|(a, l)| a == l).count();
     let accuracy = right as f64 / count as f64;
     let cycles: u64 = report.cycles_measured.iter().sum();
-    let utilisation = set.network.macs() as f64 / (compiled.cycles as f64 * f64::from(config.rows * config.cols));
+    let utilisation = graph.macs() as f64 / (compiled.cycles as f64 * f64::from(config.rows * config.cols));
     let measured = report.cycles_measured.first().copied().unwrap_or(0);
     let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
     let good = report.mismatches == 0 && as_predicted && script == 0;
     if quiet {
         let json = json!({
-            "network": "digits", "config": config.name, "weight_beats": config.weight_beats, "backend": backend,
+            "network": args.network, "config": config.name, "weight_beats": config.weight_beats, "backend": backend,
             "images": count, "accuracy": accuracy,
             "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
-            "macs": set.network.macs(), "utilisation": utilisation, "outputs": report.compared,
+            "macs": graph.macs(), "utilisation": utilisation, "outputs": report.compared,
             "mismatches": report.mismatches, "first_mismatch": report.first_mismatch, "script_mismatches": script,
             "layers": compiled.layers, "sim_cycles_per_second": report.sim_cycles_per_second,
         });
@@ -92,7 +99,8 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         systole_verif::Backend::Rtl => "RTL in Verilator",
         systole_verif::Backend::Model => "instruction-level model",
     };
-    output::print(&format!("digits: a 64-32-10 network on {} held-out images, {}, {what}", count, config.label()));
+    let kind = if cnn { "three convolutions, a pool and a matrix product" } else { "a 64-32-10 network" };
+    output::print(&format!("{}: {kind} on {} held-out images, {}, {what}", args.network, count, config.label()));
     output::print(&format!("  accuracy          {:>9.2} %   {right} of {count}", 100.0 * accuracy));
     output::print(&format!("  cycles predicted  {:>9}     per image, before it ran", report.cycles_predicted));
     output::print(&format!(
@@ -105,7 +113,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         "  utilisation       {:>9.2} %   of {} multipliers ({} multiplications an image)",
         100.0 * utilisation,
         config.rows * config.cols,
-        set.network.macs()
+        graph.macs()
     ));
     output::print(&format!(
         "  mismatches        {:>9}     of {} outputs against the operator reference",

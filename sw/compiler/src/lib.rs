@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 pub mod add;
+pub mod dump;
 pub mod emit;
 pub mod error;
 pub mod legalise;
@@ -45,6 +46,7 @@ pub mod tile;
 pub mod verify;
 
 pub use add::{AddConstants, choose_add};
+pub use dump::{Pass, dump};
 pub use error::CompileError;
 pub use report::{Compiled, LayerReport, MemoryUse, Options, Warning};
 
@@ -64,12 +66,22 @@ pub fn compile(graph: &Graph, config: &Config, options: &Options) -> Result<Comp
         Err(CompileError::DoesNotFit { .. } | CompileError::Isa(_)) if graph.rows().is_some_and(|m| m > 1) => {
             most_rows(graph, config)
         }
-        _ => return result,
+        _ => return result.map_err(|e| larger(e, graph)),
     };
     match (limit, graph.rows()) {
         (Ok(limit), Some(rows)) if limit < rows => Err(CompileError::TooManyRows { rows, limit, config: config.label() }),
-        _ => result,
+        _ => result.map_err(|e| larger(e, graph)),
     }
+}
+
+/// Says which configuration has the room that is missing.
+fn larger(error: CompileError, graph: &Graph) -> CompileError {
+    let CompileError::DoesNotFit { what, needed, limit, config, help } = error else { return error };
+    let help = match smallest_config(graph) {
+        Some(c) => format!("{help}; the smallest configuration that has room for all of it is {}", c.name),
+        None => format!("{help}; no named configuration has room for all of it"),
+    };
+    CompileError::DoesNotFit { what, needed, limit, config, help }
 }
 
 fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, CompileError> {
