@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long lint gen bench synth clean
+.PHONY: help setup run test test-long lint gen bench scalesim synth clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,11 @@ bench: setup ## speed of model, RTL and harness, beside a C++ loop and cocotb
 	scripts/setup.sh --bench
 	cargo run --release -p systole-verif --bin bench
 
+scalesim: setup ## cycles beside SCALE-Sim 3.0.0, as a table
+	scripts/scalesim.sh
+
 synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=90 SEED=1)
 	scripts/synth.sh $(CONFIG) --freq $(FREQ) --seed $(SEED)
 
-clean: ## remove what was built; the tools in .venv stay
+clean: ## remove what was built; the tools in .venv* stay
 	rm -rf target build
