@@ -37,8 +37,7 @@ fn main() -> anyhow::Result<()> {
     }
     let (graph, input) = resnet8();
     let compiled = compile(&graph, &config, &Options::default())?;
-    let report =
-        check_graph(&graph, &compiled, &config, Backend::Model, &[input], &systole_chip::Options::default(), |_| {})?;
+    let report = check_graph(&graph, &compiled, &config, Backend::Model, &[input], &systole_chip::Options::default(), |_| {})?;
     anyhow::ensure!(report.is_good(), "ResNet-8");
     for l in &compiled.layers {
         let Op::Conv { weights, .. } = &graph.layers[l.layer].op else { continue };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Models from other tools: what is imported computes what ONNX Runtime computed.
 
+use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use systole_compiler::{Options, compile};
 use systole_golden::graph::run_graph;
@@ -124,5 +125,32 @@ fn the_digits_cnn_gives_the_logits_of_its_training_script_on_rtl() {
         }
         println!("{name}: {} cycles an image, {right} of {}", compiled.cycles, set.labels.len());
         assert!(right * 100 >= 450 * 98, "{right} of 450");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if std::env::var_os("SYSTOLE_LONG").is_some() { 400_000 } else { 1_000 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Bytes of a whole network changed at random: an error or a program that passes the checker, never a panic.
+    #[test]
+    fn damaged_models_panic_neither_importer_nor_compiler(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        head in any::<bool>(),
+    ) {
+        let mut bytes = std::fs::read(systole_verif::digits::folder().join("cnn.onnx")).unwrap();
+        // Nodes and attributes stand in front of the weights.
+        let reach = if head { bytes.len().min(2500) } else { bytes.len() };
+        for (index, value) in changes {
+            bytes[index.index(reach)] = value;
+        }
+        if let Ok(graph) = import(&bytes, &Constants::new())
+            && let Err(e) = compile(&graph, &Config::named("base").unwrap(), &Options::default())
+        {
+            prop_assert!(!matches!(e, systole_compiler::CompileError::Verify(_)), "{}", e);
+        }
     }
 }

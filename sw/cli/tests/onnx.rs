@@ -158,3 +158,59 @@ fn wrong_models_and_inputs_are_refused() {
     }
     assert!(!folder.path().join("m.img").exists());
 }
+
+/// The committed network of convolutions.
+fn cnn() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verif/data/digits/cnn.onnx").to_str().expect("UTF-8").to_string()
+}
+
+#[test]
+fn a_convolutional_network_shows_its_layers_and_every_pass() {
+    let v = json(&["compile", &cnn(), "--json"]);
+    let layers = v["layers"].as_array().expect("layers");
+    assert_eq!(layers.len(), 6);
+    let cycles: u64 = layers.iter().map(|l| l["cycles"].as_u64().expect("cycles")).sum();
+    assert!(cycles < v["cycles"].as_u64().expect("cycles"), "the array's time is inside the run's");
+    let text = String::from_utf8_lossy(&systole(&["compile", &cnn()]).stdout).into_owned();
+    assert!(text.contains("conv1") && text.contains("ragged tiles") && text.contains("RRAM"), "{text}");
+    for (pass, word) in
+        [("legalise", "stage 0"), ("tile", "k tiles"), ("place", "sub-banks"), ("schedule", "MATMUL"), ("emit", "END")]
+    {
+        let text = String::from_utf8_lossy(&systole(&["compile", &cnn(), "--dump", pass]).stdout).into_owned();
+        assert!(text.starts_with(&format!("== {pass}")) && text.contains(word), "{text}");
+    }
+    let text = String::from_utf8_lossy(&systole(&["inspect", &cnn()]).stdout).into_owned();
+    assert!(text.contains("convolution 3x3") && text.contains("array, 9 x 1 tiles"), "{text}");
+    let v = json(&["run", "digits-cnn", "--images", "40", "--backend", "model", "--json"]);
+    assert_eq!((v["mismatches"].as_u64(), v["script_mismatches"].as_u64()), (Some(0), Some(0)));
+    assert!(v["accuracy"].as_f64() > Some(0.9));
+}
+
+#[test]
+fn a_folder_of_inputs_runs_back_to_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_string();
+    write_case(folder.path(), &expected());
+    let model = at("product/model.onnx");
+    std::fs::create_dir(folder.path().join("in")).expect("a folder");
+    for n in 0..4 {
+        let values: Vec<i8> = (0..M * K).map(|i| x(i + n)).collect();
+        npy::write(&folder.path().join(format!("in/{n}.npy")), &[M as u64, K as u64], &values).expect("written");
+    }
+    for backend in ["rtl", "model"] {
+        let (list, to) = (at("in"), at(backend));
+        let args = ["run", &model, "--batch-dir", &list, "--output", &to, "--config", "tiny", "--backend", backend, "--json"];
+        let v = json(&args);
+        assert_eq!((v["inputs"].as_u64(), v["mismatches"].as_u64()), (Some(4), Some(0)));
+        assert_eq!(v["cycles_as_predicted"], true);
+        let (each, run) = (v["cycles_per_input"].as_f64().expect("a number"), v["cycles_measured"].as_f64().expect("a number"));
+        // Input and output of a run pass while another computes; of the first and last they do not.
+        assert!(each >= run && each < 3.0 * run + 40.0, "{each} cycles an input, {run} a run");
+        let got = npy::read_i32(&folder.path().join(backend).join("0.npy")).expect("int32");
+        assert_eq!(got.data, expected());
+    }
+    let wrong = folder.path().join("in/wrong.npy");
+    npy::write(&wrong, &[2, 2], &[0i8; 4]).expect("written");
+    let out = systole(&["run", &model, "--batch-dir", &at("in"), "--config", "tiny", "--backend", "model"]);
+    assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("wrong.npy"));
+}

@@ -265,7 +265,7 @@ impl Scheduler<'_> {
             lanes: log.lanes.into_iter().map(|(p, tag)| PlacedLane { row: at(tag), ..p }).collect(),
             posts: log.posts.into_iter().map(|(s, b, tag)| (s, b, at(tag))).collect(),
             loads: self.jobs.iter().map(|&tag| at(tag)).collect(),
-            end: state.next_write.max(state.rows.end()),
+            end: state.next_write.max(state.rows.end()).max(self.loads.iter().map(|l| l.to + 1).max().unwrap_or(0)),
         };
         (schedule, state.rows)
     }

@@ -76,6 +76,10 @@ fn what_can_never_fit_says_what_it_needs_and_what_to_do() {
             assert!(needed > limit && !help.is_empty() && e.to_string().contains(what), "{e}");
         }
     }
+    let text = compile(&chain(1, &[600, 600]).graph().unwrap(), &named("tiny"), &Options::default()).unwrap_err().to_string();
+    assert!(text.contains("the smallest configuration that has room for all of it is base"), "{text}");
+    let text = compile(&chain(1, &[5000, 5000]).graph().unwrap(), &named("tiny"), &Options::default()).unwrap_err().to_string();
+    assert!(text.contains("no named configuration has room"), "{text}");
     let mut broken = chain(1, &[4, 4]);
     broken.layers[0].weights.pop();
     assert!(broken.graph().unwrap_err().to_string().contains("layer 0"));

@@ -139,8 +139,13 @@ fn a_flattened_image_is_multiplied_in_its_own_order() {
     assert_eq!(weights.as_slice(), [0i16, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]);
 }
 
+/// `make test-long` runs a thousand times as many.
+fn cases() -> u32 {
+    if std::env::var_os("SYSTOLE_LONG").is_some() { 3_000_000 } else { 3000 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_make_the_importer_panic(at in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>(), truncate in any::<bool>()) {
