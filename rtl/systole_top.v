@@ -20,6 +20,7 @@ module systole_top #(
     parameter LUT_COUNT       = `SYSTOLE_CFG_LUT_COUNT(CONFIG),
     parameter LANE_TAPS       = `SYSTOLE_CFG_LANE_TAPS(CONFIG),
     parameter TAP_DEPTH       = `SYSTOLE_CFG_TAP_DEPTH(CONFIG),
+    parameter LINE_DEPTH      = `SYSTOLE_CFG_LINE_DEPTH(CONFIG),
     parameter IN_DEPTH        = `SYSTOLE_CFG_IN_DEPTH(CONFIG),
     parameter OUT_DEPTH       = `SYSTOLE_CFG_OUT_DEPTH(CONFIG),
     parameter TIMETABLE_DEPTH = `SYSTOLE_CFG_TIMETABLE_DEPTH(CONFIG),
@@ -69,7 +70,7 @@ module systole_top #(
   localparam RW = $clog2(RRAM_DEPTH);
   localparam PW = $clog2(PARAM_DEPTH);
   localparam TW = $clog2(LUT_COUNT * 256);
-  localparam TPW = $clog2(TAP_DEPTH);
+  localparam TPW = $clog2(4 * TAP_DEPTH);
   localparam IW = $clog2(IN_DEPTH);
   localparam OW = $clog2(OUT_DEPTH);
   localparam QW = $clog2(TIMETABLE_DEPTH);
@@ -89,7 +90,7 @@ module systole_top #(
       systole_error_RRAM_DEPTH_must_be_a_power_of_two_up_to_65536 u_error_rram ();
     if (W_SRAM_DEPTH * ROWS > 65536) systole_error_W_SRAM_DEPTH_times_ROWS_exceeds_65536 u_error_sram ();
     if (ACC_DEPTH > 4096) systole_error_ACC_DEPTH_exceeds_4096 u_error_acc ();
-    if (LANE_TAPS != 0 && LANE_TAPS != 3) systole_error_LANE_TAPS_must_be_0_or_3 u_error_lane ();
+    if (LANE_TAPS != 0 && LANE_TAPS != 9) systole_error_LANE_TAPS_must_be_0_or_9 u_error_lane ();
     if (LUT_COUNT > 16) systole_error_LUT_COUNT_exceeds_16 u_error_lut ();
     if (IN_DEPTH * COLS > 131072) systole_error_IN_DEPTH_times_COLS_exceeds_131072 u_error_in ();
     if (DESC_DEPTH > 65536 || QW > DW + 1) systole_error_TIMETABLE_DEPTH_exceeds_twice_DESC_DEPTH u_error_desc ();
@@ -120,6 +121,7 @@ module systole_top #(
       .LUT_COUNT      (LUT_COUNT),
       .LANE_TAPS      (LANE_TAPS),
       .TAP_DEPTH      (TAP_DEPTH),
+      .LINE_DEPTH     (LINE_DEPTH),
       .IN_DEPTH       (IN_DEPTH),
       .OUT_DEPTH      (OUT_DEPTH),
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
@@ -340,6 +342,7 @@ module systole_top #(
       .LUT_COUNT      (LUT_COUNT),
       .LANE_TAPS      (LANE_TAPS),
       .TAP_DEPTH      (TAP_DEPTH),
+      .LINE_DEPTH     (LINE_DEPTH),
       .IN_DEPTH       (IN_DEPTH),
       .OUT_DEPTH      (OUT_DEPTH),
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),

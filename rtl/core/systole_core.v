@@ -19,7 +19,8 @@ module systole_core #(
     parameter PARAM_DEPTH     = 128,
     parameter LUT_COUNT       = 2,
     parameter LANE_TAPS       = 0,
-    parameter TAP_DEPTH       = 64,
+    parameter TAP_DEPTH       = 32,
+    parameter LINE_DEPTH      = 64,
     parameter IN_DEPTH        = 1024,
     parameter OUT_DEPTH       = 1024,
     parameter TIMETABLE_DEPTH = 512,
@@ -30,7 +31,7 @@ module systole_core #(
     parameter RW              = $clog2(RRAM_DEPTH),
     parameter PW              = $clog2(PARAM_DEPTH),
     parameter TW              = $clog2(LUT_COUNT * 256),
-    parameter TPW             = $clog2(TAP_DEPTH),
+    parameter TPW             = $clog2(4 * TAP_DEPTH),
     parameter IW              = $clog2(IN_DEPTH),
     parameter OW              = $clog2(OUT_DEPTH),
     parameter QW              = $clog2(TIMETABLE_DEPTH),
@@ -286,7 +287,8 @@ module systole_core #(
       wire               lane_select;
       systole_lane #(
           .COLS     (COLS),
-          .TAP_DEPTH(TAP_DEPTH)
+          .TAP_DEPTH(TAP_DEPTH),
+          .LINE_DEPTH(LINE_DEPTH)
       ) u_lane (
           .clk_i       (clk_i),
           .rst_i       (rst_i),

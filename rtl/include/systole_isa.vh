@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'h3da7d0da
+`define SYSTOLE_FINGERPRINT 32'hc89b2924
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -88,22 +88,26 @@
 `define SYSTOLE_LANE_TAP_BASE_LSB 16
 `define SYSTOLE_LANE_COLUMN 36:32
 `define SYSTOLE_LANE_COLUMN_LSB 32
-`define SYSTOLE_LANE_WINDOW 41:37
-`define SYSTOLE_LANE_WINDOW_LSB 37
+`define SYSTOLE_LANE_LINE 41:37
+`define SYSTOLE_LANE_LINE_LSB 37
 `define SYSTOLE_LANE_ROW 46:42
 `define SYSTOLE_LANE_ROW_LSB 42
-`define SYSTOLE_LANE_SKIP 48:47
-`define SYSTOLE_LANE_SKIP_LSB 47
-`define SYSTOLE_LANE_ZERO_POINT 56:49
-`define SYSTOLE_LANE_ZERO_POINT_LSB 49
-`define SYSTOLE_LANE_Y_BASE 68:57
-`define SYSTOLE_LANE_Y_BASE_LSB 57
-`define SYSTOLE_LANE_X_INDEX_BASE 80:69
-`define SYSTOLE_LANE_X_INDEX_BASE_LSB 69
-`define SYSTOLE_LANE_Y_SIZE 91:81
-`define SYSTOLE_LANE_Y_SIZE_LSB 81
-`define SYSTOLE_LANE_X_SIZE 102:92
-`define SYSTOLE_LANE_X_SIZE_LSB 92
+`define SYSTOLE_LANE_TILE 51:47
+`define SYSTOLE_LANE_TILE_LSB 47
+`define SYSTOLE_LANE_SKIP 53:52
+`define SYSTOLE_LANE_SKIP_LSB 52
+`define SYSTOLE_LANE_SKIP_LINES 55:54
+`define SYSTOLE_LANE_SKIP_LINES_LSB 54
+`define SYSTOLE_LANE_ZERO_POINT 63:56
+`define SYSTOLE_LANE_ZERO_POINT_LSB 56
+`define SYSTOLE_LANE_Y_BASE 75:64
+`define SYSTOLE_LANE_Y_BASE_LSB 64
+`define SYSTOLE_LANE_X_INDEX_BASE 87:76
+`define SYSTOLE_LANE_X_INDEX_BASE_LSB 76
+`define SYSTOLE_LANE_Y_SIZE 98:88
+`define SYSTOLE_LANE_Y_SIZE_LSB 88
+`define SYSTOLE_LANE_X_SIZE 109:99
+`define SYSTOLE_LANE_X_SIZE_LSB 99
 `define SYSTOLE_LANE_LOOPS 114:112
 `define SYSTOLE_LANE_LOOPS_LSB 112
 
@@ -259,8 +263,9 @@
 `define SYSTOLE_CFG_LUT_COUNT(id) ((id) == 0 ? 1 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : 4)
 `define SYSTOLE_CFG_IN_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : 4096)
 `define SYSTOLE_CFG_OUT_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : 4096)
-`define SYSTOLE_CFG_LANE_TAPS(id) ((id) == 0 ? 3 : (id) == 1 ? 0 : (id) == 2 ? 3 : (id) == 3 ? 3 : 3)
-`define SYSTOLE_CFG_TAP_DEPTH(id) ((id) == 0 ? 128 : (id) == 1 ? 128 : (id) == 2 ? 128 : (id) == 3 ? 512 : 512)
+`define SYSTOLE_CFG_LANE_TAPS(id) ((id) == 0 ? 9 : (id) == 1 ? 0 : (id) == 2 ? 9 : (id) == 3 ? 9 : 9)
+`define SYSTOLE_CFG_TAP_DEPTH(id) ((id) == 0 ? 32 : (id) == 1 ? 32 : (id) == 2 ? 32 : (id) == 3 ? 128 : 128)
+`define SYSTOLE_CFG_LINE_DEPTH(id) ((id) == 0 ? 64 : (id) == 1 ? 64 : (id) == 2 ? 64 : (id) == 3 ? 128 : 128)
 `define SYSTOLE_CFG_TIMETABLE_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 1024 : 1024)
 `define SYSTOLE_CFG_DESC_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 2048 : 2048)
 

@@ -19,7 +19,8 @@ module systole_regs #(
     parameter PARAM_DEPTH     = 128,
     parameter LUT_COUNT       = 2,
     parameter LANE_TAPS       = 0,
-    parameter TAP_DEPTH       = 64,
+    parameter TAP_DEPTH       = 32,
+    parameter LINE_DEPTH      = 64,
     parameter IN_DEPTH        = 1024,
     parameter OUT_DEPTH       = 1024,
     parameter TIMETABLE_DEPTH = 512,
@@ -197,7 +198,7 @@ module systole_regs #(
       `SYSTOLE_REG_OUT_DEPTH:            rdata = OUT_DEPTH;
       `SYSTOLE_REG_TIMETABLE_DEPTH:      rdata = TIMETABLE_DEPTH;
       `SYSTOLE_REG_DESC_DEPTH:           rdata = DESC_DEPTH;
-      `SYSTOLE_REG_LANE:                 rdata = {8'd0, LANE_TAPS[7:0], TAP_DEPTH[15:0]};
+      `SYSTOLE_REG_LANE:                 rdata = {LANE_TAPS[7:0], LINE_DEPTH[11:0], TAP_DEPTH[11:0]};
       `SYSTOLE_REG_LATENCY:              rdata = `SYSTOLE_L(ROWS, COLS);
       `SYSTOLE_REG_START:                rdata = 32'd0;
       `SYSTOLE_REG_STATUS:               rdata = {24'd0, status_i};

@@ -14,7 +14,7 @@ module systole_upload #(
     parameter PARAM_DEPTH     = 128,
     parameter LUT_COUNT       = 2,
     parameter LANE_TAPS       = 0,
-    parameter TAP_DEPTH       = 64,
+    parameter TAP_DEPTH       = 32,
     parameter TIMETABLE_DEPTH = 512,
     parameter DESC_DEPTH      = 512,
     parameter CW              = $clog2(COLS),
@@ -22,7 +22,7 @@ module systole_upload #(
     parameter RW              = $clog2(RRAM_DEPTH),
     parameter PW              = $clog2(PARAM_DEPTH),
     parameter TW              = $clog2(LUT_COUNT * 256),
-    parameter TPW             = $clog2(TAP_DEPTH),
+    parameter TPW             = $clog2(4 * TAP_DEPTH),
     parameter DW              = $clog2(DESC_DEPTH),
     parameter BW              = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1
 ) (
@@ -87,7 +87,7 @@ module systole_upload #(
       `SYSTOLE_UPLOAD_PARAM:     limit_q <= PARAM_DEPTH * COLS;
       `SYSTOLE_UPLOAD_LUT:       limit_q <= LUT_COUNT * 32;
       `SYSTOLE_UPLOAD_RRAM:      limit_q <= RRAM_DEPTH * ROWS;
-      `SYSTOLE_UPLOAD_TAP:       limit_q <= LANE_TAPS != 0 ? TAP_DEPTH * COLS : 0;
+      `SYSTOLE_UPLOAD_TAP:       limit_q <= LANE_TAPS != 0 ? 4 * TAP_DEPTH * COLS : 0;
       default:                   limit_q <= 32'd0;
     endcase
   wire          rram = target_q == `SYSTOLE_UPLOAD_RRAM;

@@ -29,7 +29,7 @@ impl ModelTransport {
         set("FINGERPRINT", fingerprint());
         set("CONFIG", config.id | config.weight_beats << 8);
         set("GEOMETRY", config.rows | config.cols << 8 | config.x_banks << 16 | config.rram_ways << 24);
-        set("LANE", config.tap_depth | config.lane_taps << 16);
+        set("LANE", config.tap_depth | config.line_depth << 12 | config.lane_taps << 24);
         set("LATENCY", Latency::of(config).l);
         for (name, value, _) in config.parameters() {
             if REGS.iter().any(|r| r.name == name) {

@@ -12,7 +12,8 @@ use systole_isa::nest::{Nest, Stride};
 use systole_isa::{Instruction, Lane};
 
 const COLS: usize = 4;
-const TAPS: usize = 16;
+const TAPS: usize = 4;
+const COLUMNS: usize = 32;
 
 /// A window over an image of `h` by `w` pixels of one C-byte word.
 #[derive(Debug)]
@@ -20,74 +21,82 @@ struct Case {
     size: [i64; 2],
     kernel: [i64; 2],
     stride: [i64; 2],
-    dilation: i64,
     pads: [i64; 2], // above and left
     out: [i64; 2],
     zero_point: i8,
-    tap_base: i64,
+    tap: i64,
 }
 
 fn case(random: &mut Stream) -> Case {
     let mut within = |low: i64, high: i64| random.random_range(low..=high);
-    let kernel = [within(1, 5), within(1, 3)];
-    let (stride, dilation) = ([within(1, 3), within(1, 3)], within(1, 2));
-    let size = [(kernel[0] - 1) * dilation + within(1, 5), kernel[1] + within(0, 5)];
-    let pads = [within(0, 2).min((kernel[0] - 1) * dilation), within(0, kernel[1] - 1)];
-    let fits = |d: usize, reach: i64, behind: i64| (size[d] + pads[d] + behind - reach) / stride[d] + 1;
-    let out = [fits(0, (kernel[0] - 1) * dilation + 1, 0), fits(1, kernel[1], within(0, kernel[1] - 1))];
-    Case { size, kernel, stride, dilation, pads, out, zero_point: within(-128, 127) as i8, tap_base: within(0, 11) }
+    loop {
+        let kernel = [within(1, 3), within(1, 3)];
+        let stride = [within(1, 3), within(1, 3)];
+        let size = [kernel[0] + within(0, 5), kernel[1] + within(0, 6)];
+        let pads = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
+        let behind = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
+        let out = [0, 1].map(|d| (size[d] + pads[d] + behind[d] - kernel[d]) / stride[d] + 1);
+        let case = Case { size, kernel, stride, pads, out, zero_point: within(-128, 127) as i8, tap: within(0, 3) };
+        // A line has three columns at least.
+        if (out[1] + case.lead(1).1) * stride[1] >= 3 {
+            return case;
+        }
+    }
 }
 
 impl Case {
-    /// First column, results of a row left out: enough that all columns of the first window inside the image go by.
-    fn lead(&self) -> (i64, i64) {
-        let last_of_first = self.kernel[1] - 1 - self.pads[1];
-        let skip = (0..4).find(|s| last_of_first - (s + 1) * self.stride[1] + 1 <= 0).unwrap();
-        (last_of_first - (skip + 1) * self.stride[1] + 1, skip)
+    /// First line or column, and results left out: enough that all of the first window inside the image goes by.
+    fn lead(&self, d: usize) -> (i64, i64) {
+        let last_of_first = self.kernel[d] - 1 - self.pads[d];
+        let skip = (0..4).find(|s| last_of_first - (s + 1) * self.stride[d] < 0).unwrap();
+        (last_of_first - (skip + 1) * self.stride[d] + 1, skip)
     }
 
     fn instruction(&self, base: i64) -> Lane {
-        let (first, skip) = self.lead();
-        let [_, w] = self.size;
-        let d = self.dilation;
-        let stride = |count: i64, x: i64, tap: i64, row: i64, col: i64| Stride {
+        let ((top, skip_lines), (left, skip)) = (self.lead(0), self.lead(1));
+        let w = self.size[1];
+        let [sy, sx] = self.stride;
+        let stride = |count: i64, x: i64, row: i64, col: i64| Stride {
             count: count as u32,
             gap: 0,
-            stride: [x as i32, tap as i32, 0, row as i32, col as i32],
+            stride: [x as i32, 0, 0, row as i32, col as i32],
         };
         Lane {
-            x_base: (base - self.pads[0] * w + first) as u32,
-            tap_base: self.tap_base as u32,
+            x_base: (base + top * w + left) as u32,
+            tap_base: self.tap as u32,
             column: 0b0001,
-            window: 0b0011,
-            row: 0b0111,
+            line: 0b0100,
+            row: 0b0011,
+            tile: 0b1111,
             skip: skip as u32,
+            skip_lines: skip_lines as u32,
             zero_point: self.zero_point,
-            y_base: -self.pads[0] as i32,
-            x_index_base: first as i32,
+            y_base: top as i32,
+            x_index_base: left as i32,
             y_size: self.size[0] as u32,
             x_size: w as u32,
             nest: Nest::from_strides(&[
-                stride(self.kernel[0], d * w, 1, d, 0),
-                stride(self.stride[1], 1, 0, 0, 1),
-                stride(self.out[1] + skip, self.stride[1], 0, 0, self.stride[1]),
-                stride(self.out[0], self.stride[0] * w, 0, self.stride[0], 0),
+                stride(sx, 1, 0, 1),
+                stride(self.out[1] + skip, sx, 0, sx),
+                stride(sy, w, 1, 0),
+                stride(self.out[0] + skip_lines, sy * w, sy, 0),
             ]),
         }
     }
 
-    /// The sums of one output pixel by definition; tap word n holds weights of kernel row n, its last column first.
+    /// The sums of one output pixel by definition; a tap word holds the last line of the kernel first, of each its last column
+    /// first.
     fn sums(&self, image: &[[i8; COLS]], taps: &[[[i8; 3]; COLS]], y: i64, x: i64) -> [i32; COLS] {
         let mut sums = [0; COLS];
         for ky in 0..self.kernel[0] {
             for kx in 0..self.kernel[1] {
-                let row = y * self.stride[0] + ky * self.dilation - self.pads[0];
+                let row = y * self.stride[0] + ky - self.pads[0];
                 let col = x * self.stride[1] + kx - self.pads[1];
                 if !(0..self.size[0]).contains(&row) || !(0..self.size[1]).contains(&col) {
                     continue;
                 }
                 let pixel = image[(row * self.size[1] + col) as usize];
-                let weights = taps[(self.tap_base + ky) as usize];
+                let weights = taps[(self.tap * 4 + self.kernel[0] - 1 - ky) as usize];
                 for (lane, sum) in sums.iter_mut().enumerate() {
                     let weight = weights[lane][(self.kernel[1] - 1 - kx) as usize];
                     *sum += (i32::from(pixel[lane]) - i32::from(self.zero_point)) * i32::from(weight);
@@ -100,7 +109,7 @@ impl Case {
 
 #[test]
 fn sums_of_every_window_leave_in_their_cycle() {
-    let spec = block("systole_lane").parameter("COLS", COLS).parameter("TAP_DEPTH", TAPS);
+    let spec = block("systole_lane").parameter("COLS", COLS).parameter("TAP_DEPTH", TAPS).parameter("LINE_DEPTH", COLUMNS);
     bench(&spec, 9, |sim, clk| async move {
         let names = [
             "desc_valid_i",
@@ -119,14 +128,13 @@ fn sums_of_every_window_leave_in_their_cycle() {
         ];
         let [dv, di, dw, start, active, twe, twa, twd, read, addr, word, take, total] = names.map(|n| sim.signal(n));
         let mut random = sim.random("windows");
-        // Weights beyond the kernel's columns are zero, as a compiler has to make them; so they differ by case.
-        for n in 0..400 {
+        // Weights beyond the kernel are zero, as a compiler has to make them; so they differ by case.
+        for n in 0..600 {
             let case = case(&mut random);
-            let taps: Vec<[[i8; 3]; COLS]> = (0..TAPS)
-                .map(|_| {
-                    std::array::from_fn(|_| {
-                        std::array::from_fn(|i| if (i as i64) < case.kernel[1] { random.random() } else { 0 })
-                    })
+            let taps: Vec<[[i8; 3]; COLS]> = (0..TAPS * 4)
+                .map(|row| {
+                    let inside = |i: usize| ((row % 4) as i64) < case.kernel[0] && (i as i64) < case.kernel[1];
+                    std::array::from_fn(|_| std::array::from_fn(|i| if inside(i) { random.random() } else { 0 }))
                 })
                 .collect();
             for (at, tap) in taps.iter().flatten().enumerate() {
@@ -150,19 +158,20 @@ fn sums_of_every_window_leave_in_their_cycle() {
             clk.rising_edge().await;
             start.set(0);
             // Steps that end a result, from the meaning of the loops.
-            let (_, skip) = case.lead();
-            let per = case.kernel[0] * case.stride[1];
+            let (skip_lines, skip) = (case.lead(0).1, case.lead(1).1);
+            let line = case.stride[1] * (case.out[1] + skip);
             let mut due: VecDeque<(i64, [i32; COLS])> = VecDeque::new();
             for y in 0..case.out[0] {
                 for x in 0..case.out[1] {
-                    let step = y * per * (case.out[1] + skip) + (x + skip + 1) * per - 1;
+                    let lines = case.stride[0] * (y + skip_lines + 1) - 1;
+                    let step = lines * line + case.stride[1] * (x + skip + 1) - 1;
                     due.push_back((step, case.sums(&image, &taps, y, x)));
                 }
             }
-            let steps = per * (case.out[1] + skip) * case.out[0];
+            let steps = line * case.stride[0] * (case.out[0] + skip_lines);
             let mut taken = VecDeque::new();
             let mut words: VecDeque<Option<[i8; COLS]>> = [None; 4].into();
-            for t in 0..steps + 9 {
+            for t in 0..steps + 10 {
                 // Values of cycle t; what is set now stands in cycle t + 1.
                 clk.rising_edge().await;
                 assert_eq!(active.is_high(), t < steps, "case {n}, cycle {t}");
@@ -171,7 +180,7 @@ fn sums_of_every_window_leave_in_their_cycle() {
                 let garbage = random.random();
                 let now = words.pop_front().flatten().unwrap_or(garbage);
                 word.set_bytes(&now.map(|v| v as u8));
-                let expected = due.front().is_some_and(|d| d.0 + 6 == t);
+                let expected = due.front().is_some_and(|d| d.0 + 7 == t);
                 assert_eq!(take.is_high(), expected, "case {n}, cycle {t}: {case:?}");
                 if expected {
                     let (_, sums) = due.pop_front().unwrap();

@@ -21,18 +21,18 @@ fn run((graph, input): (Graph, Vec<i8>), config: &str, promise: u64) {
 
 #[test]
 fn keyword_spotting_runs_in_its_cycles() {
-    run(ds_cnn(), "base", 12_000);
+    run(ds_cnn(), "base", 11_000);
 }
 
 #[test]
 fn keyword_spotting_runs_on_other_arrays() {
     run(ds_cnn(), "small", 75_000);
-    run(ds_cnn(), "wide", 34_000);
+    run(ds_cnn(), "wide", 24_000);
 }
 
 #[test]
 fn visual_wake_words_run_in_their_cycles() {
-    run(mobilenet(), "base", 51_000);
+    run(mobilenet(), "base", 43_000);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub fn emit(
     for p in &schedule.lanes {
         let stage = &staged.stages[p.stage];
         rows.push(Row { cycle: p.row, instruction: Instruction::Lane(e.lane(stage, tap_word)) });
-        tap_word += stage.n_tiles * stage.kernel[0];
+        tap_word += stage.n_tiles;
     }
     for &(stage, block, cycle) in &schedule.posts {
         rows.push(Row { cycle, instruction: Instruction::Post(e.post(&staged.stages[stage], block)) });
@@ -183,32 +183,36 @@ impl Emitter<'_> {
             stage.input.map_or((0, 0), |t| (self.staged.tensors[t].words * groups, self.placement.regions[t].base * groups));
         let width = stage.over.size[1];
         let [sy, sx] = stage.over.stride;
-        let (mut column, mut window, mut row) = (0, 0, 0);
+        let (mut column, mut line, mut row, mut tile) = (0, 0, 0, 0);
         let strides: Vec<Stride> = loops
             .enumerate()
             .map(|(i, l)| {
-                column |= u32::from(l.over <= LaneAxis::KernelRow) << i;
-                window |= u32::from(l.over <= LaneAxis::Column) << i;
+                column |= u32::from(l.over == LaneAxis::Column) << i;
+                line |= u32::from(l.over == LaneAxis::Line) << i;
                 row |= u32::from(l.over <= LaneAxis::Result) << i;
+                tile |= u32::from(l.over <= LaneAxis::ResultLine) << i;
                 let (x, tap, y, col) = match l.over {
-                    LaneAxis::KernelRow => (stage.dilation * width * pitch, 1, stage.dilation, 0),
                     LaneAxis::Column => (pitch, 0, 0, 1),
                     LaneAxis::Result => (sx * pitch, 0, 0, sx),
-                    LaneAxis::Line => (sy * width * pitch, 0, sy, 0),
-                    LaneAxis::Tile => (1, stage.kernel[0], 0, 0),
+                    LaneAxis::Line => (width * pitch, 0, 1, 0),
+                    LaneAxis::ResultLine => (sy * width * pitch, 0, sy, 0),
+                    LaneAxis::Tile => (1, 1, 0, 0),
                 };
                 Stride { count: l.count as u32, gap: 0, stride: [x as i32, tap as i32, 0, y as i32, col as i32] }
             })
             .collect();
-        let (top, left) = (i64::from(stage.over.origin[0]), steps.as_ref().map_or(0, |s| s.first));
+        let [top, left] = steps.as_ref().map_or([0; 2], |s| s.first);
+        let [skip_lines, skip] = steps.as_ref().map_or([0; 2], |s| s.skip);
         let x_base = (base as i64 + (top * width as i64 + left) * pitch as i64).rem_euclid(1 << 16);
         Lane {
             x_base: x_base as u32,
             tap_base: tap_word as u32,
             column,
-            window,
+            line,
             row,
-            skip: steps.as_ref().map_or(0, |s| s.skip as u32),
+            tile,
+            skip: skip as u32,
+            skip_lines: skip_lines as u32,
             zero_point: stage.pad.unwrap_or(0),
             y_base: top as i32,
             x_index_base: left as i32,

@@ -141,14 +141,14 @@ pub fn post_header(stage: &Stage) -> u64 {
 /// What a loop of the lane engine runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LaneAxis {
-    /// Kernel rows of a column.
-    KernelRow,
-    /// Columns of a stride.
+    /// Columns between results.
     Column,
-    /// Results of a row.
+    /// Results of a line.
     Result,
-    /// Rows of results.
+    /// Lines between lines of results.
     Line,
+    /// Lines of results.
+    ResultLine,
     /// C-byte words of a pixel.
     Tile,
 }
@@ -162,68 +162,67 @@ pub struct LaneLoop {
     pub over: LaneAxis,
 }
 
-/// A stage of the lane engine as steps: kernel rows, columns of a stride, results, rows, C-byte words.
+/// A stage of the lane engine as steps: every pixel of every line goes by once, and what lies between results too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneSteps {
-    /// Kernel rows.
-    pub rows: usize,
-    /// Columns that go by for a result.
-    pub stride: usize,
-    /// Results of a row, those left out among them.
-    pub results: usize,
-    /// Results of each row that are left out.
-    pub skip: usize,
-    /// Rows of results.
-    pub lines: usize,
+    /// Lines and columns from a result to the next.
+    pub stride: [usize; 2],
+    /// Lines of results and results of a line, those left out among them.
+    pub results: [usize; 2],
+    /// Of these left out.
+    pub skip: [usize; 2],
     /// C-byte words of a pixel.
     pub tiles: usize,
-    /// Column of the input that goes by first.
-    pub first: i64,
+    /// Line and column of the input that go by first.
+    pub first: [i64; 2],
 }
 
 impl LaneSteps {
-    /// The steps of a kernel of `rows` by `cols` with output `out`, or `None` where a row would need more than three results
-    /// left out.
-    pub fn new([rows, cols]: [usize; 2], stride: usize, left: usize, out: [usize; 2], tiles: usize) -> Option<LaneSteps> {
-        // The first window's columns have to go by, but for those in the padding.
-        let lead = (cols as i64 - stride as i64 - left as i64).max(0) as usize;
-        let skip = lead.div_ceil(stride);
-        let first = cols as i64 - stride as i64 - left as i64 - (skip * stride) as i64;
-        (skip <= 3).then_some(LaneSteps { rows, stride, results: out[1] + skip, skip, lines: out[0], tiles, first })
+    /// The steps of a window with output `out`, or `None` where more than three results would have to be left out.
+    pub fn new(kernel: [usize; 2], stride: [usize; 2], pads: [usize; 2], out: [usize; 2], tiles: usize) -> Option<LaneSteps> {
+        let (mut results, mut skip, mut first) = ([0; 2], [0; 2], [0; 2]);
+        for d in 0..2 {
+            // What the first window meets has to go by, but for what lies in the padding.
+            let lead = kernel[d] as i64 - stride[d] as i64 - pads[d] as i64;
+            skip[d] = (lead.max(0) as usize).div_ceil(stride[d]);
+            results[d] = out[d] + skip[d];
+            first[d] = lead - (skip[d] * stride[d]) as i64;
+        }
+        (skip[0] <= 3 && skip[1] <= 3).then_some(LaneSteps { stride, results, skip, tiles, first })
     }
 
     /// Those of a stage.
     pub fn of(stage: &Stage) -> Option<LaneSteps> {
-        let left = -stage.over.origin[1] as usize;
-        LaneSteps::new(stage.kernel, stage.over.stride[1], left, stage.out, stage.n_tiles).filter(|_| stage.is_lane())
+        let pads = stage.over.origin.map(|o| -o as usize);
+        LaneSteps::new(stage.kernel, stage.over.stride, pads, stage.out, stage.n_tiles).filter(|_| stage.is_lane())
     }
 
-    /// Loops of the instruction, innermost first: iterations, and which masks name them (column, window, row).
+    /// Loops of the instruction, innermost first.
     pub fn loops(&self) -> Vec<LaneLoop> {
         let all = [
-            LaneLoop { count: self.rows, over: LaneAxis::KernelRow },
-            LaneLoop { count: self.stride, over: LaneAxis::Column },
-            LaneLoop { count: self.results, over: LaneAxis::Result },
-            LaneLoop { count: self.lines, over: LaneAxis::Line },
+            LaneLoop { count: self.stride[1], over: LaneAxis::Column },
+            LaneLoop { count: self.results[1], over: LaneAxis::Result },
+            LaneLoop { count: self.stride[0], over: LaneAxis::Line },
+            LaneLoop { count: self.results[0], over: LaneAxis::ResultLine },
             LaneLoop { count: self.tiles, over: LaneAxis::Tile },
         ];
         let some: Vec<LaneLoop> = all.into_iter().filter(|l| l.count > 1).collect();
         if some.is_empty() { all[..1].to_vec() } else { some }
     }
 
-    /// Steps of a column's stretch that ends in a result.
-    pub fn result(&self) -> u64 {
-        (self.rows * self.stride) as u64
+    /// Columns of a line.
+    pub fn line(&self) -> u64 {
+        (self.stride[1] * self.results[1]) as u64
     }
 
-    /// Steps of a row of results.
-    pub fn line(&self) -> u64 {
-        self.result() * self.results as u64
+    /// Lines of a C-byte word.
+    pub fn lines(&self) -> usize {
+        self.stride[0] * self.results[0]
     }
 
     /// Steps of a C-byte word.
     pub fn tile(&self) -> u64 {
-        self.line() * self.lines as u64
+        self.line() * self.lines() as u64
     }
 
     /// Steps in all.
@@ -233,6 +232,7 @@ impl LaneSteps {
 
     /// The step that ends a result.
     pub fn end(&self, tile: usize, line: usize, result: usize) -> u64 {
-        self.tile() * tile as u64 + self.line() * line as u64 + self.result() * (self.skip + result + 1) as u64 - 1
+        let lines = (self.stride[0] * (self.skip[0] + line + 1) - 1) as u64;
+        self.tile() * tile as u64 + self.line() * lines + (self.stride[1] * (self.skip[1] + result + 1) - 1) as u64
     }
 }

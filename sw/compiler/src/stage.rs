@@ -196,7 +196,7 @@ pub enum Weights {
     Tiles(Vec<i8>),
     /// One tile for each group of an X word, for all k tiles and words: `[g][R][C]`.
     Shared(Vec<i8>),
-    /// The lane engine's taps, for each n tile and kernel row: `[n][kernel row][C]`.
+    /// The lane engine's taps, for each n tile and line of the window (newest first, the fourth unused): `[n][4][C]`.
     Taps(Vec<[i8; 3]>),
 }
 
@@ -219,8 +219,6 @@ pub struct Stage {
     pub over: Over,
     /// Kernel rows and columns, where the lane engine runs it.
     pub kernel: [usize; 2],
-    /// Distance of kernel rows, where the lane engine runs it.
-    pub dilation: usize,
     /// Loops over k tiles, innermost first.
     pub k_loops: Vec<Walk>,
     /// What each k tile reads.

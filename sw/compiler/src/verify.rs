@@ -45,7 +45,7 @@ impl Sizes {
             rram_words: image.weights.len().div_ceil(rows * cols) as u32,
             param_words: image.params.len().div_ceil(cols) as u32,
             luts: image.luts.len() as u32,
-            tap_words: image.taps.len().div_ceil(cols) as u32,
+            tap_words: image.taps.len().div_ceil(4 * cols) as u32,
         }
     }
 }

@@ -55,13 +55,13 @@ impl<T: Transport> Driver<T> {
         if found != geometry {
             return Err(unknown("GEOMETRY", found, geometry));
         }
-        let lane = config.tap_depth | config.lane_taps << 16;
+        let lane = config.tap_depth | config.line_depth << 12 | config.lane_taps << 24;
         let found = transport.read(offset("LANE")).await?;
         if found != lane {
             return Err(unknown("LANE", found, lane));
         }
         for (name, expected, _) in config.parameters() {
-            if ["ROWS", "COLS", "WEIGHT_BEATS", "X_BANKS", "RRAM_WAYS", "LANE_TAPS", "TAP_DEPTH"].contains(&name) {
+            if ["ROWS", "COLS", "WEIGHT_BEATS", "X_BANKS", "RRAM_WAYS", "LANE_TAPS", "TAP_DEPTH", "LINE_DEPTH"].contains(&name) {
                 continue; // in CONFIG, GEOMETRY and LANE
             }
             let found = transport.read(offset(name)).await?;

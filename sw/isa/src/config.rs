@@ -49,10 +49,12 @@ pub struct Config {
     pub in_depth: u32,
     /// C-byte words of one OUT buffer (there are two).
     pub out_depth: u32,
-    /// Multipliers of each lane of the lane engine: 3, or 0 for none.
+    /// Multipliers of each lane of the lane engine: 9, or 0 for none.
     pub lane_taps: u32,
-    /// Tap words of the lane engine (C lanes each).
+    /// Tap words of the lane engine (C lanes, 3 x 3 weights each).
     pub tap_depth: u32,
+    /// Columns of the lane engine's line memories.
+    pub line_depth: u32,
     /// Rows of the timetable.
     pub timetable_depth: u32,
     /// 128-bit words of descriptor memory.
@@ -77,8 +79,9 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
         lut_count: 2,
         in_depth: 1024,
         out_depth: 1024,
-        lane_taps: 3,
-        tap_depth: 128,
+        lane_taps: 9,
+        tap_depth: 32,
+        line_depth: 64,
         timetable_depth: 512,
         desc_depth: 512,
     }
@@ -98,7 +101,8 @@ pub const CONFIGS: [Config; 5] = [
         lut_count: 4,
         in_depth: 4096,
         out_depth: 4096,
-        tap_depth: 512,
+        tap_depth: 128,
+        line_depth: 128,
         timetable_depth: 1024,
         desc_depth: 2048,
         ..config(3, "base", 16, 16, (8192, 4))
@@ -112,7 +116,8 @@ pub const CONFIGS: [Config; 5] = [
         lut_count: 4,
         in_depth: 4096,
         out_depth: 4096,
-        tap_depth: 512,
+        tap_depth: 128,
+        line_depth: 128,
         timetable_depth: 1024,
         desc_depth: 2048,
         ..config(4, "large", 32, 32, (8192, 4))
@@ -161,7 +166,7 @@ impl Config {
     }
 
     /// Every size as `(Verilog parameter, value, unit and meaning)`, in a fixed order.
-    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 17] {
+    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 18] {
         [
             ("ROWS", self.rows, "rows R of the array; an X word is R bytes"),
             ("COLS", self.cols, "columns C; a weight, POST, LOAD or STORE word is C bytes"),
@@ -177,7 +182,8 @@ impl Config {
             ("IN_DEPTH", self.in_depth, "words of one IN buffer (of two)"),
             ("OUT_DEPTH", self.out_depth, "words of one OUT buffer (of two)"),
             ("LANE_TAPS", self.lane_taps, "multipliers in a lane of the lane engine; 0: there is none"),
-            ("TAP_DEPTH", self.tap_depth, "tap words, C lanes each"),
+            ("TAP_DEPTH", self.tap_depth, "tap words, C lanes of 3 x 3 weights each"),
+            ("LINE_DEPTH", self.line_depth, "columns of the lane engine's line memories"),
             ("TIMETABLE_DEPTH", self.timetable_depth, "rows of the timetable"),
             ("DESC_DEPTH", self.desc_depth, "128-bit words of descriptor memory"),
         ]
@@ -205,8 +211,8 @@ impl Config {
         if ![1, 2, 4].contains(&self.rram_ways) {
             return bad("RRAM_WAYS", self.rram_ways, "1, 2 or 4");
         }
-        if ![0, 3].contains(&self.lane_taps) {
-            return bad("LANE_TAPS", self.lane_taps, "0 or 3");
+        if ![0, 9].contains(&self.lane_taps) {
+            return bad("LANE_TAPS", self.lane_taps, "0 or 9");
         }
         for (parameter, value, _) in self.parameters() {
             if parameter != "LANE_TAPS" && !pow2(value) {
@@ -219,7 +225,8 @@ impl Config {
             ("W_SRAM_DEPTH", self.w_sram_depth * self.rows.max(self.cols), 1 << 16),
             ("ACC_DEPTH", self.acc_depth, 1 << 12),
             ("LUT_COUNT", self.lut_count, 16),
-            ("TAP_DEPTH", self.tap_depth, 1 << 16),
+            ("TAP_DEPTH", self.tap_depth, 1 << 12),
+            ("LINE_DEPTH", self.line_depth, 1 << 12),
             ("IN_DEPTH", self.in_depth * self.cols, 1 << 17),
             ("DESC_DEPTH", self.desc_depth, 1 << 16),
         ] {

@@ -103,15 +103,17 @@ pub const LANE: Format = Format {
     fields: &[
         f("x_base", 0, 16, "X address of the first step, in C-byte words"),
         f("tap_base", 16, 16, "tap word of the first step"),
-        f("column", 32, 5, "loops of a column: where all are at their last iteration, the column is complete"),
-        f("window", 37, 5, "loops of a result: where all are at their last iteration, a sum goes to POST"),
-        f("row", 42, 5, "loops of a row: where all are at their first iteration, sums start anew"),
-        f("skip", 47, 2, "results of each row that are left out"),
-        s("zero_point", 49, 8, "the input's zero point, subtracted from each byte"),
-        s("y_base", 57, 12, "index y of the first step"),
-        s("x_index_base", 69, 12, "index x of the first step"),
-        f("y_size", 81, 11, "a step with y outside 0 .. y_size-1 adds nothing"),
-        f("x_size", 92, 11, "a step with x outside 0 .. x_size-1 adds nothing"),
+        f("column", 32, 5, "loops of columns between results: a result's last column is where all are at their last iteration"),
+        f("line", 37, 5, "loops of lines between results: a result's last line is where all are at their last iteration"),
+        f("row", 42, 5, "loops along a line: where all are at their first iteration, a line starts"),
+        f("tile", 47, 5, "loops of one C-byte word: where all are at their first iteration, it has no lines above"),
+        f("skip", 52, 2, "results of each line that are left out"),
+        f("skip_lines", 54, 2, "lines of results of each C-byte word that are left out"),
+        s("zero_point", 56, 8, "the input's zero point, subtracted from each byte"),
+        s("y_base", 64, 12, "index y of the first step"),
+        s("x_index_base", 76, 12, "index x of the first step"),
+        f("y_size", 88, 11, "a step with y outside 0 .. y_size-1 stands for zeros"),
+        f("x_size", 99, 11, "a step with x outside 0 .. x_size-1 stands for zeros"),
         f("loops", 112, 3, "loops, 1 to 5"),
     ],
 };
@@ -153,7 +155,7 @@ pub const PARAM: Format = Format {
     ],
 };
 
-/// The taps of one lane in a tap word.
+/// The taps of one lane for one line of the window; a tap word has three of them, newest line first, and one unused.
 pub const TAP: Format = Format {
     name: "tap",
     bits: 64,

@@ -130,8 +130,8 @@ pub struct Image {
     pub luts: Vec<[i8; 256]>,
     /// RRAM content from byte 0: byte n lies in row (n / C) mod R, word n / (C R).
     pub weights: Vec<i8>,
-    /// Taps of the lane engine by lane, a multiple of C: weights of the result that a column completes, of the next,
-    /// of the one after.
+    /// Taps of the lane engine by tap word, line of the window (newest first, the fourth unused) and lane: weights of the
+    /// result that a column completes, of the next, of the one after. A multiple of 4 C.
     pub taps: Vec<[i8; 3]>,
     /// The input tensor in its frame.
     pub input: Tensor,
@@ -186,7 +186,11 @@ impl Image {
             ("parameters", self.params.len().div_ceil(config.cols as usize), config.param_depth),
             ("lookup tables", self.luts.len(), config.lut_count),
             ("RRAM", self.weights.len().div_ceil(word), config.rram_depth),
-            ("taps", self.taps.len().div_ceil(config.cols as usize), if config.lane_taps == 0 { 0 } else { config.tap_depth }),
+            (
+                "taps",
+                self.taps.len().div_ceil(4 * config.cols as usize),
+                if config.lane_taps == 0 { 0 } else { config.tap_depth },
+            ),
             ("IN buffer", (self.in_bytes as usize).div_ceil(config.cols as usize), config.in_depth),
             ("OUT buffer", (self.out_bytes as usize).div_ceil(config.cols as usize), config.out_depth),
         ] {

@@ -71,7 +71,7 @@ impl Latency {
             store_read: 1,
             store_write: 5,
             lane_read: 1,
-            lane_take: 6,
+            lane_take: 7,
             write_to_read: 1,
             acc_distance: 1,
             l: post_write + 1,

@@ -139,7 +139,7 @@ pub struct Residual {
     pub zero_point: i8,
 }
 
-/// LANE: one channel a lane, sums over windows that slide along rows.
+/// LANE: one channel a lane, sums over windows that slide along lines.
 ///
 /// Addresses of the nest: 0 X (C-byte words), 1 tap word, 3 index y, 4 index x.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -148,14 +148,18 @@ pub struct Lane {
     pub x_base: u32,
     /// Tap word of the first step.
     pub tap_base: u32,
-    /// Bit `l`: loop `l` is one of a column.
+    /// Bit `l`: loop `l` runs over the columns between results.
     pub column: u32,
-    /// Bit `l`: loop `l` is one of a result.
-    pub window: u32,
-    /// Bit `l`: loop `l` is one of a row.
+    /// Bit `l`: loop `l` runs over the lines between results.
+    pub line: u32,
+    /// Bit `l`: loop `l` runs along a line.
     pub row: u32,
-    /// Results of each row that are left out, 0 to 3.
+    /// Bit `l`: loop `l` runs within a C-byte word.
+    pub tile: u32,
+    /// Results of each line that are left out, 0 to 3.
     pub skip: u32,
+    /// Lines of results of each C-byte word that are left out, 0 to 3.
+    pub skip_lines: u32,
     /// Subtracted from each byte.
     pub zero_point: i8,
     /// Index y of the first step.
@@ -362,9 +366,11 @@ impl Instruction {
                     ("x_base", i.x_base.into()),
                     ("tap_base", i.tap_base.into()),
                     ("column", i.column.into()),
-                    ("window", i.window.into()),
+                    ("line", i.line.into()),
                     ("row", i.row.into()),
+                    ("tile", i.tile.into()),
                     ("skip", i.skip.into()),
+                    ("skip_lines", i.skip_lines.into()),
                     ("zero_point", i.zero_point.into()),
                     ("y_base", i.y_base.into()),
                     ("x_index_base", i.x_index_base.into()),
@@ -500,9 +506,11 @@ impl Instruction {
                     x_base: get("x_base") as u32,
                     tap_base: get("tap_base") as u32,
                     column: get("column") as u32,
-                    window: get("window") as u32,
+                    line: get("line") as u32,
                     row: get("row") as u32,
+                    tile: get("tile") as u32,
                     skip: get("skip") as u32,
+                    skip_lines: get("skip_lines") as u32,
                     zero_point: get("zero_point") as i8,
                     y_base: get("y_base") as i32,
                     x_index_base: get("x_index_base") as i32,

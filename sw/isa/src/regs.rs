@@ -56,7 +56,12 @@ pub const REGS: [Reg; 39] = [
     r("TIMETABLE_DEPTH", 0x30, Ro, "rows of the timetable"),
     r("DESC_DEPTH", 0x34, Ro, "128-bit words of descriptor memory"),
     r("LATENCY", 0x38, Ro, "L: X read at row 0 to the dependent word readable in X, in cycles"),
-    r("LANE", 0x3c, Ro, "lane engine: bits 15:0 tap words, 23:16 multipliers in a lane (0: there is none)"),
+    r(
+        "LANE",
+        0x3c,
+        Ro,
+        "lane engine: bits 11:0 tap words, 23:12 columns of a line, 31:24 multipliers in a lane (0: there is none)",
+    ),
     r(
         "START",
         0x40,

@@ -125,9 +125,14 @@ struct Run<'a> {
     vectors: u64,
     /// Cycle of POST's last take.
     taken: u64,
-    /// Running sums of the lane engine, [sum][lane], and results of the row still to be left out.
+    /// The lane engine: running sums `[sum][lane]`, the two lines above `[column][line][lane]`, how many of them count,
+    /// the column, and results and lines of results still to be left out.
     sums: [[i32; 32]; 3],
+    lines: Vec<[[i32; 32]; 2]>,
+    above: usize,
+    column: usize,
     skip: u32,
+    skip_lines: u32,
 }
 
 fn rule<T>(cycle: u64, row: usize, unit: &'static str, rule: impl Into<String>) -> Result<T, MachineError> {
@@ -267,7 +272,11 @@ impl Machine {
             vectors: 0,
             taken: 0,
             sums: [[0; 32]; 3],
+            lines: vec![[[0; 32]; 2]; self.config.line_depth as usize],
+            above: 0,
+            column: 0,
             skip: 0,
+            skip_lines: 0,
         };
         let lead = u64::from(self.latency.w_lead);
         let (mut nm, mut nl, mut ns, mut ne) = (0, 0, 0, 0);
@@ -421,35 +430,50 @@ impl Machine {
         let inside = (0..i.y_size as i32).contains(&row) && (0..i.x_size as i32).contains(&col);
         if walk.all(i.row, false) {
             run.sums = [[0; 32]; 3];
-            run.skip = i.skip;
+            (run.skip, run.column) = (i.skip, 0);
         }
-        let at = (tap as u32 & 0xffff) as usize * c;
-        let Some(taps) = run.l.taps.get(at..at + c) else {
-            return rule(cycle, s.row, "LANE", format!("tap word {} is beyond the image's {}", at / c, run.l.taps.len() / c));
+        if walk.all(i.tile, false) {
+            (run.skip_lines, run.above) = (i.skip_lines, 0);
+        }
+        let at = (tap as u32 & 0xffff) as usize * 4 * c;
+        let Some(taps) = run.l.taps.get(at..at + 4 * c) else {
+            return rule(cycle, s.row, "LANE", format!("tap word {tap} is beyond the image's {}", run.l.taps.len() / 4 / c));
         };
+        let Some(lines) = run.lines.get_mut(run.column) else {
+            return rule(cycle, s.row, "LANE", format!("a line of more than {} columns", run.column));
+        };
+        let mut newest = [0; 32];
         if inside {
-            let at = self.x_at(x as u32 & 0xffff);
-            for (lane, taps) in taps.iter().enumerate() {
-                let v = i32::from(self.x[at + lane]) - i32::from(i.zero_point);
-                for (sum, &w) in run.sums.iter_mut().zip(taps) {
+            let groups = self.config.groups();
+            let address = x as u32 & 0xffff;
+            let word = (address / groups) as usize % self.config.x_depth as usize;
+            let at = word * self.config.rows as usize + (address % groups * self.config.cols) as usize;
+            for (v, &byte) in newest.iter_mut().zip(&self.x[at..at + c]) {
+                *v = i32::from(byte) - i32::from(i.zero_point);
+            }
+        }
+        let above = [if run.above >= 1 { lines[0] } else { [0; 32] }, if run.above >= 2 { lines[1] } else { [0; 32] }];
+        for (line, values) in [newest, above[0], above[1]].iter().enumerate() {
+            for (lane, &v) in values[..c].iter().enumerate() {
+                for (sum, &w) in run.sums.iter_mut().zip(&taps[line * c + lane]) {
                     sum[lane] += v * i32::from(w);
                 }
             }
         }
+        *lines = [newest, above[0]];
+        // The column is complete.
         let complete = run.sums[0];
-        if walk.all(i.column, true) {
-            run.sums = [run.sums[1], run.sums[2], [0; 32]];
+        run.sums = [run.sums[1], run.sums[2], [0; 32]];
+        let (column_last, line_last) = (walk.all(i.column, true), walk.all(i.line, true));
+        let ends = column_last && line_last && run.skip == 0 && run.skip_lines == 0;
+        run.skip -= u32::from(column_last && run.skip > 0);
+        run.column += 1;
+        if walk.all(i.row, true) {
+            run.skip_lines -= u32::from(line_last && run.skip_lines > 0);
+            run.above = (run.above + 1).min(2);
         }
-        let ends = walk.all(i.window, true);
         walk.step();
-        if !ends {
-            return Ok(());
-        }
-        if run.skip > 0 {
-            run.skip -= 1;
-            return Ok(());
-        }
-        self.take(run, s.row, &complete, cycle + u64::from(self.latency.lane_take))
+        if ends { self.take(run, s.row, &complete, cycle + u64::from(self.latency.lane_take)) } else { Ok(()) }
     }
 
     /// POST takes final sums in cycle `take`.

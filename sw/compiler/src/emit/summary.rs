@@ -17,7 +17,7 @@ impl Emitter<'_> {
             ("X", x, c.x_depth),
             ("RRAM", image.weights.len() / tile, c.rram_depth),
             ("PARAM", image.params.len() / cols, c.param_depth),
-            ("TAP", image.taps.len() / cols, if c.lane_taps == 0 { 0 } else { c.tap_depth }),
+            ("TAP", image.taps.len() / (4 * cols), if c.lane_taps == 0 { 0 } else { c.tap_depth }),
             ("LUT", image.luts.len(), c.lut_count),
             ("IN", (image.in_bytes as usize).div_ceil(cols), c.in_depth),
             ("OUT", (image.out_bytes as usize).div_ceil(cols), c.out_depth),

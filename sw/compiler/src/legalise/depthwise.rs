@@ -8,8 +8,6 @@ use systole_isa::PostDest;
 use systole_isa::requant::Param;
 use systole_model::graph::{Finish, Op};
 
-/// Kernel rows whose sums cannot leave 24 bits: 64 x 3 x 255 x 128.
-const ROWS: usize = 64;
 /// Largest bounded index: 11 bits.
 const BOUND: usize = 2047;
 
@@ -25,29 +23,30 @@ impl Stager<'_> {
         let cols = self.cols();
         let [kh, kw] = window.kernel;
         let depthwise = *groups == c && n == c && c > 1;
-        let takes = kw <= 3 && window.dilation[1] == 1 && kh <= ROWS && weights.iter().all(|w| i8::try_from(*w).is_ok());
-        let reach = (oh - 1) * window.stride[0] + (kh - 1) * window.dilation[0];
-        let inside = h <= BOUND && w <= BOUND && reach <= BOUND && (ow + 3) * window.stride[1] <= BOUND;
+        let takes = kw <= 3 && kh <= 3 && window.dilation == [1, 1] && weights.iter().all(|w| i8::try_from(*w).is_ok());
         let tiles = c.div_ceil(cols);
-        let room = self.staged.lane_taps().len() / cols + tiles * kh <= self.config.tap_depth as usize;
-        if self.config.lane_taps == 0 || !depthwise || !takes || !inside || !room {
+        let room = self.staged.lane_taps().len() / (4 * cols) + tiles <= self.config.tap_depth as usize;
+        if self.config.lane_taps == 0 || !depthwise || !takes || !room {
             return None;
         }
-        let steps = LaneSteps::new(window.kernel, window.stride[1], window.pads[1], [oh, ow], tiles)?;
-        if steps.all() >= (kh * kw * oh * ow * tiles) as u64 {
+        let steps = LaneSteps::new(window.kernel, window.stride, [window.pads[0], window.pads[1]], [oh, ow], tiles)?;
+        // A line's column is written three cycles before the next line reads it.
+        let line = (3..=u64::from(self.config.line_depth)).contains(&steps.line());
+        let inside = h.max(w).max(steps.lines()).max(steps.line() as usize) <= BOUND;
+        if !line || !inside || steps.all() >= (kh * kw * oh * ow * tiles) as u64 {
             return None;
         }
         let tensor = self.tensor(*input).ok()?;
-        // Of a column that ends a result, that result's last weight; and so on.
-        let tap = |channel: usize, row: usize| {
-            std::array::from_fn(|back| match kw.checked_sub(back + 1) {
-                Some(col) if channel < c => weights[(row * kw + col) * c + channel] as i8,
+        // Newest line first; of a column that ends a result that result's last weight first.
+        let tap = |channel: usize, above: usize| {
+            std::array::from_fn(|back| match (kh.checked_sub(above + 1), kw.checked_sub(back + 1)) {
+                (Some(row), Some(col)) if channel < c => weights[(row * kw + col) * c + channel] as i8,
                 _ => 0,
             })
         };
         let taps = (0..tiles)
-            .flat_map(|t| (0..kh).flat_map(move |row| (0..cols).map(move |lane| (t * cols + lane, row))))
-            .map(|(channel, row)| tap(channel, row))
+            .flat_map(|t| (0..4).flat_map(move |above| (0..cols).map(move |lane| (t * cols + lane, above))))
+            .map(|(channel, above)| tap(channel, above))
             .collect();
         let mut post = PostSpec { param_step: 1, ..PLAIN };
         match &layer.finish {
@@ -55,7 +54,7 @@ impl Stager<'_> {
                 (post.zero_point, post.lo, post.hi) = (*zero_point, *lo, *hi);
                 post.param_base = self.params(|c| param(bias[c], scales[c]), n);
             }
-            _ if steps.result() < 4 => return None, // four words leave for each result
+            _ if window.stride[1] < 4 => return None, // four words leave for each result
             _ => {
                 post.dest = PostDest::OutRaw32;
                 post.param_base = self.params(|c| Param { bias: bias[c], ..ONE }, n);
@@ -68,7 +67,6 @@ impl Stager<'_> {
             out: [oh, ow],
             over: Over { size: [h, w], stride: window.stride, origin: [-(window.pads[0] as i32), -(window.pads[1] as i32)] },
             kernel: window.kernel,
-            dilation: window.dilation[0],
             n_tiles: tiles,
             pad: Some(*zero_point),
             blocks: vec![Block { row: 0, rows: oh, col: 0, cols: ow, params: 0 }],

@@ -233,7 +233,6 @@ impl<'a> Stager<'a> {
             out: [1, 1],
             over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
             kernel: [1, 1],
-            dilation: 1,
             k_loops: vec![],
             taps: vec![Tap { row: 0, col: 0, word: 0 }],
             n_walk: NWalk { inner: groups, step: 0, outer: 1 },
@@ -483,7 +482,7 @@ fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
     let in_room = (config.in_depth * config.cols) as usize;
     for (what, needed, limit, help) in [
         ("RRAM words of R x C weights", weight_words, config.rram_depth as usize, split),
-        ("tap words of C lanes", staged.lane_taps().len() / config.cols as usize, config.tap_depth as usize, split),
+        ("tap words of C lanes", staged.lane_taps().len() / (4 * config.cols as usize), config.tap_depth as usize, split),
         ("parameter words of C channels", staged.params.len() / config.cols as usize, config.param_depth as usize, split),
         (
             "lookup tables",

@@ -65,7 +65,7 @@ impl Scheduler<'_> {
             let see = u64::from(self.lat.write_to_read);
             let ready = Rc::make_mut(&mut state.ready[output]);
             for tile in 0..steps.tiles {
-                for line in 0..steps.lines {
+                for line in 0..stage.out[0] {
                     // Results come slower than they are read: the last of a line decides.
                     for x in [0, stage.out[1] - 1] {
                         let pixel = line * stage.out[1] + x;
@@ -83,26 +83,22 @@ impl Scheduler<'_> {
         let Some(input) = stage.input else { return 0 };
         let (tensor, ready) = (&self.staged.tensors[input], &state.ready[input]);
         let [h, w] = stage.over.size;
-        let column = steps.first.max(0) as usize;
-        if column >= w {
+        let column = steps.first[1].max(0);
+        if column >= w as i64 {
             return 0;
         }
         let mut first = 0;
         for tile in 0..steps.tiles {
-            for line in 0..steps.lines {
-                for k in 0..steps.rows {
-                    let row = (line * stage.over.stride[0] + k * stage.dilation) as i64 + i64::from(stage.over.origin[0]);
-                    if !(0..h as i64).contains(&row) {
-                        continue;
-                    }
-                    // Columns are read no faster than they come: the first decides.
-                    let pixel = row as usize * w + column;
-                    let time = steps.tile() * tile as u64
-                        + steps.line() * line as u64
-                        + ((column as i64 - steps.first) as usize * steps.rows + k) as u64;
-                    let at = ready[pixel / tensor.line * tensor.words + tile / self.groups()] + (pixel % tensor.line) as u64;
-                    first = first.max(at.saturating_sub(time));
+            for line in 0..steps.lines() {
+                let row = steps.first[0] + line as i64;
+                if !(0..h as i64).contains(&row) {
+                    continue;
                 }
+                // Columns are read as they come, one a cycle: the first decides.
+                let pixel = row as usize * w + column as usize;
+                let time = steps.tile() * tile as u64 + steps.line() * line as u64 + (column - steps.first[1]) as u64;
+                let at = ready[pixel / tensor.line * tensor.words + tile / self.groups()] + (pixel % tensor.line) as u64;
+                first = first.max(at.saturating_sub(time));
             }
         }
         first

@@ -24,7 +24,6 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         out: [1, pixels],
         over: Over { size: [1, pixels], stride: [1, 1], origin: [0, 0] },
         kernel: [1, 1],
-        dilation: 1,
         k_loops: vec![],
         taps: (0..k_tiles).map(|word| Tap { row: 0, col: 0, word }).collect(),
         n_walk: NWalk::SAME,

@@ -16,7 +16,8 @@ impl Checker<'_> {
         for l in lanes {
             let i = l.what;
             let all = |flags: u8, mask: u32| u32::from(!flags) & mask & ((1 << i.nest.loops.len()) - 1) == 0;
-            let mut skip = 0;
+            let (mut skip, mut skip_lines) = (0, 0);
+            let mut line = 0u64; // steps of this line
             for s in i.nest.iter() {
                 let step = l.first + s.time;
                 accesses.last_step = accesses.last_step.max(step);
@@ -34,14 +35,23 @@ impl Checker<'_> {
                     accesses.flats.push(FlatRead { cycle: read, addr: x as u32, origin: Some(read), row: l.row, unit: UNIT });
                 }
                 if all(s.at_first, i.row) {
-                    skip = i.skip;
+                    (skip, line) = (i.skip, 0);
                 }
-                if all(s.at_last, i.window) {
-                    if skip == 0 {
-                        let cycle = step + u64::from(self.lat.lane_take);
-                        takes.push(Take { cycle, origin: read, row: l.row, unit: UNIT });
+                if all(s.at_first, i.tile) {
+                    skip_lines = i.skip_lines;
+                }
+                line += 1;
+                let (column_last, line_last) = (all(s.at_last, i.column), all(s.at_last, i.line));
+                if column_last && line_last && skip == 0 && skip_lines == 0 {
+                    let cycle = step + u64::from(self.lat.lane_take);
+                    takes.push(Take { cycle, origin: read, row: l.row, unit: UNIT });
+                }
+                skip -= u32::from(column_last && skip > 0);
+                if all(s.at_last, i.row) {
+                    skip_lines -= u32::from(line_last && skip_lines > 0);
+                    if !(3..=u64::from(self.config.line_depth)).contains(&line) {
+                        self.report.add(Rule::LaneLine, step, l.row, UNIT, || format!("{line} columns"));
                     }
-                    skip = u32::saturating_sub(skip, 1);
                 }
             }
         }

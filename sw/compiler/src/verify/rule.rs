@@ -31,6 +31,8 @@ pub enum Rule {
     /// The next POST starts after the last vector of the one before, and every POST gets all its
     /// vectors.
     PostWindow,
+    /// A line of the lane engine has at least three columns, and no more than its memories.
+    LaneLine,
     /// Array and lane engine hand sums to POST in the order in which they read X, never two in a cycle.
     TakeOrder,
     /// One result is written in a cycle.
@@ -69,6 +71,7 @@ impl Rule {
             Rule::Accumulator => "accumulator used out of order",
             Rule::PostNotArmed => "final sum without an armed POST",
             Rule::PostWindow => "POST starts before the last vector of the one before, or waits for vectors for ever",
+            Rule::LaneLine => "a line of the lane engine is too short or too long",
             Rule::TakeOrder => "sums reach POST out of order",
             Rule::ResultCollision => "two results in one cycle",
             Rule::XReadPort => "two reads of a port of X",
