@@ -4,12 +4,13 @@
 
 mod common;
 
-use common::{LayerKind, Random, cases, network};
+use common::{LayerKind, Random, cases, network, separable};
 use proptest::prelude::*;
 use systole_compiler::verify::{Rule, Sizes, VerifyError, verify};
 use systole_compiler::{Compiled, Options, compile};
 use systole_golden::Machine;
-use systole_isa::program::{Load, Matmul, Post, PostDest, Store};
+use systole_golden::graph::run_graph;
+use systole_isa::program::{Lane, Load, Matmul, Post, PostDest, Store};
 use systole_isa::{Config, Instruction, Loop, Nest, Program, Row, Unit};
 
 fn good(config: &Config, m: usize, widths: &[usize], raw: bool) -> Compiled {
@@ -53,6 +54,74 @@ fn post(p: &mut Program, n: usize) -> &mut Post {
 fn load(p: &mut Program, n: usize) -> &mut Load {
     let Instruction::Load(i) = &mut nth(p, Unit::Load, n).instruction else { unreachable!() };
     i
+}
+
+fn lane(p: &mut Program, n: usize) -> &mut Lane {
+    let Instruction::Lane(i) = &mut nth(p, Unit::Lane, n).instruction else { unreachable!() };
+    i
+}
+
+#[test]
+fn lines_reads_and_results_of_the_lane_engine_are_checked() {
+    let config = base(1);
+    let c = compile(&separable(6, 7, 40, 24), &config, &Options::default()).unwrap();
+    assert!(check(&c, &config, |_| ()).is_ok());
+    breaks(Rule::LaneLine, &c, &config, |p| lane(p, 0).row = 0); // every step starts a line
+    breaks(Rule::LaneLine, &c, &Config { line_depth: 4, ..base(1) }, |_| ());
+    breaks(Rule::AddressRange, &c, &config, |p| lane(p, 0).tap_base = 100);
+    breaks(Rule::AddressRange, &c, &config, |p| lane(p, 0).x_base = 60_000);
+    breaks(Rule::PostWindow, &c, &config, |p| lane(p, 0).skip = 2);
+    breaks(Rule::PostNotArmed, &c, &config, |p| lane(p, 0).skip_lines = 0);
+    // The array's sums come while the engine's still do.
+    breaks(Rule::TakeOrder, &c, &config, |p| {
+        let first = p.rows.iter().position(|r| r.instruction.unit() == Unit::Lane).unwrap();
+        let row = p.rows.remove(first);
+        let cycle = p.rows.iter().find(|r| r.instruction.unit() == Unit::Matmul).unwrap().cycle + 12;
+        let at = p.rows.partition_point(|r| r.cycle < cycle);
+        p.rows.insert(at, Row { cycle, ..row });
+    });
+    // The engine reads where the array does.
+    breaks(Rule::XReadPort, &c, &config, |p| {
+        let engine = lane(p, 0).x_base;
+        matmul(p, 0).x_base = engine;
+    });
+    let without = Config { lane_taps: 0, ..base(1) };
+    breaks(Rule::Encoding, &c, &without, |_| ());
+}
+
+/// Every row of a program with a lane engine, earlier and later: refused, or the same results in the same cycles.
+#[test]
+fn a_change_of_time_beside_the_lane_engine_is_refused_or_changes_nothing() {
+    let config = base(1);
+    let graph = separable(5, 6, 32, 32);
+    let c = compile(&graph, &config, &Options::default()).unwrap();
+    let input = Random(3).codes(graph.maps[0].len());
+    let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
+    let frame = c.image.input.pack(&values, c.image.in_bytes as usize);
+    let expected = run_graph(&graph, &input).values;
+    let (mut refused, mut same) = (0, 0);
+    for row in 0..c.program.rows.len() - 1 {
+        for shift in -40i64..=40 {
+            let mut program = c.program.clone();
+            let mut moved = program.rows.remove(row);
+            let Some(cycle) = moved.cycle.checked_add_signed(shift) else { continue };
+            moved.cycle = cycle;
+            let at = program.rows.partition_point(|r| r.cycle <= cycle);
+            program.rows.insert(at.min(program.rows.len() - 1), moved);
+            if verify(&program, &config, &Sizes::of(&c.image, &config)).is_err() {
+                refused += 1;
+                continue;
+            }
+            same += 1;
+            let mut image = c.image.clone();
+            (image.timetable, image.descriptors) = program.encode().unwrap();
+            let mut machine = Machine::new(config.clone());
+            machine.load_image(&image).unwrap();
+            let got = machine.run(&frame).unwrap_or_else(|e| panic!("row {row} moved by {shift}: {e}"));
+            assert_eq!(image.output.unpack(&got.frame).unwrap(), expected, "row {row} moved by {shift}");
+        }
+    }
+    assert!(refused > 100 && same > 20, "{refused} refused, {same} the same");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 use proptest::prelude::*;
 use systole_isa::{Config, config::CONFIGS};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, Op, Window};
+use systole_model::onnx::ElementType;
 use systole_model::{Add, Dense, Network, Output, Quantised};
 
 /// A small generator, so that data need not be shrunk.
@@ -153,4 +155,34 @@ pub fn cases() -> impl Strategy<Value = Case> {
             },
         )
     })
+}
+
+/// A depthwise convolution 3 x 3 over `h` by `w` pixels and a pointwise one behind it.
+pub fn separable(h: usize, w: usize, channels: usize, outputs: usize) -> Graph {
+    let mut r = Random(5);
+    let mut conv = |input, window: Window, groups: usize, n: usize| {
+        let taps = window.kernel[0] * window.kernel[1] * (channels / groups);
+        let op = Op::Conv {
+            input,
+            zero_point: 3,
+            window,
+            groups,
+            weights: r.codes(taps * n).into_iter().map(i16::from).collect(),
+            bias: (0..n).map(|_| r.below(2000) as i32 - 1000).collect(),
+        };
+        let finish = Finish::Int8 { scales: vec![0.002; n], zero_point: 3, lo: -128, hi: 127 };
+        Layer { name: format!("conv{input}"), op, finish }
+    };
+    let three = Window { kernel: [3, 3], pads: [1; 4], ..Window::POINT };
+    let layers = vec![conv(0, three, channels, channels), conv(1, Window::POINT, 1, outputs)];
+    let map = |name: &str, c: usize| Map { name: name.into(), shape: [h, w, c] };
+    let border = |c: usize| Border {
+        name: "border".into(),
+        shape: vec![h, w, c],
+        element: ElementType::Int8,
+        order: (0..(h * w * c) as u32).collect(),
+        float: None,
+    };
+    let maps = vec![map("input", channels), map("depthwise", channels), map("pointwise", outputs)];
+    Graph { name: "separable".into(), input: border(channels), maps, layers, output: (2, border(outputs)) }
 }
