@@ -4,7 +4,7 @@
 
 Called by scripts/ort_cases.sh, which runs `systole conformance` on them. Networks have one to five layers: convolutions
 (strides, pads, groups, depthwise; per tensor or per channel; uint8 weights with a zero point), maximum pools, sums with any
-earlier map of the shape, global average pools, Relu, Sigmoid, Tanh; in QLinear operators or as
+earlier map of the shape, average pools over windows and maps, Relu, Sigmoid, Tanh; in QLinear operators or as
 DequantizeLinear, float operator, QuantizeLinear; int8 or uint8.
 """
 import argparse
@@ -128,6 +128,17 @@ class Network:
             self.node("GlobalAveragePool", [self.real(x)], f"{name}_mean")
             self.node("QuantizeLinear", [f"{name}_mean", y[3], y[4]], name)
 
+    def average(self, name):
+        if self.style == "qlinear":
+            return
+        x = self.tensors[-1]
+        attributes, out = self.window(3)
+        # A ratio of scales at which no mean lies halfway between two codes.
+        self.map(name, [1, x[1][1], *out], x[2] * self.rng.uniform(0.3, 0.9))
+        y = self.tensors[-1]
+        self.node("AveragePool", [self.real(x)], f"{name}_mean", count_include_pad=int(self.rng.integers(2)), **attributes)
+        self.node("QuantizeLinear", [f"{name}_mean", y[3], y[4]], name)
+
     def activation(self, name):
         if self.style == "qlinear":
             return
@@ -138,7 +149,7 @@ class Network:
         self.node("QuantizeLinear", [f"{name}_f", y[3], y[4]], name)
 
     def model(self):
-        kinds = ["conv", "conv", "depthwise", "pool", "add", "mean", "activation"]
+        kinds = ["conv", "conv", "depthwise", "pool", "add", "mean", "average", "activation"]
         for layer in range(int(self.rng.integers(1, 6))):
             name, kind = f"t{layer}", self.rng.choice(kinds)
             if kind in ("conv", "depthwise"):

@@ -5,7 +5,7 @@ use crate::random::{codes, generator, scale};
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
 use systole_isa::Config;
-use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, Op, Operand, Window};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, Window};
 use systole_model::onnx::ElementType;
 
 /// A layer before it has an input.
@@ -151,6 +151,7 @@ impl<R: Rng> Builder<R> {
         Operand { map, scale, zero_point: self.rng.random_range(-30..30) }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn conv(&mut self, input: MapId, window: Window, out: [usize; 2], outputs: usize, groups: usize, wide: bool, raw: bool) {
         let per = self.maps[input].shape[2] / groups;
         let taps = window.kernel[0] * window.kernel[1] * per;
@@ -215,6 +216,11 @@ impl<R: Rng> Builder<R> {
                     count_padding: *count_padding,
                     scale: self.rng.random_range(0.2f32..0.6),
                     zero_point: self.rng_code(),
+                    rounding: [
+                        MeanRounding::Exact,
+                        MeanRounding::Float32 { unsigned: false },
+                        MeanRounding::Float32 { unsigned: true },
+                    ][self.rng.random_range(0..3)],
                 };
                 let finish = self.clamp();
                 self.push(op, finish, [out[0], out[1], c]);

@@ -6,7 +6,7 @@
 use crate::random::{codes, generator, scale};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, Op, Operand, Window};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, Window};
 use systole_model::onnx::ElementType;
 
 /// A network made layer by layer, each on the map before it where it does not say otherwise.
@@ -64,7 +64,8 @@ impl Builder {
         let [h, w, c] = self.maps[self.last()].shape;
         let input = Operand { map: self.last(), scale: 0.02, zero_point: -128 };
         let window = Window { kernel: [h, w], ..Window::POINT };
-        let op = Op::AveragePool { input, window, count_padding: false, scale: 0.015, zero_point: -128 };
+        let rounding = MeanRounding::Exact;
+        let op = Op::AveragePool { input, window, count_padding: false, scale: 0.015, zero_point: -128, rounding };
         self.push("mean", op, Finish::Codes { lo: -128, hi: 127 }, [1, 1, c])
     }
 

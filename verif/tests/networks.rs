@@ -13,7 +13,7 @@ fn run((graph, input): (Graph, Vec<i8>), config: &str, promise: u64) {
     assert!(compiled.cycles <= promise, "{}: {} cycles, promised {promise}", graph.name, compiled.cycles);
     let options = systole_chip::Options::default();
     for backend in [Backend::Model, Backend::Rtl] {
-        let report = check_graph(&graph, &compiled, &config, backend, &[input.clone()], &options, |_| {}).unwrap();
+        let report = check_graph(&graph, &compiled, &config, backend, std::slice::from_ref(&input), &options, |_| {}).unwrap();
         assert!(report.is_good(), "{} on {backend:?}: {:?}", graph.name, report.first_mismatch);
     }
     println!("{} on {}: {} cycles", graph.name, config.label(), compiled.cycles);

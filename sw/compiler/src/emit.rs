@@ -198,7 +198,7 @@ impl Emitter<'_> {
                     LaneAxis::ResultLine => (sy * width * pitch, 0, sy, 0),
                     LaneAxis::Tile => (1, 1, 0, 0),
                 };
-                Stride { count: l.count as u32, gap: 0, stride: [x as i32, tap as i32, 0, y as i32, col as i32] }
+                Stride { count: l.count as u32, gap: 0, stride: [x as i32, tap, 0, y as i32, col as i32] }
             })
             .collect();
         let [top, left] = steps.as_ref().map_or([0; 2], |s| s.first);

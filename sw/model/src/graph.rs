@@ -140,6 +140,21 @@ pub enum Op {
         scale: f32,
         /// Zero point of the mean.
         zero_point: i8,
+        /// How the mean becomes a code.
+        rounding: MeanRounding,
+    },
+}
+
+/// How a mean becomes a code. ONNX Runtime has two ways; they differ where a mean lies halfway between two codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MeanRounding {
+    /// GlobalAveragePool: `rne(sum / count * x_scale / y_scale) + zero point`, exactly.
+    Exact,
+    /// AveragePool: in float32, and the zero point is added before rounding: `rne(sum * x_scale / count / y_scale + zero point)`.
+    /// There the zero point is that of the tensor: greater by 128 where that is uint8 (`unsigned`).
+    Float32 {
+        /// The tensor is uint8.
+        unsigned: bool,
     },
 }
 

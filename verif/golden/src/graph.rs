@@ -2,7 +2,7 @@
 //! Quantised graphs by loops over elements: the reference that everything else is compared with.
 
 use crate::operator::requant_float;
-use systole_model::graph::{Finish, Graph, Layer, Map, Op, Operand, Window};
+use systole_model::graph::{Finish, Graph, Layer, Map, MeanRounding, Op, Operand, Window};
 
 /// What a graph gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>]) -> Vec<i
         Op::MaxPool { input, window } => pool(graph.maps[*input].shape, map.shape, window, |taps, ch| {
             clamp(taps.map(|at| maps[*input][at + ch]).max().unwrap_or(-128))
         }),
-        Op::AveragePool { input, window, count_padding, scale, zero_point } => {
+        Op::AveragePool { input, window, count_padding, scale, zero_point, rounding } => {
             debug_assert!(h * w * c == map.len());
             pool(graph.maps[input.map].shape, map.shape, window, |taps, ch| {
                 let (mut sum, mut count) = (0i32, 0usize);
@@ -68,16 +68,25 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>]) -> Vec<i
                     count += 1;
                 }
                 let count = if *count_padding { window.kernel[0] * window.kernel[1] } else { count };
-                clamp(mean(sum, count, input.scale, *scale, *zero_point))
+                clamp(mean(sum, count, input.scale, *scale, *zero_point, *rounding))
             })
         }
     }
 }
 
-/// `sat8(rne(sum / count * x_scale / y_scale) + zero_point)`.
-pub fn mean(sum: i32, count: usize, x_scale: f32, y_scale: f32, zero_point: i8) -> i8 {
-    let v = f64::from(sum) / count as f64 * f64::from(x_scale) / f64::from(y_scale);
-    (v.round_ties_even() + f64::from(zero_point)).clamp(-128.0, 127.0) as i8
+/// The code of a mean.
+pub fn mean(sum: i32, count: usize, x_scale: f32, y_scale: f32, zero_point: i8, rounding: MeanRounding) -> i8 {
+    match rounding {
+        MeanRounding::Exact => {
+            let v = f64::from(sum) / count as f64 * f64::from(x_scale) / f64::from(y_scale);
+            (v.round_ties_even() + f64::from(zero_point)).clamp(-128.0, 127.0) as i8
+        }
+        MeanRounding::Float32 { unsigned } => {
+            let shift = if unsigned { 128.0 } else { 0.0 };
+            let v = sum as f32 * x_scale / count as f32 / y_scale + (f32::from(zero_point) + shift);
+            (v.round_ties_even() - shift).clamp(-128.0, 127.0) as i8
+        }
+    }
 }
 
 /// Dequantise, add, quantise, each step in float32.

@@ -42,7 +42,7 @@ impl Emitter<'_> {
             let cycles = end.saturating_sub(before.unwrap_or(0));
             before = before.max(Some(end));
             let busy = lane.map_or(placed.iter().map(|p| p.segment.busy).sum::<u64>(), |l| l.busy);
-            let visits = if stage.is_shared() { stage.n_tiles * stage.k_tiles() } else { stage.k_tiles() * stage.n_tiles };
+            let visits = stage.k_tiles() * stage.n_tiles;
             let beats = u64::from(self.config.weight_beats);
             let law = |b: &crate::stage::Block| {
                 let reload = if stage.is_shared() { 1 } else { beats };

@@ -5,7 +5,7 @@ use super::conv::{Geometry, joined};
 use super::{PLAIN, Stager, param};
 use crate::stage::{Meeting, Over, PostSpec, Stage, Tap, TensorId, Walk};
 use crate::tile;
-use systole_model::graph::{MapId, Op, Window};
+use systole_model::graph::{MapId, MeanRounding, Op, Window};
 
 impl Stager<'_> {
     /// A stage of identity weights over a window of a tensor.
@@ -28,7 +28,7 @@ impl Stager<'_> {
 
     pub(super) fn average_pool(&mut self, i: usize, (lo, hi): (i8, i8)) -> Result<usize, String> {
         let graph = self.graph;
-        let Op::AveragePool { input, window, count_padding, scale, zero_point } = &graph.layers[i].op else {
+        let Op::AveragePool { input, window, count_padding, scale, zero_point, rounding } = &graph.layers[i].op else {
             return Err("it is no average pool".into());
         };
         let shape = graph.maps[input.map].shape;
@@ -54,29 +54,44 @@ impl Stager<'_> {
         };
         let acc = if taps == 1 { usize::MAX } else { self.config.acc_depth as usize };
         let bias = (-(i32::from(input.zero_point))).wrapping_mul(taps as i32);
-        let mut words: Vec<usize> = vec![];
-        stage.blocks.clear();
-        let (mut wrong, mut reachable) = (0, 0);
-        for ([row, col], size, count) in regions {
-            let mean = Mean {
-                count,
+        let means: Vec<Mean> = regions
+            .iter()
+            .map(|r| Mean {
+                count: r.2,
                 input_zero: input.zero_point,
-                scales: [input.scale, *scale].map(f64::from),
+                scales: [input.scale, *scale],
                 zero_point: *zero_point,
+                rounding: *rounding,
                 lo,
                 hi,
-            };
-            let (factor, differing, of) = mean.choose();
-            (wrong, reachable) = (wrong + differing, reachable + of);
+            })
+            .collect();
+        // Where the zero point is odd and added before rounding, an odd part of it joins the sum.
+        let odd = *rounding != MeanRounding::Exact && zero_point % 2 != 0;
+        let within = |moved: &i32| i8::try_from(i32::from(*zero_point) - moved).is_ok();
+        let moves = (1..32).step_by(2).flat_map(|m| [m, -m]).filter(|m| odd && within(m));
+        let mut best: Option<(u32, i32, Vec<Chosen>)> = None;
+        for moved in std::iter::once(0).chain(moves) {
+            let chosen: Vec<Chosen> = means.iter().map(|m| m.choose(moved)).collect();
+            let wrong = chosen.iter().map(|c| c.differing).sum();
+            if best.as_ref().is_none_or(|b| wrong < b.0) {
+                best = Some((wrong, moved, chosen));
+            }
+            if wrong == 0 {
+                break;
+            }
+        }
+        let (wrong, moved, chosen) = best.ok_or("its window is empty")?;
+        stage.blocks.clear();
+        for (([row, col], size, _), c) in regions.into_iter().zip(&chosen) {
             let cols = self.cols();
-            words.push(self.params(|_| param(bias, factor), cols));
+            let params = self.params(|_| param(bias.wrapping_add(c.extra), c.scale), cols);
             for b in tile::blocks(size, acc) {
-                let params = words[words.len() - 1];
                 stage.blocks.push(crate::stage::Block { row: b.row + row, col: b.col + col, params, ..b });
             }
         }
-        self.inexact(i, "average pool", wrong, reachable);
-        let post = PostSpec { zero_point: *zero_point, lo, hi, ..PLAIN };
+        self.inexact(i, "average pool", wrong, means.iter().map(Mean::reachable).sum());
+        let post = PostSpec { zero_point: (i32::from(*zero_point) - moved) as i8, lo, hi, ..PLAIN };
         let pad = stage.pad.map(|_| input.zero_point);
         Ok(self.push(Stage { layers: vec![i], kind: "average pool", pad, post, ..stage }, [oh, ow, c]))
     }
@@ -165,33 +180,63 @@ struct Mean {
     count: usize,
     input_zero: i8,
     /// Of the codes, and of the mean.
-    scales: [f64; 2],
+    scales: [f32; 2],
     zero_point: i8,
+    rounding: MeanRounding,
     lo: i8,
     hi: i8,
 }
 
+/// Constants of a mean.
+struct Chosen {
+    scale: f32,
+    /// Added to the sum.
+    extra: i32,
+    /// Reachable sums with another code than the reference.
+    differing: u32,
+}
+
 impl Mean {
     fn reference(&self, sum: i64) -> i8 {
-        let v = (sum as f64 / self.count as f64 * self.scales[0] / self.scales[1]).round_ties_even() + f64::from(self.zero_point);
+        let v = match self.rounding {
+            MeanRounding::Exact => {
+                let [x, y] = self.scales.map(f64::from);
+                (sum as f64 / self.count as f64 * x / y).round_ties_even() + f64::from(self.zero_point)
+            }
+            MeanRounding::Float32 { unsigned } => {
+                let shift = if unsigned { 128.0 } else { 0.0 };
+                let mean = sum as f32 * self.scales[0] / self.count as f32 / self.scales[1];
+                f64::from((mean + (f32::from(self.zero_point) + shift)).round_ties_even() - shift)
+            }
+        };
         v.clamp(f64::from(self.lo), f64::from(self.hi)) as i8
     }
 
-    /// `sat8(rne(f32(f32(sum) * scale)) + zero point)`, as the machine does it.
-    fn machine(&self, sum: i64, scale: f32) -> i8 {
-        let v = (sum as f32 * scale).round_ties_even() + f32::from(self.zero_point);
+    /// `sat8(rne(f32(f32(sum + extra) * scale)) + zero point - moved)`, as the machine does it.
+    fn machine(&self, sum: i64, scale: f32, extra: i32, moved: i32) -> i8 {
+        let v = ((sum + i64::from(extra)) as f32 * scale).round_ties_even() + (i32::from(self.zero_point) - moved) as f32;
         (v.clamp(-128.0, 127.0) as i8).clamp(self.lo, self.hi)
     }
 
-    /// The scale near the true one with the fewest sums that differ from the reference; how many, of how many.
-    fn choose(&self) -> (f32, u32, u32) {
+    fn sums(&self) -> std::ops::RangeInclusive<i64> {
         let zero = i64::from(self.input_zero);
-        let (least, most) = (self.count as i64 * (-128 - zero), self.count as i64 * (127 - zero));
-        let exact = (self.scales[0] / self.scales[1] / self.count as f64) as f32;
+        self.count as i64 * (-128 - zero)..=self.count as i64 * (127 - zero)
+    }
+
+    fn reachable(&self) -> u32 {
+        255 * self.count as u32 + 1
+    }
+
+    /// The scale near the true one with the fewest sums that differ from the reference, where `moved` of the zero point is
+    /// added before rounding.
+    fn choose(&self, moved: i32) -> Chosen {
+        let ratio = f64::from(self.scales[0]) / f64::from(self.scales[1]) / self.count as f64;
+        let (exact, extra) = (ratio as f32, (f64::from(moved) / ratio).round() as i32);
         // Sums near a rounding boundary; the others do not depend on the last bits of the scale.
-        let near: Vec<(i64, i8)> = (least..=most)
+        let near: Vec<(i64, i8)> = self
+            .sums()
             .filter(|&sum| {
-                let v = sum as f64 * f64::from(exact);
+                let v = sum as f64 * ratio;
                 (v - v.floor() - 0.5).abs() < 1e-3 * (1.0 + v.abs() / 256.0)
             })
             .map(|sum| (sum, self.reference(sum)))
@@ -200,7 +245,7 @@ impl Mean {
         for away in 0..200i32 {
             let bits = exact.to_bits() as i32 + if away % 2 == 1 { away / 2 + 1 } else { -(away / 2) };
             let scale = f32::from_bits(bits as u32);
-            let wrong = near.iter().filter(|(sum, code)| self.machine(*sum, scale) != *code).count() as u32;
+            let wrong = near.iter().filter(|(sum, code)| self.machine(*sum, scale, extra, moved) != *code).count() as u32;
             if wrong < best.1 {
                 best = (scale, wrong);
             }
@@ -208,8 +253,9 @@ impl Mean {
                 break;
             }
         }
-        let differing = (least..=most).filter(|&s| self.machine(s, best.0) != self.reference(s)).count() as u32;
-        (best.0, differing, (most - least + 1) as u32)
+        let scale = best.0;
+        let differs = |s: &i64| self.machine(*s, scale, extra, moved) != self.reference(*s);
+        Chosen { scale, extra, differing: self.sums().filter(differs).count() as u32 }
     }
 }
 
@@ -217,13 +263,17 @@ impl Mean {
 mod tests {
     use super::*;
 
+    fn mean(count: usize, ratio: f32, zero_point: i8, rounding: MeanRounding) -> Mean {
+        Mean { count, input_zero: 3, scales: [ratio, 1.0], zero_point, rounding, lo: -128, hi: 127 }
+    }
+
     #[test]
     fn means_of_power_of_two_windows_keep_their_ties() {
         for count in [1, 4, 16, 64] {
-            let mean = Mean { count, input_zero: -128, scales: [1.0, 1.0], zero_point: -128, lo: -128, hi: 127 };
-            let (scale, differing, _) = mean.choose();
-            assert_eq!((scale, differing), (1.0 / count as f32, 0));
-            assert_eq!(mean.machine(count as i64 / 2, scale), -128); // half of one: to even
+            let mean = mean(count, 1.0, -128, MeanRounding::Exact);
+            let c = mean.choose(0);
+            assert_eq!((c.scale, c.extra, c.differing), (1.0 / count as f32, 0, 0));
+            assert_eq!(mean.machine(count as i64 / 2, c.scale, 0, 0), -128); // half of one: to even
         }
     }
 
@@ -232,11 +282,20 @@ mod tests {
         let mut exact = 0;
         let all = 60;
         for n in 0..all {
-            let (count, scale) = ([2, 3, 9, 25, 49, 36][n % 6], f64::from(0.3 + 0.037 * n as f32));
-            let mean = Mean { count, input_zero: n as i8, scales: [scale, 1.0], zero_point: -3, lo: -128, hi: 127 };
-            exact += u32::from(mean.choose().1 == 0);
+            let (count, ratio) = ([2, 3, 9, 25, 49, 36][n % 6], 0.3 + 0.037 * n as f32);
+            exact += u32::from(mean(count, ratio, -3, MeanRounding::Exact).choose(0).differing == 0);
         }
         assert!(exact * 10 >= all as u32 * 9, "{exact} of {all}");
+    }
+
+    #[test]
+    fn an_odd_zero_point_before_rounding_joins_the_sum() {
+        let float = MeanRounding::Float32 { unsigned: false };
+        for (count, ratio) in [(4, 1.0), (4, 0.5), (16, 0.25)] {
+            assert!(mean(count, ratio, 7, float).choose(0).differing > 0);
+            let c = mean(count, ratio, 7, float).choose(1);
+            assert_eq!((c.extra, c.differing), ((count as f32 / ratio) as i32, 0));
+        }
     }
 
     #[test]

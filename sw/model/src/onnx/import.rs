@@ -93,6 +93,7 @@ pub(super) struct Building {
 
 impl Building {
     /// Adds a layer; gives the tensor of its output, whose elements lie by `order` in the map.
+    #[allow(clippy::too_many_arguments)]
     pub fn push(
         &mut self,
         name: &str,

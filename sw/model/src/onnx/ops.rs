@@ -6,7 +6,7 @@ use super::node::{Fail, Node, unsupported, wrong};
 use super::product::{conv, gemm, matmul};
 use super::value::{Conv, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
 use super::{Array, Data, ElementType, float};
-use crate::graph::{Codes, Finish, Op, Operand};
+use crate::graph::{Codes, Finish, MeanRounding, Op, Operand};
 use std::rc::Rc;
 
 pub(super) type Inputs<'a> = &'a [Option<Value>];
@@ -465,8 +465,10 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
             (convolution(c), Finish::Int8 { scales, zero_point, lo, hi })
         }
         PendingKind::Add { a, b } => (Op::Add { a: *a, b: *b, scale, zero_point }, codes),
-        PendingKind::Average { input, window, count_padding } => {
-            (Op::AveragePool { input: *input, window: *window, count_padding: *count_padding, scale, zero_point }, codes)
+        PendingKind::Average { input, window, count_padding, global } => {
+            let rounding = if *global { MeanRounding::Exact } else { MeanRounding::Float32 { unsigned } };
+            let (input, window, count_padding) = (*input, *window, *count_padding);
+            (Op::AveragePool { input, window, count_padding, scale, zero_point, rounding }, codes)
         }
         PendingKind::Max { input, window, unsigned: of } => {
             // The largest code is that of the largest value; then the codes may change their scale.

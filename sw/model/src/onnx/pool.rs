@@ -67,7 +67,8 @@ pub(super) fn average(
 ) -> Result<Value, Fail> {
     let (window, shape, map, order) = window(g, node, &x.eight, global)?;
     let input = operand(g, x)?;
-    let kind = PendingKind::Average { input, window, count_padding: !global && node.int("count_include_pad", 0) != 0 };
+    let count_padding = !global && node.int("count_include_pad", 0) != 0;
+    let kind = PendingKind::Average { input, window, count_padding, global };
     Ok(Value::Real(Real::Pending(Rc::new(Pending {
         kind,
         shape,
