@@ -92,19 +92,21 @@ module systole_lane #(
   wire        column_last = &(at_last | ~header_q[`SYSTOLE_LANE_COLUMN]);
   wire        line_last = &(at_last | ~header_q[`SYSTOLE_LANE_LINE]);
 
-  // Results left out at the beginning of a line, lines of results at the beginning of a C-byte word, lines above, and the column.
-  reg  [   1:0] skip_q, skip_lines_q, above_q;
+  // Results left out at the beginning of a line, lines of results at the beginning of a C-byte word, whether there is a line
+  // above, and the column.
+  reg  [   1:0] skip_q, skip_lines_q;
+  reg           above_q;
   reg  [LW-1:0] column_q;
   wire [   1:0] skip = row_first ? header_q[`SYSTOLE_LANE_SKIP] : skip_q;
   wire [   1:0] skip_lines = tile_first ? header_q[`SYSTOLE_LANE_SKIP_LINES] : skip_lines_q;
-  wire [   1:0] above = tile_first ? 2'b00 : above_q;
+  wire          above = !tile_first && above_q;
   wire [LW-1:0] column = row_first ? {LW{1'b0}} : column_q;
   wire          next_line = row_last && line_last && skip_lines != 2'd0;
   always @(posedge clk_i)
     if (valid) begin
       skip_q       <= column_last && skip != 2'd0 ? skip - 2'd1 : skip;
       skip_lines_q <= next_line ? skip_lines - 2'd1 : skip_lines;
-      above_q      <= row_last ? {above[0], 1'b1} : above;
+      above_q      <= above || row_last;
       column_q     <= column + 1'b1;
     end
   wire ends = column_last && line_last && skip == 2'd0 && skip_lines == 2'd0;
@@ -146,7 +148,7 @@ module systole_lane #(
   );
   wire          we;
   wire [LW-1:0] column_6;
-  wire [   1:0] above_6;
+  wire          above_6;
   systole_delay_ctl #(
       .WIDTH (1),
       .CYCLES(6)
@@ -157,7 +159,7 @@ module systole_lane #(
       .q_o  (we)
   );
   systole_delay #(
-      .WIDTH (LW + 2),
+      .WIDTH (LW + 1),
       .CYCLES(6)
   ) u_above (
       .clk_i(clk_i),

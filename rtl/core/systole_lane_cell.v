@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One lane of the lane engine: three running sums over windows of three lines. The byte comes in cycle 0
 // (add_i = 0: it stands for zero), the line memories' read is applied in cycle -1, taps (three lines, newest first)
-// and above_i (lines above that count) come in cycle 1, first_i (sums start anew) in cycle 3; the sum that
+// and above_i (there is a line above) come in cycle 1, first_i (sums start anew) in cycle 3; the sum that
 // a column completes leaves in cycle 4. One byte a cycle. 24 bits of sum, extended to 32. Reset clears nothing.
 `default_nettype none
 
@@ -16,7 +16,7 @@ module systole_lane_cell #(
     input  wire [   7:0] zero_point_i,      // cycle 0
     input  wire          add_i,             // cycle 0
     input  wire [  71:0] taps_i,            // cycle 1, {line, {w2, w1, w0}}
-    input  wire [   1:0] above_i,           // cycle 1, bit k: line k + 1 above counts
+    input  wire          above_i,           // cycle 1
     input  wire          line_we_i,         // cycle 1
     input  wire [LW-1:0] line_waddr_i,      // cycle 1
     input  wire          first_i,           // cycle 3
@@ -24,14 +24,14 @@ module systole_lane_cell #(
     output wire [  31:0] total_o            // cycle 4
 );
 
-  // The byte and those above it: line memories hold the two lines before.
+  // The byte and those above it: line memories hold the two lines before; a first line writes zeros for its second.
   reg  [8:0] v0_q;
   wire [8:0] difference = {x_i[7], x_i} - {zero_point_i[7], zero_point_i};
   always @(posedge clk_i) v0_q <= add_i ? difference : 9'd0;
 
   wire [8:0] line1, line2;
-  wire [8:0] v1 = above_i[0] ? line1 : 9'd0;
-  wire [8:0] v2 = above_i[1] ? line2 : 9'd0;
+  wire [8:0] v1 = above_i ? line1 : 9'd0;
+  wire [8:0] v2 = above_i ? line2 : 9'd0;
   systole_ram #(
       .WIDTH (18),
       .DEPTH (LINE_DEPTH),

@@ -5,11 +5,11 @@
 //! `make test` runs a sample; `make test-long` (SYSTOLE_LONG=1) runs 2,000 and more.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config as ProptestConfig, TestRunner};
 use rand::RngExt;
 use systole_compiler::{CompileError, Options, compile};
 use systole_isa::Config;
 use systole_model::{Add, Network, Output};
+use systole_verif::random_graph::runner;
 use systole_verif::{Backend, check_graph, random};
 
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ fn check(case: &Case) -> Result<bool, TestCaseError> {
 fn campaign(config: &'static str, beats: u32) {
     let long = std::env::var_os("SYSTOLE_LONG").is_some();
     let cases = if long { 240 } else { 5 };
-    let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = runner(cases);
     let ran = std::cell::Cell::new(0);
     runner
         .run(&case(config, beats), |case| {
