@@ -3,6 +3,8 @@ rtl/core/systole_acc.v
 rtl/core/systole_acc_lane.v
 rtl/core/systole_array.v
 rtl/core/systole_core.v
+rtl/core/systole_ecc_check.v
+rtl/core/systole_ecc_correct.v
 rtl/core/systole_lane.v
 rtl/core/systole_lane_cell.v
 rtl/core/systole_load.v

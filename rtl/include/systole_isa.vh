@@ -269,6 +269,10 @@
 `define SYSTOLE_CFG_TIMETABLE_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 1024 : 1024)
 `define SYSTOLE_CFG_DESC_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 2048 : 2048)
 
+// The RRAM code (sw/isa, ecc.rs): column of each data bit and address bit, 8 bits each, bit 0 lowest.
+`define SYSTOLE_ECC32_COLUMNS 384'h6d5b3d7a572f7c734f3e79671f4932641926544a2915522a254c136816512c235846310d621a45340b700e611c433807
+`define SYSTOLE_ECC64_COLUMNS 640'h79a75ee9977acd37f4cb3df24fbcd32ff8c73ef18f7ce31f944932c82592644a9129469823c4318c5226896219a4548a512a45a815a25886611a856816a14c13d02c43b00dc2340be01c83700ec13807
+
 // Latencies, as functions of the sizes (sw/isa, latency.rs).
 `define SYSTOLE_X_STAGES(cols) ((cols) > 16 ? 1 : 0)
 `define SYSTOLE_W_LEAD(ways, beats) ((ways) + (beats) - 1)

@@ -3,6 +3,7 @@
 
 use crate::Unit;
 use crate::config::CONFIGS;
+use crate::ecc::{ADDRESS_BITS, Code};
 use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
 use crate::regs::{ERRORS, ID_VALUE, IRQ_BITS, REGS, STATUS_BITS, UPLOAD_TARGETS};
@@ -94,6 +95,14 @@ pub fn verilog_header() -> String {
             value = format!("(id) == {} ? {} : {value}", c.id, c.parameters()[p].1);
         }
         let _ = writeln!(t, "`define SYSTOLE_CFG_{name}(id) ({value})");
+    }
+    t.push_str("\n// The RRAM code (sw/isa, ecc.rs): column of each data bit and address bit, 8 bits each, bit 0 lowest.\n");
+    for data in [32, 64] {
+        let code = Code::new(data);
+        let address = (0..ADDRESS_BITS).rev().map(|i| code.address_column(i));
+        let columns = address.chain((0..data).rev().map(|i| code.data_column(i)));
+        let digits: String = columns.map(|c| format!("{c:02x}")).collect();
+        let _ = writeln!(t, "`define SYSTOLE_ECC{data}_COLUMNS {}'h{digits}", 8 * (data + ADDRESS_BITS));
     }
     t.push_str(
         "\n// Latencies, as functions of the sizes (sw/isa, latency.rs).\n\

@@ -9,6 +9,7 @@
 
 pub mod config;
 pub mod disasm;
+pub mod ecc;
 pub mod error;
 pub mod field;
 pub mod format;

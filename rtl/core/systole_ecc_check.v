@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Check bits of an RRAM word at its address: SECDED in Hsiao's form (sw/isa, ecc.rs). XORed with the check bits that
+// were read they are the syndrome. Combinational. 32 data bits have 7 check bits, 64 have 8; the rest of check_o is 0.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_ecc_check #(
+    parameter DATA = 64  // 32 or 64
+) (
+    input  wire [DATA-1:0] data_i,
+    input  wire [    15:0] addr_i,
+    output wire [     7:0] check_o
+);
+
+  localparam N = DATA + 16;
+  localparam [8*80-1:0] COLUMNS = DATA == 64 ? `SYSTOLE_ECC64_COLUMNS : {256'd0, `SYSTOLE_ECC32_COLUMNS};
+
+  wire [N-1:0] bits = {addr_i, data_i};
+  genvar r, i;
+  generate
+    for (r = 0; r < 8; r = r + 1) begin : g_check
+      wire [N-1:0] used;
+      for (i = 0; i < N; i = i + 1) begin : g_bit
+        assign used[i] = COLUMNS[8*i+r] & bits[i];
+      end
+      assign check_o[r] = ^used;
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a syndrome says (sw/isa, ecc.rs): the data bit whose column it is, is turned; a syndrome of one bit is a wrong
+// check bit; any other than zero is more than one error, or a word from another address. Combinational.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_ecc_correct #(
+    parameter DATA = 64  // 32 or 64
+) (
+    input  wire [DATA-1:0] data_i,
+    input  wire [     7:0] syndrome_i,
+    output wire [DATA-1:0] data_o,
+    output wire            corrected_o,     // one bit was wrong
+    output wire            uncorrectable_o
+);
+
+  localparam [8*80-1:0] COLUMNS = DATA == 64 ? `SYSTOLE_ECC64_COLUMNS : {256'd0, `SYSTOLE_ECC32_COLUMNS};
+
+  wire [DATA-1:0] turn;
+  genvar i;
+  generate
+    for (i = 0; i < DATA; i = i + 1) begin : g_bit
+      assign turn[i] = syndrome_i == COLUMNS[8*i+:8];
+    end
+  endgenerate
+
+  wire check_bit = syndrome_i != 8'd0 && (syndrome_i & (syndrome_i - 8'd1)) == 8'd0;
+  assign data_o          = data_i ^ turn;
+  assign corrected_o     = |turn || check_bit;
+  assign uncorrectable_o = syndrome_i != 8'd0 && !corrected_o;
+
+endmodule
+
+`default_nettype wire
