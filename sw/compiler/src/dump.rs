@@ -4,7 +4,7 @@
 use crate::error::CompileError;
 use crate::place::{Placement, place};
 use crate::schedule::{Schedule, schedule};
-use crate::stage::{Meeting, Source, Stage, Staged, Weights};
+use crate::stage::{Meeting, Source, Staged, Weights};
 use crate::tile::{Axis, segments};
 use crate::{emit, legalise, loops};
 use std::fmt::Write;
@@ -62,10 +62,6 @@ pub fn dump(graph: &Graph, config: &Config, pass: Pass) -> Result<String, Compil
     Ok(text)
 }
 
-fn name(graph: &Graph, stage: &Stage) -> String {
-    stage.layers.iter().map(|&l| graph.layers[l].name.as_str()).collect::<Vec<_>>().join(" + ")
-}
-
 fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
     for (t, tensor) in staged.tensors.iter().enumerate() {
         let from = match tensor.source {
@@ -95,7 +91,7 @@ fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
         let _ = write!(
             text,
             "stage {i} {} ({}): reads {reads}, writes {writes}, {:?} pixels, {weights}",
-            name(graph, s),
+            s.name(graph),
             s.kind,
             s.out
         );
@@ -176,16 +172,16 @@ fn times(text: &mut String, graph: &Graph, staged: &Staged, schedule: &Schedule)
         lines.push((row, format!("LOAD    tensor {}, {} steps", job.tensor, job.steps().len())));
     }
     for p in &schedule.matmuls {
-        let what = name(graph, &staged.stages[p.stage]);
+        let what = staged.stages[p.stage].name(graph);
         lines
             .push((p.row, format!("MATMUL  {what}, block {}: X times {} to {}", p.block, p.start, p.start + p.segment.busy - 1)));
     }
     for p in &schedule.lanes {
-        let what = name(graph, &staged.stages[p.stage]);
+        let what = staged.stages[p.stage].name(graph);
         lines.push((p.row, format!("LANE    {what}: steps {} to {}", p.start, p.start + p.busy - 1)));
     }
     for &(stage, block, row) in &schedule.posts {
-        lines.push((row, format!("POST    {}, block {block}", name(graph, &staged.stages[stage]))));
+        lines.push((row, format!("POST    {}, block {block}", staged.stages[stage].name(graph))));
     }
     lines.sort();
     lines.push((schedule.end, "END".into()));

@@ -5,6 +5,7 @@ use crate::add::AddConstants;
 use crate::report::Warning;
 use systole_isa::PostDest;
 use systole_isa::requant::Param;
+use systole_model::graph::Graph;
 
 /// Number of a tensor in X.
 pub type TensorId = usize;
@@ -240,6 +241,12 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Names of the layers that it carries out; of a graph without layers, what it does.
+    pub fn name(&self, graph: &Graph) -> String {
+        let names: Vec<&str> = self.layers.iter().filter_map(|&l| graph.layers.get(l)).map(|l| l.name.as_str()).collect();
+        if names.is_empty() { self.kind.into() } else { names.join(" + ") }
+    }
+
     /// k tiles.
     pub fn k_tiles(&self) -> usize {
         self.taps.len()

@@ -196,3 +196,21 @@ fn the_report_adds_up() {
     assert_eq!(c.image.program().unwrap(), c.program);
     assert!(c.utilisation > 0.0 && c.utilisation < 1.0);
 }
+
+#[test]
+fn a_graph_without_layers_is_copied() {
+    let mut graph = chain(3, &[20, 20]).graph().unwrap();
+    graph.layers.clear();
+    graph.maps.truncate(1);
+    graph.output.0 = 0;
+    for name in ["tiny", "wide", "base"] {
+        let config = named(name);
+        let c = compile(&graph, &config, &Options::default()).unwrap();
+        let values: Vec<i32> = (0..60).collect();
+        let mut machine = systole_golden::Machine::new(config);
+        machine.load_image(&c.image).unwrap();
+        let got = machine.run(&c.image.input.pack(&values, c.image.in_bytes as usize)).unwrap();
+        assert_eq!(c.image.output.unpack(&got.frame).unwrap(), values);
+        assert_eq!(c.layers[0].name, "copy");
+    }
+}

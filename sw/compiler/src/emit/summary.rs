@@ -48,7 +48,7 @@ impl Emitter<'_> {
                 let reload = if stage.is_shared() { 1 } else { beats };
                 (b.pixels() as u64).max(reload) * visits as u64
             };
-            let names = stage.layers.iter().map(|&l| graph.layers[l].name.clone()).collect::<Vec<_>>().join(" + ");
+            let names = stage.name(graph);
             let region = stage.input.map(|t| self.placement.regions[t]);
             let bytes = match &stage.weights {
                 Weights::Tiles(b) | Weights::Shared(b) => b.len(),
