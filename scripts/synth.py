@@ -308,7 +308,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="placement seed (default 1)")
     parser.add_argument("--list", default=LIST, help=f"file list (default {LIST})")
     parser.add_argument("--top", default="systole_top", help="top module (default systole_top)")
-    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="another value of a parameter, e.g. LANE_TAPS=3")
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="another value of a parameter, e.g. LANE_TAPS=0")
     parser.add_argument("--pnr-only", action="store_true", help="keep the netlist of the last run (for seeds)")
     args = parser.parse_args()
 

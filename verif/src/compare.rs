@@ -75,6 +75,16 @@ impl Report {
     }
 }
 
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} elements differ", self.mismatches, self.compared)?;
+        if let Some(first) = &self.first_mismatch {
+            write!(f, ", first: {first}")?;
+        }
+        write!(f, "; {} cycles predicted, measured {:?}", self.cycles_predicted, self.cycles_measured)
+    }
+}
+
 /// Runs inputs (each the codes of map 0, row-major) on a backend and compares with the operator reference.
 ///
 /// # Errors

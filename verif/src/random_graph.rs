@@ -3,20 +3,10 @@
 
 use crate::random::{codes, generator, scale};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::{Rng, RngExt};
-use systole_isa::Config as Machine;
+use systole_isa::Config;
 use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, Window};
 use systole_model::onnx::ElementType;
-
-/// A runner of so many cases, the same on every machine; `SYSTOLE_SEED=N` in the environment gives others.
-pub fn runner(cases: u32) -> TestRunner {
-    let seed = std::env::var("SYSTOLE_SEED").ok().and_then(|s| s.parse::<u64>().ok()).unwrap_or(1);
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-}
 
 /// A layer before it has an input.
 #[derive(Debug, Clone)]
@@ -93,7 +83,7 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 fn channels(config: &'static str) -> impl Strategy<Value = usize> {
-    let r = Machine::named(config).map_or(16, |c| c.rows as usize);
+    let r = Config::named(config).map_or(16, |c| c.rows as usize);
     prop_oneof![2 => 1usize..=4, 2 => 1usize..=2 * r + 1, 1 => Just(r), 1 => Just(2 * r)]
 }
 

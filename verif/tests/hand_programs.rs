@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Programs written by hand for what the compiler does not emit yet: run-time weights in W SRAM by column
-//! and by row, padding, LOAD with rotation, mask and constant, STORE. The RTL against the
+//! Programs written by hand: what the compiler does not emit yet (run-time weights in W SRAM by column and by row,
+//! STORE), and padding and LOAD with rotation, mask and constant without its help. The RTL against the
 //! instruction-level model, and the first cases against sums made here.
 
 use rand::RngExt;
