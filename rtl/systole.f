@@ -3,8 +3,6 @@ rtl/core/systole_acc.v
 rtl/core/systole_acc_lane.v
 rtl/core/systole_array.v
 rtl/core/systole_core.v
-rtl/core/systole_ecc_check.v
-rtl/core/systole_ecc_correct.v
 rtl/core/systole_lane.v
 rtl/core/systole_lane_cell.v
 rtl/core/systole_load.v
@@ -15,10 +13,8 @@ rtl/core/systole_post_lane.v
 rtl/core/systole_requant.v
 rtl/core/systole_residual.v
 rtl/core/systole_row_slice.v
-rtl/core/systole_rram_macro.v
 rtl/core/systole_sequencer.v
 rtl/core/systole_store.v
-rtl/core/systole_w_bank.v
 rtl/core/systole_x_bank.v
 rtl/io/systole_control.v
 rtl/io/systole_in_buffer.v
@@ -34,4 +30,17 @@ rtl/lib/systole_ram.v
 rtl/lib/systole_ram_be.v
 rtl/lib/systole_regfile.v
 rtl/lib/systole_skid.v
+rtl/rram/systole_crc32.v
+rtl/rram/systole_ecc_check.v
+rtl/rram/systole_ecc_correct.v
+rtl/rram/systole_ecc_decode.v
+rtl/rram/systole_ecc_encode.v
+rtl/rram/systole_line_table.v
+rtl/rram/systole_rram.v
+rtl/rram/systole_rram_ctrl.v
+rtl/rram/systole_rram_guard.v
+rtl/rram/systole_rram_macro.v
+rtl/rram/systole_rram_program.v
+rtl/rram/systole_rram_walk.v
+rtl/rram/systole_w_bank.v
 rtl/systole_top.v

@@ -66,7 +66,6 @@ module systole_top #(
 );
 
   localparam CW = $clog2(COLS);
-  localparam LW = $clog2(ROWS);
   localparam RW = $clog2(RRAM_DEPTH);
   localparam PW = $clog2(PARAM_DEPTH);
   localparam TW = $clog2(LUT_COUNT * 256);
@@ -76,6 +75,7 @@ module systole_top #(
   localparam QW = $clog2(TIMETABLE_DEPTH);
   localparam DW = $clog2(DESC_DEPTH);
   localparam BW = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1;
+  localparam CHECK = COLS < 8 ? 8 : COLS;  // check bits of a weight word
 
   // An illegal configuration stops elaboration: these modules do not exist.
   generate
@@ -100,11 +100,14 @@ module systole_top #(
   wire [31:0] wdata, in_bytes, out_bytes, start_limit, error, cycles, runs;
   wire [31:0] frames_in, frames_out, frames_dropped, cycle, address, count;
   wire [63:0] vectors;
-  wire [7:0] status;
-  wire [3:0] irq_status;
+  wire [9:0] status;
+  wire [6:0] irq_status;
   wire [2:0] target;
   wire [QW-1:0] seq_row;
   wire set_target, set_address;
+  wire rram_we, rram_slot, rram_busy, rram_ended, rram_retired, poison, poisoned, run_on, wake_we;
+  wire [7:0] rram_waddr, rram_raddr, rram_error;
+  wire [31:0] rram_rdata, rram_budget, rram_inject, wake_in_bytes, wake_out_bytes;
 
   systole_regs #(
       .CONFIG         (CONFIG),
@@ -166,6 +169,16 @@ module systole_top #(
       .vectors_i       (vectors),
       .seq_row_i       ({{32 - QW{1'b0}}, seq_row}),
       .seq_cycle_i     (cycle),
+      .wake_we_i       (wake_we),
+      .wake_in_bytes_i (wake_in_bytes),
+      .wake_out_bytes_i(wake_out_bytes),
+      .rram_we_o       (rram_we),
+      .rram_waddr_o    (rram_waddr),
+      .rram_raddr_o    (rram_raddr),
+      .rram_rdata_i    (rram_rdata),
+      .rram_budget_i   (rram_budget),
+      .rram_inject_i   (rram_inject),
+      .rram_slot_i     (rram_slot),
       .set_target_o    (set_target),
       .set_address_o   (set_address),
       .target_i        (target),
@@ -185,7 +198,7 @@ module systole_top #(
       .start_limit_i   (start_limit),
       .error_clear_i   (error_clear),
       .irq_clear_we_i  (irq_clear_we),
-      .irq_clear_i     (wdata[3:0]),
+      .irq_clear_i     (wdata[6:0]),
       .status_o        (status),
       .error_o         (error),
       .cycles_o        (cycles),
@@ -210,6 +223,13 @@ module systole_top #(
       .refused_busy_i  (refused_busy),
       .refused_range_i (refused_range),
       .busy_o          (busy),
+      .rram_busy_i     (rram_busy),
+      .rram_error_i    (rram_error),
+      .rram_ended_i    (rram_ended),
+      .rram_retired_i  (rram_retired),
+      .poison_i        (poison),
+      .poisoned_i      (poisoned),
+      .on_o            (run_on),
       .arm_o           (arm),
       .next_o          (next),
       .done_i          (done),
@@ -271,22 +291,21 @@ module systole_top #(
       .m_tlast_o  (m_axis_out_tlast_o)
   );
 
-  wire row_we, desc_we, param_we, tap_we, lut_we, rram_we;
+  wire row_we, desc_we, param_we, tap_we, lut_we;
   wire [DW:0] program_addr;
   wire [PW+CW-1:0] param_addr;
   wire [TPW+CW-1:0] tap_addr;
   wire [63:0] upload_data;
   wire [TW-1:0] lut_addr;
   wire [7:0] lut_data;
-  wire [LW-1:0] rram_row;
-  wire [RW-1:0] rram_addr;
-  wire [BW-1:0] rram_beat;
-  wire [COLS*8-1:0] rram_data;
+  wire wake_target_we, wake_valid, word_valid, word_ready, word_record;
+  wire [2:0] wake_target;
+  wire [31:0] word_index;
+  wire [COLS*8-1:0] wake_data, word_data;
 
   systole_upload #(
       .ROWS           (ROWS),
       .COLS           (COLS),
-      .WEIGHT_BEATS   (WEIGHT_BEATS),
       .RRAM_DEPTH     (RRAM_DEPTH),
       .PARAM_DEPTH    (PARAM_DEPTH),
       .LUT_COUNT      (LUT_COUNT),
@@ -297,19 +316,19 @@ module systole_top #(
   ) u_upload (
       .clk_i          (clk_i),
       .rst_i          (rst_i),
-      .busy_i         (busy),
-      .set_target_i   (set_target),
+      .busy_i         (busy && !wake_hold),
+      .set_target_i   (set_target || wake_target_we),
       .set_address_i  (set_address),
-      .set_data_i     (wdata),
+      .set_data_i     (wake_target_we ? {29'd0, wake_target} : wdata),
       .target_o       (target),
       .address_o      (address),
       .count_o        (count),
       .partial_o      (uploading),
       .refused_busy_o (refused_busy),
       .refused_range_o(refused_range),
-      .s_tvalid_i     (s_axis_img_tvalid_i),
-      .s_tready_o     (s_axis_img_tready_o),
-      .s_tdata_i      (s_axis_img_tdata_i),
+      .s_tvalid_i     (wake_valid || (s_axis_img_tvalid_i && !wake_hold)),
+      .s_tready_o     (upload_ready),
+      .s_tdata_i      (wake_valid ? wake_data : s_axis_img_tdata_i),
       .row_we_o       (row_we),
       .desc_we_o      (desc_we),
       .program_addr_o (program_addr),
@@ -321,11 +340,101 @@ module systole_top #(
       .lut_we_o       (lut_we),
       .lut_addr_o     (lut_addr),
       .lut_data_o     (lut_data),
-      .rram_we_o      (rram_we),
-      .rram_row_o     (rram_row),
-      .rram_addr_o    (rram_addr),
-      .rram_beat_o    (rram_beat),
-      .rram_data_o    (rram_data)
+      .rram_valid_o   (word_valid),
+      .rram_ready_i   (word_ready),
+      .rram_record_o  (word_record),
+      .rram_index_o   (word_index),
+      .rram_data_o    (word_data)
+  );
+  // While the RRAM controller loads an image, the image stream waits.
+  wire upload_ready, wake_hold;
+  assign s_axis_img_tready_o = upload_ready && !wake_hold;
+
+  wire run_slot, c_en, c_raw, table_bad, table_we, pulse_reset, enable_a, enable_b, pulsing;
+  wire [RW-1:0] c_line, look_line, table_addr, table_line, pulse_addr;
+  wire [BW-1:0] c_beat, pulse_beat;
+  wire [2:0] c_ref;
+  wire [3:0] pulse_level;
+  wire [15:0] look_wear, table_wear;
+  wire [ROWS*COLS*8-1:0] words;
+  wire [ROWS*RW-1:0] lines;
+  wire [ROWS-1:0] fresh, corrected, uncorrectable, prog_load, need_set, need_reset, pulse;
+  wire [COLS*8+CHECK-1:0] prog_data;
+
+  systole_rram #(
+      .CONFIG      (CONFIG),
+      .ROWS        (ROWS),
+      .COLS        (COLS),
+      .WEIGHT_BEATS(WEIGHT_BEATS),
+      .RRAM_DEPTH  (RRAM_DEPTH),
+      .RRAM_WAYS   (RRAM_WAYS),
+      .BW          (BW),
+      .CHECK       (CHECK)
+  ) u_rram (
+      .clk_i           (clk_i),
+      .rst_i           (rst_i),
+      .we_i            (rram_we),
+      .waddr_i         (rram_waddr),
+      .wdata_i         (wdata),
+      .error_clear_i   (error_clear),
+      .raddr_i         (rram_raddr),
+      .rdata_o         (rram_rdata),
+      .budget_o        (rram_budget),
+      .inject_o        (rram_inject),
+      .slot_o          (rram_slot),
+      .run_on_i        (run_on),
+      .run_wait_i      (busy && !run_on),
+      .run_done_i      (done),
+      .busy_o          (rram_busy),
+      .ended_o         (rram_ended),
+      .retired_o       (rram_retired),
+      .poison_o        (poison),
+      .poisoned_o      (poisoned),
+      .error_o         (rram_error),
+      .wake_we_o       (wake_we),
+      .in_bytes_o      (wake_in_bytes),
+      .out_bytes_o     (wake_out_bytes),
+      .s_valid_i       (word_valid),
+      .s_ready_o       (word_ready),
+      .s_record_i      (word_record),
+      .s_index_i       (word_index),
+      .s_data_i        (word_data),
+      .upload_partial_i(uploading),
+      .upload_we_o     (wake_target_we),
+      .upload_target_o (wake_target),
+      .upload_hold_o   (wake_hold),
+      .upload_valid_o  (wake_valid),
+      .upload_data_o   (wake_data),
+      .run_slot_o      (run_slot),
+      .c_en_o          (c_en),
+      .c_line_o        (c_line),
+      .c_beat_o        (c_beat),
+      .c_ref_o         (c_ref),
+      .c_raw_o         (c_raw),
+      .table_bad_i     (table_bad),
+      .look_line_i     (look_line),
+      .look_wear_i     (look_wear),
+      .table_we_o      (table_we),
+      .table_addr_o    (table_addr),
+      .table_line_o    (table_line),
+      .table_wear_o    (table_wear),
+      .words_i         (words),
+      .fresh_i         (fresh),
+      .corrected_i     (corrected),
+      .uncorrectable_i (uncorrectable),
+      .lines_i         (lines),
+      .prog_load_o     (prog_load),
+      .prog_data_o     (prog_data),
+      .need_set_i      (need_set),
+      .need_reset_i    (need_reset),
+      .pulse_o         (pulse),
+      .pulse_reset_o   (pulse_reset),
+      .pulse_level_o   (pulse_level),
+      .pulse_addr_o    (pulse_addr),
+      .pulse_beat_o    (pulse_beat),
+      .enable_a_o      (enable_a),
+      .enable_b_o      (enable_b),
+      .pulsing_i       (pulsing)
   );
 
   systole_core #(
@@ -361,11 +470,36 @@ module systole_top #(
       .lut_we_i      (lut_we),
       .lut_addr_i    (lut_addr),
       .lut_data_i    (lut_data),
-      .rram_we_i     (rram_we),
-      .rram_row_i    (rram_row),
-      .rram_addr_i   (rram_addr),
-      .rram_beat_i   (rram_beat),
-      .rram_data_i   (rram_data),
+      .run_slot_i     (run_slot),
+      .c_en_i         (c_en),
+      .c_line_i       (c_line),
+      .c_beat_i       (c_beat),
+      .c_ref_i        (c_ref),
+      .c_raw_i        (c_raw),
+      .table_bad_o    (table_bad),
+      .look_line_o    (look_line),
+      .look_wear_o    (look_wear),
+      .table_we_i     (table_we),
+      .table_addr_i   (table_addr),
+      .table_line_i   (table_line),
+      .table_wear_i   (table_wear),
+      .words_o        (words),
+      .fresh_o        (fresh),
+      .corrected_o    (corrected),
+      .uncorrectable_o(uncorrectable),
+      .lines_o        (lines),
+      .prog_load_i    (prog_load),
+      .prog_data_i    (prog_data),
+      .need_set_o     (need_set),
+      .need_reset_o   (need_reset),
+      .pulse_i        (pulse),
+      .pulse_reset_i  (pulse_reset),
+      .pulse_level_i  (pulse_level),
+      .pulse_addr_i   (pulse_addr),
+      .pulse_beat_i   (pulse_beat),
+      .enable_a_i     (enable_a),
+      .enable_b_i     (enable_b),
+      .pulsing_o      (pulsing),
       .arm_i         (arm),
       .next_i        (next),
       .done_o        (done),

@@ -16,6 +16,7 @@ module systole_array #(
     parameter RRAM_WAYS    = 2,
     parameter W_SRAM_DEPTH = 256,
     parameter BW           = 1,
+    parameter CHECK        = 8,
     parameter XW           = $clog2(X_DEPTH),
     parameter RW           = $clog2(RRAM_DEPTH),
     parameter SW           = $clog2(W_SRAM_DEPTH),
@@ -23,7 +24,7 @@ module systole_array #(
 ) (
     input  wire               clk_i,
     input  wire               rst_i,
-    input  wire [    RW+BW:0] r_ripple_i,
+    input  wire [2*RW+BW+3:0] r_ripple_i,
     input  wire [XW+SW+11:0] x_ripple_i,
     output wire [COLS*32-1:0] sum_o,
     input  wire               flat_valid_i,
@@ -35,11 +36,24 @@ module systole_array #(
     input  wire [   ROWS-1:0] load_we_i,     // by row
     input  wire [     XW-1:0] load_addr_i,
     input  wire [ COLS*8-1:0] load_data_i,
-    input  wire               prog_we_i,
-    input  wire [     LW-1:0] prog_row_i,
-    input  wire [     RW-1:0] prog_addr_i,
-    input  wire [     BW-1:0] prog_beat_i,
-    input  wire [ COLS*8-1:0] prog_data_i,
+    // weight banks, for the RRAM controller: by row
+    output wire [ROWS*COLS*8-1:0] words_o,
+    output wire [   ROWS-1:0] fresh_o,
+    output wire [   ROWS-1:0] corrected_o,
+    output wire [   ROWS-1:0] uncorrectable_o,
+    output wire [ROWS*RW-1:0] lines_o,
+    input  wire [   ROWS-1:0] prog_load_i,
+    input  wire [COLS*8+CHECK-1:0] prog_data_i,
+    output wire [   ROWS-1:0] need_set_o,
+    output wire [   ROWS-1:0] need_reset_o,
+    input  wire [   ROWS-1:0] pulse_i,
+    input  wire               pulse_reset_i,
+    input  wire [        3:0] pulse_level_i,
+    input  wire [     RW-1:0] pulse_addr_i,
+    input  wire [     BW-1:0] pulse_beat_i,
+    input  wire               enable_a_i,
+    input  wire               enable_b_i,
+    output wire               pulsing_o,
     input  wire [   ROWS-1:0] sram_we_i,     // by row
     input  wire [   COLS-1:0] sram_lanes_i,  // by byte lane
     input  wire               sram_column_i, // row r takes byte r mod C for its lane; else the whole word
@@ -48,13 +62,15 @@ module systole_array #(
 );
 
   localparam SUM_W = 16 + LW;
+  wire [ROWS-1:0] pulsing;
+  assign pulsing_o = pulsing != {ROWS{1'b0}};
 
   genvar r;
   generate
     for (r = 0; r < ROWS; r = r + 1) begin : g_row
       localparam LANE = r % COLS;
       wire [7:0] column_byte = sram_data_i[LANE*8+:8];
-      wire [RW+BW:0] r_ripple_in, r_ripple_out;
+      wire [2*RW+BW+3:0] r_ripple_in, r_ripple_out;
       wire [XW+SW+11:0] x_ripple_in, x_ripple_out;
       wire [COLS*32-1:0] sum_in, sum_out;
       if (r == 0) begin : g_top
@@ -67,6 +83,7 @@ module systole_array #(
         assign sum_in      = g_row[r-1].sum_out;
       end
       systole_row_slice #(
+          .ROW         (r),
           .COLS        (COLS),
           .SUM_W       (SUM_W),
           .WEIGHT_BEATS(WEIGHT_BEATS),
@@ -75,7 +92,8 @@ module systole_array #(
           .RRAM_DEPTH  (RRAM_DEPTH),
           .RRAM_WAYS   (RRAM_WAYS),
           .W_SRAM_DEPTH(W_SRAM_DEPTH),
-          .BW          (BW)
+          .BW          (BW),
+          .CHECK       (CHECK)
       ) u_slice (
           .clk_i       (clk_i),
           .rst_i       (rst_i),
@@ -94,10 +112,23 @@ module systole_array #(
           .load_we_i   (load_we_i[r]),
           .load_addr_i (load_addr_i),
           .load_data_i (load_data_i[LANE*8+:8]),
-          .prog_we_i   (prog_we_i && prog_row_i == r),
-          .prog_addr_i (prog_addr_i),
-          .prog_beat_i (prog_beat_i),
-          .prog_data_i (prog_data_i),
+          .word_o         (words_o[r*COLS*8+:COLS*8]),
+          .fresh_o        (fresh_o[r]),
+          .corrected_o    (corrected_o[r]),
+          .uncorrectable_o(uncorrectable_o[r]),
+          .line_o         (lines_o[r*RW+:RW]),
+          .prog_load_i    (prog_load_i[r]),
+          .prog_data_i    (prog_data_i),
+          .need_set_o     (need_set_o[r]),
+          .need_reset_o   (need_reset_o[r]),
+          .pulse_i        (pulse_i[r]),
+          .pulse_reset_i  (pulse_reset_i),
+          .pulse_level_i  (pulse_level_i),
+          .pulse_addr_i   (pulse_addr_i),
+          .pulse_beat_i   (pulse_beat_i),
+          .enable_a_i     (enable_a_i),
+          .enable_b_i     (enable_b_i),
+          .pulsing_o      (pulsing[r]),
           .sram_we_i   (sram_we_i[r] ? sram_lanes_i : {COLS{1'b0}}),
           .sram_addr_i (sram_addr_i),
           .sram_data_i (sram_column_i ? {COLS{column_byte}} : sram_data_i)

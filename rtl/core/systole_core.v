@@ -36,7 +36,8 @@ module systole_core #(
     parameter OW              = $clog2(OUT_DEPTH),
     parameter QW              = $clog2(TIMETABLE_DEPTH),
     parameter DW              = $clog2(DESC_DEPTH),
-    parameter BW              = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1
+    parameter BW              = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1,
+    parameter CHECK           = COLS < 8 ? 8 : COLS
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
@@ -52,11 +53,38 @@ module systole_core #(
     input  wire              lut_we_i,
     input  wire [    TW-1:0] lut_addr_i,
     input  wire [       7:0] lut_data_i,
-    input  wire              rram_we_i,
-    input  wire [    LW-1:0] rram_row_i,
-    input  wire [    RW-1:0] rram_addr_i,
-    input  wire [    BW-1:0] rram_beat_i,
-    input  wire [COLS*8-1:0] rram_data_i,
+    // RRAM controller: line table
+    input  wire              run_slot_i,
+    input  wire              c_en_i,
+    input  wire [    RW-1:0] c_line_i,
+    input  wire [    BW-1:0] c_beat_i,
+    input  wire [       2:0] c_ref_i,
+    input  wire              c_raw_i,
+    output wire              table_bad_o,
+    output wire [    RW-1:0] look_line_o,
+    output wire [      15:0] look_wear_o,
+    input  wire              table_we_i,
+    input  wire [    RW-1:0] table_addr_i,
+    input  wire [    RW-1:0] table_line_i,
+    input  wire [      15:0] table_wear_i,
+    // weight banks, for the RRAM controller: by row
+    output wire [ROWS*COLS*8-1:0] words_o,
+    output wire [   ROWS-1:0] fresh_o,
+    output wire [   ROWS-1:0] corrected_o,
+    output wire [   ROWS-1:0] uncorrectable_o,
+    output wire [ROWS*RW-1:0] lines_o,
+    input  wire [   ROWS-1:0] prog_load_i,
+    input  wire [COLS*8+CHECK-1:0] prog_data_i,
+    output wire [   ROWS-1:0] need_set_o,
+    output wire [   ROWS-1:0] need_reset_o,
+    input  wire [   ROWS-1:0] pulse_i,
+    input  wire               pulse_reset_i,
+    input  wire [        3:0] pulse_level_i,
+    input  wire [     RW-1:0] pulse_addr_i,
+    input  wire [     BW-1:0] pulse_beat_i,
+    input  wire               enable_a_i,
+    input  wire               enable_b_i,
+    output wire               pulsing_o,
     // run control
     input  wire              arm_i,
     input  wire              next_i,
@@ -161,6 +189,32 @@ module systole_core #(
       .acc_last_o   (acc_last)
   );
 
+  wire [2*RW+BW+3:0] r_ripple;
+  systole_line_table #(
+      .RRAM_DEPTH(RRAM_DEPTH),
+      .BW        (BW)
+  ) u_lines (
+      .clk_i          (clk_i),
+      .rst_i          (rst_i),
+      .slot_i         (run_slot_i),
+      .m_en_i         (r_en),
+      .m_line_i       (r_addr),
+      .m_beat_i       (r_beat),
+      .c_en_i         (c_en_i),
+      .c_line_i       (c_line_i),
+      .c_beat_i       (c_beat_i),
+      .c_ref_i        (c_ref_i),
+      .c_raw_i        (c_raw_i),
+      .ripple_o       (r_ripple),
+      .uncorrectable_o(table_bad_o),
+      .look_line_o    (look_line_o),
+      .look_wear_o    (look_wear_o),
+      .we_i           (table_we_i),
+      .waddr_i        (table_addr_i),
+      .wline_i        (table_line_i),
+      .wwear_i        (table_wear_i)
+  );
+
   // Flat reads: residual operands, STORE and the lane engine share one path.
   wire        res_valid, store_read, lane_read;
   wire [15:0] res_addr, store_addr, lane_addr;
@@ -216,11 +270,12 @@ module systole_core #(
       .RRAM_DEPTH  (RRAM_DEPTH),
       .RRAM_WAYS   (RRAM_WAYS),
       .W_SRAM_DEPTH(W_SRAM_DEPTH),
-      .BW          (BW)
+      .BW          (BW),
+      .CHECK       (CHECK)
   ) u_array (
       .clk_i        (clk_i),
       .rst_i        (rst_i),
-      .r_ripple_i   ({r_en, r_addr, r_beat}),
+      .r_ripple_i   (r_ripple),
       .x_ripple_i   ({x_valid, x_addr, x_pad, x_pad_value, x_load, x_sram, x_sram_addr}),
       .sum_o        (sums),
       .flat_valid_i (flat_valid_q),
@@ -232,11 +287,23 @@ module systole_core #(
       .load_we_i    (load_we),
       .load_addr_i  (load_addr[LG+:XW]),
       .load_data_i  (load_data),
-      .prog_we_i    (rram_we_i),
-      .prog_row_i   (rram_row_i),
-      .prog_addr_i  (rram_addr_i),
-      .prog_beat_i  (rram_beat_i),
-      .prog_data_i  (rram_data_i),
+      .words_o      (words_o),
+      .fresh_o      (fresh_o),
+      .corrected_o  (corrected_o),
+      .uncorrectable_o(uncorrectable_o),
+      .lines_o      (lines_o),
+      .prog_load_i  (prog_load_i),
+      .prog_data_i  (prog_data_i),
+      .need_set_o   (need_set_o),
+      .need_reset_o (need_reset_o),
+      .pulse_i      (pulse_i),
+      .pulse_reset_i(pulse_reset_i),
+      .pulse_level_i(pulse_level_i),
+      .pulse_addr_i (pulse_addr_i),
+      .pulse_beat_i (pulse_beat_i),
+      .enable_a_i   (enable_a_i),
+      .enable_b_i   (enable_b_i),
+      .pulsing_o    (pulsing_o),
       .sram_we_i    (sram_we),
       .sram_lanes_i (to_column ? {{COLS - 1{1'b0}}, 1'b1} << column : {COLS{1'b1}}),
       .sram_column_i(to_column),

@@ -7,6 +7,7 @@
 `default_nettype none
 
 module systole_row_slice #(
+    parameter ROW          = 0,
     parameter COLS         = 8,
     parameter SUM_W        = 20,   // bits of a column sum
     parameter WEIGHT_BEATS = 1,
@@ -16,15 +17,16 @@ module systole_row_slice #(
     parameter RRAM_WAYS    = 2,
     parameter W_SRAM_DEPTH = 256,
     parameter BW           = 1,
+    parameter CHECK        = 8,    // check bits of a weight word
     parameter XW           = $clog2(X_DEPTH),
     parameter RW           = $clog2(RRAM_DEPTH),
     parameter SW           = $clog2(W_SRAM_DEPTH)
 ) (
     input  wire               clk_i,
     input  wire               rst_i,
-    // ripple in and out: {enable, address, beat} of the RRAM read
-    input  wire [    RW+BW:0] r_ripple_i,
-    output wire [    RW+BW:0] r_ripple_o,
+    // ripple in and out: {enable, reference, line, physical line, beat} of the RRAM read
+    input  wire [2*RW+BW+3:0] r_ripple_i,
+    output wire [2*RW+BW+3:0] r_ripple_o,
     // ripple in and out: {valid, x address, pad, pad value, load, from SRAM, SRAM address}
     input  wire [XW+SW+11:0] x_ripple_i,
     output wire [XW+SW+11:0] x_ripple_o,
@@ -39,29 +41,43 @@ module systole_row_slice #(
     input  wire               load_we_i,
     input  wire [     XW-1:0] load_addr_i,
     input  wire [        7:0] load_data_i,
-    input  wire               prog_we_i,
-    input  wire [     RW-1:0] prog_addr_i,
-    input  wire [     BW-1:0] prog_beat_i,
-    input  wire [ COLS*8-1:0] prog_data_i,
+    // weight bank, for the RRAM controller
+    output wire [ COLS*8-1:0] word_o,
+    output wire               fresh_o,
+    output wire               corrected_o,
+    output wire               uncorrectable_o,
+    output wire [     RW-1:0] line_o,
+    input  wire               prog_load_i,
+    input  wire [COLS*8+CHECK-1:0] prog_data_i,
+    output wire               need_set_o,
+    output wire               need_reset_o,
+    input  wire               pulse_i,
+    input  wire               pulse_reset_i,
+    input  wire [        3:0] pulse_level_i,
+    input  wire [     RW-1:0] pulse_addr_i,
+    input  wire [     BW-1:0] pulse_beat_i,
+    input  wire               enable_a_i,
+    input  wire               enable_b_i,
+    output wire               pulsing_o,
     input  wire [   COLS-1:0] sram_we_i,
     input  wire [     SW-1:0] sram_addr_i,
     input  wire [ COLS*8-1:0] sram_data_i
 );
 
   reg [XW+SW+11:0] x_ripple_q;
-  reg [   RW+BW:0] r_ripple_q;
+  reg [2*RW+BW+3:0] r_ripple_q;
 
   always @(posedge clk_i)
     if (rst_i) begin
       x_ripple_q[XW+SW+11] <= 1'b0;
-      r_ripple_q[RW+BW]    <= 1'b0;
+      r_ripple_q[2*RW+BW+3] <= 1'b0;
     end else begin
       x_ripple_q[XW+SW+11] <= x_ripple_i[XW+SW+11];
-      r_ripple_q[RW+BW]    <= r_ripple_i[RW+BW];
+      r_ripple_q[2*RW+BW+3] <= r_ripple_i[2*RW+BW+3];
     end
   always @(posedge clk_i) begin
     x_ripple_q[XW+SW+10:0] <= x_ripple_i[XW+SW+10:0];
-    r_ripple_q[RW+BW-1:0]  <= r_ripple_i[RW+BW-1:0];
+    r_ripple_q[2*RW+BW+2:0] <= r_ripple_i[2*RW+BW+2:0];
   end
   assign x_ripple_o = x_ripple_q;
   assign r_ripple_o = r_ripple_q;
@@ -73,9 +89,10 @@ module systole_row_slice #(
   assign {x_valid, x_addr, x_pad, x_pad_value, x_load, x_sram, x_sram_addr} = x_ripple_i;
 
   wire          r_en;
-  wire [RW-1:0] r_addr;
+  wire [RW-1:0] r_line, r_addr;
+  wire [   2:0] r_ref;
   wire [BW-1:0] r_beat;
-  assign {r_en, r_addr, r_beat} = r_ripple_i;
+  assign {r_en, r_ref, r_line, r_addr, r_beat} = r_ripple_i;
 
   wire [7:0] x;
   systole_x_bank #(
@@ -102,29 +119,46 @@ module systole_row_slice #(
 
   wire [COLS*8-1:0] word;
   systole_w_bank #(
+      .ROW         (ROW),
       .COLS        (COLS),
       .WEIGHT_BEATS(WEIGHT_BEATS),
       .RRAM_DEPTH  (RRAM_DEPTH),
       .RRAM_WAYS   (RRAM_WAYS),
       .SRAM_DEPTH  (W_SRAM_DEPTH),
-      .BW          (BW)
+      .BW          (BW),
+      .CHECK       (CHECK)
   ) u_w (
-      .clk_i      (clk_i),
-      .rst_i      (rst_i),
-      .r_en_i     (r_en),
-      .r_addr_i   (r_addr),
-      .r_beat_i   (r_beat),
-      .s_en_i     (x_valid && x_load && x_sram),
-      .s_addr_i   (x_sram_addr),
-      .word_o     (word),
-      .prog_we_i  (prog_we_i),
-      .prog_addr_i(prog_addr_i),
-      .prog_beat_i(prog_beat_i),
-      .prog_data_i(prog_data_i),
-      .sram_we_i  (sram_we_i),
-      .sram_addr_i(sram_addr_i),
-      .sram_data_i(sram_data_i)
+      .clk_i          (clk_i),
+      .rst_i          (rst_i),
+      .r_en_i         (r_en),
+      .r_ref_i        (r_ref),
+      .r_line_i       (r_line),
+      .r_addr_i       (r_addr),
+      .r_beat_i       (r_beat),
+      .s_en_i         (x_valid && x_load && x_sram),
+      .s_addr_i       (x_sram_addr),
+      .word_o         (word),
+      .fresh_o        (fresh_o),
+      .corrected_o    (corrected_o),
+      .uncorrectable_o(uncorrectable_o),
+      .line_o         (line_o),
+      .prog_load_i    (prog_load_i),
+      .prog_data_i    (prog_data_i),
+      .need_set_o     (need_set_o),
+      .need_reset_o   (need_reset_o),
+      .pulse_i        (pulse_i),
+      .pulse_reset_i  (pulse_reset_i),
+      .pulse_level_i  (pulse_level_i),
+      .pulse_addr_i   (pulse_addr_i),
+      .pulse_beat_i   (pulse_beat_i),
+      .enable_a_i     (enable_a_i),
+      .enable_b_i     (enable_b_i),
+      .pulsing_o      (pulsing_o),
+      .sram_we_i      (sram_we_i),
+      .sram_addr_i    (sram_addr_i),
+      .sram_data_i    (sram_data_i)
   );
+  assign word_o = word;
 
   wire load;
   systole_delay_ctl #(

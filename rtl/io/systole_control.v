@@ -14,12 +14,12 @@ module systole_control (
     input  wire [31:0] start_limit_i,
     input  wire        error_clear_i,
     input  wire        irq_clear_we_i,
-    input  wire [ 3:0] irq_clear_i,
-    output wire [ 7:0] status_o,
+    input  wire [ 6:0] irq_clear_i,
+    output wire [ 9:0] status_o,
     output wire [31:0] error_o,
     output wire [31:0] cycles_o,
     output wire [31:0] runs_o,
-    output wire [ 3:0] irq_status_o,
+    output wire [ 6:0] irq_status_o,
     output wire [31:0] frames_in_o,
     output wire [31:0] frames_out_o,
     output wire [31:0] frames_dropped_o,
@@ -41,6 +41,14 @@ module systole_control (
     input  wire        refused_busy_i,
     input  wire        refused_range_i,
     output wire        busy_o,          // a run is pending or on
+    // RRAM controller
+    input  wire        rram_busy_i,
+    input  wire [ 7:0] rram_error_i,    // a code, for a cycle
+    input  wire        rram_ended_i,
+    input  wire        rram_retired_i,
+    input  wire        poison_i,
+    input  wire        poisoned_i,      // for a cycle
+    output wire        on_o,            // a run is on
     // sequencer
     output wire        arm_o,
     output wire        next_o,
@@ -57,7 +65,7 @@ module systole_control (
   wire        in_ok = in_none_i || in_full_i;
   wire        in_next_ok = in_none_i || in_next_full_i;
   wire        pending = starts_q != 2'd0 && !launched_q;
-  wire        arm = pending && in_ok && out_room_i && &idle_q && !uploading_i;
+  wire        arm = pending && in_ok && out_room_i && &idle_q && !uploading_i && !rram_busy_i;
   wire        next = starts_q != 2'd0 && in_next_ok && out_next_room_i;
   wire        launch = arm || (done_i && next);
   wire        limit = pending && start_limit_i != 32'd0 && waited_q >= start_limit_i && !arm;
@@ -85,17 +93,19 @@ module systole_control (
   reg  [31:0] error_q;
   always @* begin
     error = 32'd0;
-    if (limit) error = {22'd0, !out_room_i, !in_ok, 8'd`SYSTOLE_ERROR_START_LIMIT};
+    if (poisoned_i) error = `SYSTOLE_ERROR_RRAM_POISON;
+    else if (limit) error = {21'd0, rram_busy_i, !out_room_i, !in_ok, 8'd`SYSTOLE_ERROR_START_LIMIT};
     else if (bad_frame_i) error = `SYSTOLE_ERROR_FRAME_LEN;
     else if (overrun) error = `SYSTOLE_ERROR_START_OVERRUN;
     else if (refused_busy_i) error = `SYSTOLE_ERROR_UPLOAD_RUNNING;
     else if (refused_range_i) error = `SYSTOLE_ERROR_UPLOAD_RANGE;
+    else if (rram_error_i != 8'd0) error = {24'd0, rram_error_i};
   end
 
   reg [31:0] cycles_q, runs_q, frames_in_q, frames_out_q, frames_dropped_q;
   reg [63:0] vectors_q;
-  reg [ 3:0] irq_q;
-  wire [3:0] irq_set = {sent_i, good_frame_i, error != 32'd0 && error_q == 32'd0, done_i};
+  reg [ 6:0] irq_q;
+  wire [6:0] irq_set = {rram_retired_i, poisoned_i, rram_ended_i, sent_i, good_frame_i, error != 32'd0 && error_q == 32'd0, done_i};
 
   always @(posedge clk_i)
     if (rst_i) begin
@@ -106,7 +116,7 @@ module systole_control (
       frames_out_q     <= 32'd0;
       frames_dropped_q <= 32'd0;
       vectors_q        <= 64'd0;
-      irq_q            <= 4'd0;
+      irq_q            <= 7'd0;
     end else begin
       if (error_q == 32'd0 || error_clear_i) error_q <= error;
       if (done_i) cycles_q <= cycle_i;
@@ -115,12 +125,12 @@ module systole_control (
       if (sent_i) frames_out_q <= frames_out_q + 32'd1;
       if (bad_frame_i) frames_dropped_q <= frames_dropped_q + 32'd1;
       if (vector_i) vectors_q <= vectors_q + 64'd1;
-      irq_q <= (irq_q & ~(irq_clear_we_i ? irq_clear_i : 4'd0)) | irq_set;
+      irq_q <= (irq_q & ~(irq_clear_we_i ? irq_clear_i : 7'd0)) | irq_set;
     end
 
-  reg [7:0] status;
+  reg [9:0] status;
   always @* begin
-    status = 8'd0;
+    status = 10'd0;
     status[`SYSTOLE_STATUS_RUNNING]   = launched_q;
     status[`SYSTOLE_STATUS_PENDING]   = pending;
     status[`SYSTOLE_STATUS_QUEUED]    = full;
@@ -129,6 +139,8 @@ module systole_control (
     status[`SYSTOLE_STATUS_IN_FULL]   = in_full_i;
     status[`SYSTOLE_STATUS_OUT_BUSY]  = out_busy_i;
     status[`SYSTOLE_STATUS_UPLOADING] = uploading_i;
+    status[`SYSTOLE_STATUS_WAIT_RRAM] = pending && rram_busy_i;
+    status[`SYSTOLE_STATUS_POISON]    = poison_i;
   end
 
   assign status_o         = status;
@@ -143,6 +155,7 @@ module systole_control (
   assign flush_o          = flush;
   assign release_o        = done_i && !in_none_i;
   assign busy_o           = launched_q || starts_q != 2'd0;
+  assign on_o             = launched_q;
   assign arm_o            = arm;
   assign next_o           = next;
 

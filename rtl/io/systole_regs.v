@@ -56,17 +56,29 @@ module systole_regs #(
     output wire [31:0] in_bytes_o,
     output wire [31:0] out_bytes_o,
     output wire [31:0] start_limit_o,
-    input  wire [ 7:0] status_i,
+    input  wire [ 9:0] status_i,
     input  wire [31:0] error_i,
     input  wire [31:0] cycles_i,
     input  wire [31:0] runs_i,
-    input  wire [ 3:0] irq_status_i,
+    input  wire [ 6:0] irq_status_i,
     input  wire [31:0] frames_in_i,
     input  wire [31:0] frames_out_i,
     input  wire [31:0] frames_dropped_i,
     input  wire [63:0] vectors_i,
     input  wire [31:0] seq_row_i,
     input  wire [31:0] seq_cycle_i,
+    // a wake sets the lengths of frames
+    input  wire        wake_we_i,
+    input  wire [31:0] wake_in_bytes_i,
+    input  wire [31:0] wake_out_bytes_i,
+    // registers of the RRAM controller
+    output wire        rram_we_o,
+    output wire [ 7:0] rram_waddr_o,
+    output wire [ 7:0] rram_raddr_o,
+    input  wire [31:0] rram_rdata_i,
+    input  wire [31:0] rram_budget_i,
+    input  wire [31:0] rram_inject_i,
+    input  wire        rram_slot_i,
     // upload
     output wire        set_target_o,
     output wire        set_address_o,
@@ -87,7 +99,7 @@ module systole_regs #(
   reg        awready_q, wready_q;
 
   reg [31:0] in_bytes_q, out_bytes_q, start_limit_q, scratch_q;
-  reg [ 3:0] irq_enable_q;
+  reg [ 6:0] irq_enable_q;
 
   wire       act = aw_q && w_q && !bvalid_q;
   wire [7:0] waddr = {awaddr_q[7:2], 2'b00};
@@ -97,7 +109,9 @@ module systole_regs #(
     case (waddr)
       `SYSTOLE_REG_START, `SYSTOLE_REG_IN_BYTES, `SYSTOLE_REG_OUT_BYTES, `SYSTOLE_REG_START_LIMIT,
       `SYSTOLE_REG_IRQ_STATUS, `SYSTOLE_REG_IRQ_ENABLE, `SYSTOLE_REG_UPLOAD_TARGET,
-      `SYSTOLE_REG_UPLOAD_ADDRESS, `SYSTOLE_REG_SCRATCH, `SYSTOLE_REG_ERROR_CLEAR: writable = 1'b1;
+      `SYSTOLE_REG_UPLOAD_ADDRESS, `SYSTOLE_REG_SCRATCH, `SYSTOLE_REG_ERROR_CLEAR, `SYSTOLE_REG_RRAM_COMMAND,
+      `SYSTOLE_REG_RRAM_UNLOCK, `SYSTOLE_REG_RRAM_LOCK, `SYSTOLE_REG_RRAM_SLOT, `SYSTOLE_REG_RRAM_SCRUB_BUDGET,
+      `SYSTOLE_REG_RRAM_INJECT: writable = 1'b1;
       default: writable = 1'b0;
     endcase
 
@@ -109,10 +123,13 @@ module systole_regs #(
       `SYSTOLE_REG_IN_BYTES:       held = in_bytes_q;
       `SYSTOLE_REG_OUT_BYTES:      held = out_bytes_q;
       `SYSTOLE_REG_START_LIMIT:    held = start_limit_q;
-      `SYSTOLE_REG_IRQ_ENABLE:     held = {28'd0, irq_enable_q};
+      `SYSTOLE_REG_IRQ_ENABLE:     held = {25'd0, irq_enable_q};
       `SYSTOLE_REG_UPLOAD_TARGET:  held = {29'd0, target_i};
       `SYSTOLE_REG_UPLOAD_ADDRESS: held = address_i;
       `SYSTOLE_REG_SCRATCH:        held = scratch_q;
+      `SYSTOLE_REG_RRAM_SLOT:      held = {31'd0, rram_slot_i};
+      `SYSTOLE_REG_RRAM_SCRUB_BUDGET: held = rram_budget_i;
+      `SYSTOLE_REG_RRAM_INJECT:    held = rram_inject_i;
       default:                     held = 32'd0;
     endcase
   wire [31:0] value = {
@@ -132,7 +149,7 @@ module systole_regs #(
       in_bytes_q    <= 32'd0;
       out_bytes_q   <= 32'd0;
       start_limit_q <= 32'd0;
-      irq_enable_q  <= 4'd0;
+      irq_enable_q  <= 7'd0;
       scratch_q     <= 32'd0;
     end else begin
       if (s_awvalid_i && awready_q) aw_q <= 1'b1;
@@ -150,10 +167,14 @@ module systole_regs #(
           `SYSTOLE_REG_IN_BYTES:    in_bytes_q <= value;
           `SYSTOLE_REG_OUT_BYTES:   out_bytes_q <= value;
           `SYSTOLE_REG_START_LIMIT: start_limit_q <= value;
-          `SYSTOLE_REG_IRQ_ENABLE:  irq_enable_q <= value[3:0];
+          `SYSTOLE_REG_IRQ_ENABLE:  irq_enable_q <= value[6:0];
           `SYSTOLE_REG_SCRATCH:     scratch_q <= value;
           default:                  ;
         endcase
+      if (wake_we_i) begin
+        in_bytes_q  <= wake_in_bytes_i;
+        out_bytes_q <= wake_out_bytes_i;
+      end
     end
   always @(posedge clk_i) begin
     if (s_awvalid_i && awready_q) awaddr_q <= s_awaddr_i;
@@ -172,6 +193,8 @@ module systole_regs #(
   assign in_bytes_o     = in_bytes_q;
   assign out_bytes_o    = out_bytes_q;
   assign start_limit_o  = start_limit_q;
+  assign rram_we_o      = act;
+  assign rram_waddr_o   = waddr;
 
   // Read. A read of a low word latches the high one.
   reg        ar_q, rvalid_q, arready_q;
@@ -201,7 +224,7 @@ module systole_regs #(
       `SYSTOLE_REG_LANE:                 rdata = {LANE_TAPS[7:0], LINE_DEPTH[11:0], TAP_DEPTH[11:0]};
       `SYSTOLE_REG_LATENCY:              rdata = `SYSTOLE_L(ROWS, COLS);
       `SYSTOLE_REG_START:                rdata = 32'd0;
-      `SYSTOLE_REG_STATUS:               rdata = {24'd0, status_i};
+      `SYSTOLE_REG_STATUS:               rdata = {22'd0, status_i};
       `SYSTOLE_REG_ERROR:                rdata = error_i;
       `SYSTOLE_REG_IN_BYTES:             rdata = in_bytes_q;
       `SYSTOLE_REG_OUT_BYTES:            rdata = out_bytes_q;
@@ -209,8 +232,8 @@ module systole_regs #(
       `SYSTOLE_REG_CYCLES_LO:            rdata = cycles_i;
       `SYSTOLE_REG_CYCLES_HI:            rdata = 32'd0;  // a timetable counts to 2^32 - 1
       `SYSTOLE_REG_RUNS:                 rdata = runs_i;
-      `SYSTOLE_REG_IRQ_STATUS:           rdata = {28'd0, irq_status_i};
-      `SYSTOLE_REG_IRQ_ENABLE:           rdata = {28'd0, irq_enable_q};
+      `SYSTOLE_REG_IRQ_STATUS:           rdata = {25'd0, irq_status_i};
+      `SYSTOLE_REG_IRQ_ENABLE:           rdata = {25'd0, irq_enable_q};
       `SYSTOLE_REG_EVENT_FRAMES_IN:      rdata = frames_in_i;
       `SYSTOLE_REG_EVENT_FRAMES_OUT:     rdata = frames_out_i;
       `SYSTOLE_REG_EVENT_FRAMES_DROPPED: rdata = frames_dropped_i;
@@ -224,8 +247,8 @@ module systole_regs #(
       `SYSTOLE_REG_SEQ_CYCLE:            rdata = seq_cycle_i;
       `SYSTOLE_REG_ERROR_CLEAR:          rdata = 32'd0;
       default: begin
-        rdata = 32'd0;
-        known = 1'b0;
+        rdata = rram_rdata_i;
+        known = raddr >= `SYSTOLE_REG_RRAM_COMMAND && raddr <= `SYSTOLE_REG_RRAM_WAKE_CYCLES;
       end
     endcase
   end
@@ -254,8 +277,9 @@ module systole_regs #(
   reg irq_q;
   always @(posedge clk_i)
     if (rst_i) irq_q <= 1'b0;
-    else irq_q <= (irq_status_i & irq_enable_q) != 4'd0;
+    else irq_q <= (irq_status_i & irq_enable_q) != 7'd0;
 
+  assign rram_raddr_o = raddr;
   assign s_awready_o = awready_q;
   assign s_wready_o  = wready_q;
   assign s_bvalid_o  = bvalid_q;

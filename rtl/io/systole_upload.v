@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The image stream: words of C bytes to timetable, descriptors, parameters, taps, lookup tables (64 bits
-// at a time, address in units of 64 bits) or RRAM (address in words of C bytes: row = address mod R,
-// RRAM word = address / R). Refused while busy_i, and beyond the target's memory: the word is taken,
-// dropped, and reported for a cycle. Reset forgets a partly received unit.
+// at a time, address in units of 64 bits) or RRAM and its record (address in words of C bytes: row =
+// address mod R, line = address / R). Refused while busy_i, and beyond the target's memory: the word is taken,
+// dropped, and reported for a cycle. RRAM words wait for the RRAM controller. Reset forgets a partly received
+// unit.
 `default_nettype none
 `include "systole_isa.vh"
 
 module systole_upload #(
     parameter ROWS            = 8,
     parameter COLS            = 8,
-    parameter WEIGHT_BEATS    = 1,
     parameter RRAM_DEPTH      = 2048,
     parameter PARAM_DEPTH     = 128,
     parameter LUT_COUNT       = 2,
@@ -18,13 +18,10 @@ module systole_upload #(
     parameter TIMETABLE_DEPTH = 512,
     parameter DESC_DEPTH      = 512,
     parameter CW              = $clog2(COLS),
-    parameter LW              = $clog2(ROWS),
-    parameter RW              = $clog2(RRAM_DEPTH),
     parameter PW              = $clog2(PARAM_DEPTH),
     parameter TW              = $clog2(LUT_COUNT * 256),
     parameter TPW             = $clog2(4 * TAP_DEPTH),
-    parameter DW              = $clog2(DESC_DEPTH),
-    parameter BW              = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1
+    parameter DW              = $clog2(DESC_DEPTH)
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
@@ -55,10 +52,11 @@ module systole_upload #(
     output wire              lut_we_o,
     output wire [    TW-1:0] lut_addr_o,
     output wire [       7:0] lut_data_o,
-    output wire              rram_we_o,
-    output wire [    LW-1:0] rram_row_o,
-    output wire [    RW-1:0] rram_addr_o,
-    output wire [    BW-1:0] rram_beat_o,
+    // RRAM or record, to its controller
+    output wire              rram_valid_o,
+    input  wire              rram_ready_i,
+    output wire              rram_record_o,
+    output wire [      31:0] rram_index_o,
     output wire [COLS*8-1:0] rram_data_o
 );
 
@@ -66,7 +64,6 @@ module systole_upload #(
   localparam WORDS = COLS < 8 ? 8 / COLS : 1;          // stream words for 64 bits
   localparam CHUNKS = COLS > 8 ? COLS / 8 : 1;         // 64-bit units in a stream word
   localparam WW = COLS * WORDS * 8;                    // bits of the work register
-  localparam [5:0] BEATS = WEIGHT_BEATS[5:0];
   localparam [31:0] CHUNKS_32 = CHUNKS;
   localparam [5:0] UNITS = CHUNKS_32[5:0];
   localparam [5:0] LUT_BYTES = {CHUNKS_32[2:0], 3'd0};
@@ -87,10 +84,11 @@ module systole_upload #(
       `SYSTOLE_UPLOAD_PARAM:     limit_q <= PARAM_DEPTH * COLS;
       `SYSTOLE_UPLOAD_LUT:       limit_q <= LUT_COUNT * 32;
       `SYSTOLE_UPLOAD_RRAM:      limit_q <= RRAM_DEPTH * ROWS;
+      `SYSTOLE_UPLOAD_RECORD:    limit_q <= 64 / COLS;
       `SYSTOLE_UPLOAD_TAP:       limit_q <= LANE_TAPS != 0 ? 4 * TAP_DEPTH * COLS : 0;
       default:                   limit_q <= 32'd0;
     endcase
-  wire          rram = target_q == `SYSTOLE_UPLOAD_RRAM;
+  wire          rram = target_q == `SYSTOLE_UPLOAD_RRAM || target_q == `SYSTOLE_UPLOAD_RECORD;
   wire          lut = target_q == `SYSTOLE_UPLOAD_LUT;
 
   wire              valid;
@@ -111,12 +109,13 @@ module systole_upload #(
 
   wire take = valid && ready;
   wire whole = rram || {28'd0, filled_q} == WORDS - 1;
-  // Writes that a whole work register makes: beats of an RRAM word, bytes of tables, 64-bit units.
-  wire [5:0] writes = rram ? BEATS : lut ? LUT_BYTES : UNITS;
-  wire write = left_q != 6'd0;
+  // Writes that a whole work register makes: an RRAM word, bytes of tables, 64-bit units.
+  wire [5:0] writes = rram ? 6'd1 : lut ? LUT_BYTES : UNITS;
+  wire rram_out = left_q != 6'd0 && rram && address_q < limit_q;
+  wire write = left_q != 6'd0 && !(rram_out && !rram_ready_i);
   reg  [5:0] done_q;                                   // writes made of it
-  // The unit that is written: RRAM and lookup tables make several writes of one.
-  wire unit_done = left_q == 6'd1 || !(rram || (lut && done_q[2:0] != 3'd7));
+  // The unit that is written: lookup tables make several writes of one.
+  wire unit_done = left_q == 6'd1 || !(lut && done_q[2:0] != 3'd7);
 
   always @(posedge clk_i)
     if (rst_i) begin
@@ -154,7 +153,7 @@ module systole_upload #(
   wire [WW+COLS*8-1:0] pair = {data, work_q};
   wire [WW-1:0] joined = pair[WW+COLS*8-1:COLS*8];
 
-  // RRAM words keep still while their beats are written; other targets shift down.
+  // RRAM words keep still until they are taken; other targets shift down.
   always @(posedge clk_i)
     if (take) work_q <= rram ? {{WW - COLS * 8{1'b0}}, data} : joined;
     else if (write && !rram) work_q <= lut ? work_q >> 8 : WW > 64 ? work_q >> 64 : work_q;
@@ -165,7 +164,6 @@ module systole_upload #(
   reg [      31:0] index_q;
   reg [      63:0] chunk_q;
   reg [       5:0] step_q;
-  reg [COLS*8-1:0] word_q;
   wire             in_range = index_q < limit_q;
   wire             ok = write_q && in_range;
   always @(posedge clk_i) begin
@@ -174,15 +172,14 @@ module systole_upload #(
       index_q <= address_q;
       chunk_q <= work_q[63:0];
       step_q  <= done_q;
-      word_q  <= work_q[COLS*8-1:0];
     end
   end
 
-  reg row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q, rram_we_q;
+  reg row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q;
   always @(posedge clk_i)
     if (rst_i) begin
       write_q <= 1'b0;
-      {row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q, rram_we_q} <= 6'd0;
+      {row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q} <= 5'd0;
     end else begin
       write_q    <= write;
       row_we_q   <= ok && target_q == `SYSTOLE_UPLOAD_TIMETABLE;
@@ -190,7 +187,6 @@ module systole_upload #(
       param_we_q <= ok && target_q == `SYSTOLE_UPLOAD_PARAM;
       tap_we_q   <= ok && target_q == `SYSTOLE_UPLOAD_TAP;
       lut_we_q   <= ok && lut;
-      rram_we_q  <= ok && rram;
     end
 
   reg [       DW:0] program_addr_q;
@@ -198,10 +194,6 @@ module systole_upload #(
   reg [ TPW+CW-1:0] tap_addr_q;
   reg [       63:0] data_q;
   reg [     TW-1:0] lut_addr_q;
-  reg [     LW-1:0] rram_row_q;
-  reg [     RW-1:0] rram_addr_q;
-  reg [     BW-1:0] rram_beat_q;
-  reg [ COLS*8-1:0] rram_data_q;
   wire [      34:0] lut_index = {index_q, step_q[2:0]};
   always @(posedge clk_i)
     if (write_q) begin
@@ -210,10 +202,6 @@ module systole_upload #(
       tap_addr_q     <= index_q[TPW+CW-1:0];
       data_q         <= chunk_q;
       lut_addr_q     <= lut_index[TW-1:0];
-      rram_row_q     <= index_q[LW-1:0];
-      rram_addr_q    <= index_q[LW+:RW];
-      rram_beat_q    <= step_q[BW-1:0];
-      rram_data_q    <= word_q;
     end
 
   assign target_o        = target_q;
@@ -233,11 +221,10 @@ module systole_upload #(
   assign lut_we_o        = lut_we_q;
   assign lut_addr_o      = lut_addr_q;
   assign lut_data_o      = data_q[7:0];
-  assign rram_we_o       = rram_we_q;
-  assign rram_row_o      = rram_row_q;
-  assign rram_addr_o     = rram_addr_q;
-  assign rram_beat_o     = rram_beat_q;
-  assign rram_data_o     = rram_data_q;
+  assign rram_valid_o    = rram_out;
+  assign rram_record_o   = target_q == `SYSTOLE_UPLOAD_RECORD;
+  assign rram_index_o    = address_q;
+  assign rram_data_o     = work_q[COLS*8-1:0];
 
 endmodule
 

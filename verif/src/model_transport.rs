@@ -14,7 +14,7 @@ use systole_isa::{Config, Image, Latency, fingerprint};
 pub struct ModelTransport {
     machine: Machine,
     registers: BTreeMap<u32, u32>,
-    sections: [Vec<u8>; 6],
+    sections: [Vec<u8>; 7],
     stale: bool,
     input: VecDeque<Vec<u8>>,
     output: VecDeque<Vec<u8>>,
@@ -62,7 +62,7 @@ impl ModelTransport {
     /// The image that was uploaded, section by section.
     fn image(&self) -> Image {
         let c = self.machine.config();
-        let [timetable, descriptors, params, luts, weights, taps] = &self.sections;
+        let [timetable, descriptors, params, luts, weights, taps, _] = &self.sections;
         let mut timetable: Vec<u64> =
             timetable.chunks_exact(8).map(|b| u64::from_le_bytes(std::array::from_fn(|i| b[i]))).collect();
         // Padding behind END is no row.
@@ -174,6 +174,10 @@ impl Transport for ModelTransport {
             limit,
             state: "no run has written one".into(),
         })
+    }
+
+    async fn pause(&mut self, cycles: u64) -> Result<u64, HostError> {
+        Ok(cycles)
     }
 
     async fn wait_irq(&mut self, _: u64) -> Result<bool, HostError> {

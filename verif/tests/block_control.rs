@@ -145,7 +145,7 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                 "x_sram_addr_o",
             ];
             let [ren, ra, rb, xv, xa, pad, load, av, aa, af, al, xs, xsa] = names.map(s);
-            let lead = ways + beats - 1;
+            let lead = ways + beats + 2;
             let mut random = sim.random("instructions");
             for n in 0..60 {
                 let m = random.random_range(1..4u32);

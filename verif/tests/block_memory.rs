@@ -8,6 +8,7 @@ use harness::axi::{Monitor, StreamSink, StreamSource};
 use harness::{Pause, Stream};
 use rand::RngExt;
 use std::collections::VecDeque;
+use systole_isa::ecc::Code;
 use systole_isa::nest::{Loop, Nest};
 use systole_isa::{Instruction, Load, Store};
 
@@ -169,7 +170,7 @@ fn x_bank_reads_rippled_flat_and_padded_three_cycles_later() {
     });
 }
 
-/// The weight bank for one (D, ways): words programmed, then read in every legal distance.
+/// The weight bank for one (D, ways): words programmed by pulses, some with a wrong bit, then read in every legal distance.
 fn w_bank(beats: usize, ways: usize) {
     const COLS: usize = 8;
     let bits = if beats == 4 { 2 } else { 1 };
@@ -188,28 +189,65 @@ fn w_bank(beats: usize, ways: usize) {
             "r_beat_i",
             "s_en_i",
             "s_addr_i",
-            "prog_we_i",
-            "prog_addr_i",
-            "prog_beat_i",
+            "r_line_i",
+            "prog_load_i",
             "prog_data_i",
+            "pulse_i",
+            "pulse_reset_i",
+            "pulse_addr_i",
+            "pulse_beat_i",
+            "pulsing_o",
             "sram_we_i",
             "sram_addr_i",
             "sram_data_i",
             "word_o",
         ];
-        let [re, ra, rb, se, sa, pw, pa, pb, pd, sw, swa, sd, word] = names.map(s);
+        let [re, ra, rb, se, sa, rl, pl, pd, pulse, kind, pa, pb, pulsing, sw, swa, sd, word] = names.map(s);
+        let (fresh, corrected, bad) = (s("fresh_o"), s("corrected_o"), s("uncorrectable_o"));
+        let (need_set, need_reset) = (s("need_set_o"), s("need_reset_o"));
+        for enable in ["enable_a_i", "enable_b_i"] {
+            s(enable).set(1);
+        }
         let mut random = sim.random("words");
         let rram: Vec<u64> = (0..32).map(|_| random.random()).collect();
-        for (a, w) in rram.iter().enumerate() {
-            for beat in 0..beats {
-                pw.set(1);
-                pa.set(a as u64);
-                pb.set(beat as u64);
-                pd.set(*w);
+        // Of each word 0, 1 or 2 bits are wrong, check bits too; twice, so that pulses go both ways.
+        let code = Code::new(64);
+        let mut wrong = [0usize; 32];
+        let mut before = [0u128; 32];
+        for _ in 0..2 {
+            for (a, w) in rram.iter().enumerate() {
+                wrong[a] = random.random_range(0..3);
+                let first = random.random_range(0..72u32);
+                let bits = [first, (first + random.random_range(1..72u32)) % 72];
+                let flips = bits[..wrong[a]].iter().fold(0u128, |f, b| f | 1 << b);
+                let stored = (u128::from(code.encode(*w, a as u32)) << 64 | u128::from(*w)) ^ flips;
+                pd.set_bytes(&stored.to_le_bytes()[..9]);
+                pl.set(1);
                 clk.rising_edge().await;
+                pl.set(0);
+                for reset in [0, 1] {
+                    for beat in 0..beats {
+                        (re.set(1), ra.set(a as u64), rl.set(a as u64), rb.set(beat as u64));
+                        clk.rising_edge().await;
+                    }
+                    re.set(0);
+                    clk.cycles(10).await;
+                    let need = if reset == 0 { &need_set } else { &need_reset };
+                    let differs = if reset == 0 { stored & !before[a] } else { before[a] & !stored };
+                    assert_eq!(need.is_high(), differs != 0);
+                    for beat in 0..beats {
+                        (pulse.set(1), kind.set(reset), pa.set(a as u64), pb.set(beat as u64));
+                        clk.rising_edge().await;
+                        pulse.set(0);
+                        clk.rising_edge().await;
+                        assert!(pulsing.is_high());
+                        clk.cycles(4).await;
+                        assert!(!pulsing.is_high());
+                    }
+                }
+                before[a] = stored;
             }
         }
-        pw.set(0);
         // SRAM by byte lanes.
         let mut sram = [0u64; 16];
         for (a, w) in sram.iter_mut().enumerate() {
@@ -228,11 +266,12 @@ fn w_bank(beats: usize, ways: usize) {
             }
         }
         sw.set(0);
-        // Loads: RRAM in S .. S + D - 1, SRAM in S + W_LEAD; the word stands in S + W_LEAD + 3.
+        // Loads: RRAM in S .. S + D - 1, SRAM in S + WAYS + D - 1; the word stands in S + WAYS + D + 2.
         let lead = ways + beats - 1;
         let mut ask = std::collections::HashMap::new();
         let mut ask_sram = std::collections::HashMap::new();
         let mut expected = std::collections::HashMap::new();
+        let mut verdict = std::collections::HashMap::new();
         let (mut t, mut a) = (0usize, 0usize);
         for _ in 0..2000 {
             let from_sram = random.chance(0.3);
@@ -255,6 +294,7 @@ fn w_bank(beats: usize, ways: usize) {
                 ask.insert(t + beat, (a, beat));
             }
             expected.insert(t + lead + 3, rram[a]);
+            verdict.insert(t + lead + 3, wrong[a]);
             t += beats + random.random_range(0..3usize);
         }
         let mut checked = 0;
@@ -263,18 +303,24 @@ fn w_bank(beats: usize, ways: usize) {
             re.set(r.is_some().into());
             if let Some(&(a, beat)) = r {
                 ra.set(a as u64);
+                rl.set(a as u64);
                 rb.set(beat as u64);
             }
             let m = ask_sram.get(&now);
             se.set(m.is_some().into());
             sa.set(m.map_or(0, |&a| a as u64));
             clk.rising_edge().await;
-            if let Some(&e) = expected.get(&now) {
+            let v = verdict.get(&now);
+            assert_eq!(fresh.is_high(), v.is_some(), "cycle {now}");
+            if let Some(&wrong) = v {
+                assert_eq!((corrected.is_high(), bad.is_high()), (wrong == 1, wrong == 2), "cycle {now}");
+            }
+            if let Some(&e) = expected.get(&now).filter(|_| v != Some(&2)) {
                 assert_eq!(word.get(), e, "cycle {now}");
                 checked += 1;
             }
         }
-        assert!(checked >= 1500);
+        assert!(checked >= 1000);
     });
 }
 
@@ -300,18 +346,30 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
         let mut random = sim.random("row");
         let x: Vec<i8> = (0..16).map(|_| random.random()).collect();
         let w: Vec<[i8; COLS]> = (0..16).map(|_| std::array::from_fn(|_| random.random())).collect();
+        let code = Code::new(32);
+        s("enable_a_i").set(1);
+        s("enable_b_i").set(1);
         for a in 0..16u64 {
             s("load_we_i").set(1);
             s("load_addr_i").set(a);
             s("load_data_i").set((x[a as usize] as u8).into());
-            s("prog_we_i").set(1);
-            s("prog_addr_i").set(a);
-            s("prog_data_i").set_bytes(&w[a as usize].map(|v| v as u8));
+            let word = u32::from_le_bytes(w[a as usize].map(|v| v as u8));
+            s("prog_data_i").set(u64::from(code.encode(word.into(), a as u32)) << 32 | u64::from(word));
+            s("prog_load_i").set(1);
+            s("r_ripple_i").set(1 << 12 | a << 5 | a << 1);
             clk.rising_edge().await;
+            s("prog_load_i").set(0);
+            s("r_ripple_i").set(0);
+            clk.cycles(8).await;
+            // All bits were 0: SET is enough.
+            s("pulse_addr_i").set(a);
+            s("pulse_i").set(1);
+            clk.rising_edge().await;
+            s("pulse_i").set(0);
+            clk.cycles(6).await;
         }
         s("load_we_i").set(0);
-        s("prog_we_i").set(0);
-        // Ripple words: {en, addr[4], beat}, and {valid, x[4], pad, value[8], load, sram, sram addr[2]}.
+        // Ripple words: {en, reference[3], line[4], physical line[4], beat}, and {valid, x[4], pad, value[8], load, sram, sram addr[2]}.
         let (r, xr, sum_i, sum_o) = (s("r_ripple_i"), s("x_ripple_i"), s("sum_i"), s("sum_o"));
         let (ro, xo) = (s("r_ripple_o"), s("x_ripple_o"));
         let lead = 2; // ways 2, one beat
@@ -326,7 +384,7 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
             .collect();
         let (mut before_r, mut before_x) = (0, 0);
         for t in 0..steps.len() + lead + 7 {
-            let r_word = steps.get(t).filter(|s| s.1).map_or(0, |s| 1u64 << 5 | (s.0 as u64) << 1);
+            let r_word = steps.get(t).filter(|s| s.1).map_or(0, |s| 1u64 << 12 | (s.0 as u64) << 5 | (s.0 as u64) << 1);
             r.set(r_word);
             let x_word = t.checked_sub(lead).and_then(|n| steps.get(n)).map_or(0, |s| {
                 1u64 << 17
@@ -340,7 +398,7 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
             let above: Vec<u8> = (0..COLS as i32).flat_map(|c| (t as i32 * 3 - c).to_le_bytes()).collect();
             sum_i.set_bytes(&above);
             clk.rising_edge().await;
-            assert_eq!((ro.get() >> 5, xo.get() >> 17), (before_r >> 5, before_x >> 17), "the ripple leaves a cycle later");
+            assert_eq!((ro.get() >> 12, xo.get() >> 17), (before_r >> 12, before_x >> 17), "the ripple leaves a cycle later");
             (before_r, before_x) = (r_word, x_word);
             if let Some(step) = t.checked_sub(lead + 6).and_then(|n| steps.get(n)) {
                 let byte = i32::from(step.3.unwrap_or(x[step.2]));
@@ -574,12 +632,8 @@ fn out_buffer_sends_each_frame_whole_in_every_corner_of_the_stall_matrix() {
 }
 
 /// Uploads to one target and returns its writes as (address, data), in order.
-fn upload(cols: usize, beats: usize, target: u64, bytes: Vec<u8>) -> (Vec<(u64, u64)>, bool) {
-    let spec = block("systole_upload")
-        .parameter("ROWS", cols)
-        .parameter("COLS", cols)
-        .parameter("WEIGHT_BEATS", beats)
-        .parameter("RRAM_DEPTH", 64);
+fn upload(cols: usize, target: u64, bytes: Vec<u8>) -> (Vec<(u64, u64)>, bool) {
+    let spec = block("systole_upload").parameter("ROWS", cols).parameter("COLS", cols).parameter("RRAM_DEPTH", 64);
     bench(&spec, 3, move |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         let source = StreamSource::new(&clk, "s_", Pause::random(0.2, sim.random("source")));
@@ -587,23 +641,26 @@ fn upload(cols: usize, beats: usize, target: u64, bytes: Vec<u8>) -> (Vec<(u64, 
         s("set_data_i").set(target);
         clk.rising_edge().await;
         s("set_target_i").set(0);
-        let names = ["row_we_o", "desc_we_o", "param_we_o", "lut_we_o", "rram_we_o"];
+        let names = ["row_we_o", "desc_we_o", "param_we_o", "lut_we_o", "rram_valid_o"];
         let we = s(names[target as usize]);
         let (program, param, data) = (s("program_addr_o"), s("param_addr_o"), s("data_o"));
         let (lut_addr, lut_data) = (s("lut_addr_o"), s("lut_data_o"));
-        let (row, addr, beat, word) = (s("rram_row_o"), s("rram_addr_o"), s("rram_beat_o"), s("rram_data_o"));
+        let (ready, index, word) = (s("rram_ready_i"), s("rram_index_o"), s("rram_data_o"));
+        let mut pauses = sim.random("ready");
         let refused = s("refused_range_o");
         source.send(bytes);
         let (mut writes, mut range) = (Vec::new(), false);
         for _ in 0..6000 {
+            let takes = pauses.chance(0.5);
+            ready.set(takes.into());
             clk.rising_edge().await;
             range |= refused.is_high();
-            if we.is_high() {
+            if we.is_high() && (target < 4 || takes) {
                 writes.push(match target {
                     0 | 1 => (program.get(), data.get()),
                     2 => (param.get(), data.get()),
                     3 => (lut_addr.get(), lut_data.get()),
-                    _ => (addr.get() << 16 | row.get() << 8 | beat.get(), word.get()),
+                    _ => (index.get(), word.get()),
                 });
             }
         }
@@ -618,36 +675,33 @@ fn upload_writes_every_target_in_order_for_every_width() {
     random.fill(&mut bytes);
     for cols in [4usize, 8, 16, 32] {
         for target in 0..3 {
-            let (writes, range) = upload(cols, 1, target, bytes.clone());
+            let (writes, range) = upload(cols, target, bytes.clone());
             let expected: Vec<(u64, u64)> =
                 bytes.chunks(8).enumerate().map(|(n, b)| (n as u64, u64::from_le_bytes(b.try_into().unwrap()))).collect();
             assert_eq!(writes, expected, "{cols} columns, target {target}");
             assert!(!range);
         }
-        let (writes, _) = upload(cols, 1, 3, bytes.clone());
+        let (writes, _) = upload(cols, 3, bytes.clone());
         let expected: Vec<(u64, u64)> = bytes.iter().enumerate().map(|(n, &b)| (n as u64, b.into())).collect();
         assert_eq!(writes, expected, "{cols} columns, lookup tables");
-        for beats in [1, 2, 4] {
-            let (writes, _) = upload(cols, beats, 4, bytes.clone());
-            let expected: Vec<(u64, u64)> = bytes
-                .chunks(cols)
-                .enumerate()
-                .flat_map(|(n, b)| {
-                    let mut low = [0u8; 8];
-                    low[..cols.min(8)].copy_from_slice(&b[..cols.min(8)]);
-                    let (row, word) = ((n % cols) as u64, (n / cols) as u64);
-                    (0..beats as u64).map(move |beat| (word << 16 | row << 8 | beat, u64::from_le_bytes(low)))
-                })
-                .collect();
-            assert_eq!(writes, expected, "{cols} columns, {beats} beats, RRAM");
-        }
+        let (writes, _) = upload(cols, 4, bytes.clone());
+        let expected: Vec<(u64, u64)> = bytes
+            .chunks(cols)
+            .enumerate()
+            .map(|(n, b)| {
+                let mut low = [0u8; 8];
+                low[..cols.min(8)].copy_from_slice(&b[..cols.min(8)]);
+                (n as u64, u64::from_le_bytes(low))
+            })
+            .collect();
+        assert_eq!(writes, expected, "{cols} columns, RRAM, at the pace of its controller");
     }
 }
 
 #[test]
 fn upload_beyond_a_memory_is_refused_and_reported() {
     // 64 words x 8 rows x 8 bytes of RRAM, and one word more.
-    let (writes, range) = upload(8, 1, 4, vec![1; 64 * 8 * 8 + 8]);
+    let (writes, range) = upload(8, 4, vec![1; 64 * 8 * 8 + 8]);
     assert_eq!(writes.len(), 64 * 8);
     assert!(range);
 }

@@ -103,7 +103,6 @@ impl RtlTransport {
     /// Connects to a simulation of `systole_top` and resets the chip.
     pub async fn reset(sim: &Sim, pause: f64) -> RtlTransport {
         let clock = sim.clock("clk_i");
-        let rst = sim.signal("rst_i");
         let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
         let transport = RtlTransport {
             registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
@@ -114,11 +113,17 @@ impl RtlTransport {
             clock: clock.clone(),
             sim: sim.clone(),
         };
-        rst.set(1);
-        clock.cycles(4).await;
-        rst.set(0);
-        clock.cycles(2).await;
+        transport.power_cycle().await;
         transport
+    }
+
+    /// Resets the chip, as if power had come back: what is not in RRAM counts as lost.
+    pub async fn power_cycle(&self) {
+        let rst = self.sim.signal("rst_i");
+        rst.set(1);
+        self.clock.cycles(4).await;
+        rst.set(0);
+        self.clock.cycles(2).await;
     }
 
     /// The chip's clock.
@@ -163,7 +168,7 @@ impl Transport for RtlTransport {
 
     async fn send_image(&mut self, bytes: &[u8]) -> Result<(), HostError> {
         self.image.send(bytes);
-        let limit = 1000 + 100 * bytes.len() as u64;
+        let limit = 1_000_000 + 10_000 * bytes.len() as u64; // RRAM takes its time
         let sent = self.sim.timeout(&self.clock, limit, "the image stream", self.image.drained()).await;
         sent.map_err(|e| HostError::Transport(e.to_string()))?;
         // The last words are still on their way through the chip's register slice.
@@ -178,6 +183,11 @@ impl Transport for RtlTransport {
 
     async fn receive_frame(&mut self, limit: u64) -> Result<Vec<u8>, HostError> {
         self.output.receive(limit + 1_000_000).await.map_err(|e| HostError::Transport(e.to_string()))
+    }
+
+    async fn pause(&mut self, cycles: u64) -> Result<u64, HostError> {
+        self.clock.cycles(cycles).await;
+        Ok(cycles)
     }
 
     async fn wait_irq(&mut self, limit: u64) -> Result<bool, HostError> {

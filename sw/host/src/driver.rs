@@ -3,8 +3,8 @@
 
 use crate::{HostError, Transport};
 use systole_isa::config::CONFIGS;
-use systole_isa::image::encode_tap;
 use systole_isa::regs::{ERRORS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
+use systole_isa::rram::Layout;
 use systole_isa::{Config, Image, fingerprint};
 
 /// One finished run.
@@ -18,10 +18,10 @@ pub struct RunOutput {
 
 /// A machine behind a transport.
 pub struct Driver<T> {
-    transport: T,
-    config: Config,
-    loaded: Option<(usize, usize)>, // bytes of an input and an output frame
-    run_limit: u64,
+    pub(crate) transport: T,
+    pub(crate) config: Config,
+    pub(crate) loaded: Option<(usize, usize)>, // bytes of an input and an output frame
+    pub(crate) run_limit: u64,
 }
 
 const DONE: u32 = 1;
@@ -91,33 +91,37 @@ impl<T: Transport> Driver<T> {
         image.check_machine(&self.config)?;
         self.loaded = None;
         self.clear_error().await?;
-        let timetable: Vec<u8> = image.timetable.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let descriptors: Vec<u8> = image.descriptors.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let params: Vec<u8> = image.params.iter().flat_map(|p| p.encode().to_le_bytes()).collect();
-        let luts: Vec<u8> = image.luts.iter().flatten().map(|&b| b as u8).collect();
-        let taps: Vec<u8> = image.taps.iter().flat_map(|&t| encode_tap(t).to_le_bytes()).collect();
-        let weights: Vec<u8> = image.weights.iter().map(|&b| b as u8).collect();
+        self.wait_rram().await?;
+        let line = Layout::of(&self.config).line_bytes as usize;
+        let mut weights: Vec<u8> = image.weights.iter().map(|&b| b as u8).collect();
+        weights.resize(weights.len().next_multiple_of(line), 0);
+        let sections = image.sections();
         for (target, section, bytes) in [
-            (0, "timetable", timetable),
-            (1, "descriptor", descriptors),
-            (2, "parameter", params),
-            (3, "lookup table", luts),
-            (4, "weight", weights),
-            (5, "tap", taps),
+            (0, "timetable", &sections[0]),
+            (1, "descriptor", &sections[1]),
+            (2, "parameter", &sections[2]),
+            (3, "lookup table", &sections[3]),
+            (5, "tap", &sections[4]),
         ] {
             self.upload(target, section, bytes).await?;
         }
+        self.unlock().await?;
+        self.transport.write(offset("RRAM_SLOT"), 0).await?;
+        self.upload(4, "weight", &weights).await?;
+        self.wait_rram().await?;
+        self.transport.write(offset("RRAM_UNLOCK"), 0).await?;
+        self.check_error().await?;
         self.transport.write(offset("IN_BYTES"), image.in_bytes).await?;
         self.transport.write(offset("OUT_BYTES"), image.out_bytes).await?;
-        self.transport.write(offset("IRQ_STATUS"), (1 << IRQ_BITS.len()) - 1).await?;
-        self.transport.write(offset("IRQ_ENABLE"), DONE | ERROR).await?;
+        self.enable_interrupts().await?;
         self.loaded = Some((image.in_bytes as usize, image.out_bytes as usize));
         self.run_limit = image.program()?.cycles() + 10_000;
         Ok(())
     }
 
-    async fn upload(&mut self, target: u32, section: &'static str, mut bytes: Vec<u8>) -> Result<(), HostError> {
+    pub(crate) async fn upload(&mut self, target: u32, section: &'static str, bytes: &[u8]) -> Result<(), HostError> {
         let word = self.config.cols as usize;
+        let mut bytes = bytes.to_vec();
         bytes.resize(bytes.len().next_multiple_of(word.max(8)), 0);
         self.transport.write(offset("UPLOAD_TARGET"), target).await?;
         self.transport.send_image(&bytes).await?;
@@ -127,6 +131,11 @@ impl<T: Transport> Driver<T> {
             return Err(HostError::Upload { section, taken, sent });
         }
         self.check_error().await
+    }
+
+    pub(crate) async fn enable_interrupts(&mut self) -> Result<(), HostError> {
+        self.transport.write(offset("IRQ_STATUS"), (1 << IRQ_BITS.len()) - 1).await?;
+        self.transport.write(offset("IRQ_ENABLE"), DONE | ERROR).await
     }
 
     /// Runs one frame.
@@ -220,7 +229,11 @@ impl<T: Transport> Driver<T> {
         }
         let known = ERRORS.iter().find(|e| e.bit == code);
         let mut detail = String::new();
-        for (bit, what) in [(8, "; it waited for an input frame"), (9, "; it waited for a free OUT buffer")] {
+        for (bit, what) in [
+            (8, "; it waited for an input frame"),
+            (9, "; it waited for a free OUT buffer"),
+            (10, "; it waited for the RRAM controller"),
+        ] {
             if error >> bit & 1 == 1 {
                 detail.push_str(what);
             }

@@ -69,6 +69,28 @@ pub enum HostError {
         /// What it waited for.
         detail: String,
     },
+    /// An image that no slot can hold.
+    #[error(
+        "the image has {lines} lines of {line_bytes} bytes, a slot of this machine holds {limit}: run it with a load instead, or take a larger machine"
+    )]
+    TooLarge {
+        /// Lines of the image.
+        lines: u32,
+        /// Lines of a slot.
+        limit: u32,
+        /// Bytes of a line.
+        line_bytes: u32,
+    },
+    /// The machine woke to another image than the host expected.
+    #[error("the RRAM holds an image with CRC {found:08x}, {name} has {expected:08x}: program it first")]
+    OtherImage {
+        /// The image that was expected.
+        name: String,
+        /// CRC of the one that is there.
+        found: u32,
+        /// CRC of the one expected.
+        expected: u32,
+    },
     /// Something did not happen in time.
     #[error("{what} took more than {limit} cycles; {state}")]
     Timeout {

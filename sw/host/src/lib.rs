@@ -8,8 +8,10 @@
 
 mod driver;
 mod error;
+mod rram;
 mod transport;
 
 pub use driver::{Driver, RunOutput};
 pub use error::HostError;
+pub use rram::{RramStatus, Wake, WrongWord};
 pub use transport::Transport;

@@ -26,6 +26,9 @@ pub trait Transport {
     /// The next output frame.
     fn receive_frame(&mut self, limit: u64) -> impl Future<Output = Result<Vec<u8>, HostError>>;
 
+    /// Lets some cycles of the machine's clock pass; returns how many.
+    fn pause(&mut self, cycles: u64) -> impl Future<Output = Result<u64, HostError>>;
+
     /// Waits for the interrupt line; `false` when `limit` cycles passed first.
     fn wait_irq(&mut self, limit: u64) -> impl Future<Output = Result<bool, HostError>>;
 }

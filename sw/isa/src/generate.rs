@@ -6,7 +6,8 @@ use crate::config::CONFIGS;
 use crate::ecc::{ADDRESS_BITS, Code};
 use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
-use crate::regs::{ERRORS, ID_VALUE, IRQ_BITS, REGS, STATUS_BITS, UPLOAD_TARGETS};
+use crate::regs::{ERRORS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
+use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, WEAR_THRESHOLD};
 use std::fmt::Write;
 
 /// All tables as one text: what the fingerprint is taken of. Meanings are left out, so that
@@ -24,7 +25,8 @@ pub fn canonical_tables() -> String {
     for r in REGS {
         let _ = writeln!(t, "reg {} {:#x} {:?}", r.name, r.offset, r.access);
     }
-    for (kind, bits) in [("status", &STATUS_BITS[..]), ("irq", &IRQ_BITS), ("error", &ERRORS)] {
+    for (kind, bits) in [("status", &STATUS_BITS[..]), ("rram_status", &RRAM_STATUS_BITS), ("irq", &IRQ_BITS), ("error", &ERRORS)]
+    {
         for b in bits {
             let _ = writeln!(t, "{kind} {} {}", b.name, b.bit);
         }
@@ -32,6 +34,13 @@ pub fn canonical_tables() -> String {
     for (code, name) in UPLOAD_TARGETS.iter().enumerate() {
         let _ = writeln!(t, "upload {name} {code}");
     }
+    for data in [32, 64] {
+        let code = Code::new(data);
+        let columns: Vec<u8> =
+            (0..data).map(|i| code.data_column(i)).chain((0..ADDRESS_BITS).map(|i| code.address_column(i))).collect();
+        let _ = writeln!(t, "code {data} {columns:02x?}");
+    }
+    let _ = writeln!(t, "rram {RECORDS} {RETRIES} {WEAR_THRESHOLD} {KEYS:08x?} {RECORD_MAGIC:08x} {REFERENCES:?} {COMMANDS:?}");
     for c in CONFIGS {
         for (name, value, _) in c.parameters() {
             let _ = writeln!(t, "config {} {name} {value}", c.name);
@@ -77,7 +86,8 @@ pub fn verilog_header() -> String {
         let _ = writeln!(t, "`define SYSTOLE_REG_{} 8'h{:02x}", r.name, r.offset);
     }
     t.push('\n');
-    for (kind, bits) in [("STATUS", &STATUS_BITS[..]), ("IRQ", &IRQ_BITS), ("ERROR", &ERRORS)] {
+    for (kind, bits) in [("STATUS", &STATUS_BITS[..]), ("RRAM_STATUS", &RRAM_STATUS_BITS), ("IRQ", &IRQ_BITS), ("ERROR", &ERRORS)]
+    {
         for b in bits {
             let _ = writeln!(t, "`define SYSTOLE_{kind}_{} {}", b.name, b.bit);
         }
@@ -104,10 +114,30 @@ pub fn verilog_header() -> String {
         let digits: String = columns.map(|c| format!("{c:02x}")).collect();
         let _ = writeln!(t, "`define SYSTOLE_ECC{data}_COLUMNS {}'h{digits}", 8 * (data + ADDRESS_BITS));
     }
+    t.push_str("\n// The RRAM (sw/isa, rram.rs).\n");
+    for (name, value) in [("RECORDS", RECORDS), ("RETRIES", RETRIES), ("WEAR_THRESHOLD", WEAR_THRESHOLD)] {
+        let _ = writeln!(t, "`define SYSTOLE_RRAM_{name} {value}");
+    }
+    for (name, value) in [("KEY_1", KEYS[0]), ("KEY_2", KEYS[1]), ("RECORD_MAGIC", RECORD_MAGIC)] {
+        let _ = writeln!(t, "`define SYSTOLE_RRAM_{name} 32'h{value:08x}");
+    }
+    for (code, name) in REFERENCES.iter().enumerate() {
+        let _ = writeln!(t, "`define SYSTOLE_REF_{name} 3'd{code}");
+    }
+    for (code, name) in COMMANDS.iter().enumerate() {
+        let _ = writeln!(t, "`define SYSTOLE_RRAM_{name} 3'd{}", code + 1);
+    }
+    t.push_str(
+        "`define SYSTOLE_RRAM_TABLE_LINES(depth, rows, cols) (2 * (depth) / ((rows) * (cols)))\n\
+         `define SYSTOLE_RRAM_RECORD_LINES(rows, cols) ((rows) * (cols) < 64 ? 64 / ((rows) * (cols)) : 1)\n\
+         `define SYSTOLE_RRAM_SLOT_LINES(depth, rows, cols) ((depth) / 2 - `SYSTOLE_RRAM_TABLE_LINES(depth, rows, cols) \
+         - `SYSTOLE_RRAM_RECORDS / 2 * `SYSTOLE_RRAM_RECORD_LINES(rows, cols))\n\
+         `define SYSTOLE_RRAM_SPARES(depth) ((depth) / 64)\n",
+    );
     t.push_str(
         "\n// Latencies, as functions of the sizes (sw/isa, latency.rs).\n\
          `define SYSTOLE_X_STAGES(cols) ((cols) > 16 ? 1 : 0)\n\
-         `define SYSTOLE_W_LEAD(ways, beats) ((ways) + (beats) - 1)\n\
+         `define SYSTOLE_W_LEAD(ways, beats) ((ways) + (beats) + 2)\n\
          `define SYSTOLE_L(rows, cols) ((rows) + 16 + `SYSTOLE_X_STAGES(cols))\n\n`endif\n",
     );
     t
@@ -144,7 +174,9 @@ pub fn doc_tables() -> Vec<(String, String)> {
         })
         .collect();
     out.push(("registers".into(), table(&["offset", "register", "access", "meaning"], regs)));
-    for (name, bits) in [("status", &STATUS_BITS[..]), ("irq", &IRQ_BITS), ("errors", &ERRORS)] {
+    for (name, bits) in
+        [("status", &STATUS_BITS[..]), ("rram-status", &RRAM_STATUS_BITS), ("irq", &IRQ_BITS), ("errors", &ERRORS)]
+    {
         let rows = bits.iter().map(|b| vec![b.bit.to_string(), format!("`{}`", b.name), b.doc.into()]).collect();
         out.push((name.into(), table(&[if name == "errors" { "code" } else { "bit" }, "name", "meaning"], rows)));
     }

@@ -158,6 +158,17 @@ fn bad(text: impl Into<String>) -> IsaError {
 }
 
 impl Image {
+    /// The sections behind the weights as the machine takes them: timetable, descriptors, parameters, lookup tables, taps.
+    pub fn sections(&self) -> [Vec<u8>; 5] {
+        [
+            self.timetable.iter().flat_map(|w| w.to_le_bytes()).collect(),
+            self.descriptors.iter().flat_map(|w| w.to_le_bytes()).collect(),
+            self.params.iter().flat_map(|p| p.encode().to_le_bytes()).collect(),
+            self.luts.iter().flatten().map(|&b| b as u8).collect(),
+            self.taps.iter().flat_map(|&t| encode_tap(t).to_le_bytes()).collect(),
+        ]
+    }
+
     /// The program in it.
     ///
     /// # Errors

@@ -9,6 +9,9 @@
 use crate::{Config, Unit};
 use serde::Serialize;
 
+/// Cycles that the line table of the RRAM adds before row 0.
+pub const LINE_TABLE: u32 = 3;
+
 /// Latencies in cycles of one configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Latency {
@@ -60,8 +63,8 @@ impl Latency {
         Latency {
             issue: 2,
             row_spacing: 2,
-            w_lead: config.rram_ways + config.weight_beats - 1,
-            w_sram_read: config.rram_ways + config.weight_beats - 1,
+            w_lead: config.rram_ways + config.weight_beats - 1 + LINE_TABLE,
+            w_sram_read: config.rram_ways + config.weight_beats - 1 + LINE_TABLE,
             post_take: config.rows + 4 + stages,
             post_write,
             lut: 2,

@@ -20,6 +20,7 @@ pub mod nest;
 pub mod program;
 pub mod regs;
 pub mod requant;
+pub mod rram;
 
 pub use config::Config;
 pub use error::IsaError;

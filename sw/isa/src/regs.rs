@@ -40,7 +40,7 @@ pub const ID_VALUE: u32 = 0x5359_5354;
 pub const SPACE: u32 = 0x100;
 
 /// The register map, by offset.
-pub const REGS: [Reg; 39] = [
+pub const REGS: [Reg; 61] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
     r("CONFIG", 0x08, Ro, "number of the named configuration; bits 15:8: WEIGHT_BEATS"),
@@ -92,14 +92,51 @@ pub const REGS: [Reg; 39] = [
         "UPLOAD_TARGET",
         0x80,
         Rw,
-        "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM, 5 taps",
+        "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM, 5 taps, 6 record",
     ),
     r("UPLOAD_ADDRESS", 0x84, Rw, "next word of the target; advances with the stream"),
     r("UPLOAD_COUNT", 0x88, Ro, "beats taken from the image stream since UPLOAD_TARGET was written"),
     r("SCRATCH", 0x8c, Rw, "holds what is written; for bring-up"),
     r("SEQ_ROW", 0x90, Ro, "row of the timetable that is next"),
     r("SEQ_CYCLE", 0x94, Ro, "cycle counter of the run, low word"),
-    r("ERROR_CLEAR", 0x98, W1s, "bit 0: clear ERROR"),
+    r("ERROR_CLEAR", 0x98, W1s, "bit 0: clear ERROR and POISON"),
+    r(
+        "RRAM_COMMAND",
+        0x9c,
+        W1s,
+        "1 wake: choose the newest image, check and load it; 2 wake without check; 3 commit slot RRAM_SLOT; 4 scrub the committed image",
+    ),
+    r("RRAM_STATUS", 0xa0, Ro, "see the table of RRAM_STATUS bits; 23:16: state of the controller"),
+    r("RRAM_UNLOCK", 0xa4, W1s, "the two keys, one behind the other, allow programming; any other value forbids it"),
+    r("RRAM_LOCK", 0xa8, W1s, "bit 0: no programming until reset; bit 1: RRAM_INJECT stays as it is until reset"),
+    r("RRAM_SLOT", 0xac, Rw, "bit 0: slot that uploads and COMMIT mean, and that runs read before a wake"),
+    r("RRAM_CORRECTED", 0xb0, Ro, "words read with one wrong bit, corrected"),
+    r("RRAM_UNCORRECTABLE", 0xb4, Ro, "words read with more"),
+    r(
+        "RRAM_ERROR_FIRST",
+        0xb8,
+        Ro,
+        "first wrong word since ERROR_CLEAR: bits 15:0 line, 23:16 row, 30 corrected, 31 uncorrectable",
+    ),
+    r("RRAM_ERROR_LAST", 0xbc, Ro, "the last one"),
+    r("RRAM_PULSES", 0xc0, Ro, "pulses, counted by row"),
+    r("RRAM_RETRIES", 0xc4, Ro, "rounds of pulses"),
+    r("RRAM_REMAPS", 0xc8, Ro, "lines retired to a spare"),
+    r("RRAM_SPARES", 0xcc, Ro, "spares left: bits 15:0 slot 0, 31:16 slot 1"),
+    r("RRAM_WEAR", 0xd0, Ro, "writes of the most worn line that was programmed since reset"),
+    r("RRAM_SWAPS", 0xd4, Ro, "lines that changed places with the least worn one"),
+    r("RRAM_REFRESHED", 0xd8, Ro, "lines that a scrub wrote again"),
+    r("RRAM_SCRUB_LINE", 0xdc, Ro, "line that the scrub looks at next"),
+    r("RRAM_SCRUB_BUDGET", 0xe0, Rw, "lines that are scrubbed after each run while no start waits; 0: none"),
+    r(
+        "RRAM_INJECT",
+        0xe4,
+        Rw,
+        "data bits that are stored wrong in every word programmed: bits 7:0 first, 15:8 second; 16, 17: enable them",
+    ),
+    r("RRAM_EPOCH", 0xe8, Ro, "epoch of the newest committed image; 0: there is none"),
+    r("RRAM_IMAGE_CRC", 0xec, Ro, "CRC-32 of the lines of the image that is awake"),
+    r("RRAM_WAKE_CYCLES", 0xf0, Ro, "cycles of the last wake, from reset or command to READY"),
 ];
 
 /// A bit of a register.
@@ -118,7 +155,7 @@ const fn b(name: &'static str, bit: u32, doc: &'static str) -> Bit {
 }
 
 /// Bits of `STATUS`.
-pub const STATUS_BITS: [Bit; 8] = [
+pub const STATUS_BITS: [Bit; 10] = [
     b("RUNNING", 0, "between launch and DONE"),
     b("PENDING", 1, "a start waits to launch"),
     b("QUEUED", 2, "one more start waits behind it"),
@@ -127,18 +164,38 @@ pub const STATUS_BITS: [Bit; 8] = [
     b("IN_FULL", 5, "a complete input frame waits"),
     b("OUT_BUSY", 6, "an output frame waits or is being sent"),
     b("UPLOADING", 7, "an image word is partly received"),
+    b("WAIT_RRAM", 8, "the pending start waits for the RRAM controller"),
+    b("POISON", 9, "a run read an uncorrectable word since ERROR_CLEAR: its results are not to be trusted"),
+];
+
+/// Bits of `RRAM_STATUS`.
+pub const RRAM_STATUS_BITS: [Bit; 11] = [
+    b("BUSY", 0, "the controller works, or a line is partly received"),
+    b("READY", 1, "the image of a slot is awake"),
+    b("SLOT", 2, "slot that runs read"),
+    b("UNLOCKED", 3, "programming is allowed"),
+    b("LOCKED", 4, "programming is forbidden until reset"),
+    b("INJECT_LOCKED", 5, "RRAM_INJECT cannot be changed until reset"),
+    b("COMMITTED", 6, "there is a committed image"),
+    b("NEWEST", 7, "slot of the newest committed image"),
+    b("FOREIGN", 8, "a record of another machine or of other software was seen"),
+    b("WEAK", 9, "the record that was chosen read weakly and was written again"),
+    b("BOOTED", 10, "the search for an image after reset is over"),
 ];
 
 /// Bits of `IRQ_STATUS` and `IRQ_ENABLE`.
-pub const IRQ_BITS: [Bit; 4] = [
+pub const IRQ_BITS: [Bit; 7] = [
     b("DONE", 0, "a run ended"),
     b("ERROR", 1, "ERROR became non-zero"),
     b("FRAME_IN", 2, "an input frame is complete"),
     b("FRAME_OUT", 3, "an output frame was sent"),
+    b("RRAM", 4, "an RRAM command ended"),
+    b("POISON", 5, "a run read an uncorrectable word"),
+    b("RETIRED", 6, "a line was retired to a spare"),
 ];
 
 /// Codes of `ERROR`.
-pub const ERRORS: [Bit; 6] = [
+pub const ERRORS: [Bit; 15] = [
     b("NONE", 0, "no error"),
     b(
         "START_LIMIT",
@@ -149,10 +206,19 @@ pub const ERRORS: [Bit; 6] = [
     b("START_OVERRUN", 3, "a start while one was pending and one queued"),
     b("UPLOAD_RUNNING", 4, "an image write while a run was pending or running; it was refused"),
     b("UPLOAD_RANGE", 5, "an image write beyond its memory; it was refused"),
+    b("RRAM_LOCKED", 6, "RRAM is not to be written: unlock it first, or it is locked until reset; the write was refused"),
+    b("RRAM_SLOT", 7, "a write or commit to the slot of the newest committed image; it was refused"),
+    b("RRAM_BUSY", 8, "an RRAM command while a run or another command was on; it was refused"),
+    b("RRAM_POISON", 9, "a run read a weight word with more errors than the code corrects; its results are not to be trusted"),
+    b("RRAM_PROGRAM", 10, "a line could not be programmed and no spare is left"),
+    b("RRAM_CRC", 11, "the slot does not hold the image that its record names, read at the margins; it was not committed"),
+    b("RRAM_RECORD", 12, "the record could not be written so that it reads back at the margins"),
+    b("RRAM_NO_IMAGE", 13, "wake found no record with a good image"),
+    b("RRAM_FOREIGN", 14, "wake found only images made for another machine or by other software"),
 ];
 
 /// Upload targets, by code.
-pub const UPLOAD_TARGETS: [&str; 6] = ["TIMETABLE", "DESC", "PARAM", "LUT", "RRAM", "TAP"];
+pub const UPLOAD_TARGETS: [&str; 7] = ["TIMETABLE", "DESC", "PARAM", "LUT", "RRAM", "TAP", "RECORD"];
 
 /// The offset of the register `name`.
 ///

@@ -1,0 +1,645 @@
+// SPDX-License-Identifier: Apache-2.0
+// What keeps images in RRAM (docs/rram.md): after reset it looks for the newest record, checks its image and
+// loads the program (wake); it programs what comes on the stream, line by line, commits a slot with a record
+// that is written last, and scrubs. Never while a run is on; busy_o keeps runs waiting. State diagram:
+// docs/rram.md. Reset starts the search for an image.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_rram_ctrl #(
+    parameter CONFIG       = 1,
+    parameter ROWS         = 8,
+    parameter COLS         = 8,
+    parameter WEIGHT_BEATS = 1,
+    parameter RRAM_DEPTH   = 2048,
+    parameter RW           = $clog2(RRAM_DEPTH),
+    parameter LW           = $clog2(ROWS)
+) (
+    input  wire              clk_i,
+    input  wire              rst_i,
+    // registers
+    input  wire              command_we_i,
+    input  wire              slot_we_i,
+    input  wire              budget_we_i,
+    input  wire [      31:0] wdata_i,
+    input  wire              unlocked_i,       // programming is allowed
+    input  wire              locked_i,         // ... forbidden until reset
+    output wire              relock_o,
+    output wire              internal_o,       // this program job needs no key
+    output wire [      31:0] status_o,
+    output wire              slot_o,           // RRAM_SLOT
+    output wire [      31:0] budget_o,
+    output wire [      31:0] epoch_o,
+    output wire [      31:0] image_crc_o,
+    output wire [      31:0] wake_cycles_o,
+    output wire [      31:0] refreshed_o,
+    output wire [      31:0] scrub_line_o,
+    // run control
+    input  wire              run_on_i,
+    input  wire              run_wait_i,
+    input  wire              run_done_i,
+    output wire              run_slot_o,
+    output wire              busy_o,
+    output wire              counted_o,        // errors in what is read now count
+    output wire              ended_o,
+    output wire [       7:0] error_o,          // a code of ERROR, for a cycle
+    output wire              wake_we_o,        // IN_BYTES and OUT_BYTES of the image
+    output wire [      31:0] in_bytes_o,
+    output wire [      31:0] out_bytes_o,
+    // words for RRAM (or the record), by linear address
+    input  wire              s_valid_i,
+    output wire              s_ready_o,
+    input  wire              s_record_i,
+    input  wire [      31:0] s_index_i,
+    input  wire [COLS*8-1:0] s_data_i,
+    // words for the memories of the program
+    input  wire              upload_partial_i,
+    output wire              upload_we_o,      // set the target
+    output wire [       2:0] upload_target_o,
+    output wire              upload_hold_o,    // no words from the host now
+    output wire              upload_valid_o,
+    output wire [COLS*8-1:0] upload_data_o,
+    // line programmer
+    output wire              load_o,
+    output wire [    LW-1:0] load_row_o,
+    output wire [    RW-1:0] load_line_o,
+    output wire [COLS*8-1:0] load_data_o,
+    output wire              program_o,
+    output wire [    RW-1:0] program_line_o,
+    output wire              program_move_o,
+    output wire              forget_o,         // words that were loaded are not for programming
+    input  wire              program_done_i,
+    input  wire              program_failed_i,
+    output wire              used_we_o,
+    output wire              used_slot_o,
+    output wire [       7:0] used_o,
+    input  wire [      15:0] used_i,
+    // walker
+    output wire              walk_o,
+    output wire [    RW-1:0] walk_line_o,
+    output wire [      RW:0] walk_lines_o,
+    output wire [       5:0] walk_pace_o,
+    output wire [       2:0] walk_ref_o,
+    output wire              walk_raw_o,
+    input  wire              walk_valid_i,
+    input  wire [COLS*8-1:0] walk_word_i,
+    input  wire [    LW-1:0] walk_row_i,
+    input  wire              walk_corrected_i,
+    input  wire              walk_uncorrectable_i,
+    input  wire              walk_done_i,
+    // line table
+    output wire [    RW-1:0] look_o,
+    input  wire [    RW-1:0] look_line_i,
+    input  wire [      15:0] look_wear_i,
+    output wire              table_we_o,
+    output wire [    RW-1:0] table_addr_o,
+    output wire [    RW-1:0] table_line_o,
+    output wire [      15:0] table_wear_o
+);
+
+  localparam WB = COLS * 8;
+  localparam UNITS = 64 / COLS;                       // words of a record
+  localparam UW = $clog2(UNITS);
+  localparam EPW = COLS / 4;                          // table entries in a word
+  localparam LINE_BYTES = ROWS * COLS;
+  localparam LINE_ENTRIES = LINE_BYTES / 4;
+  localparam LINE_UNITS = LINE_BYTES / 8;             // 64-bit units of a line
+  localparam WORD_UNITS = COLS > 8 ? COLS / 8 : 1;
+  localparam SLOT_LINES = `SYSTOLE_RRAM_SLOT_LINES(RRAM_DEPTH, ROWS, COLS);
+  localparam TABLE_LINES = `SYSTOLE_RRAM_TABLE_LINES(RRAM_DEPTH, ROWS, COLS);
+  localparam RECORD_LINES = `SYSTOLE_RRAM_RECORD_LINES(ROWS, COLS);
+  localparam [31:0] TABLE_AT = SLOT_LINES;             // of the copy in its half
+  localparam [31:0] RECORDS_AT = SLOT_LINES + TABLE_LINES;
+  localparam [31:0] TABLE_LINES_32 = TABLE_LINES;
+  localparam [31:0] RECORD_LINES_32 = RECORD_LINES;
+  localparam [31:0] UNITS_32 = UNITS;
+  localparam [5:0] PACE_TABLE = EPW;
+  localparam [5:0] PACE_UNITS = COLS < 8 ? 2 : COLS / 8 + 1;
+  localparam [5:0] PACE_LUT = COLS + 4;
+  localparam [31:0] LAST_ROW = ROWS - 1;
+  localparam [31:0] LAST_UNIT = UNITS - 1;
+  localparam [31:0] MACHINE = WEIGHT_BEATS * 256 + CONFIG;
+
+  localparam ST_BOOT = 5'd0;
+  localparam ST_RING = 5'd1;      // read the record in each place
+  localparam ST_RING_C = 5'd2;
+  localparam ST_PICK = 5'd3;      // the newest that was not tried yet
+  localparam ST_REC = 5'd4;       // read it again, at the margins too
+  localparam ST_REC_C = 5'd5;
+  localparam ST_REWRITE = 5'd6;   // words of the record into the banks
+  localparam ST_REWRITE_P = 5'd7;
+  localparam ST_TABLE = 5'd8;     // line table of a slot from its copy
+  localparam ST_LOAD = 5'd9;      // next section
+  localparam ST_LOAD_R = 5'd10;
+  localparam ST_CHECK = 5'd11;
+  localparam ST_IDLE = 5'd12;
+  localparam ST_LINE = 5'd13;     // program the open line
+  localparam ST_TABLES = 5'd14;   // both halves of the line table, before anything is programmed
+  localparam ST_IDENTITY = 5'd15;
+  localparam ST_MARGIN = 5'd16;   // CRC of the slot at a margin
+  localparam ST_MARGIN_C = 5'd17;
+  localparam ST_COPY = 5'd18;     // line table into its copy
+  localparam ST_COPY_P = 5'd19;
+  localparam ST_RECORD = 5'd20;   // CRC of the record
+  localparam ST_VERIFY = 5'd21;
+  localparam ST_VERIFY_C = 5'd22;
+  localparam ST_SCRUB = 5'd23;
+  localparam ST_SCRUB_C = 5'd24;
+  localparam ST_FILL = 5'd25;
+  localparam ST_FILL_P = 5'd26;
+  localparam ST_END = 5'd27;
+
+  reg [4:0] state_q, next;
+  reg [5:0] wait_q;
+  wire first = wait_q == 6'd0;
+
+  reg [511:0] rec_q;
+  reg [31:0] epoch_q, epoch_q2;        // of the best record of slot 0 and 1
+  reg [2:0] place_q, best_place_q, best_place_q2;
+  reg best_q, best_q2, tried_q, tried_q2;
+  reg cand_q, warm_q, weak_q, foreign_q, ready_q, run_slot_q, slot_q, booted_q, tables_q, half_q, budgeting_q;
+  reg corrected_q, uncorrectable_q, commit_q, by_command_q, open_q, tabling_q;
+  reg [1:0] ref_q;                     // pass over a record or slot: normal, strong 1, strong 0
+  reg [UW:0] unit_q;
+  reg [2:0] section_q;
+  reg [RW:0] line_q, live_lines_q;
+  reg [31:0] left_q, words_q;
+  reg [31:0] wake_q, wake_cycles_q, refreshed_q, image_crc_q, budget_q, budget_left_q;
+  reg [RW-1:0] open_line_q, scrub_q, entry_q;
+  reg [WB-1:0] shift_q;
+  reg [LW-1:0] row_q;
+  reg [7:0] idle_q;
+  reg [7:0] error;
+  reg pending_q, line_weak_q;
+  reg [2:0] pending_command_q;
+
+  wire [31:0] rec_magic = rec_q[31:0];
+  wire [31:0] rec_epoch = rec_q[63:32];
+  wire        rec_slot = rec_q[64];
+  wire [15:0] rec_lines = rec_q[95:80];
+  wire        lines_bad = rec_lines == 16'd0 || rec_lines > SLOT_LINES - `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
+  wire [31:0] rec_weights = rec_q[255:224];
+  wire [31:0] rec_image = rec_q[447:416];
+  wire [31:0] rec_crc = rec_q[511:480];
+  wire        committed = best_q || best_q2;
+  wire        newest = best_q2 && (!best_q || epoch_q2 > epoch_q);  // slot
+  wire [31:0] newest_epoch = newest ? epoch_q2 : best_q ? epoch_q : 32'd0;
+  wire [ 2:0] newest_place = newest ? best_place_q2 : best_place_q;
+
+  function [RW-1:0] record_line(input [2:0] place);
+    record_line = {place[0], {RW - 1{1'b0}}} + RECORDS_AT[RW-1:0] + {{RW - 2{1'b0}}, place[2:1]} * RECORD_LINES_32[RW-1:0];
+  endfunction
+  function [RW-1:0] slot_base(input slot);
+    slot_base = {slot, {RW - 1{1'b0}}};
+  endfunction
+
+  // CRC of what goes by; the record's own CRC counts as zero.
+  wire [31:0] crc;
+  wire reading_record = state_q == ST_RING || state_q == ST_REC || state_q == ST_VERIFY;
+  wire in_record = unit_q < UNITS_32[UW:0];
+  wire [WB-1:0] unit_word = rec_q[unit_q[UW-1:0]*WB+:WB];
+  wire last_unit = unit_q[UW-1:0] == LAST_UNIT[UW-1:0];
+  wire [WB-1:0] crc_word = state_q == ST_RECORD ? unit_word : state_q == ST_COPY ? shift_q : walk_word_i;
+  wire mask_crc = last_unit && (reading_record || state_q == ST_RECORD);
+  wire copy_load = state_q == ST_COPY && words_q == EPW && wait_q == 6'd5;
+  wire crc_valid = (walk_valid_i && ((reading_record && in_record) || state_q == ST_LOAD_R || state_q == ST_MARGIN)) ||
+      (state_q == ST_RECORD && in_record && !first) || copy_load;
+  wire crc_clear = first && (reading_record || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_RECORD ||
+      (state_q == ST_COPY && entry_q[RW-2:0] == {RW - 1{1'b0}} && words_q == 32'd0 && row_q == {LW{1'b0}}));
+  generate
+    if (COLS == 4) begin : g_crc4
+      systole_crc32 #(
+          .BYTES(COLS)
+      ) u_crc (
+          .clk_i  (clk_i),
+          .rst_i  (rst_i),
+          .clear_i(crc_clear),
+          .valid_i(crc_valid),
+          .data_i (mask_crc ? 32'd0 : crc_word),
+          .crc_o  (crc)
+      );
+    end else begin : g_crc
+      systole_crc32 #(
+          .BYTES(COLS)
+      ) u_crc (
+          .clk_i  (clk_i),
+          .rst_i  (rst_i),
+          .clear_i(crc_clear),
+          .valid_i(crc_valid),
+          .data_i ({mask_crc ? 32'd0 : crc_word[WB-1:WB-32], crc_word[WB-33:0]}),
+          .crc_o  (crc)
+      );
+    end
+  endgenerate
+
+  // Sections of the image: weights, timetable, descriptors, parameters, lookup tables, taps.
+  wire [31:0] section_units = rec_q[(32'd7+{29'd0, section_q})*32+:32];
+  wire [31:0] section_lines = section_q == 3'd0 ? rec_weights : (section_units + LINE_UNITS - 1) / LINE_UNITS;
+  wire [31:0] section_words = COLS < 8 ? section_units << 1 : (section_units + WORD_UNITS - 1) / WORD_UNITS;
+  wire settled = wait_q >= 6'd4;             // the upload has written everything
+  wire skip_section = section_lines[RW:0] == {RW + 1{1'b0}} || (section_q == 3'd0 && warm_q);
+  wire [31:0] table_want = {16'd0, rec_lines} + LINE_ENTRIES - 1;
+  wire [31:0] table_some = table_want / LINE_ENTRIES;
+  wire [RW:0] table_lines = tabling_q ? TABLE_LINES_32[RW:0] : table_some[RW:0];
+
+  // The stream.
+  wire [RW-1:0] s_line = s_index_i[LW+:RW] ^ slot_base(slot_q);
+  wire [31:0] s_row_32 = s_index_i & LAST_ROW;
+  wire s_open = open_q && s_line == open_line_q;
+  wire s_slot_bad = committed && newest == s_line[RW-1];
+  wire s_refuse = !s_record_i && (!unlocked_i || s_slot_bad);
+  wire idle = state_q == ST_IDLE;
+  wire s_take = idle && s_valid_i && !close_full && (s_record_i || s_refuse || (tables_q && (!open_q || s_open)));
+  wire s_load = s_take && !s_record_i && !s_refuse;
+  wire line_full = s_load && s_row_32[LW-1:0] == LAST_ROW[LW-1:0];
+  wire close = open_q && (line_full_q || (s_valid_i && !s_record_i && !s_refuse && !s_open) || idle_q == 8'd32);
+  reg  line_full_q;
+  wire close_full = open_q && line_full_q;
+  assign s_ready_o = s_take;
+
+  wire acceptable = idle && !run_on_i && !run_wait_i && !pending_q;
+  wire command_ok = idle && !open_q && !s_valid_i && !run_on_i && !run_wait_i;
+  wire scrub_last = {1'b0, scrub_q} == live_lines_q + TABLE_LINES_32[RW:0] + RECORD_LINES_32[RW:0] - 1'b1;
+  wire scrub_slot = {1'b0, scrub_q} < live_lines_q;
+  wire [RW:0] scrub_meta = {1'b0, scrub_q} - live_lines_q;
+  wire [RW-1:0] scrub_line = scrub_slot ? slot_base(newest) + scrub_q :
+      scrub_meta < TABLE_LINES_32[RW:0] ? slot_base(newest) + TABLE_AT[RW-1:0] + scrub_meta[RW-1:0] :
+      record_line(newest_place) + scrub_meta[RW-1:0] - TABLE_LINES_32[RW-1:0];
+  wire rec_good = rec_magic == `SYSTOLE_RRAM_RECORD_MAGIC && rec_crc == crc && !uncorrectable_q;
+  wire rec_ours = rec_q[127:96] == `SYSTOLE_FINGERPRINT && rec_q[159:128] == MACHINE;
+  wire margin_bad = rec_crc != crc || corrected_q || uncorrectable_q;
+  wire can0 = best_q && !tried_q;
+  wire can1 = best_q2 && !tried_q2;
+  wire pick = can1 && (!can0 || epoch_q2 > epoch_q);
+
+  always @* begin
+    next = state_q;
+    case (state_q)
+      ST_BOOT:     next = ST_RING;
+      ST_RING:     if (walk_done_i) next = ST_RING_C;
+      ST_RING_C:   if (wait_q == 6'd2) next = place_q == 3'd7 ? ST_PICK : ST_RING;
+      ST_PICK:     next = can0 || can1 ? ST_REC : ST_END;
+      ST_REC:      if (walk_done_i) next = ST_REC_C;
+      ST_REC_C:
+      if (wait_q == 6'd2) begin
+        if (tabling_q) next = ST_TABLE;
+        else if (ref_q == 2'd0 && !(rec_good && rec_ours)) next = ST_PICK;
+        else if (ref_q != 2'd2) next = ST_REC;
+        else next = (weak_q || margin_bad) && !locked_i ? ST_REWRITE : ST_TABLE;
+      end
+      ST_REWRITE:
+      if (row_q == LAST_ROW[LW-1:0]) next = ST_REWRITE_P;  // the rest of its line is zero
+      ST_REWRITE_P:
+      if (program_done_i) next = in_record ? ST_REWRITE : commit_q ? ST_VERIFY : ST_TABLE;
+      // Entries are written behind the last word.
+      ST_TABLE:    if (left_q == 32'd0 && words_q == 32'd0 && !first) next = tabling_q ? (half_q ? ST_IDLE : ST_TABLES) : ST_LOAD;
+      ST_LOAD:     if (settled) next = section_q == 3'd6 ? ST_CHECK : skip_section ? ST_LOAD : ST_LOAD_R;
+      ST_LOAD_R:   if (walk_done_i) next = ST_LOAD;
+      ST_CHECK:    if (wait_q == 6'd2) next = (warm_q || crc == rec_image) && !uncorrectable_q ? ST_END : ST_PICK;
+      ST_IDLE: begin
+        if (s_valid_i && !s_record_i && !s_refuse && !tables_q) next = ST_TABLES;
+        else if (close) next = ST_LINE;
+        else if (command_ok && pending_q)
+          case (pending_command_q)
+            `SYSTOLE_RRAM_WAKE, `SYSTOLE_RRAM_WARM_WAKE: next = ST_BOOT;
+            `SYSTOLE_RRAM_COMMIT: next = !unlocked_i || lines_bad || (committed && newest == slot_q) ? ST_END : tables_q ? ST_MARGIN : ST_TABLES;
+            `SYSTOLE_RRAM_SCRUB: next = committed ? ST_SCRUB : ST_END;
+            default: next = ST_IDLE;
+          endcase
+        else if (command_ok && budgeting_q && committed) next = ST_SCRUB;
+      end
+      ST_LINE:     if (program_done_i) next = ST_IDLE;
+      ST_TABLES:   next = (half_now ? best_q2 : best_q) ? ST_REC : ST_IDENTITY;
+      ST_IDENTITY: if (&entry_q[RW-2:0]) next = half_q ? ST_IDLE : ST_TABLES;
+      ST_MARGIN:   if (walk_done_i) next = ST_MARGIN_C;
+      ST_MARGIN_C:
+      if (wait_q == 6'd2) next = crc != rec_image || uncorrectable_q ? ST_END : ref_q == 2'd2 ? ST_COPY : ST_MARGIN;
+      ST_COPY:     if (copy_load && row_q == LAST_ROW[LW-1:0]) next = ST_COPY_P;
+      ST_COPY_P:   if (program_done_i) next = program_failed_i ? ST_END : left_q == 32'd1 ? ST_RECORD : ST_COPY;
+      ST_RECORD:   if (!in_record && wait_q >= 6'd2) next = ST_REWRITE;
+      ST_VERIFY:   if (walk_done_i) next = ST_VERIFY_C;
+      ST_VERIFY_C: if (wait_q == 6'd2) next = margin_bad || ref_q == 2'd2 ? ST_END : ST_VERIFY;
+      ST_SCRUB:    if (walk_done_i) next = ST_SCRUB_C;
+      ST_SCRUB_C:
+      if (ref_q != 2'd2) next = ST_SCRUB;
+      else if (line_weak_q || corrected_q || uncorrectable_q) next = ST_FILL;
+      else next = scrub_stop ? ST_END : ST_SCRUB;
+      ST_FILL:     if (walk_done_i) next = uncorrectable_q || walk_uncorrectable_i || locked_i ? (scrub_stop ? ST_END : ST_SCRUB) : ST_FILL_P;
+      ST_FILL_P:   if (program_done_i) next = scrub_stop ? ST_END : ST_SCRUB;
+      default:     next = ST_IDLE;
+    endcase
+  end
+  wire half_now = tabling_q && half_q;
+  wire scrub_stop = scrub_last || (budgeting_q && (run_wait_i || budget_left_q <= 32'd1));
+  wire scrub_step = (state_q == ST_SCRUB_C || state_q == ST_FILL || state_q == ST_FILL_P) && next != state_q &&
+      (next == ST_END || (next == ST_SCRUB && (state_q != ST_SCRUB_C || ref_q == 2'd2)));
+  wire rewrite_load = state_q == ST_REWRITE;
+  wire waking = state_q == ST_BOOT || state_q == ST_RING || state_q == ST_RING_C || state_q == ST_PICK || state_q == ST_REC ||
+      state_q == ST_REC_C || state_q == ST_REWRITE || state_q == ST_REWRITE_P || state_q == ST_TABLE || state_q == ST_LOAD ||
+      state_q == ST_LOAD_R || state_q == ST_CHECK;
+  wire awake = state_q == ST_CHECK && next == ST_END;
+  wire made = state_q == ST_VERIFY_C && next == ST_END && !margin_bad;
+
+  always @* begin
+    error = 8'd0;
+    if (idle && s_take && s_refuse) error = unlocked_i ? `SYSTOLE_ERROR_RRAM_SLOT : `SYSTOLE_ERROR_RRAM_LOCKED;
+    else if (command_we_i && !acceptable) error = `SYSTOLE_ERROR_RRAM_BUSY;
+    else if (idle && next == ST_END && pending_command_q == `SYSTOLE_RRAM_COMMIT)
+      error = !unlocked_i ? `SYSTOLE_ERROR_RRAM_LOCKED : lines_bad ? `SYSTOLE_ERROR_RRAM_CRC : `SYSTOLE_ERROR_RRAM_SLOT;
+    else if (idle && next == ST_END) error = `SYSTOLE_ERROR_RRAM_NO_IMAGE;
+    else if (state_q == ST_PICK && next == ST_END && by_command_q)
+      error = foreign_q ? `SYSTOLE_ERROR_RRAM_FOREIGN : `SYSTOLE_ERROR_RRAM_NO_IMAGE;
+    else if (state_q == ST_MARGIN_C && next == ST_END) error = `SYSTOLE_ERROR_RRAM_CRC;
+    else if ((state_q == ST_LINE || state_q == ST_COPY_P || state_q == ST_FILL_P) && program_done_i && program_failed_i)
+      error = `SYSTOLE_ERROR_RRAM_PROGRAM;
+    else if (state_q == ST_VERIFY_C && next == ST_END && margin_bad) error = `SYSTOLE_ERROR_RRAM_RECORD;
+  end
+
+  wire restart = (state_q == ST_COPY && wait_q == 6'd5) || (state_q == ST_LOAD && (upload_partial_i || settled));
+  always @(posedge clk_i)
+    if (rst_i) begin
+      state_q <= ST_BOOT;
+      wait_q  <= 6'd0;
+      {best_q, best_q2, tried_q, tried_q2} <= 4'd0;
+      {cand_q, warm_q, weak_q, foreign_q, ready_q, run_slot_q, slot_q, booted_q, tables_q, half_q} <= 10'd0;
+      {budgeting_q, commit_q, by_command_q, open_q, tabling_q, line_full_q, pending_q, line_weak_q} <= 8'd0;
+      pending_command_q <= 3'd0;
+      live_lines_q  <= {RW + 1{1'b0}};
+      refreshed_q   <= 32'd0;
+      wake_cycles_q <= 32'd0;
+      image_crc_q   <= 32'd0;
+      budget_q      <= 32'd0;
+      budget_left_q <= 32'd0;
+      scrub_q       <= {RW{1'b0}};
+      wake_q        <= 32'd0;
+      epoch_q       <= 32'd0;
+      epoch_q2      <= 32'd0;
+      place_q       <= 3'd0;
+      best_place_q  <= 3'd7;  // so that the first record goes to place 0
+      best_place_q2 <= 3'd7;
+      idle_q        <= 8'd0;
+    end else begin
+      state_q <= next;
+      wait_q  <= next != state_q || restart ? 6'd0 : wait_q + {5'd0, wait_q != 6'd63};
+      wake_q  <= !waking || (state_q == ST_BOOT && !first) || tabling_q ? 32'd0 : wake_q + 32'd1;
+      idle_q  <= idle && open_q && !s_take ? idle_q + 8'd1 : 8'd0;
+      if (slot_we_i) slot_q <= wdata_i[0];
+      if (budget_we_i) budget_q <= wdata_i;
+      if (command_we_i && acceptable) {pending_q, pending_command_q} <= {1'b1, wdata_i[2:0]};
+      else if (command_ok && !close && next != ST_TABLES) pending_q <= 1'b0;
+      if (s_load) begin
+        open_q      <= 1'b1;
+        line_full_q <= line_full;
+        if (run_slot_q == s_line[RW-1] || !ready_q) ready_q <= 1'b0;
+      end else if (state_q == ST_LINE && program_done_i) {open_q, line_full_q} <= 2'b00;
+      if (run_done_i && budget_q != 32'd0) {budgeting_q, budget_left_q} <= {1'b1, budget_q};
+      case (state_q)
+        ST_BOOT: begin
+          {best_q, best_q2, tried_q, tried_q2, weak_q, foreign_q, ready_q, tables_q} <= 8'd0;
+          best_place_q  <= 3'd7;
+          best_place_q2 <= 3'd7;
+          place_q <= 3'd0;
+          warm_q  <= pending_command_q == `SYSTOLE_RRAM_WARM_WAKE && by_command_q;
+        end
+        ST_RING_C:
+        if (wait_q == 6'd2) begin
+          place_q <= place_q + 3'd1;
+          if (rec_good && !rec_ours) foreign_q <= 1'b1;
+          if (rec_good && rec_ours && !rec_slot && (!best_q || rec_epoch > epoch_q))
+            {best_q, epoch_q, best_place_q} <= {1'b1, rec_epoch, place_q};
+          if (rec_good && rec_ours && rec_slot && (!best_q2 || rec_epoch > epoch_q2))
+            {best_q2, epoch_q2, best_place_q2} <= {1'b1, rec_epoch, place_q};
+        end
+        ST_PICK: begin
+          cand_q  <= pick;
+          place_q <= pick ? best_place_q2 : best_place_q;
+          if (can0 || can1) begin
+            if (pick) tried_q2 <= 1'b1;
+            else tried_q <= 1'b1;
+          end
+        end
+        ST_REC_C: if (wait_q == 6'd2 && ref_q != 2'd0 && margin_bad && !tabling_q) weak_q <= 1'b1;
+        ST_CHECK:
+        if (awake) begin
+          ready_q       <= 1'b1;
+          run_slot_q    <= cand_q;
+          slot_q        <= !cand_q;
+          live_lines_q  <= rec_lines[RW:0];
+          image_crc_q   <= rec_image;
+          wake_cycles_q <= wake_q;
+          // An image that is broken is none: the other slot's is the newest then.
+          if (!cand_q && tried_q2) best_q2 <= 1'b0;
+          if (cand_q && tried_q) best_q <= 1'b0;
+        end
+        ST_IDLE: begin
+          if (next == ST_BOOT || next == ST_TABLES) by_command_q <= next == ST_BOOT;
+          if (next == ST_TABLES) {tabling_q, half_q} <= 2'b10;
+          if (next == ST_SCRUB && !budgeting_q) scrub_q <= {RW{1'b0}};
+          if (next == ST_SCRUB && pending_q) budgeting_q <= 1'b0;
+          if (next == ST_MARGIN) commit_q <= 1'b1;
+          line_weak_q <= 1'b0;
+        end
+        ST_TABLE, ST_IDENTITY:
+        if (next != state_q) begin
+          if (tabling_q) half_q <= 1'b1;
+          if (next == ST_IDLE) {tables_q, tabling_q} <= 2'b10;
+        end
+        ST_TABLES: begin
+          cand_q  <= half_q;
+          place_q <= half_q ? best_place_q2 : best_place_q;
+        end
+        ST_RECORD: if (first) place_q <= newest_place + 3'd1;
+        ST_VERIFY_C:
+        if (made) begin
+          if (slot_q) {best_q2, epoch_q2, best_place_q2} <= {1'b1, rec_epoch, place_q};
+          else {best_q, epoch_q, best_place_q} <= {1'b1, rec_epoch, place_q};
+          live_lines_q <= rec_lines[RW:0];
+        end
+        default: ;
+      endcase
+      if (scrub_step) begin
+        scrub_q <= scrub_last ? {RW{1'b0}} : scrub_q + 1'b1;
+        line_weak_q <= 1'b0;
+        if (budget_left_q != 32'd0) budget_left_q <= budget_left_q - 32'd1;
+        if (state_q == ST_FILL_P && !program_failed_i) refreshed_q <= refreshed_q + 32'd1;
+      end else if (state_q == ST_SCRUB_C && (corrected_q || uncorrectable_q)) line_weak_q <= 1'b1;
+      if (state_q == ST_END) {commit_q, budgeting_q, booted_q} <= 3'b001;
+    end
+
+  always @(posedge clk_i) begin
+    // What the walk saw.
+    if (walk_o) {corrected_q, uncorrectable_q} <= state_q == ST_LOAD && section_q != 3'd0 ? {corrected_q, uncorrectable_q} : 2'b00;
+    else if (walk_valid_i && (!reading_record || in_record)) begin
+      corrected_q     <= corrected_q || walk_corrected_i;
+      uncorrectable_q <= uncorrectable_q || walk_uncorrectable_i;
+    end
+    if (state_q == ST_TABLE && first && !tabling_q) {corrected_q, uncorrectable_q} <= 2'b00;
+
+    // Units of the record.
+    if (next != state_q && (next == ST_RING || next == ST_REC || next == ST_VERIFY || next == ST_RECORD ||
+        (next == ST_REWRITE && state_q != ST_REWRITE_P)))
+      unit_q <= {UW + 1{1'b0}};
+    else if ((reading_record && walk_valid_i && in_record) || (rewrite_load && in_record) || (state_q == ST_RECORD && in_record && !first))
+      unit_q <= unit_q + 1'b1;
+    if (walk_valid_i && in_record && (state_q == ST_RING || (state_q == ST_REC && ref_q == 2'd0)))
+      rec_q[unit_q[UW-1:0]*WB+:WB] <= walk_word_i;
+    if (s_take && s_record_i && s_index_i < UNITS) rec_q[s_index_i[UW-1:0]*WB+:WB] <= s_data_i;
+    if (state_q == ST_RECORD && first) begin
+      rec_q[31:0]    <= `SYSTOLE_RRAM_RECORD_MAGIC;
+      rec_q[63:32]   <= newest_epoch + 32'd1;
+      rec_q[79:64]   <= {slot_q ? used_i[15:8] : used_i[7:0], 7'd0, slot_q};
+      rec_q[127:96]  <= `SYSTOLE_FINGERPRINT;
+      rec_q[159:128] <= MACHINE;
+      rec_q[479:448] <= crc;
+    end
+    if (state_q == ST_RECORD && next == ST_REWRITE) rec_q[511:480] <= crc;
+
+    // Passes.
+    if (idle) ref_q <= next == ST_MARGIN || next == ST_SCRUB ? 2'd1 : 2'd0;
+    else if (state_q == ST_PICK || state_q == ST_TABLES) ref_q <= 2'd0;
+    else if (state_q == ST_REC_C && wait_q == 6'd2) ref_q <= ref_q + 2'd1;
+    else if (state_q == ST_RECORD) ref_q <= 2'd1;
+    else if ((state_q == ST_MARGIN_C || state_q == ST_VERIFY_C) && wait_q == 6'd2) ref_q <= 2'd2;
+    else if (state_q == ST_SCRUB_C && next == ST_SCRUB) ref_q <= ref_q == 2'd2 ? 2'd1 : 2'd2;
+    else if (state_q == ST_FILL || state_q == ST_FILL_P) ref_q <= 2'd1;
+
+    // Rows, lines, sections, entries.
+    if (state_q != ST_REWRITE && state_q != ST_COPY) row_q <= {LW{1'b0}};
+    else if (rewrite_load || copy_load) row_q <= row_q + 1'b1;
+    if (state_q == ST_TABLE && first) {section_q, line_q} <= {3'd0, {RW + 1{1'b0}}};
+    else if (state_q == ST_LOAD && next == ST_LOAD && settled) begin
+      section_q <= section_q + 3'd1;
+      line_q    <= line_q + section_lines[RW:0];
+    end else if (state_q == ST_LOAD_R && walk_done_i) begin
+      section_q <= section_q + 3'd1;
+      line_q    <= line_q + section_lines[RW:0];
+    end else if (next == ST_REWRITE && state_q != ST_REWRITE && state_q != ST_REWRITE_P) line_q <= {RW + 1{1'b0}};
+    else if (state_q == ST_REWRITE_P && program_done_i) line_q <= line_q + 1'b1;
+    else if (state_q == ST_MARGIN_C) line_q <= {RW + 1{1'b0}};
+    else if (state_q == ST_COPY_P && program_done_i) line_q <= line_q + 1'b1;
+
+    // words_q: entries left in shift_q while the table is read, entries in shift_q while it is copied, words
+    // left of a section. left_q: entries or lines that are still to come.
+    if (state_q == ST_TABLE) begin
+      if (first) {left_q, words_q} <= {{{31 - RW{1'b0}}, table_lines} * LINE_ENTRIES, 32'd0};
+      else if (walk_valid_i) {shift_q, words_q} <= {walk_word_i, EPW[31:0]};
+      else if (words_q != 32'd0) {shift_q, words_q} <= {shift_q >> 32, words_q - 32'd1};
+      if (!first && words_q != 32'd0) left_q <= left_q - 32'd1;
+    end else if (state_q == ST_LOAD) words_q <= section_words;
+    else if (state_q == ST_LOAD_R && walk_valid_i && words_q != 32'd0) words_q <= words_q - 32'd1;
+    else if (state_q == ST_MARGIN_C) {left_q, words_q} <= {TABLE_LINES[31:0], 32'd0};
+    else if (state_q == ST_COPY_P && program_done_i) {left_q, words_q} <= {left_q - 32'd1, 32'd0};
+    else if (state_q == ST_COPY) begin
+      if (copy_load) words_q <= 32'd0;
+      else if (wait_q == 6'd5) words_q <= words_q + 32'd1;
+      if (wait_q == 6'd4 && words_q != EPW) begin
+        shift_q <= copy_pair[WB+31:32];
+      end
+    end
+
+    if (state_q == ST_TABLE && first) entry_q <= slot_base(cand_q);
+    else if (state_q == ST_TABLES) entry_q <= slot_base(half_q);
+    else if (state_q == ST_MARGIN_C) entry_q <= slot_base(slot_q);
+    else if (state_q == ST_IDENTITY || (state_q == ST_TABLE && words_q != 32'd0) ||
+        (state_q == ST_COPY && wait_q == 6'd5 && words_q != EPW))
+      entry_q <= entry_q + 1'b1;
+
+    if (s_load && !open_q) open_line_q <= s_line;
+  end
+  wire [31:0] entry_in_slot = {{33 - RW{1'b0}}, entry_q[RW-2:0]};
+  wire [WB+31:0] copy_pair = {copy_entry, shift_q};
+  wire [31:0] copy_entry = entry_in_slot < SLOT_LINES ? {look_wear_i, {16 - RW{1'b0}}, look_line_i} : 32'd0;
+
+  // Walks.
+  reg [RW-1:0] walk_line;
+  reg [RW:0] walk_lines;
+  reg [5:0] walk_pace;
+  always @* begin
+    walk_line  = record_line(place_q);
+    walk_lines = RECORD_LINES_32[RW:0];
+    walk_pace  = 6'd1;
+    case (state_q)
+      ST_TABLE: begin
+        walk_line  = slot_base(cand_q) + TABLE_AT[RW-1:0];
+        walk_lines = table_lines;
+        walk_pace  = PACE_TABLE;
+      end
+      ST_LOAD: begin
+        walk_line  = slot_base(cand_q) + line_q[RW-1:0];
+        walk_lines = section_lines[RW:0];
+        walk_pace  = section_q == 3'd0 ? 6'd1 : section_q == 3'd4 ? PACE_LUT : PACE_UNITS;
+      end
+      ST_MARGIN: begin
+        walk_line  = slot_base(slot_q);
+        walk_lines = rec_lines[RW:0];
+      end
+      ST_SCRUB, ST_FILL: begin
+        walk_line  = scrub_line;
+        walk_lines = {{RW{1'b0}}, 1'b1};
+      end
+      default: ;
+    endcase
+  end
+
+  assign walk_o       = (first && (reading_record || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_SCRUB ||
+      state_q == ST_FILL)) || (state_q == ST_LOAD && next == ST_LOAD_R);
+  assign walk_line_o  = walk_line;
+  assign walk_lines_o = walk_lines;
+  assign walk_pace_o  = walk_pace;
+  assign walk_ref_o   = state_q == ST_RING || state_q == ST_TABLE || state_q == ST_LOAD || state_q == ST_FILL || ref_q == 2'd0 ?
+      `SYSTOLE_REF_NORMAL : ref_q == 2'd1 ? `SYSTOLE_REF_STRONG_1 : `SYSTOLE_REF_STRONG_0;
+  assign walk_raw_o   = reading_record || state_q == ST_TABLE || ((state_q == ST_SCRUB || state_q == ST_FILL) && !scrub_slot);
+
+  assign look_o       = entry_q;
+  assign table_we_o   = (state_q == ST_TABLE && words_q != 32'd0 && entry_in_slot < SLOT_LINES) || state_q == ST_IDENTITY;
+  assign table_addr_o = entry_q;
+  assign table_line_o = state_q == ST_IDENTITY ? entry_q : shift_q[RW-1:0];
+  assign table_wear_o = state_q == ST_IDENTITY ? 16'd0 : shift_q[31:16];
+
+  wire filling = state_q == ST_FILL && walk_valid_i;
+  wire [RW-1:0] meta_line = state_q == ST_COPY || state_q == ST_COPY_P ?
+      slot_base(slot_q) + TABLE_AT[RW-1:0] + line_q[RW-1:0] : record_line(place_q) + line_q[RW-1:0];
+  wire on_meta = state_q == ST_COPY || state_q == ST_COPY_P || state_q == ST_REWRITE || state_q == ST_REWRITE_P;
+  wire on_scrub = state_q == ST_FILL || state_q == ST_FILL_P;
+  assign load_o         = s_load || rewrite_load || copy_load || filling;
+  assign load_row_o     = filling ? walk_row_i : idle ? s_row_32[LW-1:0] : row_q;
+  assign load_line_o    = on_meta ? meta_line : on_scrub ? scrub_line : s_line;
+  assign load_data_o    = filling ? walk_word_i : idle ? s_data_i : state_q == ST_COPY ? shift_q : in_record ? unit_word : {WB{1'b0}};
+  assign program_o      = first && (state_q == ST_LINE || state_q == ST_REWRITE_P || state_q == ST_COPY_P || state_q == ST_FILL_P);
+  assign forget_o       = state_q == ST_FILL && next != ST_FILL && next != ST_FILL_P;
+  assign counted_o      = state_q == ST_LOAD_R || state_q == ST_TABLE || state_q == ST_FILL;
+  assign program_line_o = on_meta ? meta_line : on_scrub ? scrub_line : open_line_q;
+  assign program_move_o = state_q == ST_LINE;
+  assign used_we_o      = state_q == ST_TABLE || state_q == ST_IDENTITY;
+  assign used_slot_o    = state_q == ST_IDENTITY ? half_q : cand_q;
+  assign used_o         = state_q == ST_IDENTITY ? 8'd0 : rec_q[79:72];
+
+  assign upload_we_o     = state_q == ST_LOAD && next == ST_LOAD_R && section_q != 3'd0;
+  assign upload_target_o = section_q == 3'd5 ? `SYSTOLE_UPLOAD_TAP : section_q - 3'd1;
+  assign upload_hold_o   = waking;
+  assign upload_valid_o  = state_q == ST_LOAD_R && walk_valid_i && section_q != 3'd0 && words_q != 32'd0;
+  assign upload_data_o   = walk_word_i;
+  assign wake_we_o       = awake;
+  assign in_bytes_o      = rec_q[191:160];
+  assign out_bytes_o     = rec_q[223:192];
+
+  assign relock_o      = made;
+  assign internal_o    = (state_q == ST_REWRITE_P && !commit_q) || state_q == ST_FILL_P;
+  assign status_o      = {11'd0, state_q, 5'd0, booted_q, weak_q, foreign_q, newest, committed, 1'b0, 1'b0, 1'b0,
+                          run_slot, ready_q, busy_o};
+  wire   run_slot      = ready_q ? run_slot_q : slot_q;
+  assign slot_o        = slot_q;
+  assign run_slot_o    = run_slot;
+  assign busy_o        = !idle || open_q || pending_q;
+  assign ended_o       = state_q == ST_END;
+  assign error_o       = error;
+  assign budget_o      = budget_q;
+  assign epoch_o       = newest_epoch;
+  assign image_crc_o   = image_crc_q;
+  assign wake_cycles_o = wake_cycles_q;
+  assign refreshed_o   = refreshed_q;
+  assign scrub_line_o  = {{32 - RW{1'b0}}, scrub_q};
+
+endmodule
+
+`default_nettype wire

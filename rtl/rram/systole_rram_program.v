@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs one line: words are loaded into the banks (load_*), start_i names their line. It reads at the
+// verify references, pulses the bits that differ in all loaded banks at once, and again, RETRIES times. A
+// line that does not take its words is retired to a spare; one that is worn THRESHOLD writes more than the
+// least worn of its slot changes places with it (docs/rram.md). Both only with move_i. done_o ends it,
+// failed_o says that the line is not as it should be. Reset stops it and forgets what was loaded.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_rram_program #(
+    parameter ROWS         = 8,
+    parameter COLS         = 8,
+    parameter WEIGHT_BEATS = 1,
+    parameter RRAM_DEPTH   = 2048,
+    parameter BW           = 1,
+    parameter CHECK        = 8,
+    parameter RW           = $clog2(RRAM_DEPTH),
+    parameter LW           = $clog2(ROWS)
+) (
+    input  wire                    clk_i,
+    input  wire                    rst_i,
+    // words of the line
+    input  wire                    load_i,
+    input  wire [          LW-1:0] load_row_i,
+    input  wire [          RW-1:0] load_line_i,
+    input  wire [      COLS*8-1:0] load_data_i,
+    input  wire [      COLS*8-1:0] flip_i,          // bits to store wrong, for tests of what follows
+    input  wire                    forget_i,        // they are not for programming
+    // the job
+    input  wire                    start_i,
+    input  wire [          RW-1:0] line_i,
+    input  wire                    move_i,
+    output wire                    busy_o,
+    output wire                    done_o,
+    output wire                    failed_o,
+    // spares used, from the record of a slot
+    input  wire                    used_we_i,
+    input  wire                    used_slot_i,
+    input  wire [             7:0] used_i,
+    output wire [            15:0] used_o,
+    // walker
+    output wire                    walk_start_o,
+    output wire [          RW-1:0] walk_line_o,
+    output wire [             2:0] walk_ref_o,
+    output wire                    walk_raw_o,
+    input  wire                    walk_valid_i,
+    input  wire [          LW-1:0] walk_row_i,
+    input  wire [      COLS*8-1:0] walk_word_i,
+    input  wire                    walk_done_i,
+    // line table
+    output wire [          RW-1:0] look_o,
+    input  wire [          RW-1:0] look_line_i,
+    input  wire [            15:0] look_wear_i,
+    output wire                    table_we_o,
+    output wire [          RW-1:0] table_addr_o,
+    output wire [          RW-1:0] table_line_o,
+    output wire [            15:0] table_wear_o,
+    // banks
+    output wire [        ROWS-1:0] prog_load_o,
+    output wire [COLS*8+CHECK-1:0] prog_data_o,
+    input  wire [        ROWS-1:0] need_set_i,
+    input  wire [        ROWS-1:0] need_reset_i,
+    output wire [        ROWS-1:0] pulse_o,
+    output wire                    pulse_reset_o,
+    output wire [             3:0] pulse_level_o,
+    output wire [          RW-1:0] pulse_addr_o,
+    output wire [          BW-1:0] pulse_beat_o,
+    input  wire                    pulsing_i,
+    // events, for a cycle each
+    output wire                    retried_o,
+    output wire                    retired_o,
+    output wire                    swapped_o,
+    output wire [            15:0] max_wear_o
+);
+
+  localparam SLOT_LINES = `SYSTOLE_RRAM_SLOT_LINES(RRAM_DEPTH, ROWS, COLS);
+  localparam SPARES = `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
+  localparam [3:0] RETRIES = `SYSTOLE_RRAM_RETRIES;
+  localparam [15:0] THRESHOLD = `SYSTOLE_RRAM_WEAR_THRESHOLD;
+  localparam [31:0] LAST_BEAT = WEIGHT_BEATS - 1;
+  localparam [31:0] LAST_ROW = ROWS - 1;
+
+  localparam ST_IDLE = 4'd0;
+  localparam ST_LOOK = 4'd1;    // the line's entry
+  localparam ST_READ = 4'd2;    // at a verify reference
+  localparam ST_JUDGE = 4'd3;
+  localparam ST_PULSE = 4'd4;
+  localparam ST_WAIT = 4'd5;
+  localparam ST_FAIL = 4'd6;
+  localparam ST_FILL = 4'd7;    // words that were not loaded, from the line itself
+  localparam ST_SPARE = 4'd8;
+  localparam ST_RETIRE = 4'd9;  // exchange entries
+  localparam ST_SCAN = 4'd10;   // least worn line of the slot
+  localparam ST_KEEP = 4'd11;   // its words into the buffer
+  localparam ST_SWAP = 4'd12;
+  localparam ST_REST = 4'd13;   // its words to their new place
+  localparam ST_DONE = 4'd14;
+
+  reg [3:0] state_q, next;
+  reg [3:0] wait_q;             // cycles in a state, saturating
+  wire      first = wait_q == 4'd0;
+
+  reg [RW-1:0] line_q, phys_q, other_q, other_phys_q, scan_q, best_q, best_phys_q;
+  reg [15:0] wear_q, other_wear_q, best_wear_q, max_wear_q;
+  reg [ROWS-1:0] loaded_q;
+  reg move_q, reset_ref_q, pulsed_q, round_pulsed_q, failed_q, retiring_q, swapping_q, resting_q, half_q;
+  reg [3:0] level_q;
+  reg [BW-1:0] beat_q;
+  reg [15:0] floor_q, floor_q2; // least wear known, of slot 0 and 1
+  reg [7:0] used_q, used_q2;
+
+  wire slot = line_q[RW-1];
+  wire [7:0] used = slot ? used_q2 : used_q;
+  wire [15:0] floor = slot ? floor_q2 : floor_q;
+  wire [RW-1:0] slot_base = {slot, {RW - 1{1'b0}}};
+  wire [31:0] in_slot = {{33 - RW{1'b0}}, line_q[RW-2:0]};
+  wire managed = in_slot < SLOT_LINES;
+  wire [31:0] spare_index = SLOT_LINES - 1 - {24'd0, used};
+  wire any_spare = {24'd0, used} < SPARES;
+  wire [ROWS-1:0] need = (reset_ref_q ? need_reset_i : need_set_i) & loaded_q;
+  wire needed = need != {ROWS{1'b0}};
+  wire worn = look_wear_i >= floor + THRESHOLD;
+  wire looked = wait_q == 4'd4;
+  // The scan asks for an entry a cycle; they come 3 cycles later.
+  wire [31:0] scan_end = spare_index + 32'd3;
+  wire scanned = half_q && scan_q[RW-2:0] == scan_end[RW-2:0];
+  wire [15:0] gain = wear_q - best_wear_q;
+
+  always @* begin
+    next = state_q;
+    case (state_q)
+      ST_IDLE:   if (start_i) next = ST_LOOK;
+      ST_LOOK:   if (looked) next = managed && move_q && worn && !resting_q && !retiring_q ? ST_SCAN : ST_READ;
+      ST_READ:   if (walk_done_i) next = ST_JUDGE;
+      ST_JUDGE:
+      if (wait_q == 4'd2) begin
+        if (needed) next = level_q == RETRIES ? ST_FAIL : ST_PULSE;
+        else if (!reset_ref_q || round_pulsed_q) next = ST_READ;
+        else next = ST_DONE;
+      end
+      ST_PULSE:  next = ST_WAIT;
+      ST_WAIT:   if (wait_q >= 4'd2 && !pulsing_i) next = beat_q == LAST_BEAT[BW-1:0] ? ST_READ : ST_PULSE;
+      ST_FAIL:   next = managed && move_q && any_spare ? ST_FILL : ST_DONE;
+      ST_FILL:   if (walk_done_i) next = retiring_q ? ST_SPARE : ST_KEEP;
+      ST_SPARE:  if (looked) next = ST_RETIRE;
+      ST_RETIRE: if (!first) next = ST_READ;
+      ST_SCAN:   if (scanned) next = gain >= THRESHOLD && wear_q > best_wear_q ? ST_FILL : ST_READ;
+      ST_KEEP:   if (walk_done_i) next = ST_SWAP;
+      ST_SWAP:   if (!first) next = ST_READ;
+      ST_REST:   if (wait_q == 4'd3 && rest_row_q == LAST_ROW[LW-1:0]) next = ST_LOOK;
+      default:   next = swapping_q ? ST_REST : ST_IDLE;
+    endcase
+  end
+
+  // The kept words leave their buffer one every 4 cycles.
+  reg [LW-1:0] rest_row_q;
+  wire [COLS*8-1:0] kept;
+  systole_ram #(
+      .WIDTH(COLS * 8),
+      .DEPTH(ROWS)
+  ) u_keep (
+      .clk_i  (clk_i),
+      .we_i   (state_q == ST_KEEP && walk_valid_i),
+      .waddr_i(walk_row_i),
+      .wdata_i(walk_word_i),
+      .re_i   (1'b1),
+      .raddr_i(rest_row_q),
+      .rdata_o(kept)
+  );
+  wire rest_load = state_q == ST_REST && wait_q == 4'd2;
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      state_q  <= ST_IDLE;
+      wait_q   <= 4'd0;
+      loaded_q <= {ROWS{1'b0}};
+      used_q   <= 8'd0;
+      used_q2  <= 8'd0;
+      floor_q  <= 16'd0;
+      floor_q2 <= 16'd0;
+      max_wear_q <= 16'd0;
+    end else begin
+      state_q <= next;
+      wait_q  <= next != state_q || (state_q == ST_REST && wait_q == 4'd3) ? 4'd0 : wait_q + {3'd0, wait_q != 4'd15};
+      if (load) loaded_q[load_row] <= 1'b1;
+      else if (state_q == ST_DONE || forget_i) loaded_q <= {ROWS{1'b0}};
+      if (used_we_i && !used_slot_i) used_q <= used_i;
+      else if (state_q == ST_RETIRE && first && !slot) used_q <= used_q + 8'd1;
+      if (used_we_i && used_slot_i) used_q2 <= used_i;
+      else if (state_q == ST_RETIRE && first && slot) used_q2 <= used_q2 + 8'd1;
+      if (state_q == ST_SCAN && scanned && !slot) floor_q <= best_wear_q;
+      if (state_q == ST_SCAN && scanned && slot) floor_q2 <= best_wear_q;
+      if (state_q == ST_DONE && pulsed_q && managed && wear_next > max_wear_q) max_wear_q <= wear_next;
+    end
+
+  wire [15:0] wear_next = wear_q + {15'd0, wear_q != 16'hffff};
+  wire scan_valid = state_q == ST_SCAN && wait_q >= 4'd3;
+  always @(posedge clk_i) begin
+    if (start_i && state_q == ST_IDLE) begin
+      line_q     <= line_i;
+      move_q     <= move_i;
+      failed_q   <= 1'b0;
+      pulsed_q   <= 1'b0;
+      retiring_q <= 1'b0;
+      swapping_q <= 1'b0;
+      resting_q  <= 1'b0;
+      level_q    <= 4'd0;
+      reset_ref_q <= 1'b0;
+      round_pulsed_q <= 1'b0;
+    end
+    case (state_q)
+      ST_LOOK:
+      if (looked) begin
+        phys_q <= managed ? look_line_i : line_q;
+        wear_q <= look_wear_i;
+        scan_q <= slot_base;
+        half_q <= 1'b0;
+      end
+      ST_JUDGE:
+      if (wait_q == 4'd2) begin
+        beat_q <= {BW{1'b0}};
+        if (!needed) begin
+          reset_ref_q <= !reset_ref_q;
+          if (reset_ref_q) begin
+            round_pulsed_q <= 1'b0;
+            if (round_pulsed_q) level_q <= level_q + 4'd1;
+          end
+        end
+      end
+      ST_PULSE: {pulsed_q, round_pulsed_q} <= 2'b11;
+      ST_WAIT:
+      if (next == ST_READ) begin
+        reset_ref_q <= !reset_ref_q;
+        if (reset_ref_q) begin
+          round_pulsed_q <= 1'b0;
+          level_q        <= level_q + 4'd1;
+        end
+      end else if (next == ST_PULSE) beat_q <= beat_q + 1'b1;
+      ST_FAIL: begin
+        retiring_q <= 1'b1;
+        failed_q   <= next == ST_DONE;
+      end
+      ST_SPARE:
+      if (looked) begin
+        other_q      <= {slot, spare_index[RW-2:0]};
+        other_phys_q <= look_line_i;
+        other_wear_q <= look_wear_i;
+      end
+      ST_SCAN: begin
+        if (!scanned) scan_q <= scan_q + 1'b1;
+        if (scan_valid) begin
+          // Entry scan_q - 3 is here; the first one begins the search.
+          if (wait_q == 4'd3 && !half_q) begin
+            half_q      <= 1'b1;
+            best_q      <= slot_base;
+            best_phys_q <= look_line_i;
+            best_wear_q <= look_wear_i;
+          end else if (look_wear_i < best_wear_q) begin
+            best_q      <= scan_q - {{RW - 2{1'b0}}, 2'd3};
+            best_phys_q <= look_line_i;
+            best_wear_q <= look_wear_i;
+          end
+        end
+        if (scanned && next == ST_FILL) begin
+          swapping_q   <= 1'b1;
+          other_q      <= best_q;
+          other_phys_q <= best_phys_q;
+          other_wear_q <= best_wear_q;
+        end
+      end
+      ST_RETIRE, ST_SWAP:
+      if (!first) begin
+        phys_q         <= other_phys_q;
+        wear_q         <= other_wear_q;
+        level_q        <= 4'd0;
+        reset_ref_q    <= 1'b0;
+        round_pulsed_q <= 1'b0;
+        retiring_q     <= 1'b0;
+        rest_row_q     <= {LW{1'b0}};
+      end
+      ST_REST: if (wait_q == 4'd3) rest_row_q <= rest_row_q + 1'b1;
+      ST_DONE: begin
+        // The other line of a swap follows with the words that were kept.
+        swapping_q     <= 1'b0;
+        resting_q      <= swapping_q;
+        if (swapping_q) line_q <= other_q;
+        pulsed_q       <= 1'b0;
+        level_q        <= 4'd0;
+        reset_ref_q    <= 1'b0;
+        round_pulsed_q <= 1'b0;
+        rest_row_q     <= {LW{1'b0}};
+      end
+      default: ;
+    endcase
+  end
+
+  // Words into the banks, with their check bits.
+  wire fill = state_q == ST_FILL && walk_valid_i && !loaded_q[walk_row_i];
+  wire load = load_i || fill || rest_load;
+  wire [LW-1:0] load_row = fill ? walk_row_i : rest_load ? rest_row_q : load_row_i;
+  reg [ROWS-1:0] prog_load_q;
+  reg [COLS*8-1:0] prog_word_q, flip_q;
+  reg [RW-1:0] prog_line_q;
+  always @(posedge clk_i)
+    if (rst_i) prog_load_q <= {ROWS{1'b0}};
+    else prog_load_q <= load ? {{ROWS - 1{1'b0}}, 1'b1} << load_row : {ROWS{1'b0}};
+  always @(posedge clk_i) begin
+    prog_word_q <= fill ? walk_word_i : rest_load ? kept : load_data_i;
+    prog_line_q <= load_i ? load_line_i : line_q;
+    flip_q      <= flip_i;
+  end
+  wire [CHECK-1:0] check;
+  systole_ecc_encode #(
+      .COLS (COLS),
+      .CHECK(CHECK),
+      .AW   (RW)
+  ) u_encode (
+      .data_i (prog_word_q),
+      .line_i (prog_line_q),
+      .check_o(check)
+  );
+
+  assign prog_load_o   = prog_load_q;
+  assign prog_data_o   = {check, prog_word_q ^ flip_q};
+  assign busy_o        = state_q != ST_IDLE;
+  assign done_o        = state_q == ST_DONE && !swapping_q;
+  assign failed_o      = failed_q;
+  assign used_o        = {used_q2, used_q};
+  assign walk_start_o  = first && (state_q == ST_READ || state_q == ST_FILL || state_q == ST_KEEP);
+  assign walk_line_o   = state_q == ST_KEEP ? other_q : line_q;
+  assign walk_ref_o    = state_q != ST_READ ? `SYSTOLE_REF_NORMAL : reset_ref_q ? `SYSTOLE_REF_VERIFY_0 : `SYSTOLE_REF_VERIFY_1;
+  assign walk_raw_o    = !managed;
+  assign look_o        = state_q == ST_SCAN ? scan_q : state_q == ST_SPARE ? {slot, spare_index[RW-2:0]} : line_q;
+  assign pulse_o       = state_q == ST_PULSE ? need : {ROWS{1'b0}};
+  assign pulse_reset_o = reset_ref_q;
+  assign pulse_level_o = level_q;
+  assign pulse_addr_o  = phys_q;
+  assign pulse_beat_o  = beat_q;
+  assign retried_o     = state_q == ST_WAIT && next == ST_READ && reset_ref_q;
+  assign retired_o     = state_q == ST_RETIRE && first;
+  assign swapped_o     = state_q == ST_SWAP && first;
+  assign max_wear_o    = max_wear_q;
+
+  // Retiring and swapping exchange two entries: the line's in the first cycle, the other's in the second.
+  wire exchange = state_q == ST_RETIRE || state_q == ST_SWAP;
+  assign table_we_o   = exchange || (state_q == ST_DONE && pulsed_q && managed);
+  assign table_addr_o = exchange && !first ? other_q : line_q;
+  assign table_line_o = exchange && first ? other_phys_q : phys_q;
+  assign table_wear_o = !exchange ? wear_next : first ? other_wear_q : wear_q;
+
+endmodule
+
+`default_nettype wire

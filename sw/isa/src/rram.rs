@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How the RRAM is divided, and the record that makes an image the one that wakes (docs/rram.md).
+
+use crate::{Config, fingerprint};
+use serde::Serialize;
+
+/// Places for records.
+pub const RECORDS: u32 = 8;
+/// Rounds of pulses before a line is given up.
+pub const RETRIES: u32 = 8;
+/// A line that is worn so many writes more than the least worn one of its slot changes places with it.
+pub const WEAR_THRESHOLD: u32 = 128;
+/// Written to `RRAM_UNLOCK` one behind the other they allow programming.
+pub const KEYS: [u32; 2] = [0x5253_4554, 0x4f50_454e];
+/// First word of a record: "SYSR".
+pub const RECORD_MAGIC: u32 = u32::from_le_bytes(*b"SYSR");
+/// Words of 32 bits in a record.
+pub const RECORD_WORDS: usize = 16;
+
+/// Read references, by code: a bit reads 1 where the cell's resistance is below it.
+pub const REFERENCES: [&str; 5] = ["NORMAL", "STRONG_1", "STRONG_0", "VERIFY_1", "VERIFY_0"];
+
+/// Commands, by code from 1 on.
+pub const COMMANDS: [&str; 4] = ["WAKE", "WARM_WAKE", "COMMIT", "SCRUB"];
+
+/// Where what lies, in lines: a line is a word in every row, R x C bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Layout {
+    /// Bytes of a line.
+    pub line_bytes: u32,
+    /// Lines of a half; slot 1 begins there.
+    pub half: u32,
+    /// Lines of a slot, spares included.
+    pub slot_lines: u32,
+    /// Spares among them, the last ones.
+    pub spares: u32,
+    /// Lines of a slot's copy of its part of the line table, behind the slot.
+    pub table_lines: u32,
+    /// Lines of a record.
+    pub record_lines: u32,
+}
+
+impl Layout {
+    /// The layout of a configuration.
+    pub fn of(config: &Config) -> Layout {
+        let line_bytes = config.rows * config.cols;
+        let half = config.rram_depth / 2;
+        let table_lines = half * 4 / line_bytes;
+        let record_lines = (64 / line_bytes).max(1);
+        let slot_lines = half - table_lines - RECORDS / 2 * record_lines;
+        Layout { line_bytes, half, slot_lines, spares: config.rram_depth / 64, table_lines, record_lines }
+    }
+
+    /// Lines that an image can have.
+    pub fn usable(&self) -> u32 {
+        self.slot_lines - self.spares
+    }
+
+    /// First line of a slot's copy of the line table.
+    pub fn table(&self, slot: u32) -> u32 {
+        slot * self.half + self.slot_lines
+    }
+
+    /// First line of a record's place.
+    pub fn record(&self, place: u32) -> u32 {
+        (place & 1) * self.half + self.slot_lines + self.table_lines + (place >> 1) * self.record_lines
+    }
+}
+
+/// What a slot holds; written last, so that it makes the image valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Record {
+    /// Rises with every commit.
+    pub epoch: u32,
+    /// Slot of the image.
+    pub slot: u32,
+    /// Spares used in the slot.
+    pub spares_used: u32,
+    /// Lines of the image.
+    pub lines: u32,
+    /// Fingerprint of the ISA tables.
+    pub fingerprint: u32,
+    /// Configuration number | WEIGHT_BEATS << 8.
+    pub config: u32,
+    /// Bytes of an input frame.
+    pub in_bytes: u32,
+    /// Bytes of an output frame.
+    pub out_bytes: u32,
+    /// Lines of weights, from line 0 on.
+    pub weight_lines: u32,
+    /// 64-bit units of timetable, descriptors, parameters, lookup tables, taps; each begins on a line.
+    pub units: [u32; 5],
+    /// CRC-32 of the image's lines.
+    pub image_crc: u32,
+    /// CRC-32 of the copy of the line table.
+    pub table_crc: u32,
+}
+
+impl Record {
+    /// The 16 words; the last one is the CRC-32 of them with itself as 0.
+    pub fn encode(&self) -> [u32; RECORD_WORDS] {
+        let mut w = [0; RECORD_WORDS];
+        w[0] = RECORD_MAGIC;
+        w[1] = self.epoch;
+        w[2] = self.slot | self.spares_used << 8 | self.lines << 16;
+        w[3] = self.fingerprint;
+        w[4] = self.config;
+        w[5] = self.in_bytes;
+        w[6] = self.out_bytes;
+        w[7] = self.weight_lines;
+        w[8..13].copy_from_slice(&self.units);
+        w[13] = self.image_crc;
+        w[14] = self.table_crc;
+        w[15] = Self::crc(&w);
+        w
+    }
+
+    fn crc(words: &[u32; RECORD_WORDS]) -> u32 {
+        let mut words = *words;
+        words[15] = 0;
+        crc32fast::hash(&words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>())
+    }
+
+    /// Back from [`Record::encode`]; `None` unless magic and CRC are right.
+    pub fn decode(words: &[u32; RECORD_WORDS]) -> Option<Record> {
+        (words[0] == RECORD_MAGIC && words[15] == Self::crc(words)).then(|| Record {
+            epoch: words[1],
+            slot: words[2] & 1,
+            spares_used: words[2] >> 8 & 0xff,
+            lines: words[2] >> 16,
+            fingerprint: words[3],
+            config: words[4],
+            in_bytes: words[5],
+            out_bytes: words[6],
+            weight_lines: words[7],
+            units: std::array::from_fn(|i| words[8 + i]),
+            image_crc: words[13],
+            table_crc: words[14],
+        })
+    }
+}
+
+/// An image as it lies in a slot: the bytes of its lines, and its record without what the machine fills in (epoch, slot,
+/// spares, CRC of the line table).
+///
+/// Weights come first, then timetable, descriptors, parameters, lookup tables and taps, each from a new line on.
+pub fn slot_bytes(image: &crate::Image, config: &Config) -> (Vec<u8>, Record) {
+    let line = Layout::of(config).line_bytes as usize;
+    let sections = image.sections();
+    let mut bytes: Vec<u8> = image.weights.iter().map(|&b| b as u8).collect();
+    bytes.resize(bytes.len().next_multiple_of(line), 0);
+    let weight_lines = (bytes.len() / line) as u32;
+    let mut units = [0; 5];
+    for (section, units) in sections.iter().zip(&mut units) {
+        *units = (section.len() / 8) as u32;
+        bytes.extend(section);
+        bytes.resize(bytes.len().next_multiple_of(line), 0);
+    }
+    let record = Record {
+        lines: (bytes.len() / line) as u32,
+        fingerprint: fingerprint(),
+        config: config.id | config.weight_beats << 8,
+        in_bytes: image.in_bytes,
+        out_bytes: image.out_bytes,
+        weight_lines,
+        units,
+        image_crc: crc32fast::hash(&bytes),
+        ..Record::default()
+    };
+    (bytes, record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CONFIGS;
+
+    #[test]
+    fn everything_lies_in_its_half_and_nothing_twice() {
+        for config in CONFIGS {
+            let l = Layout::of(&config);
+            let mut used = vec![0; config.rram_depth as usize];
+            let mut take = |first: u32, lines: u32| (first..first + lines).for_each(|i| used[i as usize] += 1);
+            (0..2).for_each(|s| take(s * l.half, l.slot_lines));
+            (0..2).for_each(|s| take(l.table(s), l.table_lines));
+            (0..RECORDS).for_each(|p| take(l.record(p), l.record_lines));
+            assert!(used.iter().all(|&n| n == 1), "{}", config.name);
+            assert!(l.usable() > l.half / 2 && l.slot_lines * 4 <= l.table_lines * l.line_bytes, "{}: {l:?}", config.name);
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_and_any_changed_bit_is_seen() {
+        let record = Record { epoch: 7, slot: 1, lines: 300, weight_lines: 200, units: [1, 2, 3, 4, 5], ..Record::default() };
+        let words = record.encode();
+        assert_eq!(Record::decode(&words), Some(record));
+        for bit in 0..32 * RECORD_WORDS {
+            let mut wrong = words;
+            wrong[bit / 32] ^= 1 << (bit % 32);
+            assert_eq!(Record::decode(&wrong), None, "bit {bit}");
+        }
+    }
+}
