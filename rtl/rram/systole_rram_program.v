@@ -336,7 +336,7 @@ module systole_rram_program #(
   assign pulse_level_o = level_q;
   assign pulse_addr_o  = phys_q;
   assign pulse_beat_o  = beat_q;
-  assign retried_o     = state_q == ST_WAIT && next == ST_READ && reset_ref_q;
+  assign retried_o     = state_q == ST_PULSE && beat_q == {BW{1'b0}} && level_q != 4'd0;
   assign retired_o     = state_q == ST_RETIRE && first;
   assign swapped_o     = state_q == ST_SWAP && first;
   assign max_wear_o    = max_wear_q;

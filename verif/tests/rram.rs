@@ -2,10 +2,9 @@
 //! Images in RRAM on the whole chip: program, commit, power cycle, wake, locks, refusals.
 
 use std::rc::Rc;
-use systole_chip::{Options, RtlTransport, run_chip};
+use systole_chip::{Options, Part, RtlTransport, run_chip};
 use systole_compiler::compile;
-use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
-use systole_isa::regs::offset;
+use systole_host::{Driver, RunOutput, Wake};
 use systole_isa::{Config, Image};
 use systole_verif::random;
 
@@ -70,4 +69,34 @@ fn a_committed_image_survives_a_power_cycle_and_runs_without_a_load() {
             }
         });
     }
+}
+
+fn on_part<T: 'static, F: Future<Output = T> + 'static>(
+    config: &Config,
+    part: Part,
+    job: impl FnOnce(RtlTransport) -> F + 'static,
+) -> T {
+    run_chip(config, &Options { part: Some(part), ..Options::default() }, job).unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn on_the_device_model_a_program_needs_pulses_and_ten_years_do_no_harm() {
+    let config = Config::named("small").unwrap();
+    let w = work(&config, 1);
+    let part = Part { pulse_cycles: 2, ..Part::default() };
+    on_part(&config, part, move |t| async move {
+        let mut driver = Driver::connect(t).await.unwrap();
+        driver.program(&w.image, None).await.unwrap();
+        let status = driver.rram_status().await.unwrap();
+        println!("{status:?} {:?}", driver.transport().with_cells(|d| d.totals.clone()));
+        assert!(status.pulses > 100 && status.retries > 10);
+        driver.wake(Wake::Checked, &w.image).await.unwrap();
+        assert_eq!(driver.run(&w.frame).await.unwrap(), w.output);
+        driver.transport().with_cells(|d| d.age(3.156e8, 85.0)).unwrap();
+        driver.transport().power_cycle().await;
+        driver.wake(Wake::Checked, &w.image).await.unwrap();
+        assert_eq!(driver.run(&w.frame).await.unwrap(), w.output);
+        driver.scrub().await.unwrap();
+        println!("{:?}", driver.rram_status().await.unwrap());
+    });
 }

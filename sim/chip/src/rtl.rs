@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The RTL behind a host transport.
 
+use crate::device::{Corner, Device};
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
-use harness::verilated::{self, Spec};
+use harness::verilated::{self, Spec, Variable};
 use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
 use std::future::Future;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use systole_host::{HostError, Transport};
 use systole_isa::Config;
 use thiserror::Error;
@@ -19,6 +22,9 @@ pub enum ChipError {
     /// The simulation ended badly.
     #[error(transparent)]
     Sim(#[from] SimError),
+    /// The RRAM part's file.
+    #[error("{0}")]
+    Part(String),
     /// The driver's error.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -33,6 +39,27 @@ pub struct Options {
     pub trace: Option<TraceWindow>,
     /// Probability of a pause in a cycle on each stream.
     pub pause: f64,
+    /// The RRAM part behind the device model; without one, block RAM that always takes its words.
+    pub part: Option<Part>,
+}
+
+/// An RRAM part.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its file: read if it is there, written when the simulation ends.
+    pub file: Option<PathBuf>,
+    /// Parameters of a new part.
+    pub corner: Corner,
+    /// Seed of a new part.
+    pub seed: u64,
+    /// Cycles of a pulse.
+    pub pulse_cycles: u32,
+}
+
+impl Default for Part {
+    fn default() -> Part {
+        Part { file: None, corner: Corner::typ22(), seed: 1, pulse_cycles: 100 }
+    }
 }
 
 fn root() -> PathBuf {
@@ -85,6 +112,90 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
     Ok(spec)
 }
 
+/// The same with the device model behind the RRAM macros, whose pulses last so many cycles.
+///
+/// # Errors
+/// As [`spec`].
+pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, verilated::Error> {
+    let (mut sources, includes) =
+        source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
+    let special = root().join("sim/chip/device/systole_rram_macro.v");
+    sources.iter_mut().filter(|s| s.file_name() == special.file_name()).for_each(|s| *s = special.clone());
+    let mut spec = Spec::new("systole_top")
+        .sources(sources)
+        .parameter("CONFIG", config.id)
+        .parameter("WEIGHT_BEATS", config.weight_beats)
+        .define("SYSTOLE_PULSE_CYCLES", pulse_cycles);
+    for dir in includes {
+        spec = spec.include_dir(dir);
+    }
+    Ok(spec)
+}
+
+/// The planes of a macro in the model: what its cells read as at each reference.
+type MacroPlanes = [Variable; 5];
+
+/// A device in a simulation.
+#[derive(Clone)]
+struct Cells {
+    device: Rc<RefCell<Device>>,
+    rows: Rc<Vec<MacroPlanes>>,
+}
+
+impl Cells {
+    /// Puts the device behind the macros of a simulation.
+    fn attach(sim: &Sim, device: Rc<RefCell<Device>>) -> Result<Cells, String> {
+        let rows = sim.with_model(|model| {
+            let all = model.variables();
+            let find = |row: usize, plane: &str| {
+                all.iter()
+                    .find(|v| v.name.contains(&format!("g_row[{row}].")) && v.name.ends_with(&format!(".u_rram.{plane}")))
+                    .cloned()
+                    .ok_or_else(|| format!("row {row} has no plane '{plane}': the model was built without the device"))
+            };
+            let mut rows = vec![];
+            while all.iter().any(|v| v.name.contains(&format!("g_row[{}].", rows.len()))) {
+                let row = rows.len();
+                rows.push([
+                    find(row, "normal")?,
+                    find(row, "strong_1")?,
+                    find(row, "strong_0")?,
+                    find(row, "verify_1")?,
+                    find(row, "verify_0")?,
+                ]);
+            }
+            let pulsed = device.clone();
+            model.on_dpi("systole_rram_pulse", move |a| {
+                let (row, address, part) = (a[0] as u32, a[1] as u32, a[2] as u32);
+                let mut device = pulsed.borrow_mut();
+                device.pulse(row, address, part, a[3] != 0, a[4] as u32, a[6], a[5] != 0);
+                for (out, plane) in a[7..12].iter_mut().zip(device.planes(row, address)) {
+                    *out = plane[part as usize];
+                }
+                0
+            });
+            Ok::<_, String>(rows)
+        })?;
+        let cells = Cells { device, rows: Rc::new(rows) };
+        let words = cells.device.borrow().words();
+        cells.show(sim, &words);
+        Ok(cells)
+    }
+
+    /// Writes how these sub-words read into the macros.
+    fn show(&self, sim: &Sim, words: &[(u32, u32)]) {
+        let device = self.device.borrow();
+        sim.with_model(|model| {
+            for &(row, address) in words {
+                for (variable, plane) in self.rows[row as usize].iter().zip(device.planes(row, address)) {
+                    let halves: Vec<u32> = plane.iter().flat_map(|&w| [w as u32, (w >> 32) as u32]).collect();
+                    model.poke(variable, address, &halves);
+                }
+            }
+        });
+    }
+}
+
 /// Registers by AXI4-Lite, frames and image by AXI4-Stream, on the simulated chip.
 pub struct RtlTransport {
     sim: Sim,
@@ -94,6 +205,7 @@ pub struct RtlTransport {
     input: StreamSource,
     output: StreamSink,
     irq: Signal,
+    cells: Option<Cells>,
 }
 
 /// Cycles an AXI4-Lite access may take.
@@ -110,6 +222,7 @@ impl RtlTransport {
             input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
             output: StreamSink::new(&clock, "m_axis_out_", pauses("out")),
             irq: sim.signal("irq_o"),
+            cells: None,
             clock: clock.clone(),
             sim: sim.clone(),
         };
@@ -124,6 +237,15 @@ impl RtlTransport {
         self.clock.cycles(4).await;
         rst.set(0);
         self.clock.cycles(2).await;
+    }
+
+    /// Does something to the RRAM cells (time, heat, faults); what changed is read by the chip from now on. `None` on block RAM.
+    pub fn with_cells<T>(&self, job: impl FnOnce(&mut Device) -> T) -> Option<T> {
+        let cells = self.cells.as_ref()?;
+        let value = job(&mut cells.device.borrow_mut());
+        let changed = cells.device.borrow_mut().take_changed();
+        cells.show(&self.sim, &changed);
+        Some(value)
     }
 
     /// The chip's clock.
@@ -211,10 +333,30 @@ where
     T: 'static,
     F: Future<Output = T> + 'static,
 {
-    let library = spec(config)?.trace(options.trace.is_some()).build()?;
-    let pause = options.pause;
+    let spec = match &options.part {
+        None => spec(config)?,
+        Some(part) => spec_with_device(config, part.pulse_cycles)?,
+    };
+    let device = match &options.part {
+        None => None,
+        Some(part) => {
+            let device = match &part.file {
+                Some(file) => Device::open(file, config, part.corner.clone(), part.seed),
+                None => Ok(Device::new(config, part.corner.clone(), part.seed)),
+            };
+            Some(Rc::new(RefCell::new(device.map_err(ChipError::Part)?)))
+        }
+    };
+    let library = spec.trace(options.trace.is_some()).build()?;
+    let (pause, behind) = (options.pause, device.clone());
     let run = harness::run(&library, options.seed.max(1), options.trace.clone(), move |sim| async move {
-        job(RtlTransport::reset(&sim, pause).await).await
+        let cells = behind.map(|device| Cells::attach(&sim, device).unwrap_or_else(|e| panic!("{e}")));
+        let mut transport = RtlTransport::reset(&sim, pause).await;
+        transport.cells = cells;
+        job(transport).await
     })?;
+    if let (Some(device), Some(file)) = (device, options.part.as_ref().and_then(|p| p.file.as_ref())) {
+        device.borrow().save(file).map_err(ChipError::Part)?;
+    }
     Ok(run.value)
 }

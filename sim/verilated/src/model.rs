@@ -43,6 +43,32 @@ struct Calls {
     trace_open: unsafe extern "C" fn(*mut c_void, *const c_char, c_int) -> c_int,
     trace_pause: unsafe extern "C" fn(*mut c_void),
     coverage: unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int,
+    variables: unsafe extern "C" fn(*mut c_void) -> c_int,
+    variable: unsafe extern "C" fn(*mut c_void, u32, *mut *mut c_void, *mut u32, *mut u32) -> *const c_char,
+}
+
+/// A signal or memory inside the design that is public to Verilator (`public_flat_rw`, or the argument `--public-flat-rw`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its path from the top, parts joined by dots.
+    pub name: String,
+    /// Bits of a word.
+    pub width: u32,
+    /// Words; 1 for a signal.
+    pub depth: u32,
+    at: *mut c_void,
+}
+
+impl Variable {
+    fn bytes(&self) -> usize {
+        match self.width {
+            0..=8 => 1,
+            9..=16 => 2,
+            17..=32 => 4,
+            33..=64 => 8,
+            w => w.div_ceil(32) as usize * 4,
+        }
+    }
 }
 
 /// An instance of a design, in a Verilator context of its own. It stays on its thread.
@@ -127,6 +153,8 @@ impl Model {
                 trace_open: symbol!("vrs_trace_open"),
                 trace_pause: symbol!("vrs_trace_pause"),
                 coverage: symbol!("vrs_coverage"),
+                variables: symbol!("vrs_variables"),
+                variable: symbol!("vrs_variable"),
             };
             let raw = new((seed & 0x7fff_ffff).max(1) as c_int);
             let mut dpi: Box<HashMap<String, DpiHandler>> = Box::default();
@@ -259,6 +287,54 @@ impl Model {
             let words = unsafe { std::slice::from_raw_parts_mut(s.at.cast::<u32>(), s.width.div_ceil(32) as usize) };
             &mut BitSlice::from_slice_mut(words)[..s.width as usize]
         })
+    }
+
+    /// The signals and memories inside the design that can be read and written.
+    pub fn variables(&mut self) -> Vec<Variable> {
+        // SAFETY: `raw` is a live instance; the name lives as long as it does and is copied.
+        unsafe {
+            let count = (self.calls.variables)(self.raw).max(0) as u32;
+            (0..count)
+                .map(|i| {
+                    let (mut at, mut width, mut depth) = (std::ptr::null_mut(), 0, 0);
+                    let name = CStr::from_ptr((self.calls.variable)(self.raw, i, &mut at, &mut width, &mut depth));
+                    Variable { name: name.to_string_lossy().into_owned(), width, depth, at }
+                })
+                .collect()
+        }
+    }
+
+    /// Reads word `index` of a variable of this model, lowest 32 bits first.
+    ///
+    /// # Panics
+    /// When `index` is beyond its end.
+    pub fn peek(&self, variable: &Variable, index: u32) -> Vec<u32> {
+        assert!(index < variable.depth, "{}: word {index} of {}", variable.name, variable.depth);
+        let n = variable.bytes();
+        let mut bytes = vec![0u8; n.next_multiple_of(4)];
+        // SAFETY: the variable lies in the live instance and has `depth` words of `n` bytes.
+        unsafe {
+            let at = variable.at.cast::<u8>().add(index as usize * n);
+            std::ptr::copy_nonoverlapping(at, bytes.as_mut_ptr(), n);
+        }
+        bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    }
+
+    /// Writes word `index` of a variable of this model; bits beyond its width must be zero. What depends on it follows in
+    /// the next evaluation.
+    ///
+    /// # Panics
+    /// When `index` is beyond its end, or `words` too few.
+    pub fn poke(&mut self, variable: &Variable, index: u32, words: &[u32]) {
+        assert!(index < variable.depth, "{}: word {index} of {}", variable.name, variable.depth);
+        let n = variable.bytes();
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        assert!(bytes.len() >= n, "{}: {} bits", variable.name, variable.width);
+        // SAFETY: as in `peek`; the model is not running.
+        unsafe {
+            let at = variable.at.cast::<u8>().add(index as usize * n);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, n);
+        }
     }
 
     /// Evaluates the design with the port values as they stand.

@@ -5,7 +5,7 @@ use crate::port::PortInfo;
 use std::fmt::Write;
 
 /// Goes into the cache key: a change here makes every cached model stale.
-pub(crate) const VERSION: u32 = 5;
+pub(crate) const VERSION: u32 = 6;
 
 /// Included in front of every C++ file: `$display` and friends print through the shim.
 pub(crate) const PRINT_HEADER: &str = "\
@@ -54,12 +54,20 @@ pub(crate) fn parse_dpi(text: &str) -> Vec<DpiImport> {
 
 const BODY: &str = r#"
 #include "verilated.h"
+#include "verilated_sym_props.h"
+#include "verilated_syms.h"
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace {
+struct Variable {  // a public signal or memory
+    std::string name;
+    void* at;
+    unsigned width, depth;
+};
 struct Instance {
     VerilatedContext* context = nullptr;
     Vmodel* top = nullptr;
@@ -69,6 +77,8 @@ struct Instance {
     std::string where;
     std::string text;  // what the design printed since it was last fetched
     void* rust = nullptr;
+    std::vector<Variable> variables;
+    bool listed = false;
 #if VRS_TRACE
     VerilatedFstC* trace = nullptr;
     int dumping = 0;
@@ -202,6 +212,34 @@ int vrs_coverage(void* p, const char* path) {
 #else
     return -1;
 #endif
+}
+int vrs_variables(void* p) {
+    Instance* m = static_cast<Instance*>(p);
+    Use use(m);
+    if (!m->listed) {
+        m->listed = true;
+        const VerilatedScopeNameMap* scopes = m->context->scopeNameMap();
+        if (scopes)
+            for (const auto& s : *scopes) {
+                VerilatedVarNameMap* vars = s.second->varsp();
+                if (!vars) continue;
+                for (const auto& v : *vars) {
+                    const VerilatedVar& var = v.second;
+                    if (var.isParam() || var.udims() > 1 || !(var.vltype() == VLVT_UINT8 || var.vltype() == VLVT_UINT16
+                        || var.vltype() == VLVT_UINT32 || var.vltype() == VLVT_UINT64 || var.vltype() == VLVT_WDATA)) continue;
+                    unsigned depth = var.udims() ? var.unpacked().elements() : 1;
+                    m->variables.push_back({std::string(s.first) + "." + v.first, var.datap(), (unsigned)var.packed().elements(), depth});
+                }
+            }
+    }
+    return (int)m->variables.size();
+}
+const char* vrs_variable(void* p, unsigned i, void** at, unsigned* width, unsigned* depth) {
+    const Variable& v = static_cast<Instance*>(p)->variables[i];
+    *at = v.at;
+    *width = v.width;
+    *depth = v.depth;
+    return v.name.c_str();
 }
 typedef unsigned long long (*vrs_dpi_fn)(void* rust, const char* name, int count, unsigned long long* args);
 static vrs_dpi_fn vrs_dpi = nullptr;

@@ -152,7 +152,7 @@ fn a_unit_that_is_still_busy_is_found() {
 fn addresses_outside_their_memory_are_found() {
     let (config, c) = (base(1), good(&base(1), 2, &[40, 40, 40], false));
     breaks(Rule::AddressRange, &c, &config, |p| matmul(p, 0).x_base = 8190);
-    breaks(Rule::AddressRange, &c, &config, |p| matmul(p, 0).w_base += 10);
+    breaks(Rule::AddressRange, &c, &config, |p| matmul(p, 0).w_base += 18);
     breaks(Rule::AddressRange, &c, &config, |p| matmul(p, 0).acc_base = 511);
     breaks(Rule::AddressRange, &c, &config, |p| post(p, 0).dst_base = 8191);
     breaks(Rule::AddressRange, &c, &config, |p| post(p, 1).dst_base = 4095);
@@ -237,9 +237,9 @@ fn ports_of_x_that_are_used_twice_are_found() {
 #[test]
 fn words_read_before_they_are_written_are_found() {
     let (config, c) = (base(1), good(&base(1), 1, &[40, 40], false));
-    breaks(Rule::ReadUnwritten, &c, &config, |p| load(p, 0).nest.loops[0].gap = 1);
+    breaks(Rule::ReadUnwritten, &c, &config, |p| load(p, 0).nest.loops[0].gap = 3);
     breaks(Rule::ReadUnwritten, &c, &config, |p| load(p, 0).mask = 0x7fff);
-    breaks(Rule::ReadUnwritten, &c, &config, |p| matmul(p, 0).x_base += 1);
+    breaks(Rule::ReadUnwritten, &c, &config, |p| matmul(p, 0).x_base += 3);
     // The last row may come as late as the vector reaches it.
     let mut program = c.program.clone();
     let cycle = nth(&mut program, Unit::Matmul, 0).cycle;
@@ -253,8 +253,8 @@ fn in_place(config: &Config, earlier: u64) -> Result<(), VerifyError> {
         post(p, 0).dst_base = 0;
         matmul(p, 1).x_base = 0;
         nth(p, Unit::Matmul, 1).cycle -= earlier;
-        // Armed behind the first vector (POST takes it in 29) and before the second.
-        nth(p, Unit::Post, 1).cycle = 26;
+        // Armed behind the first vector (POST takes it in 31) and before the second.
+        nth(p, Unit::Post, 1).cycle = 28;
         p.rows.sort_by_key(|r| r.cycle);
     })
 }

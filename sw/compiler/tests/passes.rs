@@ -135,7 +135,7 @@ fn equal_layers_follow_each_other_without_a_bubble() {
     let c = compile(&chain(1, &[16, 16, 16, 16]).graph().unwrap(), &config, &Options::default()).unwrap();
     let l = u64::from(Latency::of(&config).l);
     assert!(c.layers[1..].iter().all(|r| r.cycles == l), "{:?}", c.layers);
-    assert_eq!(c.cycles, 9 + 3 * l);
+    assert_eq!(c.cycles, 11 + 3 * l);
 }
 
 #[test]
