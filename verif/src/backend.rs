@@ -4,9 +4,10 @@
 use crate::model_transport::ModelTransport;
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::rc::Rc;
 use std::time::Instant;
-use systole_host::{Driver, HostError, RunOutput};
+use systole_chip::RtlTransport;
+use systole_chip::device::Device;
+use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
 use systole_isa::{Config, Image};
 
 /// What an image runs on.
@@ -30,7 +31,110 @@ pub struct RunSet {
     pub seconds: f64,
 }
 
-/// Loads an image and runs frames back to back. `progress` is told each finished run.
+/// The one machine or the other behind a driver.
+pub enum AnyTransport {
+    /// The Verilog.
+    Rtl(RtlTransport),
+    /// The instruction-level model.
+    Model(ModelTransport),
+}
+
+macro_rules! either {
+    ($self:ident, $t:ident => $call:expr) => {
+        match $self {
+            AnyTransport::Rtl($t) => $call,
+            AnyTransport::Model($t) => $call,
+        }
+    };
+}
+
+impl Transport for AnyTransport {
+    async fn read(&mut self, offset: u32) -> Result<u32, HostError> {
+        either!(self, t => t.read(offset).await)
+    }
+
+    async fn write(&mut self, offset: u32, value: u32) -> Result<(), HostError> {
+        either!(self, t => t.write(offset, value).await)
+    }
+
+    async fn send_image(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        either!(self, t => t.send_image(bytes).await)
+    }
+
+    async fn queue_frame(&mut self, frame: Vec<u8>) -> Result<(), HostError> {
+        either!(self, t => t.queue_frame(frame).await)
+    }
+
+    async fn receive_frame(&mut self, limit: u64) -> Result<Vec<u8>, HostError> {
+        either!(self, t => t.receive_frame(limit).await)
+    }
+
+    async fn pause(&mut self, cycles: u64) -> Result<u64, HostError> {
+        either!(self, t => t.pause(cycles).await)
+    }
+
+    async fn wait_irq(&mut self, limit: u64) -> Result<bool, HostError> {
+        either!(self, t => t.wait_irq(limit).await)
+    }
+}
+
+impl AnyTransport {
+    /// Cycles since the simulation began; the model has none.
+    pub fn cycle(&self) -> u64 {
+        match self {
+            AnyTransport::Rtl(t) => t.sim().cycle(),
+            AnyTransport::Model(_) => 0,
+        }
+    }
+
+    /// Does something to the RRAM cells, where there is a part.
+    pub fn with_cells<T>(&mut self, job: impl FnOnce(&mut Device) -> T) -> Option<T> {
+        match self {
+            AnyTransport::Rtl(t) => t.with_cells(job),
+            AnyTransport::Model(t) => t.rram().map(|r| job(&mut r.device)),
+        }
+    }
+}
+
+/// Runs a job with a driver on a machine that was just switched on; the RRAM part's file is written when it ends.
+///
+/// # Errors
+/// Building the model, the part's file, connecting.
+pub fn on_machine<T: 'static>(
+    backend: Backend,
+    config: &Config,
+    options: &systole_chip::Options,
+    job: impl AsyncFnOnce(&mut Driver<AnyTransport>) -> Result<T> + 'static,
+) -> Result<T> {
+    match backend {
+        Backend::Rtl => {
+            let result = systole_chip::run_chip(config, options, move |transport| async move {
+                let mut driver = Driver::connect(AnyTransport::Rtl(transport)).await?;
+                driver.wait_rram().await?;
+                job(&mut driver).await
+            });
+            result.context("RTL simulation")?
+        }
+        Backend::Model => {
+            let transport = match &options.part {
+                None => ModelTransport::new(config),
+                Some(part) => ModelTransport::with_part(config, part.open(config)?),
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            runtime.block_on(async {
+                let mut driver = Driver::connect(AnyTransport::Model(transport)).await?;
+                let value = job(&mut driver).await;
+                if let Some(part) = &options.part {
+                    driver.transport().with_cells(|d| part.save(d)).transpose()?;
+                }
+                value
+            })
+        }
+    }
+}
+
+/// Loads an image (or wakes it, where there is an RRAM part) and runs frames back to back. `progress` is told each finished
+/// run.
 ///
 /// # Errors
 /// Building the model, loading, running: each says what to do.
@@ -42,30 +146,22 @@ pub fn run_frames(
     options: &systole_chip::Options,
     mut progress: impl FnMut(usize) + 'static,
 ) -> Result<RunSet> {
-    match backend {
-        Backend::Rtl => {
-            let image = Rc::new(image.clone());
-            let result = systole_chip::run_chip(config, options, move |transport| async move {
-                let sim = transport.sim().clone();
-                let mut driver = Driver::connect(transport).await?;
-                driver.load(&image).await?;
-                let (begin, first) = (Instant::now(), sim.cycle());
-                let outputs = driver.run_many(frames, |n, _| progress(n)).await?;
-                Ok::<_, HostError>(RunSet { outputs, cycles: sim.cycle() - first, seconds: begin.elapsed().as_secs_f64() })
-            });
-            Ok(result.context("RTL simulation")??)
+    let (image, wake) = (image.clone(), options.part.is_some());
+    on_machine(backend, config, options, async move |driver| {
+        if wake {
+            driver.wake(Wake::Checked, &image).await?;
+        } else {
+            driver.load(&image).await?;
         }
-        Backend::Model => {
-            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-            runtime.block_on(async {
-                let mut driver = Driver::connect(ModelTransport::new(config)).await?;
-                driver.load(image).await?;
-                driver.transport().prepare()?;
-                let begin = Instant::now();
-                let outputs = driver.run_many(frames, |n, _| progress(n)).await?;
-                let cycles = outputs.iter().map(|o| o.cycles).sum();
-                Ok(RunSet { outputs, cycles, seconds: begin.elapsed().as_secs_f64() })
-            })
+        if let AnyTransport::Model(t) = driver.transport() {
+            t.prepare()?;
         }
-    }
+        let (begin, first) = (Instant::now(), driver.transport().cycle());
+        let outputs = driver.run_many(frames, |n, _| progress(n)).await?;
+        let cycles = match driver.transport() {
+            AnyTransport::Rtl(t) => t.sim().cycle() - first,
+            AnyTransport::Model(_) => outputs.iter().map(|o| o.cycles).sum(),
+        };
+        Ok(RunSet { outputs, cycles, seconds: begin.elapsed().as_secs_f64() })
+    })
 }

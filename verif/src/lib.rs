@@ -11,7 +11,8 @@ pub mod npy;
 pub mod onnx_case;
 pub mod random;
 pub mod random_graph;
+pub mod rram_model;
 pub mod workloads;
 
-pub use backend::{Backend, RunSet, run_frames};
+pub use backend::{AnyTransport, Backend, RunSet, on_machine, run_frames};
 pub use compare::{FirstMismatch, Report, check_graph};

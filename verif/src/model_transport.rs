@@ -2,12 +2,15 @@
 //! The instruction-level model behind a host transport: registers and streams, no cycles between
 //! runs.
 
+use crate::rram_model::{Refusal, RramModel};
 use std::collections::{BTreeMap, VecDeque};
+use systole_chip::device::Device;
 use systole_golden::Machine;
 use systole_host::{HostError, Transport};
 use systole_isa::image::{Dtype, Tensor, decode_tap};
-use systole_isa::regs::{Access, ID_VALUE, REGS, offset};
+use systole_isa::regs::{Access, ERRORS, ID_VALUE, REGS, RRAM_STATUS_BITS, offset};
 use systole_isa::requant::Param;
+use systole_isa::rram::{COMMANDS, KEYS, RECORD_WORDS, Record};
 use systole_isa::{Config, Image, Latency, fingerprint};
 
 /// A machine model with the chip's registers and streams.
@@ -18,6 +21,8 @@ pub struct ModelTransport {
     stale: bool,
     input: VecDeque<Vec<u8>>,
     output: VecDeque<Vec<u8>>,
+    rram: Option<RramModel>,
+    keys: u32,
 }
 
 impl ModelTransport {
@@ -43,7 +48,133 @@ impl ModelTransport {
             stale: true,
             input: VecDeque::new(),
             output: VecDeque::new(),
+            rram: None,
+            keys: 0,
         }
+    }
+
+    /// A machine with an RRAM part, as after reset.
+    pub fn with_part(config: &Config, device: Device) -> ModelTransport {
+        let mut transport = ModelTransport::new(config);
+        transport.rram = Some(RramModel::new(config, device));
+        let _ = transport.wake(false); // an empty part is no error at reset
+        transport
+    }
+
+    /// The RRAM controller's model, where there is a part.
+    pub fn rram(&mut self) -> Option<&mut RramModel> {
+        self.rram.as_mut()
+    }
+
+    fn wake(&mut self, warm: bool) -> Result<(), Refusal> {
+        let Some(rram) = &mut self.rram else { return Err("RRAM_NO_IMAGE") };
+        let woken = rram.wake(warm);
+        let line = rram.layout().line_bytes as usize;
+        self.show_rram();
+        let bytes = woken?;
+        let record = self.rram.as_ref().and_then(|r| r.awake).unwrap_or_default();
+        let (weights, mut rest) = bytes.split_at(record.weight_lines as usize * line);
+        self.sections[4] = weights.to_vec();
+        for (section, units) in [0, 1, 2, 3, 5].into_iter().zip(record.units) {
+            let size = units as usize * 8;
+            self.sections[section] = rest[..size].to_vec();
+            rest = &rest[size.next_multiple_of(line)..];
+        }
+        self.set("IN_BYTES", record.in_bytes);
+        self.set("OUT_BYTES", record.out_bytes);
+        self.set("RRAM_IMAGE_CRC", record.image_crc);
+        self.set("RRAM_SLOT", 1 - record.slot);
+        self.stale = true;
+        Ok(())
+    }
+
+    /// The registers as the controller stands.
+    fn show_rram(&mut self) {
+        let Some(rram) = &self.rram else { return };
+        let flag = |name: &str, on: bool| RRAM_STATUS_BITS.iter().find(|b| b.name == name && on).map_or(0, |b| 1 << b.bit);
+        let newest = rram.newest();
+        let status = flag("READY", rram.awake.is_some())
+            | flag("SLOT", rram.awake.is_some_and(|a| a.slot == 1))
+            | flag("UNLOCKED", self.keys == 2)
+            | flag("LOCKED", self.get("RRAM_LOCK") & 1 == 1)
+            | flag("INJECT_LOCKED", self.get("RRAM_LOCK") & 2 == 2)
+            | flag("COMMITTED", newest.is_some())
+            | flag("NEWEST", newest == Some(1))
+            | flag("BOOTED", true);
+        let (counts, spares) = (rram.counts.clone(), rram.spares());
+        for (name, value) in [
+            ("STATUS", status),
+            ("EPOCH", rram.epoch()),
+            ("CORRECTED", counts.corrected),
+            ("UNCORRECTABLE", counts.uncorrectable),
+            ("PULSES", counts.pulses),
+            ("RETRIES", counts.retries),
+            ("REMAPS", counts.remaps),
+            ("SPARES", spares[0] | spares[1] << 16),
+            ("WEAR", rram.wear().into()),
+            ("SWAPS", counts.swaps),
+            ("REFRESHED", counts.refreshed),
+        ] {
+            self.set(&format!("RRAM_{name}"), value);
+        }
+    }
+
+    fn fail_with(&mut self, refusal: Refusal) {
+        if self.get("ERROR") == 0 {
+            self.set("ERROR", ERRORS.iter().find(|e| e.name == refusal).map_or(0, |e| e.bit));
+            self.set("IRQ_STATUS", self.get("IRQ_STATUS") | 2);
+        }
+    }
+
+    fn command(&mut self, command: u32) {
+        let slot = self.get("RRAM_SLOT") & 1;
+        let done = match COMMANDS.get((command as usize).wrapping_sub(1)).copied() {
+            Some("WAKE") => self.wake(false),
+            Some("WARM_WAKE") => self.wake(true),
+            Some("COMMIT") if self.keys != 2 => Err("RRAM_LOCKED"),
+            Some("COMMIT") => {
+                let words: Vec<u32> =
+                    self.sections[6].chunks_exact(4).map(|b| u32::from_le_bytes(std::array::from_fn(|i| b[i]))).collect();
+                let record = <[u32; RECORD_WORDS]>::try_from(words).ok().and_then(|w| Record::decode(&w));
+                match (&mut self.rram, record) {
+                    (Some(rram), Some(record)) => rram.commit(slot, &record),
+                    _ => Err("RRAM_CRC"),
+                }
+            }
+            Some("SCRUB") => match &mut self.rram {
+                Some(rram) if rram.newest().is_some() => {
+                    rram.scrub();
+                    Ok(())
+                }
+                _ => Err("RRAM_NO_IMAGE"),
+            },
+            _ => Ok(()),
+        };
+        match done {
+            Ok(()) if command == 3 => self.keys = 0,
+            Ok(()) => {}
+            Err(refusal) => self.fail_with(refusal),
+        }
+        self.show_rram();
+    }
+
+    /// RRAM words that came on the image stream: whole lines are programmed.
+    fn program(&mut self, bytes: &[u8]) {
+        let slot = self.get("RRAM_SLOT") & 1;
+        let unlocked = self.keys == 2 && self.get("RRAM_LOCK") & 1 == 0;
+        let Some(rram) = &mut self.rram else { return };
+        let line = rram.layout().line_bytes as usize;
+        let first = (self.sections[4].len() - bytes.len()) / line;
+        let mut refusal = if unlocked { None } else { Some("RRAM_LOCKED") };
+        if unlocked {
+            for (n, bytes) in bytes.chunks_exact(line).enumerate() {
+                refusal = refusal.or(rram.write_line(slot, (first + n) as u32, bytes).err());
+            }
+        }
+        if let Some(refusal) = refusal {
+            self.fail_with(refusal);
+        }
+        self.show_rram();
     }
 
     /// The model itself.
@@ -137,6 +268,19 @@ impl Transport for ModelTransport {
             "START" => {}
             "IRQ_STATUS" => self.set("IRQ_STATUS", self.get("IRQ_STATUS") & !value),
             "ERROR_CLEAR" => self.set("ERROR", 0),
+            "RRAM_COMMAND" => self.command(value),
+            "RRAM_LOCK" => {
+                self.set("RRAM_LOCK", self.get("RRAM_LOCK") | value & 3);
+                self.show_rram();
+            }
+            "RRAM_UNLOCK" => {
+                self.keys = match (self.keys, value) {
+                    (_, k) if k == KEYS[0] => 1,
+                    (1, k) if k == KEYS[1] => 2,
+                    _ => 0,
+                };
+                self.show_rram();
+            }
             "UPLOAD_TARGET" => {
                 self.registers.insert(at, value);
                 self.set("UPLOAD_COUNT", 0);
@@ -160,6 +304,9 @@ impl Transport for ModelTransport {
         let words = bytes.len() as u32 / self.machine.config().cols;
         self.set("UPLOAD_COUNT", self.get("UPLOAD_COUNT") + words);
         self.stale = true;
+        if target == 4 {
+            self.program(bytes);
+        }
         Ok(())
     }
 

@@ -210,7 +210,13 @@ impl Device {
         self.touched.entry(key).or_insert_with(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(mix(seed ^ mix(u64::from(key))));
             (0..width)
-                .map(|_| Cell { ln_r: verified(&mut rng, hrs, false) as f32, drift: 0.0, since: f64::INFINITY, pulses: 0, stuck: None })
+                .map(|_| Cell {
+                    ln_r: verified(&mut rng, hrs, false) as f32,
+                    drift: 0.0,
+                    since: f64::INFINITY,
+                    pulses: 0,
+                    stuck: None,
+                })
                 .collect()
         })
     }
@@ -506,11 +512,8 @@ mod tests {
         // Guaranteed 1e4: one cell in 100,000 fails before.
         assert!(lives[0] > 3e3 && lives.iter().filter(|&&l| l < 1e4).count() < 10);
         // And a cell that is pulsed beyond its life sticks.
-        let mut d = Device::new(
-            &Config::named("tiny").unwrap(),
-            Corner { endurance: (100.0, 0.1), stuck: 0.0, ..Corner::typ22() },
-            1,
-        );
+        let mut d =
+            Device::new(&Config::named("tiny").unwrap(), Corner { endurance: (100.0, 0.1), stuck: 0.0, ..Corner::typ22() }, 1);
         (0..400).for_each(|n| d.pulse(0, 0, 0, n % 2 == 1, 3, 1, false));
         assert_eq!(d.stuck(), 1);
     }

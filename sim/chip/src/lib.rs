@@ -4,5 +4,4 @@
 pub mod device;
 mod rtl;
 
-
 pub use rtl::{ChipError, Options, Part, RtlTransport, run_chip, source_list, source_list_for, spec};

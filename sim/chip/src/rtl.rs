@@ -5,8 +5,8 @@ use crate::device::{Corner, Device};
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
 use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
-use std::future::Future;
 use std::cell::RefCell;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use systole_host::{HostError, Transport};
@@ -54,6 +54,27 @@ pub struct Part {
     pub seed: u64,
     /// Cycles of a pulse.
     pub pulse_cycles: u32,
+}
+
+impl Part {
+    /// The part in its file, or a new one.
+    ///
+    /// # Errors
+    /// [`ChipError::Part`].
+    pub fn open(&self, config: &Config) -> Result<Device, ChipError> {
+        match &self.file {
+            Some(file) => Device::open(file, config, self.corner.clone(), self.seed).map_err(ChipError::Part),
+            None => Ok(Device::new(config, self.corner.clone(), self.seed)),
+        }
+    }
+
+    /// Writes the part to its file, where it has one.
+    ///
+    /// # Errors
+    /// [`ChipError::Part`].
+    pub fn save(&self, device: &Device) -> Result<(), ChipError> {
+        self.file.as_ref().map_or(Ok(()), |file| device.save(file).map_err(ChipError::Part))
+    }
 }
 
 impl Default for Part {
@@ -339,13 +360,7 @@ where
     };
     let device = match &options.part {
         None => None,
-        Some(part) => {
-            let device = match &part.file {
-                Some(file) => Device::open(file, config, part.corner.clone(), part.seed),
-                None => Ok(Device::new(config, part.corner.clone(), part.seed)),
-            };
-            Some(Rc::new(RefCell::new(device.map_err(ChipError::Part)?)))
-        }
+        Some(part) => Some(Rc::new(RefCell::new(part.open(config)?))),
     };
     let library = spec.trace(options.trace.is_some()).build()?;
     let (pause, behind) = (options.pause, device.clone());
@@ -355,8 +370,8 @@ where
         transport.cells = cells;
         job(transport).await
     })?;
-    if let (Some(device), Some(file)) = (device, options.part.as_ref().and_then(|p| p.file.as_ref())) {
-        device.borrow().save(file).map_err(ChipError::Part)?;
+    if let (Some(device), Some(part)) = (device, &options.part) {
+        part.save(&device.borrow())?;
     }
     Ok(run.value)
 }

@@ -5,6 +5,7 @@ mod doctor;
 mod gemm;
 mod onnx;
 mod output;
+mod rram;
 mod run;
 mod show;
 
@@ -33,6 +34,12 @@ enum Verb {
     Compile(onnx::CompileArgs),
     /// Run stored ONNX cases and compare with their stored outputs
     Conformance(onnx::ConformanceArgs),
+    /// Write an image into RRAM and make it the one that wakes
+    Program(rram::ProgramArgs),
+    /// Switch the chip on and wake the newest image in its RRAM
+    Wake(rram::WakeArgs),
+    /// Look at the RRAM of a chip, scrub it, age it, break it
+    Rram(rram::RramArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
@@ -117,6 +124,9 @@ fn main() -> ExitCode {
         Verb::Inspect(args) => onnx::inspect(&args),
         Verb::Compile(args) => onnx::compile(&args),
         Verb::Conformance(args) => onnx::conformance(&args),
+        Verb::Program(args) => rram::program(&args),
+        Verb::Wake(args) => rram::wake(&args),
+        Verb::Rram(args) => rram::rram(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),

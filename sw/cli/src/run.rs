@@ -29,6 +29,9 @@ pub struct RunArgs {
     /// Write the image that the machine loads
     #[arg(long, value_name = "F.img")]
     image: Option<PathBuf>,
+    /// Run the image that is in this RRAM, without loading anything
+    #[arg(long, value_name = "FILE")]
+    rram: Option<PathBuf>,
     #[command(flatten)]
     machine: Machine,
 }
@@ -36,7 +39,13 @@ pub struct RunArgs {
 /// Runs it; true when every element and every cycle agrees.
 pub fn run(args: &RunArgs) -> Result<bool> {
     let cnn = args.network == "digits-cnn";
+    if let Some(file) = args.rram.as_ref().filter(|f| !f.is_file()) {
+        bail!("{}: no such RRAM file; make one with systole program IMAGE --rram FILE", file.display());
+    }
     if args.network != "digits" && !cnn {
+        if args.rram.is_some() {
+            bail!("--rram is for digits and digits-cnn");
+        }
         let model = Path::new(&args.network);
         if !model.is_file() {
             bail!("there is no network or file '{}'; give digits, digits-cnn, or the path of an ONNX model", args.network);
@@ -51,7 +60,8 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         bail!("--input, --batch-dir and --output are for ONNX models; {} has its own images", args.network);
     }
     let config = args.machine.config()?;
-    let options = args.machine.options()?;
+    let mut options = args.machine.options()?;
+    options.part = args.rram.clone().map(|file| systole_chip::Part { file: Some(file), ..Default::default() });
     output::check_writable(&args.image)?;
     let set = digits::load()?;
     let (graph, inputs, logits) =

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `systole program`, `systole wake`, `systole rram`: a chip whose RRAM is a file, so that power can go and come back.
+
+use crate::{Machine, output};
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use systole_chip::Part;
+use systole_chip::device::{Corner, Device};
+use systole_host::{Driver, RramStatus, Wake};
+use systole_isa::image::Image;
+use systole_isa::rram::Layout;
+use systole_verif::{AnyTransport, on_machine};
+
+/// The RRAM part.
+#[derive(Args, Clone)]
+pub struct PartArgs {
+    /// The chip's RRAM: a file that is made where there is none, and keeps every cell
+    #[arg(long, value_name = "FILE")]
+    pub rram: PathBuf,
+    /// Device parameters of a new part: typ22, min22, max22 or disturb22
+    #[arg(long, default_value = "typ22")]
+    corner: String,
+    /// Cycles of a pulse (RTL): 100 are 1 us at 100 MHz
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pulse_cycles: u32,
+}
+
+impl PartArgs {
+    fn part(&self, seed: u64) -> Result<Part> {
+        let corner = Corner::named(&self.corner)
+            .with_context(|| format!("--corner {}: there are typ22, min22, max22 and disturb22", self.corner))?;
+        output::check_writable(&Some(self.rram.clone()))?;
+        Ok(Part { file: Some(self.rram.clone()), corner, seed, pulse_cycles: self.pulse_cycles })
+    }
+
+    /// The machine's options with this part.
+    pub fn options(&self, machine: &Machine) -> Result<systole_chip::Options> {
+        Ok(systole_chip::Options { part: Some(self.part(machine.seed)?), ..machine.options()? })
+    }
+}
+
+/// Write an image into RRAM and make it the one that wakes.
+#[derive(Args)]
+pub struct ProgramArgs {
+    /// The image, as `systole compile -o` and `systole run --image` write it
+    image: PathBuf,
+    /// Slot 0 or 1; without it, the one that does not hold the newest image
+    #[arg(long, value_parser = clap::value_parser!(u32).range(0..2))]
+    slot: Option<u32>,
+    #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// Switch the chip on and wake the newest image.
+#[derive(Args)]
+pub struct WakeArgs {
+    /// Load the program without checking the weights
+    #[arg(long)]
+    warm: bool,
+    #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// Look at the RRAM, or do something to it.
+#[derive(Args)]
+pub struct RramArgs {
+    #[command(subcommand)]
+    verb: RramVerb,
+}
+
+#[derive(Subcommand)]
+enum RramVerb {
+    /// What the controller's registers say after power came
+    Status(StatusArgs),
+    /// Read every line of the newest image at both margins and write the weak ones again
+    Scrub(StatusArgs),
+    /// Writes of the lines, and pulses of the cells
+    Wear(StatusArgs),
+    /// Turn bits over, or make them stuck, where the chip cannot see it happen
+    Inject(InjectArgs),
+    /// Let time pass without power
+    Age(AgeArgs),
+}
+
+/// Which part, on which machine.
+#[derive(Args)]
+struct StatusArgs {
+    #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+#[derive(Args)]
+struct InjectArgs {
+    /// Row of the array
+    #[arg(long)]
+    row: u32,
+    /// Physical line
+    #[arg(long)]
+    line: u32,
+    /// Bits of the stored word, check bits behind the data; turned over
+    #[arg(long, value_delimiter = ',', required = true)]
+    bits: Vec<u32>,
+    /// Stuck at this value instead
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..2))]
+    stuck: Option<u8>,
+    #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+#[derive(Args)]
+struct AgeArgs {
+    /// Years
+    #[arg(long)]
+    years: f64,
+    /// Temperature in degrees Celsius
+    #[arg(long, default_value_t = 85.0)]
+    celsius: f64,
+    #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+fn print_status(status: &RramStatus, layout: &Layout) {
+    let line = |name: &str, value: String| output::print(&format!("  {name:<18} {value}"));
+    line("state", status.flags.join(", "));
+    line(
+        "newest image",
+        match status.newest {
+            Some(slot) => format!("slot {slot}, epoch {}", status.epoch),
+            None => "none".into(),
+        },
+    );
+    if let Some(crc) = status.awake {
+        let us = f64::from(status.wake_cycles) / 100.0;
+        let time = if status.wake_cycles == 0 {
+            String::new()
+        } else {
+            format!(", {} cycles to wake ({us:.1} us at 100 MHz)", status.wake_cycles)
+        };
+        line("awake", format!("image {crc:08x}{time}"));
+    }
+    line("wrong words", format!("{} corrected, {} beyond correction", status.corrected, status.uncorrectable));
+    for (name, e) in ["first", "last"].iter().zip(status.errors) {
+        if let Some(e) = e {
+            let what = if e.corrected { "corrected" } else { "beyond correction" };
+            line(&format!("  {name}"), format!("row {}, line {}: {what}", e.row, e.line));
+        }
+    }
+    line("pulses", format!("{} on rows, {} rounds behind the first", status.pulses, status.retries));
+    line(
+        "lines",
+        format!("{} retired, {} moved for wear, {} written again by scrubs", status.remaps, status.swaps, status.refreshed),
+    );
+    line("spares left", format!("{} and {} of {}", status.spares[0], status.spares[1], layout.spares));
+    line("most worn", format!("{} writes", status.wear));
+}
+
+fn report(machine: &Machine, what: Value, status: &RramStatus, text: &str) -> Result<()> {
+    let config = machine.config()?;
+    if machine.json {
+        let json = json!({"config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(), "result": what, "rram": status});
+        output::print(&serde_json::to_string_pretty(&json)?);
+    } else {
+        output::print(text);
+        print_status(status, &Layout::of(&config));
+    }
+    Ok(())
+}
+
+/// Runs a job on the part; its result, and the registers afterwards.
+fn on_part<T: 'static>(
+    part: &PartArgs,
+    machine: &Machine,
+    job: impl AsyncFnOnce(&mut Driver<AnyTransport>) -> Result<T> + 'static,
+) -> Result<(T, RramStatus)> {
+    let options = part.options(machine)?;
+    on_machine(machine.backend(), &machine.config()?, &options, async move |driver| {
+        let value = job(driver).await?;
+        Ok((value, driver.rram_status().await?))
+    })
+}
+
+/// Programs and commits.
+pub fn program(args: &ProgramArgs) -> Result<bool> {
+    let bytes = std::fs::read(&args.image).with_context(|| format!("cannot read {}", args.image.display()))?;
+    let image = Image::from_bytes(&bytes).with_context(|| args.image.display().to_string())?;
+    let (slot, name) = (args.slot, image.name.clone());
+    let ((slot, cycles), status) = on_part(&args.part, &args.machine, async move |driver| {
+        let first = driver.transport().cycle();
+        let slot = driver.program(&image, slot).await?;
+        Ok((slot, driver.transport().cycle() - first))
+    })?;
+    let took = if cycles == 0 { String::new() } else { format!(" in {} cycles", output::grouped(cycles)) };
+    report(&args.machine, json!({"slot": slot, "cycles": cycles}), &status, &format!("{name}: written to slot {slot}{took}"))?;
+    Ok(true)
+}
+
+/// Wakes.
+pub fn wake(args: &WakeArgs) -> Result<bool> {
+    let how = if args.warm { Wake::Warm } else { Wake::Checked };
+    let ((), status) = on_part(&args.part, &args.machine, async move |driver| Ok(driver.wake_any(how).await?))?;
+    report(&args.machine, json!({"warm": args.warm}), &status, "awake")?;
+    Ok(true)
+}
+
+/// `systole rram ..`.
+pub fn rram(args: &RramArgs) -> Result<bool> {
+    match &args.verb {
+        RramVerb::Status(a) => {
+            let ((), status) = on_part(&a.part, &a.machine, async |_| Ok(()))?;
+            report(&a.machine, Value::Null, &status, &a.part.rram.display().to_string())?;
+        }
+        RramVerb::Scrub(a) => {
+            let (cycles, status) = on_part(&a.part, &a.machine, async |driver| {
+                let first = driver.transport().cycle();
+                driver.scrub().await?;
+                Ok(driver.transport().cycle() - first)
+            })?;
+            let took = if cycles == 0 { String::new() } else { format!(" in {} cycles", output::grouped(cycles)) };
+            report(&a.machine, json!({"cycles": cycles}), &status, &format!("scrubbed{took}"))?;
+        }
+        RramVerb::Wear(a) => wear(a)?,
+        RramVerb::Inject(a) => inject(a)?,
+        RramVerb::Age(a) => {
+            let config = a.machine.config()?;
+            let part = a.part.part(a.machine.seed)?;
+            let mut device = part.open(&config)?;
+            ensure!(a.years >= 0.0, "--years {}: time goes on only", a.years);
+            device.age(a.years * 365.25 * 86_400.0, a.celsius);
+            part.save(&device)?;
+            output::print(&format!("{}: {:.2} years old at 85 C", a.part.rram.display(), device.now / 365.25 / 86_400.0));
+        }
+    }
+    Ok(true)
+}
+
+fn wear(args: &StatusArgs) -> Result<()> {
+    let config = args.machine.config()?;
+    let device = args.part.part(args.machine.seed)?.open(&config)?;
+    let (totals, most) = (device.totals.clone(), device.most_pulses());
+    if args.machine.json {
+        let json = json!({"totals": totals, "most_pulses_of_a_cell": most, "stuck_cells": device.stuck(), "years": device.now / 365.25 / 86_400.0});
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(());
+    }
+    let line = |name: &str, value: String| output::print(&format!("  {name:<18} {value}"));
+    output::print(&args.part.rram.display().to_string());
+    line("pulses on bits", format!("{}, {} changed", output::grouped(totals.bit_pulses), output::grouped(totals.flips)));
+    line("energy", format!("{:.3} uJ", totals.energy_pj / 1e6));
+    line("most worn cell", format!("{most} pulses"));
+    line("stuck cells", device.stuck().to_string());
+    line("power cuts", format!("{} in a pulse", totals.cuts));
+    line("age", format!("{:.2} years at 85 C", device.now / 365.25 / 86_400.0));
+    Ok(())
+}
+
+fn inject(args: &InjectArgs) -> Result<()> {
+    let config = args.machine.config()?;
+    let part = args.part.part(args.machine.seed)?;
+    let mut device: Device = part.open(&config)?;
+    let width = device.width() * config.weight_beats;
+    if args.row >= config.rows || args.line >= config.rram_depth || args.bits.iter().any(|&b| b >= width) {
+        bail!("there are rows 0 to {}, lines 0 to {}, bits 0 to {}", config.rows - 1, config.rram_depth - 1, width - 1);
+    }
+    for &bit in &args.bits {
+        let (address, bit) = (args.line * config.weight_beats + bit / device.width(), bit % device.width());
+        match args.stuck {
+            Some(value) => device.stick(args.row, address, bit, value == 1),
+            None => device.flip(args.row, address, bit),
+        }
+    }
+    part.save(&device)?;
+    let done = args.stuck.map_or("turned over".to_string(), |v| format!("stuck at {v}"));
+    output::print(&format!(
+        "{}: {} bits of row {}, line {} {done}",
+        args.part.rram.display(),
+        args.bits.len(),
+        args.row,
+        args.line
+    ));
+    Ok(())
+}

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The RRAM controller without Verilog and without cycles, written from docs/rram.md: the same cells, the same layout, so
+//! that a part programmed by the one is woken by the other. Campaigns over many parts and years run on it.
+
+use systole_chip::device::Device;
+use systole_isa::ecc::{Code, Verdict};
+use systole_isa::rram::{Layout, RECORD_WORDS, RECORDS, RETRIES, Record, WEAR_THRESHOLD};
+use systole_isa::{Config, fingerprint};
+
+/// What a decoder said of a word, all its codes together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// One of its codes corrected a bit.
+    pub corrected: bool,
+    /// One of them could not.
+    pub uncorrectable: bool,
+}
+
+/// Counters of the controller.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Words corrected and beyond correction, read at the normal reference.
+    pub corrected: u32,
+    /// Words beyond correction.
+    pub uncorrectable: u32,
+    /// Pulses, by row.
+    pub pulses: u32,
+    /// Rounds of pulses behind the first.
+    pub retries: u32,
+    /// Lines retired.
+    pub remaps: u32,
+    /// Lines that changed places.
+    pub swaps: u32,
+    /// Lines that a scrub wrote again.
+    pub refreshed: u32,
+    /// Lines that no spare was left for.
+    pub failed: u32,
+}
+
+/// Why the controller refuses or gives up: a code of `ERROR`.
+pub type Refusal = &'static str;
+
+const NORMAL: usize = 0;
+const STRONG_1: usize = 1;
+const STRONG_0: usize = 2;
+const VERIFY_1: usize = 3;
+const VERIFY_0: usize = 4;
+
+/// The controller of one part.
+pub struct RramModel {
+    config: Config,
+    layout: Layout,
+    code: Code,
+    /// The cells.
+    pub device: Device,
+    table: Vec<(u16, u16)>, // (physical line, wear) by logical line
+    best: [Option<(Record, u32)>; 2],
+    used: [u32; 2],
+    floor: [u16; 2],
+    foreign: bool,
+    /// Rounds of pulses that each programmed line needed, counted by their number.
+    pub rounds: [u64; RETRIES as usize + 2],
+    /// What happened since power came.
+    pub counts: Counts,
+    /// The image that is awake.
+    pub awake: Option<Record>,
+}
+
+impl RramModel {
+    /// The controller behind a part, as after reset before it looked for an image.
+    pub fn new(config: &Config, device: Device) -> RramModel {
+        RramModel {
+            config: config.clone(),
+            layout: Layout::of(config),
+            code: Code::new(if config.cols < 8 { 32 } else { 64 }),
+            device,
+            table: (0..config.rram_depth).map(|l| (l as u16, 0)).collect(),
+            best: [None; 2],
+            used: [0; 2],
+            floor: [0; 2],
+            foreign: false,
+            rounds: Default::default(),
+            counts: Counts::default(),
+            awake: None,
+        }
+    }
+
+    /// The division of the memory.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn codes(&self) -> usize {
+        (self.config.cols as usize / 8).max(1)
+    }
+
+    fn bytes_of_code(&self) -> usize {
+        self.code.data as usize / 8
+    }
+
+    /// Data and check bits of a word of a line, as stored.
+    fn encode(&self, data: &[u8], line: u32) -> Vec<u8> {
+        let mut word = data.to_vec();
+        for part in data.chunks(self.bytes_of_code()) {
+            word.push(self.code.encode(number(part), line));
+        }
+        word
+    }
+
+    /// A stored word as it reads at a reference: its beats, one behind the other.
+    fn raw(&self, row: u32, physical: u32, reference: usize) -> Vec<u8> {
+        let beats = self.config.weight_beats;
+        let width = self.device.width() as usize;
+        let mut bits = vec![0u8; (width * beats as usize).div_ceil(8)];
+        for beat in 0..beats {
+            let plane = &self.device.planes(row, physical * beats + beat)[reference];
+            for i in 0..width {
+                let at = beat as usize * width + i;
+                bits[at / 8] |= ((plane[i / 64] >> (i % 64) & 1) as u8) << (at % 8);
+            }
+        }
+        bits
+    }
+
+    fn decode(&self, raw: &[u8], line: u32) -> (Vec<u8>, Word) {
+        let (data, checks) = raw.split_at(self.config.cols as usize);
+        let (mut out, mut word) = (vec![], Word { corrected: false, uncorrectable: false });
+        for (part, &check) in data.chunks(self.bytes_of_code()).zip(checks) {
+            let (value, verdict) = self.code.decode(number(part), check, line);
+            out.extend(&value.to_le_bytes()[..part.len()]);
+            word.corrected |= verdict == Verdict::Corrected;
+            word.uncorrectable |= verdict == Verdict::Uncorrectable;
+        }
+        debug_assert_eq!(self.codes(), checks.len());
+        (out, word)
+    }
+
+    fn managed(&self, line: u32) -> bool {
+        line % self.layout.half < self.layout.slot_lines
+    }
+
+    fn physical(&self, line: u32) -> u32 {
+        if self.managed(line) { self.table[line as usize].0.into() } else { line }
+    }
+
+    /// A line at a reference: its bytes, and the worst verdict on its words.
+    fn read(&self, line: u32, reference: usize) -> (Vec<u8>, Word) {
+        let physical = self.physical(line);
+        let (mut bytes, mut all) = (vec![], Word { corrected: false, uncorrectable: false });
+        for row in 0..self.config.rows {
+            let (data, word) = self.decode(&self.raw(row, physical, reference), line);
+            bytes.extend(data);
+            all.corrected |= word.corrected;
+            all.uncorrectable |= word.uncorrectable;
+        }
+        (bytes, all)
+    }
+
+    /// A line as runs read it; counts what was wrong.
+    pub fn fetch(&mut self, line: u32) -> (Vec<u8>, bool) {
+        let physical = self.physical(line);
+        let (mut bytes, mut bad) = (vec![], false);
+        for row in 0..self.config.rows {
+            let (data, word) = self.decode(&self.raw(row, physical, NORMAL), line);
+            bytes.extend(data);
+            self.counts.corrected += u32::from(word.corrected && !word.uncorrectable);
+            self.counts.uncorrectable += u32::from(word.uncorrectable);
+            bad |= word.uncorrectable;
+        }
+        (bytes, bad)
+    }
+
+    /// The slot of the newest committed image.
+    pub fn newest(&self) -> Option<u32> {
+        (0..2).filter(|&s| self.best[s as usize].is_some()).max_by_key(|&s| self.best[s as usize].map(|b| b.0.epoch))
+    }
+
+    /// Epoch of the newest committed image; 0: there is none.
+    pub fn epoch(&self) -> u32 {
+        self.newest().and_then(|s| self.best[s as usize]).map_or(0, |b| b.0.epoch)
+    }
+
+    /// Spares left in each slot.
+    pub fn spares(&self) -> [u32; 2] {
+        self.used.map(|u| self.layout.spares - u)
+    }
+
+    /// Most writes of a line.
+    pub fn wear(&self) -> u16 {
+        self.table.iter().map(|t| t.1).max().unwrap_or(0)
+    }
+
+    /// Writes of every physical line.
+    pub fn wear_of_lines(&self) -> Vec<(u16, u16)> {
+        self.table.clone()
+    }
+
+    /// Programs a line of R C bytes; false when it is not as it should be afterwards.
+    pub fn program(&mut self, line: u32, bytes: &[u8], may_move: bool) -> bool {
+        if may_move && self.managed(line) {
+            self.level_wear(line);
+        }
+        loop {
+            if self.ladder(line, bytes) {
+                return true;
+            }
+            let slot = (line / self.layout.half) as usize;
+            if !(may_move && self.managed(line) && self.used[slot] < self.layout.spares) {
+                self.counts.failed += 1;
+                return false;
+            }
+            // Retired: its number lives on the next spare.
+            let spare = slot as u32 * self.layout.half + self.layout.slot_lines - 1 - self.used[slot];
+            self.table.swap(line as usize, spare as usize);
+            self.used[slot] += 1;
+            self.counts.remaps += 1;
+        }
+    }
+
+    /// Where the line is worn, it changes places with the least worn one of its slot.
+    fn level_wear(&mut self, line: u32) {
+        let slot = (line / self.layout.half) as usize;
+        let threshold = WEAR_THRESHOLD as u16;
+        let wear = self.table[line as usize].1;
+        if wear < self.floor[slot].saturating_add(threshold) {
+            return;
+        }
+        let base = slot as u32 * self.layout.half;
+        let usable = base..base + self.layout.slot_lines - self.used[slot];
+        let Some(least) = usable.min_by_key(|&l| self.table[l as usize].1) else { return };
+        self.floor[slot] = self.table[least as usize].1;
+        if wear < self.floor[slot].saturating_add(threshold) {
+            return;
+        }
+        let kept = self.read(least, NORMAL).0;
+        self.table.swap(line as usize, least as usize);
+        self.counts.swaps += 1;
+        self.ladder(least, &kept);
+    }
+
+    fn ladder(&mut self, line: u32, bytes: &[u8]) -> bool {
+        let physical = self.physical(line);
+        let words: Vec<Vec<u8>> = bytes.chunks(self.config.cols as usize).map(|w| self.encode(w, line)).collect();
+        let mut pulsed = false;
+        let mut good = true;
+        for level in 0.. {
+            let mut any = false;
+            for (reference, reset) in [(VERIFY_1, false), (VERIFY_0, true)] {
+                let wrong: Vec<Vec<u8>> = (0..self.config.rows)
+                    .map(|row| {
+                        let raw = self.raw(row, physical, reference);
+                        let want = &words[row as usize];
+                        raw.iter().zip(want).map(|(r, w)| if reset { r & !w } else { w & !r }).collect()
+                    })
+                    .collect();
+                if wrong.iter().flatten().all(|&b| b == 0) {
+                    continue;
+                }
+                if level == RETRIES {
+                    good = false;
+                    break;
+                }
+                any = true;
+                self.counts.retries += u32::from(level > 0);
+                for (row, mask) in wrong.iter().enumerate().filter(|(_, m)| m.iter().any(|&b| b != 0)) {
+                    self.counts.pulses += 1;
+                    self.pulse(row as u32, physical, reset, level, mask);
+                }
+            }
+            pulsed |= any;
+            if !any || !good {
+                self.rounds[(level as usize).min(RETRIES as usize) + usize::from(!good)] += 1;
+                break;
+            }
+        }
+        if pulsed && good && self.managed(line) {
+            let wear = &mut self.table[line as usize].1;
+            *wear = wear.saturating_add(1);
+        }
+        good
+    }
+
+    fn pulse(&mut self, row: u32, physical: u32, reset: bool, level: u32, mask: &[u8]) {
+        let (beats, width) = (self.config.weight_beats, self.device.width() as usize);
+        for beat in 0..beats {
+            for part in 0..width.div_ceil(64) {
+                let bits = (part * 64..width.min(part * 64 + 64)).fold(0u64, |m, i| {
+                    let at = beat as usize * width + i;
+                    m | u64::from(mask[at / 8] >> (at % 8) & 1) << (i - part * 64)
+                });
+                if bits != 0 {
+                    self.device.pulse(row, physical * beats + beat, part as u32, reset, level, bits, false);
+                }
+            }
+        }
+    }
+
+    /// Writes an image's lines into a slot.
+    ///
+    /// # Errors
+    /// `RRAM_SLOT` for the slot of the newest image, `RRAM_PROGRAM`.
+    pub fn write_slot(&mut self, slot: u32, bytes: &[u8]) -> Result<(), Refusal> {
+        for (n, line) in bytes.chunks(self.layout.line_bytes as usize).enumerate() {
+            self.write_line(slot, n as u32, line)?;
+        }
+        Ok(())
+    }
+
+    /// Writes line `n` of a slot.
+    ///
+    /// # Errors
+    /// As [`RramModel::write_slot`].
+    pub fn write_line(&mut self, slot: u32, n: u32, bytes: &[u8]) -> Result<(), Refusal> {
+        if self.newest() == Some(slot) {
+            return Err("RRAM_SLOT");
+        }
+        if self.awake.is_some_and(|a| a.slot == slot) {
+            self.awake = None;
+        }
+        if self.program(slot * self.layout.half + n, bytes, true) { Ok(()) } else { Err("RRAM_PROGRAM") }
+    }
+
+    fn lines(&self, first: u32, count: u32, reference: usize) -> (Vec<u8>, Word) {
+        let (mut bytes, mut all) = (vec![], Word { corrected: false, uncorrectable: false });
+        for line in first..first + count {
+            let (data, word) = self.read(line, reference);
+            bytes.extend(data);
+            all.corrected |= word.corrected;
+            all.uncorrectable |= word.uncorrectable;
+        }
+        (bytes, all)
+    }
+
+    /// Makes what was written to a slot the newest image.
+    ///
+    /// # Errors
+    /// `RRAM_CRC` where the slot does not hold it at both margins, `RRAM_PROGRAM`, `RRAM_RECORD`.
+    pub fn commit(&mut self, slot: u32, record: &Record) -> Result<(), Refusal> {
+        if self.newest() == Some(slot) {
+            return Err("RRAM_SLOT");
+        }
+        let base = slot * self.layout.half;
+        for reference in [STRONG_1, STRONG_0] {
+            let (bytes, word) = self.lines(base, record.lines, reference);
+            if record.lines == 0 || crc32fast::hash(&bytes) != record.image_crc || word.uncorrectable {
+                return Err("RRAM_CRC");
+            }
+        }
+        let mut copy: Vec<u8> = (0..self.layout.slot_lines)
+            .flat_map(|l| {
+                let (physical, wear) = self.table[(base + l) as usize];
+                (u32::from(wear) << 16 | u32::from(physical)).to_le_bytes()
+            })
+            .collect();
+        copy.resize((self.layout.table_lines * self.layout.line_bytes) as usize, 0);
+        for (n, line) in copy.chunks(self.layout.line_bytes as usize).enumerate() {
+            if !self.program(self.layout.table(slot) + n as u32, line, false) {
+                return Err("RRAM_PROGRAM");
+            }
+        }
+        let place = self.newest().and_then(|s| self.best[s as usize]).map_or(0, |b| (b.1 + 1) % RECORDS);
+        let record = Record {
+            epoch: self.epoch() + 1,
+            slot,
+            spares_used: self.used[slot as usize],
+            fingerprint: fingerprint(),
+            config: self.config.id | self.config.weight_beats << 8,
+            table_crc: crc32fast::hash(&copy),
+            ..*record
+        };
+        self.write_record(place, &record);
+        for reference in [STRONG_1, STRONG_0] {
+            let (found, word) = self.read_record(place, reference);
+            if found != Some(record) || word.corrected || word.uncorrectable {
+                return Err("RRAM_RECORD");
+            }
+        }
+        self.best[slot as usize] = Some((record, place));
+        Ok(())
+    }
+
+    fn write_record(&mut self, place: u32, record: &Record) {
+        let mut bytes: Vec<u8> = record.encode().iter().flat_map(|w| w.to_le_bytes()).collect();
+        bytes.resize((self.layout.record_lines * self.layout.line_bytes) as usize, 0);
+        for (n, line) in bytes.chunks(self.layout.line_bytes as usize).enumerate() {
+            self.program(self.layout.record(place) + n as u32, line, false);
+        }
+    }
+
+    fn read_record(&self, place: u32, reference: usize) -> (Option<Record>, Word) {
+        let (mut bytes, mut all) = (vec![], Word { corrected: false, uncorrectable: false });
+        let first = self.layout.record(place);
+        // Only its 64 bytes count.
+        for n in 0..64 / self.config.cols {
+            let (line, row) = (first + n / self.config.rows, n % self.config.rows);
+            let (data, word) = self.decode(&self.raw(row, line, reference), line);
+            bytes.extend(data);
+            all.corrected |= word.corrected;
+            all.uncorrectable |= word.uncorrectable;
+        }
+        let words: [u32; RECORD_WORDS] = std::array::from_fn(|i| number(&bytes[4 * i..4 * i + 4]) as u32);
+        (Record::decode(&words).filter(|_| !all.uncorrectable), all)
+    }
+
+    /// Looks for the newest record with a good image and makes it the one that is awake; its lines.
+    ///
+    /// # Errors
+    /// `RRAM_NO_IMAGE`, `RRAM_FOREIGN`.
+    pub fn wake(&mut self, warm: bool) -> Result<Vec<u8>, Refusal> {
+        (self.best, self.awake, self.foreign) = ([None; 2], None, false);
+        let machine = self.config.id | self.config.weight_beats << 8;
+        for place in 0..RECORDS {
+            let Some(record) = self.read_record(place, NORMAL).0 else { continue };
+            if record.fingerprint != fingerprint() || record.config != machine {
+                self.foreign = true;
+                continue;
+            }
+            let best = &mut self.best[record.slot as usize];
+            if best.is_none_or(|b| record.epoch > b.0.epoch) {
+                *best = Some((record, place));
+            }
+        }
+        // Both halves of the line table.
+        let mut broken = [false; 2];
+        for slot in 0..2u32 {
+            let base = slot * self.layout.half;
+            let copy = self.best[slot as usize].map(|_| self.lines(self.layout.table(slot), self.layout.table_lines, NORMAL));
+            self.used[slot as usize] = self.best[slot as usize].map_or(0, |b| b.0.spares_used);
+            for l in 0..self.layout.half {
+                let entry =
+                    copy.as_ref().filter(|_| l < self.layout.slot_lines).map(|c| number(&c.0[4 * l as usize..][..4]) as u32);
+                let entry = entry.map_or(((base + l) as u16, 0), |e| (e as u16, (e >> 16) as u16));
+                broken[slot as usize] |= u32::from(entry.0) >= self.config.rram_depth;
+                self.table[(base + l) as usize] = (entry.0.min(self.config.rram_depth as u16 - 1), entry.1);
+            }
+        }
+        let mut candidates: Vec<(Record, u32)> = self.best.iter().flatten().copied().collect();
+        candidates.sort_by_key(|b| std::cmp::Reverse(b.0.epoch));
+        for (record, place) in candidates {
+            // A record that is weak is written again before it is trusted.
+            let weak = [STRONG_1, STRONG_0].iter().any(|&r| {
+                let (found, word) = self.read_record(place, r);
+                found != Some(record) || word.corrected || word.uncorrectable
+            });
+            if weak {
+                self.write_record(place, &record);
+            }
+            let base = record.slot * self.layout.half;
+            let (mut bytes, mut bad) = (vec![], broken[record.slot as usize]);
+            for l in 0..record.lines.min(self.layout.slot_lines) {
+                let (line, wrong) = self.fetch(base + l);
+                bytes.extend(line);
+                bad |= wrong;
+            }
+            if !bad && (warm || crc32fast::hash(&bytes) == record.image_crc) {
+                self.awake = Some(record);
+                return Ok(bytes);
+            }
+            self.best[record.slot as usize] = None;
+        }
+        Err(if self.foreign { "RRAM_FOREIGN" } else { "RRAM_NO_IMAGE" })
+    }
+
+    /// Looks at every line of the newest image at both margins and writes the weak ones again. Lines looked at.
+    pub fn scrub(&mut self) -> u32 {
+        let Some((record, place)) = self.newest().and_then(|s| self.best[s as usize]) else { return 0 };
+        let base = record.slot * self.layout.half;
+        let lines: Vec<u32> = (base..base + record.lines)
+            .chain((0..self.layout.table_lines).map(|l| self.layout.table(record.slot) + l))
+            .chain((0..self.layout.record_lines).map(|l| self.layout.record(place) + l))
+            .collect();
+        for &line in &lines {
+            let weak = [STRONG_1, STRONG_0].iter().any(|&r| {
+                let (_, word) = self.read(line, r);
+                word.corrected || word.uncorrectable
+            });
+            if weak {
+                let (bytes, bad) = self.fetch(line);
+                if !bad && self.program(line, &bytes, false) {
+                    self.counts.refreshed += 1;
+                }
+            }
+        }
+        lines.len() as u32
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b))
+}
