@@ -170,7 +170,8 @@ module systole_rram_ctrl #(
   reg [LW-1:0] row_q;
   reg [7:0] idle_q;
   reg [7:0] error;
-  reg pending_q, line_weak_q;
+  reg pending_q, line_weak_q, copied_q;
+  reg [1:0] tries_q;                   // places that a record did not hold in
   reg [2:0] pending_command_q;
 
   wire [31:0] rec_magic = rec_q[31:0];
@@ -180,6 +181,7 @@ module systole_rram_ctrl #(
   wire        lines_bad = rec_lines == 16'd0 || rec_lines > SLOT_LINES - `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
   wire [31:0] rec_weights = rec_q[255:224];
   wire [31:0] rec_image = rec_q[447:416];
+  wire [31:0] rec_table = rec_q[479:448];
   wire [31:0] rec_crc = rec_q[511:480];
   wire        committed = best_q || best_q2;
   wire        newest = best_q2 && (!best_q || epoch_q2 > epoch_q);  // slot
@@ -313,12 +315,16 @@ module systole_rram_ctrl #(
       ST_IDENTITY: if (&entry_q[RW-2:0]) next = half_q ? ST_IDLE : ST_TABLES;
       ST_MARGIN:   if (walk_done_i) next = ST_MARGIN_C;
       ST_MARGIN_C:
-      if (wait_q == 6'd2) next = crc != rec_image || uncorrectable_q ? ST_END : ref_q == 2'd2 ? ST_COPY : ST_MARGIN;
+      if (wait_q == 6'd2)
+        next = crc != (copied_q ? rec_table : rec_image) || uncorrectable_q ? ST_END : ref_q != 2'd2 ? ST_MARGIN :
+            copied_q ? ST_REWRITE : ST_COPY;
       ST_COPY:     if (copy_load && row_q == LAST_ROW[LW-1:0]) next = ST_COPY_P;
-      ST_COPY_P:   if (program_done_i) next = program_failed_i ? ST_END : left_q == 32'd1 ? ST_RECORD : ST_COPY;
-      ST_RECORD:   if (!in_record && wait_q >= 6'd2) next = ST_REWRITE;
+      ST_COPY_P:   if (program_done_i) next = left_q == 32'd1 ? ST_RECORD : ST_COPY;  // what failed is judged by reading
+      ST_RECORD:   if (!in_record && wait_q >= 6'd2) next = ST_MARGIN;
       ST_VERIFY:   if (walk_done_i) next = ST_VERIFY_C;
-      ST_VERIFY_C: if (wait_q == 6'd2) next = margin_bad || ref_q == 2'd2 ? ST_END : ST_VERIFY;
+      // A place with a bad cell is left for the next one.
+      ST_VERIFY_C:
+      if (wait_q == 6'd2) next = margin_bad ? (tries_q == 2'd3 ? ST_END : ST_REWRITE) : ref_q == 2'd2 ? ST_END : ST_VERIFY;
       ST_SCRUB:    if (walk_done_i) next = ST_SCRUB_C;
       ST_SCRUB_C:
       if (ref_q != 2'd2) next = ST_SCRUB;
@@ -349,8 +355,8 @@ module systole_rram_ctrl #(
     else if (idle && next == ST_END) error = `SYSTOLE_ERROR_RRAM_NO_IMAGE;
     else if (state_q == ST_PICK && next == ST_END && by_command_q)
       error = foreign_q ? `SYSTOLE_ERROR_RRAM_FOREIGN : `SYSTOLE_ERROR_RRAM_NO_IMAGE;
-    else if (state_q == ST_MARGIN_C && next == ST_END) error = `SYSTOLE_ERROR_RRAM_CRC;
-    else if ((state_q == ST_LINE || state_q == ST_COPY_P || state_q == ST_FILL_P) && program_done_i && program_failed_i)
+    else if (state_q == ST_MARGIN_C && next == ST_END) error = copied_q ? `SYSTOLE_ERROR_RRAM_RECORD : `SYSTOLE_ERROR_RRAM_CRC;
+    else if ((state_q == ST_LINE || state_q == ST_FILL_P) && program_done_i && program_failed_i)
       error = `SYSTOLE_ERROR_RRAM_PROGRAM;
     else if (state_q == ST_VERIFY_C && next == ST_END && margin_bad) error = `SYSTOLE_ERROR_RRAM_RECORD;
   end
@@ -362,7 +368,8 @@ module systole_rram_ctrl #(
       wait_q  <= 6'd0;
       {best_q, best_q2, tried_q, tried_q2} <= 4'd0;
       {cand_q, warm_q, weak_q, foreign_q, ready_q, run_slot_q, slot_q, booted_q, tables_q, half_q} <= 10'd0;
-      {budgeting_q, commit_q, by_command_q, open_q, tabling_q, line_full_q, pending_q, line_weak_q} <= 8'd0;
+      {budgeting_q, commit_q, by_command_q, open_q, tabling_q, line_full_q, pending_q, line_weak_q, copied_q} <= 9'd0;
+      tries_q <= 2'd0;
       pending_command_q <= 3'd0;
       live_lines_q  <= {RW + 1{1'b0}};
       refreshed_q   <= 32'd0;
@@ -448,9 +455,16 @@ module systole_rram_ctrl #(
           cand_q  <= half_q;
           place_q <= half_q ? best_place_q2 : best_place_q;
         end
-        ST_RECORD: if (first) place_q <= newest_place + 3'd1;
+        ST_RECORD: begin
+          copied_q <= 1'b1;
+          tries_q  <= 2'd0;
+          if (first) place_q <= newest_place + 3'd1;
+        end
         ST_VERIFY_C:
-        if (made) begin
+        if (next == ST_REWRITE) begin
+          place_q <= place_q + 3'd1;
+          tries_q <= tries_q + 2'd1;
+        end else if (made) begin
           if (slot_q) {best_q2, epoch_q2, best_place_q2} <= {1'b1, rec_epoch, place_q};
           else {best_q, epoch_q, best_place_q} <= {1'b1, rec_epoch, place_q};
           live_lines_q <= rec_lines[RW:0];
@@ -463,7 +477,7 @@ module systole_rram_ctrl #(
         if (budget_left_q != 32'd0) budget_left_q <= budget_left_q - 32'd1;
         if (state_q == ST_FILL_P && !program_failed_i) refreshed_q <= refreshed_q + 32'd1;
       end else if (state_q == ST_SCRUB_C && (corrected_q || uncorrectable_q)) line_weak_q <= 1'b1;
-      if (state_q == ST_END) {commit_q, budgeting_q, booted_q} <= 3'b001;
+      if (state_q == ST_END) {commit_q, copied_q, budgeting_q, booted_q} <= 4'b0001;
     end
 
   always @(posedge clk_i) begin
@@ -492,13 +506,13 @@ module systole_rram_ctrl #(
       rec_q[159:128] <= MACHINE;
       rec_q[479:448] <= crc;
     end
-    if (state_q == ST_RECORD && next == ST_REWRITE) rec_q[511:480] <= crc;
+    if (state_q == ST_RECORD && next == ST_MARGIN) rec_q[511:480] <= crc;
 
     // Passes.
     if (idle) ref_q <= next == ST_MARGIN || next == ST_SCRUB ? 2'd1 : 2'd0;
     else if (state_q == ST_PICK || state_q == ST_TABLES) ref_q <= 2'd0;
     else if (state_q == ST_REC_C && wait_q == 6'd2) ref_q <= ref_q + 2'd1;
-    else if (state_q == ST_RECORD) ref_q <= 2'd1;
+    else if (state_q == ST_RECORD || (state_q == ST_REWRITE && commit_q)) ref_q <= 2'd1;
     else if ((state_q == ST_MARGIN_C || state_q == ST_VERIFY_C) && wait_q == 6'd2) ref_q <= 2'd2;
     else if (state_q == ST_SCRUB_C && next == ST_SCRUB) ref_q <= ref_q == 2'd2 ? 2'd1 : 2'd2;
     else if (state_q == ST_FILL || state_q == ST_FILL_P) ref_q <= 2'd1;
@@ -570,8 +584,8 @@ module systole_rram_ctrl #(
         walk_pace  = section_q == 3'd0 ? 6'd1 : section_q == 3'd4 ? PACE_LUT : PACE_UNITS;
       end
       ST_MARGIN: begin
-        walk_line  = slot_base(slot_q);
-        walk_lines = rec_lines[RW:0];
+        walk_line  = slot_base(slot_q) + (copied_q ? TABLE_AT[RW-1:0] : {RW{1'b0}});
+        walk_lines = copied_q ? TABLE_LINES_32[RW:0] : rec_lines[RW:0];
       end
       ST_SCRUB, ST_FILL: begin
         walk_line  = scrub_line;
@@ -588,7 +602,7 @@ module systole_rram_ctrl #(
   assign walk_pace_o  = walk_pace;
   assign walk_ref_o   = state_q == ST_RING || state_q == ST_TABLE || state_q == ST_LOAD || state_q == ST_FILL || ref_q == 2'd0 ?
       `SYSTOLE_REF_NORMAL : ref_q == 2'd1 ? `SYSTOLE_REF_STRONG_1 : `SYSTOLE_REF_STRONG_0;
-  assign walk_raw_o   = reading_record || state_q == ST_TABLE || ((state_q == ST_SCRUB || state_q == ST_FILL) && !scrub_slot);
+  assign walk_raw_o   = reading_record || state_q == ST_TABLE || (state_q == ST_MARGIN && copied_q) || ((state_q == ST_SCRUB || state_q == ST_FILL) && !scrub_slot);
 
   assign look_o       = entry_q;
   assign table_we_o   = (state_q == ST_TABLE && words_q != 32'd0 && entry_in_slot < SLOT_LINES) || state_q == ST_IDENTITY;

@@ -354,8 +354,13 @@ impl RramModel {
             .collect();
         copy.resize((self.layout.table_lines * self.layout.line_bytes) as usize, 0);
         for (n, line) in copy.chunks(self.layout.line_bytes as usize).enumerate() {
-            if !self.program(self.layout.table(slot) + n as u32, line, false) {
-                return Err("RRAM_PROGRAM");
+            // A cell that does not take its bit is left to the code; what counts is how it reads.
+            self.program(self.layout.table(slot) + n as u32, line, false);
+        }
+        for reference in [STRONG_1, STRONG_0] {
+            let (bytes, word) = self.lines(self.layout.table(slot), self.layout.table_lines, reference);
+            if bytes != copy || word.uncorrectable {
+                return Err("RRAM_RECORD");
             }
         }
         let place = self.newest().and_then(|s| self.best[s as usize]).map_or(0, |b| (b.1 + 1) % RECORDS);
@@ -368,15 +373,22 @@ impl RramModel {
             table_crc: crc32fast::hash(&copy),
             ..*record
         };
-        self.write_record(place, &record);
-        for reference in [STRONG_1, STRONG_0] {
-            let (found, word) = self.read_record(place, reference);
-            if found != Some(record) || word.corrected || word.uncorrectable {
-                return Err("RRAM_RECORD");
+        // A place with a bad cell is left for the next one.
+        for place in (0..4).map(|n| (place + n) % RECORDS) {
+            self.write_record(place, &record);
+            if !self.is_weak(place, &record) {
+                self.best[slot as usize] = Some((record, place));
+                return Ok(());
             }
         }
-        self.best[slot as usize] = Some((record, place));
-        Ok(())
+        Err("RRAM_RECORD")
+    }
+
+    fn is_weak(&self, place: u32, record: &Record) -> bool {
+        [STRONG_1, STRONG_0].iter().any(|&r| {
+            let (found, word) = self.read_record(place, r);
+            found != Some(*record) || word.corrected || word.uncorrectable
+        })
     }
 
     fn write_record(&mut self, place: u32, record: &Record) {
@@ -438,11 +450,7 @@ impl RramModel {
         candidates.sort_by_key(|b| std::cmp::Reverse(b.0.epoch));
         for (record, place) in candidates {
             // A record that is weak is written again before it is trusted.
-            let weak = [STRONG_1, STRONG_0].iter().any(|&r| {
-                let (found, word) = self.read_record(place, r);
-                found != Some(record) || word.corrected || word.uncorrectable
-            });
-            if weak {
+            if self.is_weak(place, &record) {
                 self.write_record(place, &record);
             }
             let base = record.slot * self.layout.half;

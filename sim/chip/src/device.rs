@@ -101,6 +101,20 @@ struct Cell {
     stuck: Option<bool>,
 }
 
+/// What a pulse leaves in which the power fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Torn {
+    /// Each cell is as before, as asked, or somewhere between: all by chance.
+    #[default]
+    Random,
+    /// As before.
+    Old,
+    /// As asked.
+    New,
+    /// Close to the read reference, on the one side or the other.
+    Marginal,
+}
+
 /// What happened to the cells.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
@@ -127,6 +141,8 @@ pub struct Device {
     pub now: f64,
     /// What happened.
     pub totals: Totals,
+    /// What a cut pulse leaves.
+    pub torn: Torn,
     rows: u32,
     depth: u32,
     width: u32,
@@ -171,6 +187,7 @@ impl Device {
             machine: (config.id, config.weight_beats),
             now: 0.0,
             totals: Totals::default(),
+            torn: Torn::default(),
             rows: config.rows,
             depth,
             width,
@@ -256,7 +273,7 @@ impl Device {
     /// power fails in it: each cell is as before, as asked, or between.
     pub fn pulse(&mut self, row: u32, address: u32, part: u32, reset: bool, level: u32, mask: u64, cut: bool) {
         let key = row * self.depth + address;
-        let (corner, now, place) = (self.corner.clone(), self.now, self.totals.bit_pulses);
+        let (corner, now, place, torn) = (self.corner.clone(), self.now, self.totals.bit_pulses, self.torn);
         let mut rng = self.rng(u64::from(key) << 32 ^ place ^ u64::from(part) << 24);
         let seed = self.seed;
         let mut totals = std::mem::take(&mut self.totals);
@@ -280,9 +297,10 @@ impl Device {
             let p = 1.0 / (1.0 + (-(easy + corner.step * f64::from(level))).exp());
             let target = verified(&mut rng, if reset { corner.hrs } else { corner.lrs }, !reset);
             let new = match cut {
-                true => match rng.random_range(0..3) {
-                    0 => continue,
-                    1 => target,
+                true => match (torn, rng.random_range(0..3)) {
+                    (Torn::Old, _) | (Torn::Random, 0) => continue,
+                    (Torn::New, _) | (Torn::Random, 1) => target,
+                    (Torn::Marginal, _) => REFERENCES[0].ln() + rng.random_range(-0.05..0.05),
                     _ => f64::from(cell.ln_r) + (target - f64::from(cell.ln_r)) * rng.random_range(0.0..1.0),
                 },
                 false if rng.random_range(0.0..1.0) < p => target,

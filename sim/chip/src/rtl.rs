@@ -130,7 +130,7 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
     for dir in includes {
         spec = spec.include_dir(dir);
     }
-    Ok(spec)
+    Ok(sizes(spec, config))
 }
 
 /// The same with the device model behind the RRAM macros, whose pulses last so many cycles.
@@ -150,7 +150,7 @@ pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, veri
     for dir in includes {
         spec = spec.include_dir(dir);
     }
-    Ok(spec)
+    Ok(sizes(spec, config))
 }
 
 /// The planes of a macro in the model: what its cells read as at each reference.
@@ -215,6 +215,15 @@ impl Cells {
             }
         });
     }
+}
+
+/// Parameters in which a configuration differs from the named one of its number.
+fn sizes(spec: Spec, config: &Config) -> Spec {
+    let named = systole_isa::config::CONFIGS.iter().find(|c| c.id == config.id);
+    config.parameters().iter().filter(|p| p.0 != "WEIGHT_BEATS").fold(spec, |spec, &(name, value, _)| {
+        let same = named.is_some_and(|n| n.parameters().iter().any(|p| p.0 == name && p.1 == value));
+        if same { spec } else { spec.parameter(name, value) }
+    })
 }
 
 /// Registers by AXI4-Lite, frames and image by AXI4-Stream, on the simulated chip.
