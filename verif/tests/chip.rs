@@ -162,7 +162,7 @@ fn outputs_wait_for_the_host_and_cycles_do_not() {
     let (image, frame, cycles) = program();
     for pause in [0.0, 0.7] {
         let (image, frame) = (image.clone(), frame.clone());
-        let options = Options { pause, seed: 9, trace: None };
+        let options = Options { pause, seed: 9, ..Options::default() };
         let runs = run_chip(&tiny(), &options, move |t| async move {
             let mut driver = Driver::connect(t).await?;
             driver.load(&image).await?;

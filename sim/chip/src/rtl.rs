@@ -39,6 +39,8 @@ pub struct Options {
     pub trace: Option<TraceWindow>,
     /// Probability of a pause in a cycle on each stream.
     pub pause: f64,
+    /// Every variable of the design can be read and written, and its checks do not stop it: for upsets. Slow.
+    pub upsets: bool,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
 }
@@ -262,6 +264,9 @@ impl RtlTransport {
 
     /// Resets the chip, as if power had come back: what is not in RRAM counts as lost.
     pub async fn power_cycle(&self) {
+        self.registers.abort();
+        self.image.abort();
+        self.input.abort();
         let rst = self.sim.signal("rst_i");
         rst.set(1);
         self.clock.cycles(4).await;
@@ -276,6 +281,22 @@ impl RtlTransport {
         let changed = cells.device.borrow_mut().take_changed();
         cells.show(&self.sim, &changed);
         Some(value)
+    }
+
+    /// Makes the macros read what the cells are now, all of them.
+    pub fn show_all(&self) {
+        let Some(cells) = &self.cells else { return };
+        let device = cells.device.borrow();
+        self.sim.with_model(|model| {
+            for (row, planes) in cells.rows.iter().enumerate() {
+                for address in 0..planes[0].depth {
+                    for (variable, plane) in planes.iter().zip(device.planes(row as u32, address)) {
+                        let halves: Vec<u32> = plane.iter().flat_map(|&w| [w as u32, (w >> 32) as u32]).collect();
+                        model.poke(variable, address, &halves);
+                    }
+                }
+            }
+        });
     }
 
     /// The chip's clock.
@@ -371,6 +392,7 @@ where
         None => None,
         Some(part) => Some(Rc::new(RefCell::new(part.open(config)?))),
     };
+    let spec = if options.upsets { spec.argument("--public-flat-rw").define("SYNTHESIS", "") } else { spec };
     let library = spec.trace(options.trace.is_some()).build()?;
     let (pause, behind) = (options.pause, device.clone());
     let run = harness::run(&library, options.seed.max(1), options.trace.clone(), move |sim| async move {

@@ -150,6 +150,14 @@ impl<T: Transport> Driver<T> {
     /// [`HostError::Machine`] where there is none that is good, [`HostError::OtherImage`] where it is another.
     pub async fn wake(&mut self, how: Wake, image: &Image) -> Result<(), HostError> {
         self.wake_any(how).await?;
+        self.adopt(image).await
+    }
+
+    /// Takes the image that the machine woke by itself after reset.
+    ///
+    /// # Errors
+    /// [`HostError::OtherImage`].
+    pub async fn adopt(&mut self, image: &Image) -> Result<(), HostError> {
         let (_, record) = slot_bytes(image, &self.config);
         let found = self.transport.read(offset("RRAM_IMAGE_CRC")).await?;
         if found != record.image_crc {

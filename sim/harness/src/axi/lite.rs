@@ -68,6 +68,13 @@ impl LiteMaster {
         }
     }
 
+    /// Lets every line fall, as if power had gone in an access.
+    pub fn abort(&self) {
+        for line in [&self.aw[0], &self.w[0], &self.b[1], &self.ar[0], &self.r[1]] {
+            line.set(0);
+        }
+    }
+
     fn response(code: u64) -> Response {
         match code {
             0 => Response::Okay,

@@ -11,6 +11,7 @@ use std::rc::Rc;
 pub struct StreamSource {
     frames: Queue<Vec<u8>>,
     pending: Rc<Cell<usize>>,
+    aborts: Rc<Cell<u64>>,
     idle: Event,
 }
 
@@ -20,7 +21,7 @@ impl StreamSource {
     /// # Panics
     /// When a port is missing.
     pub fn new(clock: &Clock, prefix: &str, pause: Pause) -> StreamSource {
-        let source = StreamSource { frames: Queue::new(), pending: Rc::default(), idle: Event::new() };
+        let source = StreamSource { frames: Queue::new(), pending: Rc::default(), aborts: Rc::default(), idle: Event::new() };
         source.idle.set();
         let sim = clock.sim().clone();
         let (valid, ready, data) = (need(&sim, prefix, "tvalid"), need(&sim, prefix, "tready"), need(&sim, prefix, "tdata"));
@@ -44,10 +45,14 @@ impl StreamSource {
         loop {
             let frame = self.frames.pop().await;
             let words = frame.len().div_ceil(width);
-            for (n, word) in frame.chunks(width).enumerate() {
+            let aborts = self.aborts.get();
+            'frame: for (n, word) in frame.chunks(width).enumerate() {
                 while pause.stalls() {
                     valid.set(0);
                     clock.rising_edge().await;
+                }
+                if self.aborts.get() != aborts {
+                    break;
                 }
                 valid.set(1);
                 data.set_bytes(word);
@@ -59,8 +64,15 @@ impl StreamSource {
                 }
                 clock.rising_edge().await;
                 while !ready.is_high() {
+                    if self.aborts.get() != aborts {
+                        break 'frame;
+                    }
                     clock.rising_edge().await;
                 }
+            }
+            if self.aborts.get() != aborts {
+                valid.set(0);
+                continue; // the queue was emptied and counted
             }
             clock.sim().log(format!("{name} sent {} bytes", frame.len()));
             self.pending.set(self.pending.get() - 1);
@@ -80,6 +92,14 @@ impl StreamSource {
         self.pending.set(self.pending.get() + 1);
         self.idle.clear();
         self.frames.push(frame);
+    }
+
+    /// Forgets every frame, the one on its way too, as if power had gone; TVALID falls at the next edge.
+    pub fn abort(&self) {
+        self.aborts.set(self.aborts.get() + 1);
+        while self.frames.try_pop().is_some() {}
+        self.pending.set(0);
+        self.idle.set();
     }
 
     /// Waits until every queued frame was taken.

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Plots of campaigns, as SVG.
+
+use anyhow::{Context, Result, anyhow};
+use plotters::prelude::*;
+use std::path::Path;
+
+/// A named line.
+pub struct Series {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its points.
+    pub points: Vec<(f64, f64)>,
+}
+
+const COLOURS: [RGBColor; 5] =
+    [RGBColor(31, 119, 180), RGBColor(214, 39, 40), RGBColor(44, 160, 44), RGBColor(148, 103, 189), RGBColor(140, 86, 75)];
+
+fn fail<E: std::fmt::Display>(e: E) -> anyhow::Error {
+    anyhow!("plot: {e}")
+}
+
+/// Lines over a common axis; `log` draws the second axis in decades and leaves out what is zero.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[Series]) -> Result<()> {
+    let all = || series.iter().flat_map(|s| &s.points).filter(move |p| !log || p.1 > 0.0);
+    let (x0, x1) = all().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.0), b.max(p.0)));
+    let (y0, y1) = all().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.1), b.max(p.1)));
+    if x0 >= x1 {
+        return Err(anyhow!("{}: nothing to draw", path.display()));
+    }
+    let mut text = String::new();
+    {
+        let area = SVGBackend::with_string(&mut text, (760, 440)).into_drawing_area();
+        area.fill(&WHITE).map_err(fail)?;
+        let mut builder = ChartBuilder::on(&area);
+        builder.caption(title, ("sans-serif", 18)).margin(12).x_label_area_size(44).y_label_area_size(72);
+        macro_rules! draw {
+            ($chart:expr) => {{
+                let mut chart = $chart;
+                chart.configure_mesh().x_desc(axes.0).y_desc(axes.1).light_line_style(WHITE).draw().map_err(fail)?;
+                for (s, colour) in series.iter().zip(COLOURS.iter().cycle()) {
+                    let points: Vec<_> = s.points.iter().copied().filter(|p| !log || p.1 > 0.0).collect();
+                    let colour = *colour;
+                    chart
+                        .draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))
+                        .map_err(fail)?
+                        .label(&s.name)
+                        .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+                    chart.draw_series(points.iter().map(|&p| Circle::new(p, 3, colour.filled()))).map_err(fail)?;
+                }
+                chart
+                    .configure_series_labels()
+                    .background_style(WHITE.mix(0.8))
+                    .border_style(BLACK.mix(0.3))
+                    .draw()
+                    .map_err(fail)?;
+            }};
+        }
+        if log {
+            draw!(builder.build_cartesian_2d(x0..x1, (y0 * 0.5..y1 * 2.0).log_scale()).map_err(fail)?);
+        } else {
+            draw!(builder.build_cartesian_2d(x0..x1, y0.min(0.0)..y1 * 1.08).map_err(fail)?);
+        }
+        area.present().map_err(fail)?;
+    }
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

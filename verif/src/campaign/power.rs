@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Power cuts in an image update (P5), on the RTL with cells that tear: at every cycle, with every kind of torn bits, now
+//! and then a second cut in the recovery. Afterwards the old image is awake or the new one, and it runs as it should.
+
+use crate::random;
+use anyhow::{Context, Result};
+use harness::Stream;
+use rand::RngExt;
+use serde::Serialize;
+use std::rc::Rc;
+use systole_chip::device::{Corner, Torn};
+use systole_chip::{Options, Part, RtlTransport, run_chip};
+use systole_compiler::compile;
+use systole_host::{Driver, HostError, RunOutput};
+use systole_isa::rram::slot_bytes;
+use systole_isa::{Config, Image};
+
+/// What came of the cuts.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PowerCuts {
+    /// Updates that were cut.
+    pub cuts: u64,
+    /// Second cuts, while the chip woke from the first.
+    pub second: u64,
+    /// Old image awake afterwards.
+    pub old: u64,
+    /// New image awake afterwards.
+    pub new: u64,
+    /// Updates that ended before their cut.
+    pub whole: u64,
+    /// Cycles of an update.
+    pub update_cycles: u64,
+    /// Cells that were in a pulse when power went.
+    pub in_pulse: u64,
+    /// What should not have been: empty.
+    pub violations: Vec<String>,
+}
+
+impl PowerCuts {
+    /// Counts another campaign's cuts.
+    pub fn merge(&mut self, other: PowerCuts) {
+        self.cuts += other.cuts;
+        self.second += other.second;
+        self.old += other.old;
+        self.new += other.new;
+        self.whole += other.whole;
+        self.in_pulse += other.in_pulse;
+        self.update_cycles = self.update_cycles.max(other.update_cycles);
+        self.violations.extend(other.violations);
+    }
+}
+
+/// The machine of the campaign: `tiny` with a small RRAM, so that an update is short.
+pub fn machine() -> Config {
+    let mut config = Config::named("tiny").expect("tiny is a configuration");
+    config.rram_depth = 256;
+    config
+}
+
+/// An image, a frame and what it gives.
+pub(crate) struct Work {
+    pub image: Image,
+    pub frame: Vec<u8>,
+    pub output: RunOutput,
+    pub crc: u32,
+}
+
+pub(crate) fn work(config: &Config, seed: u64) -> Result<Work> {
+    let (network, input) = random::gemm(seed, 2, 8 + 4 * (seed as usize % 3), 2 * config.cols as usize, false);
+    let compiled = compile(&network.graph()?, config, &systole_compiler::Options::default())?;
+    let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
+    let frame = compiled.image.input.pack(&values, compiled.image.in_bytes as usize);
+    let mut golden = systole_golden::Machine::new(config.clone());
+    golden.load_image(&compiled.image)?;
+    let run = golden.run(&frame)?;
+    let crc = slot_bytes(&compiled.image, config).1.image_crc;
+    Ok(Work { image: compiled.image, frame, output: RunOutput { frame: run.frame, cycles: run.cycles }, crc })
+}
+
+/// Cuts `count` updates: the n-th at cycle `first + n` of an update (again from its beginning behind its end), the kind of
+/// torn bits changing from round to round.
+///
+/// # Errors
+/// Building or running the simulation.
+pub fn run(first: u64, count: u64, seed: u64) -> Result<PowerCuts> {
+    let config = machine();
+    let works = Rc::new((0..3).map(|n| work(&config, seed % 1000 * 3 + n)).collect::<Result<Vec<_>>>()?);
+    let part = Part { pulse_cycles: 3, seed, corner: Corner { stuck: 0.0, ..Corner::typ22() }, file: None };
+    let options = Options { part: Some(part), seed, ..Options::default() };
+    run_chip(&config.clone(), &options, move |transport| async move { cuts(transport, config, &works, first, count, seed).await })
+        .context("RTL simulation")?
+        .map_err(Into::into)
+}
+
+async fn cuts(
+    t: RtlTransport,
+    config: Config,
+    works: &[Work],
+    first: u64,
+    count: u64,
+    seed: u64,
+) -> Result<PowerCuts, HostError> {
+    let mut out = PowerCuts::default();
+    let (sim, clock) = (t.sim().clone(), t.clock().clone());
+    let mut random = Stream::new(seed, "power");
+    let mut driver = Driver::assume(t, config);
+    driver.program(&works[0].image, None).await?;
+    driver.wake_any(systole_host::Wake::Checked).await?;
+    let begin = sim.cycle();
+    driver.program(&works[1].image, None).await?;
+    let whole = sim.cycle() - begin;
+    out.update_cycles = whole;
+    driver.transport().power_cycle().await;
+    driver.wait_rram().await?;
+    let (mut current, mut epoch) = (1usize, driver.rram_status().await?.epoch);
+    for n in first..first + count {
+        let at = 1 + n % (whole + whole / 16);
+        let torn = [Torn::Random, Torn::Marginal, Torn::Old, Torn::New][(n / (whole + whole / 16) % 4) as usize];
+        driver.transport().with_cells(|d| d.torn = torn);
+        let next = (current + random.random_range(1..3usize)) % 3;
+        let place = || format!("cut {n} (cycle {at}, {torn:?}, seed {seed})");
+        match sim.timeout(&clock, at, "the update", driver.program(&works[next].image, None)).await {
+            Err(_) => out.cuts += 1,
+            Ok(Ok(_)) => out.whole += 1,
+            Ok(Err(e)) => out.violations.push(format!("{}: {e}", place())),
+        }
+        driver.transport().power_cycle().await;
+        while random.chance(0.3) {
+            clock.cycles(random.random_range(1..700)).await;
+            driver.transport().power_cycle().await;
+            out.second += 1;
+        }
+        driver.wait_rram().await?;
+        let mut status = driver.rram_status().await?;
+        if random.chance(0.1) {
+            // What woke once wakes again: the record is not one that reads well now and badly later.
+            let before = (status.awake, status.epoch);
+            driver.transport().power_cycle().await;
+            driver.wait_rram().await?;
+            status = driver.rram_status().await?;
+            if before != (status.awake, status.epoch) {
+                out.violations.push(format!("{}: another image woke at the second time", place()));
+            }
+        }
+        match status.awake {
+            Some(crc) if crc == works[next].crc => {
+                out.new += 1;
+                current = next;
+            }
+            Some(crc) if crc == works[current].crc => out.old += 1,
+            other => out.violations.push(format!("{}: {other:x?} is awake, neither the old nor the new image", place())),
+        }
+        if status.epoch < epoch {
+            out.violations.push(format!("{}: the epoch went from {epoch} to {}", place(), status.epoch));
+        }
+        epoch = status.epoch;
+        let w = &works[current];
+        let ran = match driver.adopt(&w.image).await {
+            Ok(()) => driver.run(&w.frame).await,
+            Err(e) => Err(e),
+        };
+        if !ran.as_ref().is_ok_and(|r| *r == w.output) {
+            out.violations.push(format!("{}: the image that woke does not run as it should: {ran:?}", place()));
+        }
+        if out.violations.len() > 5 {
+            break;
+        }
+    }
+    out.in_pulse = driver.transport().with_cells(|d| d.totals.cuts).unwrap_or(0);
+    Ok(out)
+}

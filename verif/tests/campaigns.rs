@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A sample of each campaign of the RRAM (docs/rram.md has the long ones).
+
+use systole_compiler::compile;
+use systole_isa::rram::RETRIES;
+use systole_isa::{Config, Image};
+use systole_verif::campaign::{bound, control, power, wear, words, years};
+use systole_verif::digits;
+
+fn long() -> bool {
+    std::env::var_os("SYSTOLE_LONG").is_some()
+}
+
+fn image(config: &Config) -> Image {
+    compile(&digits::load().unwrap().network.graph().unwrap(), config, &systole_compiler::Options::default()).unwrap().image
+}
+
+#[test]
+fn p1_every_single_and_double_error_of_an_image_is_corrected_or_flagged() {
+    for name in ["tiny", "base"] {
+        let config = Config::named(name).unwrap();
+        let (tried, silent) = words::exhaustive(&image(&config), &config, if long() { usize::MAX } else { 60 });
+        println!("{name}: {tried} errors");
+        assert_eq!(silent, 0);
+        assert!(tried > 40_000);
+    }
+}
+
+#[test]
+fn p2_no_mixed_fault_is_silent_where_the_crc_is_checked() {
+    let config = Config::named("base").unwrap();
+    let count = if long() { 1_000_000 } else { 20_000 };
+    let kinds = words::KINDS.map(String::from);
+    for r in words::run(&image(&config), &config, &kinds, count, 1) {
+        println!("{}: {:?}, without CRC {:?}; below {:.1e}", r.kind, r.checked, r.unchecked, bound(r.checked.silent, count));
+        assert_eq!((r.checked.total(), r.checked.silent), (count, 0), "{}", r.kind);
+        match r.kind.as_str() {
+            "single" => assert_eq!(r.unchecked.corrected, count),
+            "double" => assert_eq!(r.unchecked.detected, count),
+            // The CRC is needed: the code alone lets some through.
+            "triple" => assert!(r.unchecked.silent > count / 10),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn p5_a_cut_of_power_leaves_the_old_image_or_the_new_one() {
+    // Cycles all over an update, and all kinds of torn bits.
+    let mut all = power::PowerCuts::default();
+    let (rounds, each) = if long() { (40, 700) } else { (8, 30) };
+    for n in 0..rounds {
+        all.merge(power::run(n * 5_003, each, n + 1).unwrap());
+    }
+    println!("{all:?}");
+    assert!(all.violations.is_empty(), "{:#?}", all.violations);
+    assert!(all.cuts > rounds * each * 8 / 10 && all.old > 0 && all.new > 0 && all.second > 0 && all.in_pulse > 0, "{all:?}");
+}
+
+#[test]
+fn p6_wear_is_levelled_on_every_pattern() {
+    let setting = wear::Setting { lines: 1024, endurance: 10_000, spread: 0.0, spares: 0, level: true };
+    for pattern in wear::PATTERNS {
+        let l = wear::lifetime(pattern, setting, 1);
+        let none = wear::lifetime(pattern, wear::Setting { level: false, ..setting }, 1);
+        println!("{pattern}: {:.3}, without {:.3}, {:.2} % more writes", l.normalised, none.normalised, 100.0 * l.overhead);
+        assert!(l.normalised >= 0.95, "{pattern}: {}", l.normalised);
+        assert!(pattern == "uniform" || none.normalised < 0.2);
+    }
+}
+
+#[test]
+fn p7_p8_parts_live_ten_years_and_lines_take_their_words() {
+    let config = Config::named("small").unwrap();
+    let setting = years::Setting {
+        parts: if long() { 100 } else { 2 },
+        years: 10,
+        scrubs: 4,
+        celsius: 85.0,
+        corner: "typ22".into(),
+        seed: 1,
+    };
+    let with = years::run(&image(&config), &config, &setting, |_| {}).unwrap();
+    println!("{with:?}");
+    assert_eq!((with.good, with.unprogrammed, with.uncorrectable), (setting.parts, 0, 0), "{with:?}");
+    assert!(with.refreshed > 0 && with.bits > 0);
+    // Lines, each of eight words: given up ones were retired, so none is silently bad.
+    let lines: u64 = with.rounds.iter().sum();
+    let given_up = with.rounds[RETRIES as usize + 1];
+    assert!(given_up * 100 < lines, "{:?}", with.rounds);
+}
+
+#[test]
+fn p10_no_upset_lets_a_pulse_through_while_locked() {
+    let count = if long() { 3000 } else { 60 };
+    // Taken in steps, so that the sample sees every register.
+    let mut all = control::Upsets::default();
+    for n in 0..if long() { 1 } else { 3 } {
+        all.merge(control::run(n * 977, count, n + 1).unwrap());
+    }
+    println!("{all:?}");
+    assert!(all.flip_flops > 1000 && all.locked >= count);
+    assert_eq!((all.pulses, all.wake.silent), (0, 0), "{all:?}");
+}
