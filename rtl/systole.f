@@ -17,6 +17,7 @@ rtl/core/systole_sequencer.v
 rtl/core/systole_store.v
 rtl/core/systole_x_bank.v
 rtl/io/systole_control.v
+rtl/io/systole_events.v
 rtl/io/systole_in_buffer.v
 rtl/io/systole_out_buffer.v
 rtl/io/systole_regs.v

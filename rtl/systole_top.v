@@ -172,6 +172,8 @@ module systole_top #(
       .wake_we_i       (wake_we),
       .wake_in_bytes_i (wake_in_bytes),
       .wake_out_bytes_i(wake_out_bytes),
+      .event_select_o  (event_select),
+      .event_value_i   (event_value),
       .rram_we_o       (rram_we),
       .rram_waddr_o    (rram_waddr),
       .rram_raddr_o    (rram_raddr),
@@ -188,7 +190,19 @@ module systole_top #(
 
   wire in_none, in_full, in_next_full, out_room, out_next_room, out_busy;
   wire good_frame, bad_frame, sent, flush, release_in, uploading, refused_busy, refused_range;
-  wire busy, arm, next, done, vector;
+  wire busy, arm, next, done, x_write;
+  wire [8:0] events;
+  wire [3:0] event_select;
+  wire [31:0] event_value;
+
+  systole_events u_events (
+      .clk_i    (clk_i),
+      .rst_i    (rst_i),
+      .events_i (events),
+      .x_write_i(x_write),
+      .select_i (event_select),
+      .value_o  (event_value)
+  );
 
   systole_control u_control (
       .clk_i           (clk_i),
@@ -234,7 +248,7 @@ module systole_top #(
       .next_o          (next),
       .done_i          (done),
       .cycle_i         (cycle),
-      .vector_i        (vector)
+      .vector_i        (events[`SYSTOLE_EVENT_VECTORS])
   );
 
   wire in_re;
@@ -505,7 +519,8 @@ module systole_top #(
       .done_o        (done),
       .cycle_o       (cycle),
       .row_o         (seq_row),
-      .vector_o      (vector),
+      .events_o      (events),
+      .x_write_o     (x_write),
       .in_re_o       (in_re),
       .in_even_addr_o(in_even_addr),
       .in_odd_addr_o (in_odd_addr),

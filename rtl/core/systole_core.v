@@ -91,7 +91,8 @@ module systole_core #(
     output wire              done_o,
     output wire [      31:0] cycle_o,
     output wire [    QW-1:0] row_o,
-    output wire              vector_o,        // a vector enters the array
+    output wire [       8:0] events_o,        // by number: SYSTOLE_EVENT_*
+    output wire              x_write_o,       // a second word is written to X
     // IN buffer
     output wire              in_re_o,
     output wire [    IW-2:0] in_even_addr_o,
@@ -463,7 +464,9 @@ module systole_core #(
   assign out_we_o   = to_out || store_we;
   assign out_addr_o = to_out ? post_addr[OW-1:0] : store_waddr[OW-1:0];
   assign out_data_o = to_out ? post_data : flat_word_q;
-  assign vector_o   = x_valid;
+  assign events_o   = {lane_read, out_we_o, acc_take || lane_take, to_column || to_row, to_x || load_valid,
+                       res_valid || store_read || lane_read, x_valid && x_load && x_sram, r_en && r_beat == {BW{1'b0}}, x_valid};
+  assign x_write_o  = to_x && load_valid;
 
 endmodule
 

@@ -71,6 +71,9 @@ module systole_regs #(
     input  wire        wake_we_i,
     input  wire [31:0] wake_in_bytes_i,
     input  wire [31:0] wake_out_bytes_i,
+    // events
+    output wire [ 3:0] event_select_o,
+    input  wire [31:0] event_value_i,
     // registers of the RRAM controller
     output wire        rram_we_o,
     output wire [ 7:0] rram_waddr_o,
@@ -100,6 +103,7 @@ module systole_regs #(
 
   reg [31:0] in_bytes_q, out_bytes_q, start_limit_q, scratch_q;
   reg [ 6:0] irq_enable_q;
+  reg [ 3:0] event_select_q;
 
   wire       act = aw_q && w_q && !bvalid_q;
   wire [7:0] waddr = {awaddr_q[7:2], 2'b00};
@@ -111,7 +115,7 @@ module systole_regs #(
       `SYSTOLE_REG_IRQ_STATUS, `SYSTOLE_REG_IRQ_ENABLE, `SYSTOLE_REG_UPLOAD_TARGET,
       `SYSTOLE_REG_UPLOAD_ADDRESS, `SYSTOLE_REG_SCRATCH, `SYSTOLE_REG_ERROR_CLEAR, `SYSTOLE_REG_RRAM_COMMAND,
       `SYSTOLE_REG_RRAM_UNLOCK, `SYSTOLE_REG_RRAM_LOCK, `SYSTOLE_REG_RRAM_SLOT, `SYSTOLE_REG_RRAM_SCRUB_BUDGET,
-      `SYSTOLE_REG_RRAM_INJECT: writable = 1'b1;
+      `SYSTOLE_REG_RRAM_INJECT, `SYSTOLE_REG_EVENT_SELECT: writable = 1'b1;
       default: writable = 1'b0;
     endcase
 
@@ -127,6 +131,7 @@ module systole_regs #(
       `SYSTOLE_REG_UPLOAD_TARGET:  held = {29'd0, target_i};
       `SYSTOLE_REG_UPLOAD_ADDRESS: held = address_i;
       `SYSTOLE_REG_SCRATCH:        held = scratch_q;
+      `SYSTOLE_REG_EVENT_SELECT:   held = {28'd0, event_select_q};
       `SYSTOLE_REG_RRAM_SLOT:      held = {31'd0, rram_slot_i};
       `SYSTOLE_REG_RRAM_SCRUB_BUDGET: held = rram_budget_i;
       `SYSTOLE_REG_RRAM_INJECT:    held = rram_inject_i;
@@ -150,6 +155,7 @@ module systole_regs #(
       out_bytes_q   <= 32'd0;
       start_limit_q <= 32'd0;
       irq_enable_q  <= 7'd0;
+      event_select_q <= 4'd0;
       scratch_q     <= 32'd0;
     end else begin
       if (s_awvalid_i && awready_q) aw_q <= 1'b1;
@@ -169,6 +175,7 @@ module systole_regs #(
           `SYSTOLE_REG_START_LIMIT: start_limit_q <= value;
           `SYSTOLE_REG_IRQ_ENABLE:  irq_enable_q <= value[6:0];
           `SYSTOLE_REG_SCRATCH:     scratch_q <= value;
+          `SYSTOLE_REG_EVENT_SELECT: event_select_q <= value[3:0];
           default:                  ;
         endcase
       if (wake_we_i) begin
@@ -193,6 +200,7 @@ module systole_regs #(
   assign in_bytes_o     = in_bytes_q;
   assign out_bytes_o    = out_bytes_q;
   assign start_limit_o  = start_limit_q;
+  assign event_select_o = event_select_q;
   assign rram_we_o      = act;
   assign rram_waddr_o   = waddr;
 
@@ -246,6 +254,8 @@ module systole_regs #(
       `SYSTOLE_REG_SEQ_ROW:              rdata = seq_row_i;
       `SYSTOLE_REG_SEQ_CYCLE:            rdata = seq_cycle_i;
       `SYSTOLE_REG_ERROR_CLEAR:          rdata = 32'd0;
+      `SYSTOLE_REG_EVENT_SELECT:         rdata = {28'd0, event_select_q};
+      `SYSTOLE_REG_EVENT_VALUE:          rdata = event_value_i;
       default: begin
         rdata = rram_rdata_i;
         known = raddr >= `SYSTOLE_REG_RRAM_COMMAND && raddr <= `SYSTOLE_REG_RRAM_WAKE_CYCLES;

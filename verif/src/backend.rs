@@ -27,6 +27,8 @@ pub struct RunSet {
     pub outputs: Vec<RunOutput>,
     /// Machine cycles that passed while running, host I/O included where it is simulated.
     pub cycles: u64,
+    /// How often each event happened in them, by number.
+    pub events: Vec<u64>,
     /// Wall time of the runs in seconds, without building and loading.
     pub seconds: f64,
 }
@@ -157,11 +159,13 @@ pub fn run_frames(
             t.prepare()?;
         }
         let (begin, first) = (Instant::now(), driver.transport().cycle());
+        let before = driver.events().await?;
         let outputs = driver.run_many(frames, |n, _| progress(n)).await?;
+        let events = driver.events().await?.iter().zip(before).map(|(&a, b)| u64::from(a.wrapping_sub(b))).collect();
         let cycles = match driver.transport() {
             AnyTransport::Rtl(t) => t.sim().cycle() - first,
             AnyTransport::Model(_) => outputs.iter().map(|o| o.cycles).sum(),
         };
-        Ok(RunSet { outputs, cycles, seconds: begin.elapsed().as_secs_f64() })
+        Ok(RunSet { outputs, cycles, events, seconds: begin.elapsed().as_secs_f64() })
     })
 }

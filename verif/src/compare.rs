@@ -64,6 +64,8 @@ pub struct Report {
     /// Outputs by run, row-major.
     #[serde(skip)]
     pub outputs: Vec<Vec<i32>>,
+    /// How often each event happened in all runs, by number (`systole_isa::regs::EVENTS`).
+    pub events: Vec<u64>,
     /// Machine cycles simulated in a second.
     pub sim_cycles_per_second: f64,
 }
@@ -111,6 +113,7 @@ pub fn check_graph(
         compared: 0,
         mismatches: 0,
         first_mismatch: None,
+        events: set.events.clone(),
         outputs: vec![],
         sim_cycles_per_second: set.cycles as f64 / set.seconds.max(1e-9),
     };

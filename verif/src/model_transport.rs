@@ -23,6 +23,7 @@ pub struct ModelTransport {
     output: VecDeque<Vec<u8>>,
     rram: Option<RramModel>,
     keys: u32,
+    events: [u64; 9],
 }
 
 impl ModelTransport {
@@ -50,6 +51,7 @@ impl ModelTransport {
             output: VecDeque::new(),
             rram: None,
             keys: 0,
+            events: [0; 9],
         }
     }
 
@@ -241,6 +243,7 @@ impl ModelTransport {
         let vectors = u64::from(self.get("EVENT_MACS_LO")) + (u64::from(self.get("EVENT_MACS_HI")) << 32) + run.vectors;
         self.set("EVENT_MACS_LO", vectors as u32);
         self.set("EVENT_MACS_HI", (vectors >> 32) as u32);
+        self.events.iter_mut().zip(run.events).for_each(|(a, b)| *a += b);
         self.set("IRQ_STATUS", self.get("IRQ_STATUS") | 1);
         if self.get("OUT_BYTES") != 0 {
             self.output.push_back(run.frame);
@@ -255,6 +258,9 @@ fn fail(e: systole_golden::MachineError) -> HostError {
 
 impl Transport for ModelTransport {
     async fn read(&mut self, offset: u32) -> Result<u32, HostError> {
+        if offset == systole_isa::regs::offset("EVENT_VALUE") {
+            return Ok(self.events.get(self.get("EVENT_SELECT") as usize).copied().unwrap_or(0) as u32);
+        }
         self.registers.get(&offset).copied().ok_or(HostError::Refused { offset, access: "read" })
     }
 

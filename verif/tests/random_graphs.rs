@@ -31,8 +31,11 @@ fn check(case: &Case, backends: &[Backend]) -> Result<Went, TestCaseError> {
         Err(CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. }) => return Ok(Went::TooLarge),
         Err(e) => return Err(TestCaseError::fail(e.to_string())),
     };
-    let options =
-        systole_chip::Options { seed: case.seed, pause: if case.seed.is_multiple_of(4) { 0.3 } else { 0.0 }, trace: None };
+    let options = systole_chip::Options {
+        seed: case.seed,
+        pause: if case.seed.is_multiple_of(4) { 0.3 } else { 0.0 },
+        ..Default::default()
+    };
     for &backend in backends {
         let report = check_graph(&graph, &compiled, &config, backend, &inputs, &options, |_| {})
             .map_err(|e| TestCaseError::fail(format!("{backend:?}: {e:#}")))?;

@@ -90,7 +90,7 @@ fn check(case: &Case) -> Result<bool, TestCaseError> {
         Err(e) => return Err(TestCaseError::fail(e.to_string())),
     };
     prop_assert!(compiled.warnings.is_empty());
-    let options = systole_chip::Options { seed: case.seed, pause: if case.pause { 0.3 } else { 0.0 }, trace: None };
+    let options = systole_chip::Options { seed: case.seed, pause: if case.pause { 0.3 } else { 0.0 }, ..Default::default() };
     for backend in [Backend::Model, Backend::Rtl] {
         let inputs = [input.clone(), random::codes(&mut random::generator(case.seed ^ 1), input.len())];
         let report = check_graph(&graph, &compiled, &config, backend, &inputs, &options, |_| {})

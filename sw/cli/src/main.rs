@@ -2,6 +2,7 @@
 //! The program `systole`: run workloads on the chip in simulation and look at programs.
 
 mod doctor;
+mod fault;
 mod gemm;
 mod onnx;
 mod output;
@@ -40,6 +41,12 @@ enum Verb {
     Wake(rram::WakeArgs),
     /// Look at the RRAM of a chip, scrub it, age it, break it
     Rram(rram::RramArgs),
+    /// Break the RRAM on purpose and count what comes of it
+    Fault(fault::FaultArgs),
+    /// How many writes a memory survives, with and without wear levelling
+    Lifetime(fault::LifetimeArgs),
+    /// Many parts, many years: error rates with and without scrubbing
+    Retention(fault::RetentionArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
@@ -127,6 +134,9 @@ fn main() -> ExitCode {
         Verb::Program(args) => rram::program(&args),
         Verb::Wake(args) => rram::wake(&args),
         Verb::Rram(args) => rram::rram(&args),
+        Verb::Fault(args) => fault::fault(&args),
+        Verb::Lifetime(args) => fault::lifetime(&args),
+        Verb::Retention(args) => fault::retention(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),

@@ -3,7 +3,7 @@
 
 use crate::{HostError, Transport};
 use systole_isa::config::CONFIGS;
-use systole_isa::regs::{ERRORS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
+use systole_isa::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image, fingerprint};
 
@@ -220,6 +220,19 @@ impl<T: Transport> Driver<T> {
                 return Ok(u64::from(high) << 32 | u64::from(low));
             }
         }
+    }
+
+    /// How often each event happened since reset, by number (`systole_isa::regs::EVENTS`), modulo 2^32.
+    ///
+    /// # Errors
+    /// What the transport says.
+    pub async fn events(&mut self) -> Result<[u32; EVENTS.len()], HostError> {
+        let mut all = [0; EVENTS.len()];
+        for (number, count) in all.iter_mut().enumerate() {
+            self.transport.write(offset("EVENT_SELECT"), number as u32).await?;
+            *count = self.transport.read(offset("EVENT_VALUE")).await?;
+        }
+        Ok(all)
     }
 
     /// Reads ERROR; an error becomes a sentence.

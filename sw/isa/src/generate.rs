@@ -6,7 +6,7 @@ use crate::config::CONFIGS;
 use crate::ecc::{ADDRESS_BITS, Code};
 use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
-use crate::regs::{ERRORS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
+use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
 use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, WEAR_THRESHOLD};
 use std::fmt::Write;
 
@@ -25,8 +25,13 @@ pub fn canonical_tables() -> String {
     for r in REGS {
         let _ = writeln!(t, "reg {} {:#x} {:?}", r.name, r.offset, r.access);
     }
-    for (kind, bits) in [("status", &STATUS_BITS[..]), ("rram_status", &RRAM_STATUS_BITS), ("irq", &IRQ_BITS), ("error", &ERRORS)]
-    {
+    for (kind, bits) in [
+        ("status", &STATUS_BITS[..]),
+        ("rram_status", &RRAM_STATUS_BITS),
+        ("irq", &IRQ_BITS),
+        ("error", &ERRORS),
+        ("event", &EVENTS),
+    ] {
         for b in bits {
             let _ = writeln!(t, "{kind} {} {}", b.name, b.bit);
         }
@@ -91,6 +96,9 @@ pub fn verilog_header() -> String {
         for b in bits {
             let _ = writeln!(t, "`define SYSTOLE_{kind}_{} {}", b.name, b.bit);
         }
+    }
+    for e in EVENTS {
+        let _ = writeln!(t, "`define SYSTOLE_EVENT_{} {}", e.name, e.bit);
     }
     for (code, name) in UPLOAD_TARGETS.iter().enumerate() {
         let _ = writeln!(t, "`define SYSTOLE_UPLOAD_{name} 3'd{code}");
@@ -174,11 +182,29 @@ pub fn doc_tables() -> Vec<(String, String)> {
         })
         .collect();
     out.push(("registers".into(), table(&["offset", "register", "access", "meaning"], regs)));
-    for (name, bits) in
-        [("status", &STATUS_BITS[..]), ("rram-status", &RRAM_STATUS_BITS), ("irq", &IRQ_BITS), ("errors", &ERRORS)]
-    {
+    for (name, bits) in [
+        ("status", &STATUS_BITS[..]),
+        ("rram-status", &RRAM_STATUS_BITS),
+        ("irq", &IRQ_BITS),
+        ("errors", &ERRORS),
+        ("events", &EVENTS),
+    ] {
         let rows = bits.iter().map(|b| vec![b.bit.to_string(), format!("`{}`", b.name), b.doc.into()]).collect();
-        out.push((name.into(), table(&[if name == "errors" { "code" } else { "bit" }, "name", "meaning"], rows)));
+        out.push((
+            name.into(),
+            table(
+                &[
+                    match name {
+                        "errors" => "code",
+                        "events" => "number",
+                        _ => "bit",
+                    },
+                    "name",
+                    "meaning",
+                ],
+                rows,
+            ),
+        ));
     }
     let mut head = vec!["parameter"];
     head.extend(CONFIGS.iter().map(|c| c.name));

@@ -40,7 +40,7 @@ pub const ID_VALUE: u32 = 0x5359_5354;
 pub const SPACE: u32 = 0x100;
 
 /// The register map, by offset.
-pub const REGS: [Reg; 61] = [
+pub const REGS: [Reg; 63] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
     r("CONFIG", 0x08, Ro, "number of the named configuration; bits 15:8: WEIGHT_BEATS"),
@@ -137,6 +137,8 @@ pub const REGS: [Reg; 61] = [
     r("RRAM_EPOCH", 0xe8, Ro, "epoch of the newest committed image; 0: there is none"),
     r("RRAM_IMAGE_CRC", 0xec, Ro, "CRC-32 of the lines of the image that is awake"),
     r("RRAM_WAKE_CYCLES", 0xf0, Ro, "cycles of the last wake, from reset or command to READY"),
+    r("EVENT_SELECT", 0xf4, Rw, "number of the event that EVENT_VALUE shows; see the table of events"),
+    r("EVENT_VALUE", 0xf8, Ro, "how often the event happened since reset, modulo 2^32"),
 ];
 
 /// A bit of a register.
@@ -192,6 +194,19 @@ pub const IRQ_BITS: [Bit; 7] = [
     b("RRAM", 4, "an RRAM command ended"),
     b("POISON", 5, "a run read an uncorrectable word"),
     b("RETIRED", 6, "a line was retired to a spare"),
+];
+
+/// Events that are counted, by number: what costs energy.
+pub const EVENTS: [Bit; 9] = [
+    b("VECTORS", 0, "vectors that entered the array: R bytes of X read, R x C multiplications and additions, C accumulations"),
+    b("W_RRAM", 1, "weight tiles read from RRAM: C bytes and their check bits in each of R rows"),
+    b("W_SRAM", 2, "weight tiles read from W SRAM: R x C bytes"),
+    b("X_FLAT", 3, "words of C bytes read from X by POST, STORE and the lane engine"),
+    b("X_WRITE", 4, "words of C bytes written to X"),
+    b("W_WRITE", 5, "words of C bytes written to W SRAM"),
+    b("POST", 6, "vectors of C sums through POST"),
+    b("OUT_WRITE", 7, "words of C bytes written to the OUT buffer"),
+    b("LANE", 8, "columns inside the image that the lane engine read: 9 C multiplications and additions"),
 ];
 
 /// Codes of `ERROR`.

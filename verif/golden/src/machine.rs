@@ -21,6 +21,8 @@ pub struct RunResult {
     pub cycles: u64,
     /// Vectors that entered the array; times R C: multiplications.
     pub vectors: u64,
+    /// How often each event happened, by number (`systole_isa::regs::EVENTS`).
+    pub events: [u64; 9],
 }
 
 /// Where an OUT word came from.
@@ -122,7 +124,7 @@ struct Run<'a> {
     flying: VecDeque<Flying>,
     input: &'a [u8],
     out: Vec<u8>,
-    vectors: u64,
+    events: [u64; 9],
     /// Cycle of POST's last take.
     taken: u64,
     /// The lane engine: running sums `[sum][lane]`, the two lines above `[column][line][lane]`, how many of them count,
@@ -134,6 +136,17 @@ struct Run<'a> {
     skip: u32,
     skip_lines: u32,
 }
+
+// Events by number.
+const VECTORS: usize = 0;
+const W_RRAM: usize = 1;
+const W_SRAM: usize = 2;
+const X_FLAT: usize = 3;
+const X_WRITE: usize = 4;
+const W_WRITE: usize = 5;
+const POST: usize = 6;
+const OUT_WRITE: usize = 7;
+const LANE: usize = 8;
 
 fn rule<T>(cycle: u64, row: usize, unit: &'static str, rule: impl Into<String>) -> Result<T, MachineError> {
     Err(MachineError::Rule { cycle, row, unit, rule: rule.into() })
@@ -269,7 +282,7 @@ impl Machine {
             flying: VecDeque::new(),
             input,
             out: vec![0; self.config.out_depth as usize * c],
-            vectors: 0,
+            events: [0; 9],
             taken: 0,
             sums: [[0; 32]; 3],
             lines: vec![[[0; 32]; 2]; self.config.line_depth as usize],
@@ -354,7 +367,7 @@ impl Machine {
                 self.post_write(&mut run)?;
             } else {
                 let Some((i, walk)) = &mut load else { continue };
-                self.load_step(&run, *i, walk)?;
+                self.load_step(&mut run, *i, walk)?;
                 if walk.done {
                     load = None;
                 }
@@ -367,7 +380,7 @@ impl Machine {
             return rule(l.end, l.posts[run.next_post].row, "POST", "no vector ever came");
         }
         run.out.truncate(l.out_bytes);
-        Ok(RunResult { frame: run.out, cycles: l.end, vectors: run.vectors })
+        Ok(RunResult { frame: run.out, cycles: l.end, vectors: run.events[VECTORS], events: run.events })
     }
 
     #[inline]
@@ -377,6 +390,7 @@ impl Machine {
         let (r, c) = (self.config.rows as usize, self.config.cols as usize);
         let (tile, vectors) = (r * c, kernel::tile_vectors(r, c));
         if walk.stepped as u32 >= i.hold {
+            run.events[if i.w_sram { W_SRAM } else { W_RRAM }] += 1;
             let at = (walk.at[1] as u32 & 0xffff) as usize;
             if i.w_sram {
                 let at = at % self.config.w_sram_depth as usize;
@@ -413,7 +427,7 @@ impl Machine {
             acc.fill(0);
         }
         (self.kernel)(acc, x, weights);
-        run.vectors += 1;
+        run.events[VECTORS] += 1;
         if i.last && walk.all(i.reduce, true) {
             let sums: [i32; 32] = std::array::from_fn(|i| self.acc.get(at * c + i).copied().unwrap_or(0));
             let take = cycle + u64::from(self.latency.w_lead + self.latency.post_take);
@@ -444,6 +458,8 @@ impl Machine {
         };
         let mut newest = [0; 32];
         if inside {
+            run.events[LANE] += 1;
+            run.events[X_FLAT] += 1;
             let groups = self.config.groups();
             let address = x as u32 & 0xffff;
             let word = (address / groups) as usize % self.config.x_depth as usize;
@@ -483,6 +499,7 @@ impl Machine {
             return rule(take, row, "POST", "array and lane engine hand it sums out of order");
         }
         run.taken = take;
+        run.events[POST] += 1;
         while l.posts.get(run.next_post).is_some_and(|p| p.first <= take) {
             if let Some((i, _)) = run.post.as_ref().filter(|(_, w)| !w.done) {
                 return rule(take, l.posts[*i].row, "POST", "the next POST starts before all its vectors have come");
@@ -553,6 +570,7 @@ impl Machine {
         let Some(mut f) = run.flying.pop_front() else { return };
         let p = &run.l.posts[f.post].what;
         if let Some(r) = &p.residual {
+            run.events[X_FLAT] += 1;
             let at = self.x_at(f.res);
             for (a, &b) in f.codes.iter_mut().zip(&self.x[at..]) {
                 *a = post::residual(r, *a, b);
@@ -575,6 +593,11 @@ impl Machine {
         let p = &run.l.posts[f.post].what;
         let (r, c) = (self.config.rows as usize, self.config.cols as usize);
         let codes: Vec<i8> = f.codes.iter().map(|v| (*v).clamp(p.lo, p.hi)).collect();
+        match p.dest {
+            PostDest::X => run.events[X_WRITE] += 1,
+            PostDest::WColumn | PostDest::WRow => run.events[W_WRITE] += 1,
+            PostDest::Out | PostDest::OutRaw32 => {}
+        }
         match p.dest {
             PostDest::X => {
                 let at = self.x_at(f.dst);
@@ -604,6 +627,7 @@ impl Machine {
         if cycle >= run.l.end {
             return rule(cycle, run.l.end_row, "END", "an OUT write comes later");
         }
+        run.events[OUT_WRITE] += 1;
         let at = word as usize * bytes.len();
         let Some(place) = run.out.get_mut(at..at + bytes.len()) else {
             return rule(cycle, row, "POST", format!("OUT word {word} is beyond the buffer"));
@@ -615,8 +639,9 @@ impl Machine {
         Ok(())
     }
 
-    fn load_step(&mut self, run: &Run, index: usize, walk: &mut Walk) -> Result<(), MachineError> {
+    fn load_step(&mut self, run: &mut Run, index: usize, walk: &mut Walk) -> Result<(), MachineError> {
         let s = &run.l.loads[index];
+        run.events[X_WRITE] += 1;
         let (i, c) = (&s.what, self.config.cols as usize);
         let (dst, src) = (walk.at[0] as u32 & 0xffff, walk.at[1] as u32 as usize);
         if i.fill.is_none() && src >= (self.config.in_depth * self.config.cols) as usize {
@@ -633,6 +658,7 @@ impl Machine {
 
     fn store_step(&mut self, run: &mut Run, index: usize, walk: &mut Walk) -> Result<(), MachineError> {
         let (dst, src) = (walk.at[0] as u32 & 0xffff, walk.at[1] as u32 & 0xffff);
+        run.events[X_FLAT] += 1;
         let at = self.x_at(src);
         let bytes: Vec<u8> = self.x[at..at + self.config.cols as usize].iter().map(|&v| v as u8).collect();
         let cycle = walk.time + u64::from(self.latency.store_write);

@@ -5,7 +5,7 @@
 use crate::rram_model::{Counts, RramModel};
 use serde::Serialize;
 use systole_chip::device::{Corner, Device};
-use systole_isa::rram::{RETRIES, slot_bytes};
+use systole_isa::rram::{Layout, RETRIES, slot_bytes};
 use systole_isa::{Config, Image};
 
 const YEAR: f64 = 365.25 * 86_400.0;
@@ -48,6 +48,20 @@ pub struct Years {
     pub ber: Vec<f64>,
     /// Bits of an image, all parts together.
     pub bits: u64,
+}
+
+/// The image with as many weights (a fixed pattern) as fill its slot.
+pub fn fill(mut image: Image, config: &Config) -> Image {
+    let layout = Layout::of(config);
+    let (_, record) = slot_bytes(&image, config);
+    let lines = layout.usable() - (record.lines - record.weight_lines);
+    let size = (lines * layout.line_bytes) as usize;
+    let mut x = 1u64;
+    while image.weights.len() < size {
+        x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        image.weights.push((x >> 56) as i8);
+    }
+    image
 }
 
 /// Programs `parts` parts and lets them age.
