@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long lint gen bench ort-cases scalesim synth clean
+.PHONY: help setup run test test-long lint gen bench ort-cases scalesim rram-campaigns synth clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ ort-cases: setup ## random networks by ONNX Runtime itself, run by the chip
 
 scalesim: setup ## cycles beside SCALE-Sim 3.0.0, as a table
 	scripts/scalesim.sh
+
+rram-campaigns: setup ## what the RRAM controller promises, in full (docs/rram.md): a quarter of an hour
+	scripts/rram_campaigns.sh
 
 synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=90 SEED=1)
 	scripts/synth.sh $(CONFIG) --freq $(FREQ) --seed $(SEED)

@@ -204,7 +204,8 @@ module systole_rram_ctrl #(
   wire [WB-1:0] crc_word = state_q == ST_RECORD ? unit_word : state_q == ST_COPY ? shift_q : walk_word_i;
   wire mask_crc = last_unit && (reading_record || state_q == ST_RECORD);
   wire copy_load = state_q == ST_COPY && words_q == EPW && wait_q == 6'd5;
-  wire crc_valid = (walk_valid_i && ((reading_record && in_record) || state_q == ST_LOAD_R || state_q == ST_MARGIN)) ||
+  wire crc_valid = (walk_valid_i && ((reading_record && in_record) || state_q == ST_LOAD_R || state_q == ST_MARGIN ||
+      (state_q == ST_TABLE && tabling_q))) ||
       (state_q == ST_RECORD && in_record && !first) || copy_load;
   wire crc_clear = first && (reading_record || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_RECORD ||
       (state_q == ST_COPY && entry_q[RW-2:0] == {RW - 1{1'b0}} && words_q == 32'd0 && row_q == {LW{1'b0}}));
@@ -294,7 +295,7 @@ module systole_rram_ctrl #(
       ST_REWRITE_P:
       if (program_done_i) next = in_record ? ST_REWRITE : commit_q ? ST_VERIFY : ST_TABLE;
       // Entries are written behind the last word.
-      ST_TABLE:    if (left_q == 32'd0 && words_q == 32'd0 && !first) next = tabling_q ? (half_q ? ST_IDLE : ST_TABLES) : ST_LOAD;
+      ST_TABLE:    if (left_q == 32'd0 && words_q == 32'd0 && !first) next = !tabling_q ? ST_LOAD : copy_bad ? ST_IDENTITY : half_q ? ST_IDLE : ST_TABLES;
       ST_LOAD:     if (settled) next = section_q == 3'd6 ? ST_CHECK : skip_section ? ST_LOAD : ST_LOAD_R;
       ST_LOAD_R:   if (walk_done_i) next = ST_LOAD;
       ST_CHECK:    if (wait_q == 6'd2) next = (warm_q || crc == rec_image) && !uncorrectable_q ? ST_END : ST_PICK;
@@ -335,6 +336,8 @@ module systole_rram_ctrl #(
       default:     next = ST_IDLE;
     endcase
   end
+  // Half written when power went: nothing in that slot is alive.
+  wire copy_bad = cand_q != newest && (crc != rec_table || uncorrectable_q);
   wire half_now = tabling_q && half_q;
   wire scrub_stop = scrub_last || (budgeting_q && (run_wait_i || budget_left_q <= 32'd1));
   wire scrub_step = (state_q == ST_SCRUB_C || state_q == ST_FILL || state_q == ST_FILL_P) && next != state_q &&
@@ -447,7 +450,7 @@ module systole_rram_ctrl #(
           line_weak_q <= 1'b0;
         end
         ST_TABLE, ST_IDENTITY:
-        if (next != state_q) begin
+        if (next != state_q && next != ST_IDENTITY) begin
           if (tabling_q) half_q <= 1'b1;
           if (next == ST_IDLE) {tables_q, tabling_q} <= 2'b10;
         end
@@ -552,7 +555,7 @@ module systole_rram_ctrl #(
     end
 
     if (state_q == ST_TABLE && first) entry_q <= slot_base(cand_q);
-    else if (state_q == ST_TABLES) entry_q <= slot_base(half_q);
+    else if (state_q == ST_TABLES || (state_q == ST_TABLE && next == ST_IDENTITY)) entry_q <= slot_base(half_q);
     else if (state_q == ST_MARGIN_C) entry_q <= slot_base(slot_q);
     else if (state_q == ST_IDENTITY || (state_q == ST_TABLE && words_q != 32'd0) ||
         (state_q == ST_COPY && wait_q == 6'd5 && words_q != EPW))

@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod compare;
 pub mod conformance;
 pub mod digits;
+pub mod energy;
 pub mod gemm;
 pub mod model_transport;
 pub mod npy;

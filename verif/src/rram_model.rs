@@ -436,8 +436,14 @@ impl RramModel {
         let mut broken = [false; 2];
         for slot in 0..2u32 {
             let base = slot * self.layout.half;
-            let copy = self.best[slot as usize].map(|_| self.lines(self.layout.table(slot), self.layout.table_lines, NORMAL));
-            self.used[slot as usize] = self.best[slot as usize].map_or(0, |b| b.0.spares_used);
+            let newest = self.newest() == Some(slot);
+            let copy = self.best[slot as usize].and_then(|(record, _)| {
+                let copy = self.lines(self.layout.table(slot), self.layout.table_lines, NORMAL);
+                // Half written when power went: nothing in that slot is alive.
+                let whole = crc32fast::hash(&copy.0) == record.table_crc && !copy.1.uncorrectable;
+                (newest || whole).then_some(copy)
+            });
+            self.used[slot as usize] = self.best[slot as usize].filter(|_| copy.is_some()).map_or(0, |b| b.0.spares_used);
             for l in 0..self.layout.half {
                 let entry =
                     copy.as_ref().filter(|_| l < self.layout.slot_lines).map(|c| number(&c.0[4 * l as usize..][..4]) as u32);

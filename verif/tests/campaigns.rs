@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A sample of each campaign of the RRAM (docs/rram.md has the long ones).
 
+use systole_chip::device::{Corner, Device};
 use systole_compiler::compile;
-use systole_isa::rram::RETRIES;
+use systole_isa::rram::{Layout, RETRIES, slot_bytes};
 use systole_isa::{Config, Image};
 use systole_verif::campaign::{bound, control, power, wear, words, years};
 use systole_verif::digits;
+use systole_verif::rram_model::RramModel;
 
 fn long() -> bool {
     std::env::var_os("SYSTOLE_LONG").is_some()
@@ -88,6 +90,53 @@ fn p7_p8_parts_live_ten_years_and_lines_take_their_words() {
     let lines: u64 = with.rounds.iter().sum();
     let given_up = with.rounds[RETRIES as usize + 1];
     assert!(given_up * 100 < lines, "{:?}", with.rounds);
+}
+
+#[test]
+fn p9_stuck_cells_use_up_the_spares_and_the_next_one_is_flagged() {
+    let config = Config::named("small").unwrap();
+    let image = years::fill(image(&config), &config);
+    let (bytes, record) = slot_bytes(&image, &config);
+    let layout = Layout::of(&config);
+    for more in [0, 1] {
+        let corner = Corner::named("healthy22").unwrap();
+        let mut rram = RramModel::new(&config, Device::new(&config, corner, 5));
+        assert!(rram.wake(false).is_err());
+        // In so many lines of the image one cell in its first code is stuck at what it should not be.
+        for n in 0..layout.spares + more {
+            let line = n * 17;
+            let one = bytes[(line * layout.line_bytes) as usize] & 1 == 1;
+            rram.device.stick(0, line, 0, !one);
+        }
+        let written = rram.write_slot(0, &bytes).and_then(|()| rram.commit(0, &record));
+        assert_eq!((rram.counts.remaps, rram.spares()[0]), (layout.spares, 0));
+        if more == 0 {
+            written.unwrap();
+            assert_eq!(rram.wake(false).unwrap(), bytes);
+            assert_eq!(rram.counts.corrected, 0, "stuck cells are not left to the code");
+        } else {
+            assert_eq!(written.unwrap_err(), "RRAM_PROGRAM");
+        }
+    }
+}
+
+#[test]
+fn p8_cells_that_are_not_stuck_take_their_bits_within_eight_rounds() {
+    let config = Config::named("small").unwrap();
+    let image = years::fill(image(&config), &config);
+    let setting = years::Setting {
+        parts: if long() { 100 } else { 4 },
+        years: 0,
+        scrubs: 0,
+        celsius: 85.0,
+        corner: "healthy22".into(),
+        seed: 1,
+    };
+    let y = years::run(&image, &config, &setting, |_| {}).unwrap();
+    let (words, given_up) = (y.rounds.iter().sum::<u64>() * u64::from(config.rows), y.rounds[RETRIES as usize + 1]);
+    println!("{words} words, {:?}", y.rounds);
+    assert!(words > 30_000 && given_up as f64 <= 1e-5 * words as f64, "{given_up} of {words}");
+    assert_eq!(y.good, setting.parts);
 }
 
 #[test]

@@ -231,3 +231,20 @@ fn the_digits_network_is_right_on_rtl_and_agrees_with_its_training_script() {
     }
     assert!(right * 100 >= 97 * set.images.len(), "{right} of {}", set.images.len());
 }
+
+#[test]
+fn events_are_counted_alike_by_rtl_and_model() {
+    let set = systole_verif::digits::load().unwrap();
+    let (cnn, images, _) = systole_verif::digits::load_cnn(&set).unwrap();
+    let mlp = set.network.graph().unwrap();
+    for (name, graph, inputs) in [("digits", &mlp, &set.images[..3]), ("digits-cnn", &cnn, &images[..2])] {
+        for config in [tiny(), Config::named("small").unwrap()] {
+            let compiled = compile(graph, &config, &systole_compiler::Options::default()).unwrap();
+            let count =
+                |backend| check_graph(graph, &compiled, &config, backend, inputs, &Options::default(), |_| {}).unwrap().events;
+            let (rtl, model) = (count(Backend::Rtl), count(Backend::Model));
+            assert_eq!(rtl, model, "{name} on {}: {:?}", config.name, systole_isa::regs::EVENTS.map(|e| e.name));
+            assert!(rtl[0] > 0 && rtl[1] > 0 && rtl[6] > 0);
+        }
+    }
+}

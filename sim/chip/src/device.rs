@@ -67,13 +67,15 @@ impl Corner {
         }
     }
 
-    /// The corners by name: `typ22`, `min22` (the kindest), `max22` (the worst), `disturb22` (fails after 8,000 reads).
+    /// The corners by name: `typ22`, `min22` (the kindest), `max22` (the worst), `disturb22` (fails after 8,000 reads), `healthy22`
+    /// (typ22 without stuck cells).
     pub fn named(name: &str) -> Option<Corner> {
         let typ = Corner::typ22();
         Some(match name {
             "typ22" => typ,
             "min22" => Corner { name: name.into(), stuck: 1e-6, activation: 1.5, pulse_pj: 20.0, pulse_s: 1e-7, ..typ },
             "max22" => Corner { name: name.into(), stuck: 1e-3, activation: 1.2, pulse_pj: 680.0, pulse_s: 1e-5, ..typ },
+            "healthy22" => Corner { name: name.into(), stuck: 0.0, ..typ },
             "disturb22" => Corner { name: name.into(), disturb: 1.0 / 8e3, ..typ },
             _ => return None,
         })
@@ -226,11 +228,12 @@ impl Device {
         let (seed, width, hrs) = (self.seed, self.width, self.corner.hrs);
         self.touched.entry(key).or_insert_with(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(mix(seed ^ mix(u64::from(key))));
+            let standard = Normal::new(0.0, 1.0).expect("one is positive");
             (0..width)
                 .map(|_| Cell {
                     ln_r: verified(&mut rng, hrs, false) as f32,
-                    drift: 0.0,
-                    since: f64::INFINITY,
+                    drift: standard.sample(&mut rng) as f32,
+                    since: 0.0,
                     pulses: 0,
                     stuck: None,
                 })
@@ -245,8 +248,8 @@ impl Device {
         }
         let age = self.now - cell.since;
         let base = f64::from(cell.ln_r);
-        if age <= 0.0 || !age.is_finite() {
-            return base; // virgin, or just programmed
+        if age <= 0.0 {
+            return base;
         }
         let decades = (1.0 + age).log10();
         let (mean, at_once, each) = self.corner.drift;

@@ -75,7 +75,7 @@ pub struct RetentionArgs {
     /// Temperature in degrees Celsius
     #[arg(long, default_value_t = 85.0)]
     celsius: f64,
-    /// Device parameters: typ22, min22, max22 or disturb22
+    /// Device parameters: typ22, min22, max22, healthy22 or disturb22
     #[arg(long, default_value = "typ22")]
     corner: String,
     /// Configuration; its slot is filled with an image

@@ -2,6 +2,7 @@
 //! The program `systole`: run workloads on the chip in simulation and look at programs.
 
 mod doctor;
+mod energy;
 mod fault;
 mod gemm;
 mod onnx;
@@ -47,6 +48,8 @@ enum Verb {
     Lifetime(fault::LifetimeArgs),
     /// Many parts, many years: error rates with and without scrubbing
     Retention(fault::RetentionArgs),
+    /// Energy of a matrix product over M and over the RRAM's energy
+    Energy(energy::EnergyArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
@@ -137,6 +140,7 @@ fn main() -> ExitCode {
         Verb::Fault(args) => fault::fault(&args),
         Verb::Lifetime(args) => fault::lifetime(&args),
         Verb::Retention(args) => fault::retention(&args),
+        Verb::Energy(args) => energy::energy(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),

@@ -275,7 +275,7 @@ fn write_tensor(path: &Path, array: &Array) -> Result<()> {
 }
 
 /// Runs a model on one input.
-pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, machine: &Machine) -> Result<bool> {
+pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, energy: bool, machine: &Machine) -> Result<bool> {
     let (config, options) = (machine.config()?, machine.options()?);
     output::check_writable(to)?;
     let program = program(model, &config)?;
@@ -314,6 +314,9 @@ pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, machine: &Machine) 
             "  outputs           {:>12}   {count} differ from the operator reference",
             output::grouped(report.compared as u64)
         ));
+        if energy {
+            crate::energy::print(&systole_verif::energy::of_events(&report.events, &config, macs, None), 1, &config);
+        }
         if let Some(first) = &report.first_mismatch {
             output::print(&format!("  first: {first}"));
         }

@@ -19,7 +19,7 @@ pub struct PartArgs {
     /// The chip's RRAM: a file that is made where there is none, and keeps every cell
     #[arg(long, value_name = "FILE")]
     pub rram: PathBuf,
-    /// Device parameters of a new part: typ22, min22, max22 or disturb22
+    /// Device parameters of a new part: typ22, min22, max22, healthy22 or disturb22
     #[arg(long, default_value = "typ22")]
     corner: String,
     /// Cycles of a pulse (RTL): 100 are 1 us at 100 MHz
@@ -30,7 +30,7 @@ pub struct PartArgs {
 impl PartArgs {
     fn part(&self, seed: u64) -> Result<Part> {
         let corner = Corner::named(&self.corner)
-            .with_context(|| format!("--corner {}: there are typ22, min22, max22 and disturb22", self.corner))?;
+            .with_context(|| format!("--corner {}: there are typ22, min22, max22, healthy22 and disturb22", self.corner))?;
         output::check_writable(&Some(self.rram.clone()))?;
         Ok(Part { file: Some(self.rram.clone()), corner, seed, pulse_cycles: self.pulse_cycles })
     }

@@ -29,6 +29,9 @@ pub struct RunArgs {
     /// Write the image that the machine loads
     #[arg(long, value_name = "F.img")]
     image: Option<PathBuf>,
+    /// Print the energy of an inference, low, typical and high
+    #[arg(long)]
+    energy: bool,
     /// Run the image that is in this RRAM, without loading anything
     #[arg(long, value_name = "FILE")]
     rram: Option<PathBuf>,
@@ -51,7 +54,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
             bail!("there is no network or file '{}'; give digits, digits-cnn, or the path of an ONNX model", args.network);
         }
         return match (&args.input, &args.batch_dir) {
-            (Some(input), _) => crate::onnx::run(model, input, &args.output, &args.machine),
+            (Some(input), _) => crate::onnx::run(model, input, &args.output, args.energy, &args.machine),
             (None, Some(folder)) => crate::onnx::run_folder(model, folder, &args.output, &args.machine),
             (None, None) => bail!("{}: give it an input (--input X.npy) or many (--batch-dir D)", args.network),
         };
@@ -89,6 +92,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let cycles: u64 = report.cycles_measured.iter().sum();
     let utilisation = graph.macs() as f64 / (compiled.cycles as f64 * f64::from(config.rows * config.cols));
     let measured = report.cycles_measured.first().copied().unwrap_or(0);
+    let energy = systole_verif::energy::of_events(&report.events, &config, graph.macs() * count as u64, None);
     let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
     let good = report.mismatches == 0 && as_predicted && script == 0;
     if quiet {
@@ -98,6 +102,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
             "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
             "macs": graph.macs(), "utilisation": utilisation, "outputs": report.compared,
             "mismatches": report.mismatches, "first_mismatch": report.first_mismatch, "script_mismatches": script,
+            "events": report.events, "energy_of_all": if args.energy { serde_json::to_value(&energy)? } else { serde_json::Value::Null },
             "layers": compiled.layers, "sim_cycles_per_second": report.sim_cycles_per_second,
         });
         output::print(&serde_json::to_string_pretty(&json)?);
@@ -135,6 +140,9 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         output::grouped(cycles),
         output::grouped(report.sim_cycles_per_second as u64)
     ));
+    if args.energy {
+        crate::energy::print(&energy, count, &config);
+    }
     if let Some(first) = &report.first_mismatch {
         output::print(&format!("  first: {first}"));
     }

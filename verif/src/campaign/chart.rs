@@ -27,6 +27,7 @@ fn fail<E: std::fmt::Display>(e: E) -> anyhow::Error {
 pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[Series]) -> Result<()> {
     let all = || series.iter().flat_map(|s| &s.points).filter(move |p| !log || p.1 > 0.0);
     let (x0, x1) = all().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.0), b.max(p.0)));
+    let wide = x1 + 0.28 * (x1 - x0); // room for the legend
     let (y0, y1) = all().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.1), b.max(p.1)));
     if x0 >= x1 {
         return Err(anyhow!("{}: nothing to draw", path.display()));
@@ -60,9 +61,9 @@ pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[
             }};
         }
         if log {
-            draw!(builder.build_cartesian_2d(x0..x1, (y0 * 0.5..y1 * 2.0).log_scale()).map_err(fail)?);
+            draw!(builder.build_cartesian_2d(x0..wide, (y0 * 0.5..y1 * 2.0).log_scale()).map_err(fail)?);
         } else {
-            draw!(builder.build_cartesian_2d(x0..x1, y0.min(0.0)..y1 * 1.08).map_err(fail)?);
+            draw!(builder.build_cartesian_2d(x0..wide, y0.min(0.0)..y1 * 1.08).map_err(fail)?);
         }
         area.present().map_err(fail)?;
     }
