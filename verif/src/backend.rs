@@ -36,7 +36,7 @@ pub struct RunSet {
 /// The one machine or the other behind a driver.
 pub enum AnyTransport {
     /// The Verilog.
-    Rtl(RtlTransport),
+    Rtl(Box<RtlTransport>),
     /// The instruction-level model.
     Model(ModelTransport),
 }
@@ -111,7 +111,7 @@ pub fn on_machine<T: 'static>(
     match backend {
         Backend::Rtl => {
             let result = systole_chip::run_chip(config, options, move |transport| async move {
-                let mut driver = Driver::connect(AnyTransport::Rtl(transport)).await?;
+                let mut driver = Driver::connect(AnyTransport::Rtl(Box::new(transport))).await?;
                 driver.wait_rram().await?;
                 job(&mut driver).await
             });

@@ -2,7 +2,7 @@
 //! The RRAM controller without Verilog and without cycles, written from docs/rram.md: the same cells, the same layout, so
 //! that a part programmed by the one is woken by the other. Campaigns over many parts and years run on it.
 
-use systole_chip::device::Device;
+use systole_chip::device::{Device, Pulse};
 use systole_isa::ecc::{Code, Verdict};
 use systole_isa::rram::{Layout, RECORD_WORDS, RECORDS, RETRIES, Record, WEAR_THRESHOLD};
 use systole_isa::{Config, fingerprint};
@@ -289,7 +289,8 @@ impl RramModel {
                     m | u64::from(mask[at / 8] >> (at % 8) & 1) << (i - part * 64)
                 });
                 if bits != 0 {
-                    self.device.pulse(row, physical * beats + beat, part as u32, reset, level, bits, false);
+                    let pulse = Pulse { part: part as u32, reset, level, mask: bits, cut: false };
+                    self.device.pulse(row, physical * beats + beat, pulse);
                 }
             }
         }

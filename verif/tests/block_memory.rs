@@ -227,7 +227,10 @@ fn w_bank(beats: usize, ways: usize) {
                 pl.set(0);
                 for reset in [0, 1] {
                     for beat in 0..beats {
-                        (re.set(1), ra.set(a as u64), rl.set(a as u64), rb.set(beat as u64));
+                        re.set(1);
+                        ra.set(a as u64);
+                        rl.set(a as u64);
+                        rb.set(beat as u64);
                         clk.rising_edge().await;
                     }
                     re.set(0);
@@ -236,7 +239,10 @@ fn w_bank(beats: usize, ways: usize) {
                     let differs = if reset == 0 { stored & !before[a] } else { before[a] & !stored };
                     assert_eq!(need.is_high(), differs != 0);
                     for beat in 0..beats {
-                        (pulse.set(1), kind.set(reset), pa.set(a as u64), pb.set(beat as u64));
+                        pulse.set(1);
+                        kind.set(reset);
+                        pa.set(a as u64);
+                        pb.set(beat as u64);
                         clk.rising_edge().await;
                         pulse.set(0);
                         clk.rising_edge().await;

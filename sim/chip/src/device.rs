@@ -117,6 +117,21 @@ pub enum Torn {
     Marginal,
 }
 
+/// A pulse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// 64 cells of the sub-word from bit `64 * part` on.
+    pub part: u32,
+    /// RESET to 0; else SET to 1.
+    pub reset: bool,
+    /// Its number in the ladder, from 0 on.
+    pub level: u32,
+    /// Cells that get it.
+    pub mask: u64,
+    /// The power fails in it.
+    pub cut: bool,
+}
+
 /// What happened to the cells.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
@@ -272,9 +287,9 @@ impl Device {
         planes
     }
 
-    /// A pulse on the cells of `mask`, 64 of them from `64 * part` on; `level` is its number in the ladder. With `cut` the
-    /// power fails in it: each cell is as before, as asked, or between.
-    pub fn pulse(&mut self, row: u32, address: u32, part: u32, reset: bool, level: u32, mask: u64, cut: bool) {
+    /// A pulse on cells of a sub-word.
+    pub fn pulse(&mut self, row: u32, address: u32, pulse: Pulse) {
+        let Pulse { part, reset, level, mask, cut } = pulse;
         let key = row * self.depth + address;
         let (corner, now, place, torn) = (self.corner.clone(), self.now, self.totals.bit_pulses, self.torn);
         let mut rng = self.rng(u64::from(key) << 32 ^ place ^ u64::from(part) << 24);
@@ -457,7 +472,7 @@ mod tests {
                 if left == 0 {
                     break;
                 }
-                d.pulse(row, address, 0, reset, level, left, false);
+                d.pulse(row, address, Pulse { part: 0, reset, level, mask: left, cut: false });
                 level += 1;
             }
             counts[0] += f64::from(level) / f64::from(words);
@@ -535,7 +550,7 @@ mod tests {
         // And a cell that is pulsed beyond its life sticks.
         let mut d =
             Device::new(&Config::named("tiny").unwrap(), Corner { endurance: (100.0, 0.1), stuck: 0.0, ..Corner::typ22() }, 1);
-        (0..400).for_each(|n| d.pulse(0, 0, 0, n % 2 == 1, 3, 1, false));
+        (0..400).for_each(|n| d.pulse(0, 0, Pulse { part: 0, reset: n % 2 == 1, level: 3, mask: 1, cut: false }));
         assert_eq!(d.stuck(), 1);
     }
 
@@ -545,7 +560,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("part.rram");
         let mut d = Device::new(&config, Corner::typ22(), 3);
-        d.pulse(1, 5, 0, false, 8, 0xff, false);
+        d.pulse(1, 5, Pulse { part: 0, reset: false, level: 8, mask: 0xff, cut: false });
         d.save(&path).unwrap();
         let again = Device::open(&path, &config, Corner::typ22(), 99).unwrap();
         assert_eq!((again.seed, again.planes(1, 5), &again.totals), (3, d.planes(1, 5), &d.totals));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The RTL behind a host transport.
 
-use crate::device::{Corner, Device};
+use crate::device::{Corner, Device, Pulse};
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
 use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
@@ -191,7 +191,8 @@ impl Cells {
             model.on_dpi("systole_rram_pulse", move |a| {
                 let (row, address, part) = (a[0] as u32, a[1] as u32, a[2] as u32);
                 let mut device = pulsed.borrow_mut();
-                device.pulse(row, address, part, a[3] != 0, a[4] as u32, a[6], a[5] != 0);
+                let pulse = Pulse { part, reset: a[3] != 0, level: a[4] as u32, mask: a[6], cut: a[5] != 0 };
+                device.pulse(row, address, pulse);
                 for (out, plane) in a[7..12].iter_mut().zip(device.planes(row, address)) {
                     *out = plane[part as usize];
                 }
