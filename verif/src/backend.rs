@@ -38,7 +38,7 @@ pub enum AnyTransport {
     /// The Verilog.
     Rtl(Box<RtlTransport>),
     /// The instruction-level model.
-    Model(ModelTransport),
+    Model(Box<ModelTransport>),
 }
 
 macro_rules! either {
@@ -124,7 +124,7 @@ pub fn on_machine<T: 'static>(
             };
             let runtime = tokio::runtime::Builder::new_current_thread().build()?;
             runtime.block_on(async {
-                let mut driver = Driver::connect(AnyTransport::Model(transport)).await?;
+                let mut driver = Driver::connect(AnyTransport::Model(Box::new(transport))).await?;
                 let value = job(&mut driver).await;
                 if let Some(part) = &options.part {
                     driver.transport().with_cells(|d| part.save(d)).transpose()?;

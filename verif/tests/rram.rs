@@ -299,3 +299,35 @@ fn a_part_programmed_by_one_backend_wakes_on_the_other() {
         }
     }
 }
+
+#[test]
+fn p6_a_hammered_line_moves_alike_on_rtl_and_model_and_every_other_line_keeps_its_words() {
+    let config = named("tiny");
+    let hammer = |backend| {
+        let w = work(&config, 1);
+        on_part(backend, &config, 3, async move |driver| {
+            let line = Layout::of(driver.config()).line_bytes as usize;
+            driver.load(&w.image).await.unwrap();
+            driver.unlock().await.unwrap();
+            let first: Vec<u8> = w.image.weights[..line].iter().map(|&b| b as u8).collect();
+            // Other words and the right ones in turn; the right ones last.
+            for n in 0..400 {
+                let bytes: Vec<u8> = first.iter().map(|b| if n % 2 == 0 { !b } else { *b }).collect();
+                driver.transport().write(offset("UPLOAD_TARGET"), 4).await.unwrap();
+                driver.transport().send_image(&bytes).await.unwrap();
+                driver.wait_rram().await.unwrap();
+            }
+            driver.check_error().await.unwrap();
+            let status = driver.rram_status().await.unwrap();
+            // In the model the upload is the section: the whole image again, differences only.
+            if backend == Backend::Rtl {
+                assert_eq!(driver.run(&w.frame).await.unwrap(), w.output);
+                assert_eq!(driver.rram_status().await.unwrap().uncorrectable, 0);
+            }
+            (status.swaps, status.wear)
+        })
+    };
+    let (rtl, model) = (hammer(Backend::Rtl), hammer(Backend::Model));
+    assert_eq!(rtl, model);
+    assert!(rtl.0 >= 3 && rtl.1 <= 130, "{rtl:?}");
+}
