@@ -119,7 +119,7 @@ impl Iterator for Steps<'_> {
             self.index[l] += 1;
             let mut offset = now.offset;
             for (o, d) in offset.iter_mut().zip(loops[l].d) {
-                *o += d;
+                *o = o.wrapping_add(d); // as the adders of the chip do
             }
             Step {
                 time: now.time + 1 + u64::from(loops[l].gap),
