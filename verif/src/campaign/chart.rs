@@ -41,7 +41,15 @@ pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[
         macro_rules! draw {
             ($chart:expr) => {{
                 let mut chart = $chart;
-                chart.configure_mesh().x_desc(axes.0).y_desc(axes.1).light_line_style(WHITE).draw().map_err(fail)?;
+                let label = |v: &f64| if log { format!("{v:.0e}") } else { format!("{v}") };
+                chart
+                    .configure_mesh()
+                    .y_label_formatter(&label)
+                    .x_desc(axes.0)
+                    .y_desc(axes.1)
+                    .light_line_style(WHITE)
+                    .draw()
+                    .map_err(fail)?;
                 for (s, colour) in series.iter().zip(COLOURS.iter().cycle()) {
                     let points: Vec<_> = s.points.iter().copied().filter(|p| !log || p.1 > 0.0).collect();
                     let colour = *colour;
