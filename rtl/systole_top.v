@@ -85,6 +85,7 @@ module systole_top #(
       systole_error_WEIGHT_BEATS_must_be_1_2_or_4 u_error_beats ();
     if (X_BANKS != 2 && X_BANKS != 4) systole_error_X_BANKS_must_be_2_or_4 u_error_banks ();
     if (RRAM_WAYS != 1 && RRAM_WAYS != 2 && RRAM_WAYS != 4) systole_error_RRAM_WAYS_must_be_1_2_or_4 u_error_ways ();
+    if (RRAM_WAYS > 2 * WEIGHT_BEATS) systole_error_RRAM_WAYS_must_be_at_most_2_WEIGHT_BEATS u_error_classes ();
     if (X_DEPTH != 1 << $clog2(X_DEPTH)) systole_error_X_DEPTH_must_be_a_power_of_two u_error_x ();
     if (RRAM_DEPTH != 1 << RW || RRAM_DEPTH > 65536)
       systole_error_RRAM_DEPTH_must_be_a_power_of_two_up_to_65536 u_error_rram ();

@@ -141,8 +141,12 @@ module systole_rram #(
   wire [    LW-1:0] load_row;
   wire [    RW-1:0] load_line, job_line;
   wire [COLS*8-1:0] load_data, flip;
-  wire [       7:0] used_new;
-  wire [      15:0] used, table_wear, max_wear, ctrl_table_wear;
+  wire [      15:0] used_new;
+  wire [      31:0] used;
+  wire              turn, turn_slot;
+  wire [       5:0] turn_want;
+  wire [       1:0] used_hot;
+  wire [      15:0] table_wear, max_wear, ctrl_table_wear;
   wire              program_table_we, ctrl_table_we, retried, retired, swapped;
   wire [    RW-1:0] program_table_addr, program_table_line, ctrl_table_addr, ctrl_table_line;
 
@@ -151,6 +155,7 @@ module systole_rram #(
       .COLS        (COLS),
       .WEIGHT_BEATS(WEIGHT_BEATS),
       .RRAM_DEPTH  (RRAM_DEPTH),
+      .RRAM_WAYS   (RRAM_WAYS),
       .BW          (BW),
       .CHECK       (CHECK)
   ) u_program (
@@ -171,7 +176,11 @@ module systole_rram #(
       .used_we_i    (used_we),
       .used_slot_i  (used_slot),
       .used_i       (used_new),
+      .used_hot_i   (used_hot),
       .used_o       (used),
+      .turn_i       (turn),
+      .turn_slot_i  (turn_slot),
+      .turn_want_o  (turn_want),
       .walk_start_o (program_walk),
       .walk_line_o  (program_line),
       .walk_ref_o   (program_ref),
@@ -271,7 +280,11 @@ module systole_rram #(
       .used_we_o           (used_we),
       .used_slot_o         (used_slot),
       .used_o              (used_new),
+      .used_hot_o          (used_hot),
       .used_i              (used),
+      .turn_o              (turn),
+      .turn_slot_o         (turn_slot),
+      .turn_want_i         (turn_want),
       .walk_o              (ctrl_walk),
       .walk_line_o         (ctrl_line),
       .walk_lines_o        (ctrl_lines),

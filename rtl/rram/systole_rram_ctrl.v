@@ -72,8 +72,12 @@ module systole_rram_ctrl #(
     input  wire              program_failed_i,
     output wire              used_we_o,
     output wire              used_slot_o,
-    output wire [       7:0] used_o,
-    input  wire [      15:0] used_i,
+    output wire [      15:0] used_o,
+    output wire [       1:0] used_hot_o,
+    input  wire [      31:0] used_i,
+    output wire              turn_o,           // the classes of a slot have changed places
+    output wire              turn_slot_o,
+    input  wire [       5:0] turn_want_i,
     // walker
     output wire              walk_o,
     output wire [    RW-1:0] walk_line_o,
@@ -148,6 +152,7 @@ module systole_rram_ctrl #(
   localparam ST_FILL = 5'd25;
   localparam ST_FILL_P = 5'd26;
   localparam ST_END = 5'd27;
+  localparam ST_TURN = 5'd28;     // exchange the entries of neighbours
 
   reg [4:0] state_q, next;
   reg [5:0] wait_q;
@@ -171,6 +176,7 @@ module systole_rram_ctrl #(
   reg [7:0] idle_q;
   reg [7:0] error;
   reg pending_q, line_weak_q, copied_q;
+  reg [1:0] turn_q;                    // before the next image of a slot its classes change places
   reg [1:0] tries_q;                   // places that a record did not hold in
   reg [2:0] pending_command_q;
 
@@ -179,7 +185,7 @@ module systole_rram_ctrl #(
   wire        rec_slot = rec_q[64];
   wire [15:0] rec_lines = rec_q[95:80];
   wire        lines_bad = rec_lines == 16'd0 || rec_lines > SLOT_LINES - `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
-  wire [31:0] rec_weights = rec_q[255:224];
+  wire [31:0] rec_weights = {16'd0, rec_q[239:224]};
   wire [31:0] rec_image = rec_q[447:416];
   wire [31:0] rec_table = rec_q[479:448];
   wire [31:0] rec_crc = rec_q[511:480];
@@ -252,7 +258,8 @@ module systole_rram_ctrl #(
   wire s_slot_bad = committed && newest == s_line[RW-1];
   wire s_refuse = !s_record_i && (!unlocked_i || s_slot_bad);
   wire idle = state_q == ST_IDLE;
-  wire s_take = idle && s_valid_i && !close_full && (s_record_i || s_refuse || (tables_q && (!open_q || s_open)));
+  wire s_turn = turn_q[s_line[RW-1]];
+  wire s_take = idle && s_valid_i && !close_full && (s_record_i || s_refuse || (tables_q && !s_turn && (!open_q || s_open)));
   wire s_load = s_take && !s_record_i && !s_refuse;
   wire line_full = s_load && s_row_32[LW-1:0] == LAST_ROW[LW-1:0];
   wire close = open_q && (line_full_q || (s_valid_i && !s_record_i && !s_refuse && !s_open) || idle_q == 8'd32);
@@ -302,6 +309,7 @@ module systole_rram_ctrl #(
       ST_IDLE: begin
         if (s_valid_i && !s_record_i && !s_refuse && !tables_q) next = ST_TABLES;
         else if (close) next = ST_LINE;
+        else if (s_valid_i && !s_record_i && !s_refuse && s_turn && !open_q) next = ST_TURN;
         else if (command_ok && pending_q)
           case (pending_command_q)
             `SYSTOLE_RRAM_WAKE, `SYSTOLE_RRAM_WARM_WAKE: next = ST_BOOT;
@@ -312,6 +320,7 @@ module systole_rram_ctrl #(
         else if (command_ok && budgeting_q && committed) next = ST_SCRUB;
       end
       ST_LINE:     if (program_done_i) next = ST_IDLE;
+      ST_TURN:     if (turn_step && (&entry_q[RW-2:1])) next = ST_IDLE;
       ST_TABLES:   next = (half_now ? best_q2 : best_q) ? ST_REC : ST_IDENTITY;
       ST_IDENTITY: if (&entry_q[RW-2:0]) next = half_q ? ST_IDLE : ST_TABLES;
       ST_MARGIN:   if (walk_done_i) next = ST_MARGIN_C;
@@ -364,7 +373,8 @@ module systole_rram_ctrl #(
     else if (state_q == ST_VERIFY_C && next == ST_END && margin_bad) error = `SYSTOLE_ERROR_RRAM_RECORD;
   end
 
-  wire restart = (state_q == ST_COPY && wait_q == 6'd5) || (state_q == ST_LOAD && (upload_partial_i || settled));
+  wire turn_step = state_q == ST_TURN && wait_q == 6'd5;
+  wire restart = (state_q == ST_COPY && wait_q == 6'd5) || turn_step || (state_q == ST_LOAD && (upload_partial_i || settled));
   always @(posedge clk_i)
     if (rst_i) begin
       state_q <= ST_BOOT;
@@ -373,6 +383,7 @@ module systole_rram_ctrl #(
       {cand_q, warm_q, weak_q, foreign_q, ready_q, run_slot_q, slot_q, booted_q, tables_q, half_q} <= 10'd0;
       {budgeting_q, commit_q, by_command_q, open_q, tabling_q, line_full_q, pending_q, line_weak_q, copied_q} <= 9'd0;
       tries_q <= 2'd0;
+      turn_q  <= 2'd0;
       pending_command_q <= 3'd0;
       live_lines_q  <= {RW + 1{1'b0}};
       refreshed_q   <= 32'd0;
@@ -454,6 +465,7 @@ module systole_rram_ctrl #(
           if (tabling_q) half_q <= 1'b1;
           if (next == ST_IDLE) {tables_q, tabling_q} <= 2'b10;
         end
+        ST_TURN: turn_q[entry_q[RW-1]] <= 1'b0;
         ST_TABLES: begin
           cand_q  <= half_q;
           place_q <= half_q ? best_place_q2 : best_place_q;
@@ -471,9 +483,11 @@ module systole_rram_ctrl #(
           if (slot_q) {best_q2, epoch_q2, best_place_q2} <= {1'b1, rec_epoch, place_q};
           else {best_q, epoch_q, best_place_q} <= {1'b1, rec_epoch, place_q};
           live_lines_q <= rec_lines[RW:0];
+          turn_q[slot_q] <= rec_q[65];
         end
         default: ;
       endcase
+      if (used_we_o) turn_q[used_slot_o] <= state_q == ST_TABLE && rec_q[65];
       if (scrub_step) begin
         scrub_q <= scrub_last ? {RW{1'b0}} : scrub_q + 1'b1;
         line_weak_q <= 1'b0;
@@ -504,7 +518,8 @@ module systole_rram_ctrl #(
     if (state_q == ST_RECORD && first) begin
       rec_q[31:0]    <= `SYSTOLE_RRAM_RECORD_MAGIC;
       rec_q[63:32]   <= newest_epoch + 32'd1;
-      rec_q[79:64]   <= {slot_q ? used_i[15:8] : used_i[7:0], 7'd0, slot_q};
+      rec_q[79:64]   <= {slot_q ? used_i[23:16] : used_i[7:0], 4'd0, slot_q ? turn_want_i[5:3] : turn_want_i[2:0], slot_q};
+      rec_q[255:248] <= slot_q ? used_i[31:24] : used_i[15:8];
       rec_q[127:96]  <= `SYSTOLE_FINGERPRINT;
       rec_q[159:128] <= MACHINE;
       rec_q[479:448] <= crc;
@@ -557,6 +572,8 @@ module systole_rram_ctrl #(
     if (state_q == ST_TABLE && first) entry_q <= slot_base(cand_q);
     else if (state_q == ST_TABLES || (state_q == ST_TABLE && next == ST_IDENTITY)) entry_q <= slot_base(half_q);
     else if (state_q == ST_MARGIN_C) entry_q <= slot_base(slot_q);
+    else if (idle) entry_q <= slot_base(s_line[RW-1]);
+    else if (turn_step) entry_q <= entry_q + {{RW - 2{1'b0}}, 2'd2};
     else if (state_q == ST_IDENTITY || (state_q == ST_TABLE && words_q != 32'd0) ||
         (state_q == ST_COPY && wait_q == 6'd5 && words_q != EPW))
       entry_q <= entry_q + 1'b1;
@@ -607,11 +624,17 @@ module systole_rram_ctrl #(
       `SYSTOLE_REF_NORMAL : ref_q == 2'd1 ? `SYSTOLE_REF_STRONG_1 : `SYSTOLE_REF_STRONG_0;
   assign walk_raw_o   = reading_record || state_q == ST_TABLE || (state_q == ST_MARGIN && copied_q) || ((state_q == ST_SCRUB || state_q == ST_FILL) && !scrub_slot);
 
-  assign look_o       = entry_q;
-  assign table_we_o   = (state_q == ST_TABLE && words_q != 32'd0 && entry_in_slot < SLOT_LINES) || state_q == ST_IDENTITY;
-  assign table_addr_o = entry_q;
-  assign table_line_o = state_q == ST_IDENTITY ? entry_q : shift_q[RW-1:0];
-  assign table_wear_o = state_q == ST_IDENTITY ? 16'd0 : shift_q[31:16];
+  // Turning: the even entry is asked for in cycle 0 and goes to the odd one's place in cycle 3, the odd one a cycle later.
+  wire turning = state_q == ST_TURN && (wait_q == 6'd3 || wait_q == 6'd4);
+  wire turn_odd = state_q == ST_TURN && (wait_q == 6'd1 || wait_q == 6'd3);
+  assign look_o       = {entry_q[RW-1:1], entry_q[0] || turn_odd};
+  assign table_we_o   = (state_q == ST_TABLE && words_q != 32'd0 && entry_in_slot < SLOT_LINES) || state_q == ST_IDENTITY ||
+      (turning && entry_in_slot < SLOT_LINES);
+  assign table_addr_o = look_o;
+  assign table_line_o = turning ? look_line_i : state_q == ST_IDENTITY ? entry_q : shift_q[RW-1:0];
+  assign table_wear_o = turning ? look_wear_i : state_q == ST_IDENTITY ? 16'd0 : shift_q[31:16];
+  assign turn_o       = state_q == ST_TURN && next != ST_TURN;
+  assign turn_slot_o  = entry_q[RW-1];
 
   wire filling = state_q == ST_FILL && walk_valid_i;
   wire [RW-1:0] meta_line = state_q == ST_COPY || state_q == ST_COPY_P ?
@@ -629,7 +652,8 @@ module systole_rram_ctrl #(
   assign program_move_o = state_q == ST_LINE;
   assign used_we_o      = state_q == ST_TABLE || state_q == ST_IDENTITY;
   assign used_slot_o    = state_q == ST_IDENTITY ? half_q : cand_q;
-  assign used_o         = state_q == ST_IDENTITY ? 8'd0 : rec_q[79:72];
+  assign used_hot_o     = state_q == ST_IDENTITY ? 2'd0 : rec_q[67:66];
+  assign used_o         = state_q == ST_IDENTITY ? 16'd0 : {rec_q[255:248], rec_q[79:72]};
 
   assign upload_we_o     = state_q == ST_LOAD && next == ST_LOAD_R && section_q != 3'd0;
   assign upload_target_o = section_q == 3'd5 ? `SYSTOLE_UPLOAD_TAP : section_q - 3'd1;

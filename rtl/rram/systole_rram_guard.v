@@ -50,7 +50,7 @@ module systole_rram_guard #(
     input  wire                 retried_i,
     input  wire                 retired_i,
     input  wire                 swapped_i,
-    input  wire [         15:0] used_i,
+    input  wire [         31:0] used_i,
     output wire                 poison_o,
     output wire                 poisoned_o     // for a cycle
 );
@@ -146,7 +146,7 @@ module systole_rram_guard #(
   assign retries_o       = retries_q;
   assign remaps_o        = remaps_q;
   assign swaps_o         = swaps_q;
-  assign spares_o        = {SPARES - {8'd0, used_i[15:8]}, SPARES - {8'd0, used_i[7:0]}};
+  assign spares_o        = {SPARES - {8'd0, used_i[31:24]} - {8'd0, used_i[23:16]}, SPARES - {8'd0, used_i[15:8]} - {8'd0, used_i[7:0]}};
   assign poison_o        = poison_q;
   assign poisoned_o      = poisoned && !poison_q;
 

@@ -2,7 +2,8 @@
 // Programs one line: words are loaded into the banks (load_*), start_i names their line. It reads at the
 // verify references, pulses the bits that differ in all loaded banks at once, and again, RETRIES times. A
 // line that does not take its words is retired to a spare; one that is worn THRESHOLD writes more than the
-// least worn of its slot changes places with it (docs/rram.md). Both only with move_i. done_o ends it,
+// least worn of its slot changes places with it (docs/rram.md). Both only with move_i, and only with lines of
+// its class: those of one class lie in one way, or the other way where turn_i exchanged them. done_o ends it,
 // failed_o says that the line is not as it should be. Reset stops it and forgets what was loaded.
 `default_nettype none
 `include "systole_isa.vh"
@@ -12,6 +13,7 @@ module systole_rram_program #(
     parameter COLS         = 8,
     parameter WEIGHT_BEATS = 1,
     parameter RRAM_DEPTH   = 2048,
+    parameter RRAM_WAYS    = 2,
     parameter BW           = 1,
     parameter CHECK        = 8,
     parameter RW           = $clog2(RRAM_DEPTH),
@@ -33,11 +35,16 @@ module systole_rram_program #(
     output wire                    busy_o,
     output wire                    done_o,
     output wire                    failed_o,
-    // spares used, from the record of a slot
+    // spares used by class 0 and 1, from the record of a slot
     input  wire                    used_we_i,
     input  wire                    used_slot_i,
-    input  wire [             7:0] used_i,
-    output wire [            15:0] used_o,
+    input  wire [            15:0] used_i,
+    input  wire [             1:0] used_hot_i,      // {valid, the class for whose sake the slot turned last}
+    output wire [            31:0] used_o,          // slot 1 in the upper half
+    // the classes of a slot changed places; {hot, it wants to} of slot 1 and 0
+    input  wire                    turn_i,
+    input  wire                    turn_slot_i,
+    output wire [             5:0] turn_want_o,
     // walker
     output wire                    walk_start_o,
     output wire [          RW-1:0] walk_line_o,
@@ -77,6 +84,8 @@ module systole_rram_program #(
   localparam SPARES = `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
   localparam [3:0] RETRIES = `SYSTOLE_RRAM_RETRIES;
   localparam [15:0] THRESHOLD = `SYSTOLE_RRAM_WEAR_THRESHOLD;
+  localparam [15:0] TURN = `SYSTOLE_RRAM_TURN_THRESHOLD;
+  localparam CLASSES = RRAM_WAYS > WEIGHT_BEATS ? 2 : 1;
   localparam [31:0] LAST_BEAT = WEIGHT_BEATS - 1;
   localparam [31:0] LAST_ROW = ROWS - 1;
 
@@ -106,24 +115,35 @@ module systole_rram_program #(
   reg move_q, reset_ref_q, pulsed_q, round_pulsed_q, failed_q, retiring_q, swapping_q, resting_q, half_q;
   reg [3:0] level_q;
   reg [BW-1:0] beat_q;
-  reg [15:0] floor_q, floor_q2; // least wear known, of slot 0 and 1
-  reg [7:0] used_q, used_q2;
+  reg [63:0] floor_q;           // least wear known, of {slot, class}
+  reg [31:0] used_q;
+  reg [15:0] cold_wear_q;       // least of the other class
+  reg [1:0] want_q;
+  reg [3:0] hot_q;
 
   wire slot = line_q[RW-1];
-  wire [7:0] used = slot ? used_q2 : used_q;
-  wire [15:0] floor = slot ? floor_q2 : floor_q;
+  wire way_class = CLASSES == 2 && line_q[0];
+  wire [1:0] which = {slot, way_class};
+  wire [7:0] used = used_q[which*8+:8];
+  wire [15:0] floor = floor_q[which*16+:16];
+  wire anew = used_we_i ? used_slot_i : turn_slot_i;
+  wire [31:0] class_32 = {31'd0, way_class};
   wire [RW-1:0] slot_base = {slot, {RW - 1{1'b0}}};
   wire [31:0] in_slot = {{33 - RW{1'b0}}, line_q[RW-2:0]};
   wire managed = in_slot < SLOT_LINES;
-  wire [31:0] spare_index = SLOT_LINES - 1 - {24'd0, used};
-  wire any_spare = {24'd0, used} < SPARES;
+  wire [31:0] used_lines = CLASSES == 2 ? {23'd0, used, 1'b0} : {24'd0, used};
+  wire [31:0] spare_index = SLOT_LINES - CLASSES - used_lines + class_32;
+  wire any_spare = used_lines < SPARES;
   wire [ROWS-1:0] need = (reset_ref_q ? need_reset_i : need_set_i) & loaded_q;
   wire needed = need != {ROWS{1'b0}};
   wire worn = look_wear_i >= floor + THRESHOLD;
   wire looked = wait_q == 4'd4;
-  // The scan asks for an entry a cycle; they come 3 cycles later.
-  wire [31:0] scan_end = spare_index + 32'd3;
+  // The scan asks for an entry a cycle; they come 3 cycles later. Spares that are used are not looked at.
+  wire [31:0] scan_end = SLOT_LINES - used_lines + 32'd3;
   wire scanned = half_q && scan_q[RW-2:0] == scan_end[RW-2:0];
+  wire [RW-1:0] scan_entry = scan_q - {{RW - 2{1'b0}}, 2'd3};
+  wire scan_mine = CLASSES == 1 || scan_entry[0] == line_q[0];
+  wire scan_image = {{33 - RW{1'b0}}, scan_entry[RW-2:0]} < SLOT_LINES - SPARES;
   wire [15:0] gain = wear_q - best_wear_q;
 
   always @* begin
@@ -174,22 +194,30 @@ module systole_rram_program #(
       state_q  <= ST_IDLE;
       wait_q   <= 4'd0;
       loaded_q <= {ROWS{1'b0}};
-      used_q   <= 8'd0;
-      used_q2  <= 8'd0;
-      floor_q  <= 16'd0;
-      floor_q2 <= 16'd0;
+      used_q   <= 32'd0;
+      floor_q  <= 64'd0;
+      want_q   <= 2'd0;
+      hot_q    <= 4'd0;
       max_wear_q <= 16'd0;
     end else begin
       state_q <= next;
       wait_q  <= next != state_q || (state_q == ST_REST && wait_q == 4'd3) ? 4'd0 : wait_q + {3'd0, wait_q != 4'd15};
       if (load) loaded_q[load_row] <= 1'b1;
       else if (state_q == ST_DONE || forget_i) loaded_q <= {ROWS{1'b0}};
-      if (used_we_i && !used_slot_i) used_q <= used_i;
-      else if (state_q == ST_RETIRE && first && !slot) used_q <= used_q + 8'd1;
-      if (used_we_i && used_slot_i) used_q2 <= used_i;
-      else if (state_q == ST_RETIRE && first && slot) used_q2 <= used_q2 + 8'd1;
-      if (state_q == ST_SCAN && scanned && !slot) floor_q <= best_wear_q;
-      if (state_q == ST_SCAN && scanned && slot) floor_q2 <= best_wear_q;
+      if (used_we_i) used_q[used_slot_i*16+:16] <= used_i;
+      else if (turn_i) used_q[turn_slot_i*16+:16] <= {used_q[turn_slot_i*16+:8], used_q[turn_slot_i*16+8+:8]};
+      else if (state_q == ST_RETIRE && first) used_q[which*8+:8] <= used + 8'd1;
+      if (used_we_i) hot_q[used_slot_i*2+:2] <= used_hot_i;
+      if (used_we_i || turn_i) begin
+        floor_q[anew*32+:32] <= 32'd0;
+        want_q[anew]         <= 1'b0;
+      end else if (state_q == ST_SCAN && scanned) begin
+        floor_q[which*16+:16] <= best_wear_q;
+        if (CLASSES == 2 && best_wear_q >= cold_wear_q + (hot_q[slot*2+:2] == {1'b1, !way_class} ? 16'd3 * TURN : TURN)) begin
+          want_q[slot]      <= 1'b1;
+          hot_q[slot*2+:2]  <= {1'b1, way_class};
+        end
+      end
       if (state_q == ST_DONE && pulsed_q && managed && wear_next > max_wear_q) max_wear_q <= wear_next;
     end
 
@@ -248,18 +276,11 @@ module systole_rram_program #(
       end
       ST_SCAN: begin
         if (!scanned) scan_q <= scan_q + 1'b1;
-        if (scan_valid) begin
-          // Entry scan_q - 3 is here; the first one begins the search.
-          if (wait_q == 4'd3 && !half_q) begin
-            half_q      <= 1'b1;
-            best_q      <= slot_base;
-            best_phys_q <= look_line_i;
-            best_wear_q <= look_wear_i;
-          end else if (look_wear_i < best_wear_q) begin
-            best_q      <= scan_q - {{RW - 2{1'b0}}, 2'd3};
-            best_phys_q <= look_line_i;
-            best_wear_q <= look_wear_i;
-          end
+        if (first) {best_q, best_wear_q, cold_wear_q} <= {line_q, 32'hffffffff};
+        else if (scan_valid && !scanned) begin
+          half_q <= 1'b1;
+          if (scan_mine && look_wear_i < best_wear_q) {best_q, best_phys_q, best_wear_q} <= {scan_entry, look_line_i, look_wear_i};
+          if (!scan_mine && scan_image && look_wear_i < cold_wear_q) cold_wear_q <= look_wear_i;
         end
         if (scanned && next == ST_FILL) begin
           swapping_q   <= 1'b1;
@@ -325,7 +346,8 @@ module systole_rram_program #(
   assign busy_o        = state_q != ST_IDLE;
   assign done_o        = state_q == ST_DONE && !swapping_q;
   assign failed_o      = failed_q;
-  assign used_o        = {used_q2, used_q};
+  assign used_o        = used_q;
+  assign turn_want_o   = {hot_q[3:2], want_q[1], hot_q[1:0], want_q[0]};
   assign walk_start_o  = first && (state_q == ST_READ || state_q == ST_FILL || state_q == ST_KEEP);
   assign walk_line_o   = state_q == ST_KEEP ? other_q : line_q;
   assign walk_ref_o    = state_q != ST_READ ? `SYSTOLE_REF_NORMAL : reset_ref_q ? `SYSTOLE_REF_VERIFY_0 : `SYSTOLE_REF_VERIFY_1;

@@ -99,7 +99,7 @@ module systole_rram_walk #(
   assign c_line_o = line_q;
   assign c_beat_o = ask ? {BW{1'b0}} : beat_q;
   assign c_ref_o  = ref_q;
-  assign c_raw_o  = raw_q;
+  assign c_raw_o  = raw_q && c_en_o;  // a look between walks sees the entry
 
   wire          out, out_last;
   wire [LW-1:0] out_row;

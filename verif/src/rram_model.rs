@@ -4,7 +4,7 @@
 
 use systole_chip::device::{Device, Pulse};
 use systole_isa::ecc::{Code, Verdict};
-use systole_isa::rram::{Layout, RECORD_WORDS, RECORDS, RETRIES, Record, WEAR_THRESHOLD};
+use systole_isa::rram::{Layout, RECORD_WORDS, RECORDS, RETRIES, Record, TURN_THRESHOLD, WEAR_THRESHOLD};
 use systole_isa::{Config, fingerprint};
 
 /// What a decoder said of a word, all its codes together.
@@ -31,6 +31,8 @@ pub struct Counts {
     pub remaps: u32,
     /// Lines that changed places.
     pub swaps: u32,
+    /// Slots whose classes changed places.
+    pub turns: u32,
     /// Lines that a scrub wrote again.
     pub refreshed: u32,
     /// Lines that no spare was left for.
@@ -55,8 +57,11 @@ pub struct RramModel {
     pub device: Device,
     table: Vec<(u16, u16)>, // (physical line, wear) by logical line
     best: [Option<(Record, u32)>; 2],
-    used: [u32; 2],
-    floor: [u16; 2],
+    used: [[u32; 2]; 2],  // by slot and class
+    floor: [[u16; 2]; 2], // least wear known, likewise
+    want_turn: [bool; 2],
+    hot: [Option<u32>; 2], // the class for whose sake a slot turned last
+    turn: [bool; 2],       // before the next line is written to a slot
     foreign: bool,
     /// Rounds of pulses that each programmed line needed, counted by their number.
     pub rounds: [u64; RETRIES as usize + 2],
@@ -76,8 +81,11 @@ impl RramModel {
             device,
             table: (0..config.rram_depth).map(|l| (l as u16, 0)).collect(),
             best: [None; 2],
-            used: [0; 2],
-            floor: [0; 2],
+            used: [[0; 2]; 2],
+            floor: [[0; 2]; 2],
+            want_turn: [false; 2],
+            hot: [None; 2],
+            turn: [false; 2],
             foreign: false,
             rounds: Default::default(),
             counts: Counts::default(),
@@ -182,7 +190,7 @@ impl RramModel {
 
     /// Spares left in each slot.
     pub fn spares(&self) -> [u32; 2] {
-        self.used.map(|u| self.layout.spares - u)
+        self.used.map(|u| self.layout.spares - u[0] - u[1])
     }
 
     /// Most writes of a line.
@@ -190,7 +198,14 @@ impl RramModel {
         self.table.iter().map(|t| t.1).max().unwrap_or(0)
     }
 
-    /// Writes of every physical line.
+    /// Sets the wear counters of a slot's lines, as if so much had been written (tests, campaigns).
+    pub fn wear_out(&mut self, slot: u32, wear: impl Fn(u32) -> u16) {
+        for n in 0..self.layout.slot_lines {
+            self.table[(slot * self.layout.half + n) as usize].1 = wear(n);
+        }
+    }
+
+    /// Physical line and writes of every logical line.
     pub fn wear_of_lines(&self) -> Vec<(u16, u16)> {
         self.table.clone()
     }
@@ -204,32 +219,42 @@ impl RramModel {
             if self.ladder(line, bytes) {
                 return true;
             }
-            let slot = (line / self.layout.half) as usize;
-            if !(may_move && self.managed(line) && self.used[slot] < self.layout.spares) {
+            let (slot, class) = ((line / self.layout.half) as usize, self.layout.class(line));
+            let used = &mut self.used[slot][class];
+            if !(may_move && line % self.layout.half < self.layout.slot_lines && *used * self.layout.classes < self.layout.spares)
+            {
                 self.counts.failed += 1;
                 return false;
             }
-            // Retired: its number lives on the next spare.
-            let spare = slot as u32 * self.layout.half + self.layout.slot_lines - 1 - self.used[slot];
+            // Retired: its number lives on the next spare of its class.
+            let spare = self.layout.spare(slot as u32, class, *used);
+            *used += 1;
             self.table.swap(line as usize, spare as usize);
-            self.used[slot] += 1;
             self.counts.remaps += 1;
         }
     }
 
-    /// Where the line is worn, it changes places with the least worn one of its slot.
+    /// Where the line is worn, it changes places with the least worn one of its class.
     fn level_wear(&mut self, line: u32) {
-        let slot = (line / self.layout.half) as usize;
+        let (slot, class) = ((line / self.layout.half) as usize, self.layout.class(line));
         let threshold = WEAR_THRESHOLD as u16;
         let wear = self.table[line as usize].1;
-        if wear < self.floor[slot].saturating_add(threshold) {
+        if wear < self.floor[slot][class].saturating_add(threshold) {
             return;
         }
         let base = slot as u32 * self.layout.half;
-        let usable = base..base + self.layout.slot_lines - self.used[slot];
-        let Some(least) = usable.min_by_key(|&l| self.table[l as usize].1) else { return };
-        self.floor[slot] = self.table[least as usize].1;
-        if wear < self.floor[slot].saturating_add(threshold) {
+        let usable = base..base + self.layout.slot_lines - self.layout.classes * self.used[slot][class];
+        let of = |l: u32| self.table[l as usize].1;
+        let Some(least) = usable.filter(|&l| self.layout.class(l) == class).min_by_key(|&l| of(l)) else { return };
+        let floor = of(least);
+        let others = base..base + self.layout.usable();
+        let cold = others.filter(|&l| self.layout.class(l) != class).map(of).min();
+        let ahead = TURN_THRESHOLD as u16 * if self.hot[slot].is_some_and(|h| h as usize != class) { 3 } else { 1 };
+        if cold.is_some_and(|cold| floor >= cold.saturating_add(ahead)) {
+            (self.want_turn[slot], self.hot[slot]) = (true, Some(class as u32));
+        }
+        self.floor[slot][class] = floor;
+        if wear < floor.saturating_add(threshold) {
             return;
         }
         let kept = self.read(least, NORMAL).0;
@@ -318,7 +343,20 @@ impl RramModel {
         if self.awake.is_some_and(|a| a.slot == slot) {
             self.awake = None;
         }
+        if self.turn[slot as usize] {
+            self.turn_classes(slot);
+        }
         if self.program(slot * self.layout.half + n, bytes, true) { Ok(()) } else { Err("RRAM_PROGRAM") }
+    }
+
+    /// The classes of a slot change places: neighbours exchange their entries. What the slot held is lost.
+    fn turn_classes(&mut self, slot: u32) {
+        let base = (slot * self.layout.half) as usize;
+        self.table[base..base + self.layout.slot_lines as usize].chunks_mut(2).for_each(|pair| pair.swap(0, 1));
+        let slot = slot as usize;
+        self.used[slot].swap(0, 1);
+        (self.floor[slot], self.want_turn[slot], self.turn[slot]) = ([0; 2], false, false);
+        self.counts.turns += 1;
     }
 
     fn lines(&self, first: u32, count: u32, reference: usize) -> (Vec<u8>, Word) {
@@ -368,6 +406,8 @@ impl RramModel {
         let record = Record {
             epoch: self.epoch() + 1,
             slot,
+            turn: self.want_turn[slot as usize],
+            hot: self.hot[slot as usize],
             spares_used: self.used[slot as usize],
             fingerprint: fingerprint(),
             config: self.config.id | self.config.weight_beats << 8,
@@ -379,6 +419,7 @@ impl RramModel {
             self.write_record(place, &record);
             if !self.is_weak(place, &record) {
                 self.best[slot as usize] = Some((record, place));
+                self.turn[slot as usize] = record.turn;
                 return Ok(());
             }
         }
@@ -444,7 +485,11 @@ impl RramModel {
                 let whole = crc32fast::hash(&copy.0) == record.table_crc && !copy.1.uncorrectable;
                 (newest || whole).then_some(copy)
             });
-            self.used[slot as usize] = self.best[slot as usize].filter(|_| copy.is_some()).map_or(0, |b| b.0.spares_used);
+            let record = self.best[slot as usize].filter(|_| copy.is_some()).map(|b| b.0);
+            self.used[slot as usize] = record.map_or([0; 2], |r| r.spares_used);
+            self.turn[slot as usize] = record.is_some_and(|r| r.turn);
+            self.hot[slot as usize] = record.and_then(|r| r.hot);
+            (self.floor[slot as usize], self.want_turn[slot as usize]) = ([0; 2], false);
             for l in 0..self.layout.half {
                 let entry =
                     copy.as_ref().filter(|_| l < self.layout.slot_lines).map(|c| number(&c.0[4 * l as usize..][..4]) as u32);

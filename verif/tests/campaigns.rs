@@ -61,11 +61,17 @@ fn p5_a_cut_of_power_leaves_the_old_image_or_the_new_one() {
 
 #[test]
 fn p6_wear_is_levelled_on_every_pattern() {
-    let setting = wear::Setting { lines: 1024, endurance: 10_000, spread: 0.0, spares: 0, level: true };
-    for pattern in wear::PATTERNS {
+    let setting = wear::Setting { lines: 1024, endurance: 10_000, spread: 0.0, spares: 0, classes: 2, level: true };
+    for (pattern, classes) in wear::PATTERNS.into_iter().flat_map(|p| [(p, 1), (p, 2)]) {
+        let setting = wear::Setting { classes, ..setting };
         let l = wear::lifetime(pattern, setting, 1);
         let none = wear::lifetime(pattern, wear::Setting { level: false, ..setting }, 1);
-        println!("{pattern}: {:.3}, without {:.3}, {:.2} % more writes", l.normalised, none.normalised, 100.0 * l.overhead);
+        println!(
+            "{pattern}, classes {classes}: {:.3}, without {:.3}, {:.2} % more writes",
+            l.normalised,
+            none.normalised,
+            100.0 * l.overhead
+        );
         assert!(l.normalised >= 0.95, "{pattern}: {}", l.normalised);
         assert!(pattern == "uniform" || none.normalised < 0.2);
     }
@@ -103,6 +109,7 @@ fn p9_stuck_cells_use_up_the_spares_and_the_next_one_is_flagged() {
         let mut rram = RramModel::new(&config, Device::new(&config, corner, 5));
         assert!(rram.wake(false).is_err());
         // In so many lines of the image one cell in its first code is stuck at what it should not be.
+        // Lines of both classes in turn; the last one finds no spare in its class.
         for n in 0..layout.spares + more {
             let line = n * 17;
             let one = bytes[(line * layout.line_bytes) as usize] & 1 == 1;

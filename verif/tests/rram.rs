@@ -8,6 +8,7 @@ use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
 use systole_isa::regs::offset;
 use systole_isa::rram::{Layout, slot_bytes};
 use systole_isa::{Config, Image};
+use systole_verif::rram_model::RramModel;
 use systole_verif::{AnyTransport, Backend, on_machine, random};
 
 /// A small program, a frame, and what it gives on the instruction-level model.
@@ -18,7 +19,12 @@ struct Work {
 }
 
 fn work(config: &Config, seed: u64) -> Work {
-    let (network, input) = random::gemm(seed, 3, 20 + 5 * (seed as usize % 5), 2 * config.cols as usize, false);
+    work_of(config, 3, seed)
+}
+
+/// With one vector a run reads a line a cycle.
+fn work_of(config: &Config, m: usize, seed: u64) -> Work {
+    let (network, input) = random::gemm(seed, m, 20 + 5 * (seed as usize % 5), 2 * config.cols as usize, false);
     let compiled = compile(&network.graph().unwrap(), config, &systole_compiler::Options::default()).unwrap();
     let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
     let frame = compiled.image.input.pack(&values, compiled.image.in_bytes as usize);
@@ -301,10 +307,80 @@ fn a_part_programmed_by_one_backend_wakes_on_the_other() {
 }
 
 #[test]
+fn p4_lines_that_were_retired_are_read_one_a_cycle() {
+    for config in [named("tiny"), named("tiny").with_weight_beats(2).unwrap()] {
+        let label = config.label();
+        let w = Rc::new(work_of(&config, 1, 4));
+        let mut remaps = vec![];
+        for backend in [Backend::Rtl, Backend::Model] {
+            let w = w.clone();
+            remaps.push(on_part(backend, &config, 7, async move |driver| {
+                let layout = Layout::of(driver.config());
+                let beats = driver.config().weight_beats;
+                // Lines 2, 3, 4, 7, whose entries lie in two lines of the table's copy: in row 1 both values of a bit are stuck somewhere in the first word.
+                let stick = |d: &mut systole_chip::device::Device| {
+                    for (line, bit) in [2, 3, 4, 7].into_iter().flat_map(|l| (0..8).map(move |b| (l, b))) {
+                        d.stick(1, line * beats, bit, bit % 2 == 0);
+                    }
+                };
+                driver.transport().with_cells(stick).unwrap();
+                driver.program(&w.image, None).await.unwrap();
+                let status = driver.rram_status().await.unwrap();
+                assert!(status.remaps == 4 && status.spares == [layout.spares - 4, layout.spares], "{status:?}");
+                driver.wake(Wake::Checked, &w.image).await.unwrap();
+                assert_eq!(driver.run(&w.frame).await.unwrap(), w.output);
+                assert_eq!(driver.rram_status().await.unwrap().uncorrectable, 0);
+                status.remaps
+            }));
+        }
+        assert_eq!(remaps[0], remaps[1], "{label}");
+    }
+}
+
+#[test]
+fn p6_worn_classes_change_places_alike_on_rtl_and_model_and_are_read_one_a_cycle() {
+    let config = named("tiny");
+    let layout = Layout::of(&config);
+    let works: Rc<Vec<Work>> = Rc::new((1..4).map(|seed| work_of(&config, 1, seed)).collect());
+    let folder = tempfile::tempdir().unwrap();
+    let mut tables = vec![];
+    for backend in [Backend::Rtl, Backend::Model] {
+        // A part whose even lines in slot 0 were written 300 times more than the odd ones.
+        let part = Part { file: Some(folder.path().join(format!("{backend:?}"))), pulse_cycles: 2, seed: 5, ..Part::default() };
+        let mut rram = RramModel::new(&config, part.open(&config).unwrap());
+        let (bytes, record) = slot_bytes(&works[0].image, &config);
+        rram.wake(false).unwrap_err();
+        rram.wear_out(0, |line| if line % 2 == 0 { 300 } else { 0 });
+        rram.write_slot(0, &bytes).and_then(|()| rram.commit(0, &record)).unwrap();
+        part.save(&rram.device).unwrap();
+        let w = works.clone();
+        let options = Options { part: Some(part.clone()), ..Options::default() };
+        on_machine(backend, &config, &options, async move |driver| {
+            // Slots 1, 0, 1, 0: the second update sees the wear, the fourth begins with the change.
+            for n in [1, 2, 1, 0] {
+                driver.program(&w[n].image, None).await?;
+                driver.wake(Wake::Checked, &w[n].image).await?;
+                assert_eq!(driver.run(&w[n].frame).await?, w[n].output);
+            }
+            assert_eq!(driver.rram_status().await?.uncorrectable, 0);
+            Ok(())
+        })
+        .unwrap();
+        let mut rram = RramModel::new(&config, part.open(&config).unwrap());
+        rram.wake(false).unwrap();
+        tables.push(rram.wear_of_lines());
+    }
+    let (turned, straight) = tables[0].split_at(layout.half as usize);
+    assert!(turned[..layout.slot_lines as usize].iter().enumerate().all(|(n, e)| usize::from(e.0) % 2 != n % 2));
+    assert!(straight.iter().enumerate().all(|(n, e)| usize::from(e.0) % 2 == n % 2));
+    assert_eq!(tables[0], tables[1]);
+}
+
+#[test]
 fn p6_a_hammered_line_moves_alike_on_rtl_and_model_and_every_other_line_keeps_its_words() {
     let config = named("tiny");
     let hammer = |backend| {
-        let w = work(&config, 1);
+        let w = work_of(&config, 1, 1);
         on_part(backend, &config, 3, async move |driver| {
             let line = Layout::of(driver.config()).line_bytes as usize;
             driver.load(&w.image).await.unwrap();

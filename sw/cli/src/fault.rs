@@ -49,6 +49,9 @@ pub struct LifetimeArgs {
     /// Spare lines
     #[arg(long, default_value_t = 0)]
     spares: usize,
+    /// Classes of lines: 2 where a word has one beat (WEIGHT_BEATS 1), 1 where its beats use both ways
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2).map(usize::from))]
+    classes: usize,
     /// Seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -279,8 +282,14 @@ pub fn lifetime(args: &LifetimeArgs) -> Result<bool> {
     if args.lines < 10 || args.endurance < 1 {
         bail!("at least 10 lines and one write");
     }
-    let setting =
-        wear::Setting { lines: args.lines, endurance: args.endurance, spread: args.spread, spares: args.spares, level: true };
+    let setting = wear::Setting {
+        lines: args.lines,
+        endurance: args.endurance,
+        spread: args.spread,
+        spares: args.spares,
+        classes: args.classes,
+        level: true,
+    };
     let mut all = vec![];
     for pattern in wear::PATTERNS {
         let none = wear::lifetime(pattern, wear::Setting { level: false, ..setting }, args.seed);

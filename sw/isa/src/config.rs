@@ -211,6 +211,9 @@ impl Config {
         if ![1, 2, 4].contains(&self.rram_ways) {
             return bad("RRAM_WAYS", self.rram_ways, "1, 2 or 4");
         }
+        if self.rram_ways > 2 * self.weight_beats {
+            return bad("RRAM_WAYS", self.rram_ways, "at most 2 WEIGHT_BEATS");
+        }
         if ![0, 9].contains(&self.lane_taps) {
             return bad("LANE_TAPS", self.lane_taps, "0 or 9");
         }

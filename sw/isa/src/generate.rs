@@ -7,7 +7,7 @@ use crate::ecc::{ADDRESS_BITS, Code};
 use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
 use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
-use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, WEAR_THRESHOLD};
+use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, TURN_THRESHOLD, WEAR_THRESHOLD};
 use std::fmt::Write;
 
 /// All tables as one text: what the fingerprint is taken of. Meanings are left out, so that
@@ -123,7 +123,9 @@ pub fn verilog_header() -> String {
         let _ = writeln!(t, "`define SYSTOLE_ECC{data}_COLUMNS {}'h{digits}", 8 * (data + ADDRESS_BITS));
     }
     t.push_str("\n// The RRAM (sw/isa, rram.rs).\n");
-    for (name, value) in [("RECORDS", RECORDS), ("RETRIES", RETRIES), ("WEAR_THRESHOLD", WEAR_THRESHOLD)] {
+    for (name, value) in
+        [("RECORDS", RECORDS), ("RETRIES", RETRIES), ("WEAR_THRESHOLD", WEAR_THRESHOLD), ("TURN_THRESHOLD", TURN_THRESHOLD)]
+    {
         let _ = writeln!(t, "`define SYSTOLE_RRAM_{name} {value}");
     }
     for (name, value) in [("KEY_1", KEYS[0]), ("KEY_2", KEYS[1]), ("RECORD_MAGIC", RECORD_MAGIC)] {

@@ -10,6 +10,9 @@ pub const RECORDS: u32 = 8;
 pub const RETRIES: u32 = 8;
 /// A line that is worn so many writes more than the least worn one of its slot changes places with it.
 pub const WEAR_THRESHOLD: u32 = 128;
+/// A slot's classes of lines change places before its next image when the one that is written has so many writes more on
+/// its least worn line than the other; three times as many where the last change was for the other's sake.
+pub const TURN_THRESHOLD: u32 = 256;
 /// Written to `RRAM_UNLOCK` one behind the other they allow programming.
 pub const KEYS: [u32; 2] = [0x5253_4554, 0x4f50_454e];
 /// First word of a record: "SYSR".
@@ -34,6 +37,9 @@ pub struct Layout {
     pub slot_lines: u32,
     /// Spares among them, the last ones.
     pub spares: u32,
+    /// Classes of lines, by their lowest bits: a run reads one line behind the other, which must lie in different ways, so
+    /// that a line never leaves its class. 1 where the beats of a word use all ways.
+    pub classes: u32,
     /// Lines of a slot's copy of its part of the line table, behind the slot.
     pub table_lines: u32,
     /// Lines of a record.
@@ -48,7 +54,18 @@ impl Layout {
         let table_lines = half * 4 / line_bytes;
         let record_lines = (64 / line_bytes).max(1);
         let slot_lines = half - table_lines - RECORDS / 2 * record_lines;
-        Layout { line_bytes, half, slot_lines, spares: config.rram_depth / 64, table_lines, record_lines }
+        let classes = (config.rram_ways / config.weight_beats).max(1);
+        Layout { line_bytes, half, slot_lines, spares: config.rram_depth / 64, classes, table_lines, record_lines }
+    }
+
+    /// Class of a line.
+    pub fn class(&self, line: u32) -> usize {
+        (line % self.classes) as usize
+    }
+
+    /// The spare that a class of a slot uses when `used` are used.
+    pub fn spare(&self, slot: u32, class: usize, used: u32) -> u32 {
+        slot * self.half + self.slot_lines - self.classes * (used + 1) + class as u32
     }
 
     /// Lines that an image can have.
@@ -74,8 +91,12 @@ pub struct Record {
     pub epoch: u32,
     /// Slot of the image.
     pub slot: u32,
-    /// Spares used in the slot.
-    pub spares_used: u32,
+    /// The classes change places before the slot's next image.
+    pub turn: bool,
+    /// The class for whose sake they changed places last.
+    pub hot: Option<u32>,
+    /// Spares used in the slot, by class.
+    pub spares_used: [u32; 2],
     /// Lines of the image.
     pub lines: u32,
     /// Fingerprint of the ISA tables.
@@ -102,12 +123,16 @@ impl Record {
         let mut w = [0; RECORD_WORDS];
         w[0] = RECORD_MAGIC;
         w[1] = self.epoch;
-        w[2] = self.slot | self.spares_used << 8 | self.lines << 16;
+        w[2] = self.slot
+            | u32::from(self.turn) << 1
+            | self.hot.map_or(0, |c| c << 2 | 8)
+            | self.spares_used[0] << 8
+            | self.lines << 16;
         w[3] = self.fingerprint;
         w[4] = self.config;
         w[5] = self.in_bytes;
         w[6] = self.out_bytes;
-        w[7] = self.weight_lines;
+        w[7] = self.weight_lines | self.spares_used[1] << 24;
         w[8..13].copy_from_slice(&self.units);
         w[13] = self.image_crc;
         w[14] = self.table_crc;
@@ -126,13 +151,15 @@ impl Record {
         (words[0] == RECORD_MAGIC && words[15] == Self::crc(words)).then(|| Record {
             epoch: words[1],
             slot: words[2] & 1,
-            spares_used: words[2] >> 8 & 0xff,
+            turn: words[2] >> 1 & 1 == 1,
+            hot: (words[2] >> 3 & 1 == 1).then_some(words[2] >> 2 & 1),
+            spares_used: [words[2] >> 8 & 0xff, words[7] >> 24],
             lines: words[2] >> 16,
             fingerprint: words[3],
             config: words[4],
             in_bytes: words[5],
             out_bytes: words[6],
-            weight_lines: words[7],
+            weight_lines: words[7] & 0xffff,
             units: std::array::from_fn(|i| words[8 + i]),
             image_crc: words[13],
             table_crc: words[14],
@@ -185,6 +212,7 @@ mod tests {
             (0..2).for_each(|s| take(l.table(s), l.table_lines));
             (0..RECORDS).for_each(|p| take(l.record(p), l.record_lines));
             assert!(used.iter().all(|&n| n == 1), "{}", config.name);
+            assert!([1, 2].contains(&l.classes) && l.slot_lines % l.classes == 0 && l.spares % l.classes == 0);
             assert!(l.usable() > l.half / 2 && l.slot_lines * 4 <= l.table_lines * l.line_bytes, "{}: {l:?}", config.name);
         }
     }

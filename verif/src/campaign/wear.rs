@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Lifetime of a memory whose lines wear (P6): demand writes until the first line that cannot be replaced, over lines times
 //! endurance. The scheme is the controller's: a counter for each line; a line that is written while it is THRESHOLD writes
-//! ahead of the least worn one changes places with it, which writes both once more.
+//! ahead of the least worn one of its class changes places with it, which writes both once more. Classes (lines that lie in
+//! one way of the RRAM) change places when one is TURN ahead of the other, which writes every line once more.
 
 use harness::Stream;
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
 use serde::Serialize;
-use systole_isa::rram::WEAR_THRESHOLD;
+use systole_isa::rram::{TURN_THRESHOLD, WEAR_THRESHOLD};
 
 /// Patterns of demand writes.
 pub const PATTERNS: [&str; 4] = ["uniform", "90/10", "zipf", "hammer"];
@@ -21,8 +22,10 @@ pub struct Setting {
     pub endurance: u32,
     /// Spread of ln(endurance) from line to line; 0: all the same.
     pub spread: f64,
-    /// Spare lines.
+    /// Spare lines, of all classes together.
     pub spares: usize,
+    /// Classes of lines: 2 where a word has one beat and the RRAM two ways, 1 where its beats use all ways.
+    pub classes: usize,
     /// Wear levelling on.
     pub level: bool,
 }
@@ -45,7 +48,8 @@ pub struct Lifetime {
 
 /// Writes until a line fails and no spare is left.
 pub fn lifetime(pattern: &str, setting: Setting, seed: u64) -> Lifetime {
-    let Setting { lines, endurance, spread, spares, level } = setting;
+    let Setting { endurance, spread, classes, level, .. } = setting;
+    let (lines, spares) = (setting.lines / classes * classes, setting.spares / classes * classes);
     let mut random = Stream::new(seed, pattern);
     let all = lines + spares;
     let life: Vec<u32> = match LogNormal::new(0.0, spread) {
@@ -54,7 +58,7 @@ pub fn lifetime(pattern: &str, setting: Setting, seed: u64) -> Lifetime {
     };
     let mut place: Vec<usize> = (0..all).collect(); // physical line of each logical one; spares are the last ones
     let mut wear = vec![0u32; all];
-    let (mut floor, mut used, mut demand, mut extra) = (0, 0, 0u64, 0u64);
+    let (mut floor, mut used, mut demand, mut extra) = (vec![0; classes], vec![0; classes], 0u64, 0u64);
     // Zipf: the chance of line k is 1 / (k + 1).
     let harmonic: Vec<f64> = (0..lines)
         .scan(0.0, |sum, k| {
@@ -64,6 +68,7 @@ pub fn lifetime(pattern: &str, setting: Setting, seed: u64) -> Lifetime {
         .collect();
     let total = harmonic[lines - 1];
     let wear_of = |place: &[usize], wear: &[u32], l: usize| wear[place[l]];
+    let (mut turn, mut hot) = (false, None);
     'life: loop {
         let line = match pattern {
             "uniform" => random.random_range(0..lines),
@@ -75,11 +80,26 @@ pub fn lifetime(pattern: &str, setting: Setting, seed: u64) -> Lifetime {
             }
             _ => 0,
         };
-        let mut writes = vec![line];
-        if level && wear_of(&place, &wear, line) >= floor + WEAR_THRESHOLD {
-            let least = (0..all - used).min_by_key(|&l| wear_of(&place, &wear, l)).unwrap_or(line);
-            floor = wear_of(&place, &wear, least);
-            if wear_of(&place, &wear, line) >= floor + WEAR_THRESHOLD {
+        let class = line % classes;
+        let mut writes = vec![];
+        if turn {
+            place.chunks_mut(2).for_each(|pair| pair.swap(0, 1));
+            used.swap(0, 1);
+            (floor, turn) = (vec![0; classes], false);
+            writes.extend((0..lines).filter(|&l| l != line));
+            extra += lines as u64 - 1;
+        }
+        writes.push(line);
+        if level && wear_of(&place, &wear, line) >= floor[class] + WEAR_THRESHOLD {
+            let of = |l: &usize| wear_of(&place, &wear, *l);
+            let least = (class..all - classes * used[class]).step_by(classes).min_by_key(of).unwrap_or(line);
+            floor[class] = of(&least);
+            let cold = (0..lines).filter(|l| l % classes != class).map(|l| of(&l)).min();
+            let ahead = TURN_THRESHOLD * if hot.is_some_and(|h| h != class) { 3 } else { 1 };
+            if cold.is_some_and(|cold| floor[class] >= cold + ahead) {
+                (turn, hot) = (true, Some(class));
+            }
+            if of(&line) >= floor[class] + WEAR_THRESHOLD {
                 place.swap(line, least);
                 writes.push(least);
                 extra += 1;
@@ -93,12 +113,13 @@ pub fn lifetime(pattern: &str, setting: Setting, seed: u64) -> Lifetime {
                 if wear[p] <= life[p] {
                     break;
                 }
-                // It did not take its word: retired to a spare, as long as there is one.
-                if used == spares {
+                // It did not take its word: retired to a spare of its class, as long as there is one.
+                let class = line % classes;
+                if used[class] * classes == spares {
                     break 'life;
                 }
-                used += 1;
-                place.swap(line, all - used);
+                used[class] += 1;
+                place.swap(line, all - classes * used[class] + class);
             }
         }
     }

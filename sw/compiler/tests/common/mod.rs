@@ -89,7 +89,7 @@ pub fn configs() -> impl Strategy<Value = Config> {
     (0..CONFIGS.len(), 0u32..3, 0u32..3).prop_map(|(c, d, ways)| {
         let mut config = CONFIGS[c].clone();
         config.weight_beats = 1 << d;
-        config.rram_ways = 1 << ways;
+        config.rram_ways = (1 << ways).min(2 * config.weight_beats);
         config.check().unwrap();
         config
     })
