@@ -58,6 +58,8 @@ pub struct RramModel {
     used: [u32; 2],
     floor: [u16; 2],
     foreign: bool,
+    weak: bool,
+    worn: u16,
     /// Rounds of pulses that each programmed line needed, counted by their number.
     pub rounds: [u64; RETRIES as usize + 2],
     /// What happened since power came.
@@ -79,6 +81,8 @@ impl RramModel {
             used: [0; 2],
             floor: [0; 2],
             foreign: false,
+            weak: false,
+            worn: 0,
             rounds: Default::default(),
             counts: Counts::default(),
             awake: None,
@@ -185,9 +189,19 @@ impl RramModel {
         self.used.map(|u| self.layout.spares - u)
     }
 
-    /// Most writes of a line.
+    /// Writes of the most worn line among those programmed since power came.
     pub fn wear(&self) -> u16 {
-        self.table.iter().map(|t| t.1).max().unwrap_or(0)
+        self.worn
+    }
+
+    /// Whether there is a record for another machine or of other software.
+    pub fn foreign(&self) -> bool {
+        self.foreign
+    }
+
+    /// Whether the record that was chosen read weakly and was written again.
+    pub fn weak(&self) -> bool {
+        self.weak
     }
 
     /// Writes of every physical line.
@@ -276,6 +290,7 @@ impl RramModel {
         if pulsed && good && self.managed(line) {
             let wear = &mut self.table[line as usize].1;
             *wear = wear.saturating_add(1);
+            self.worn = self.worn.max(*wear);
         }
         good
     }
@@ -420,7 +435,7 @@ impl RramModel {
     /// # Errors
     /// `RRAM_NO_IMAGE`, `RRAM_FOREIGN`.
     pub fn wake(&mut self, warm: bool) -> Result<Vec<u8>, Refusal> {
-        (self.best, self.awake, self.foreign) = ([None; 2], None, false);
+        (self.best, self.awake, self.foreign, self.weak) = ([None; 2], None, false, false);
         let machine = self.config.id | self.config.weight_beats << 8;
         for place in 0..RECORDS {
             let Some(record) = self.read_record(place, NORMAL).0 else { continue };
@@ -458,6 +473,7 @@ impl RramModel {
         for (record, place) in candidates {
             // A record that is weak is written again before it is trusted.
             if self.is_weak(place, &record) {
+                self.weak = true;
                 self.write_record(place, &record);
             }
             let base = record.slot * self.layout.half;

@@ -322,7 +322,7 @@ pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
     } else {
         output::print(&format!("{} on {}", program.graph.name, config.label()));
         if let (Some(woken), Some(crc)) = (&woken, awake) {
-            woken.print(crc);
+            woken.print(crc, 12);
         }
         output::print(&format!("  cycles predicted  {:>12}", output::grouped(report.cycles_predicted)));
         let same =
@@ -402,14 +402,14 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     } else {
         output::print(&format!("{} on {}, {count} inputs back to back", program.graph.name, config.label()));
         if let (Some(woken), Some(crc)) = (&woken, awake) {
-            woken.print(crc);
+            woken.print(crc, 12);
         }
         let same = if as_predicted { output::good("as predicted, every one") } else { output::bad("NOT as predicted") };
         output::print(&format!("  cycles of a run   {:>12}   {same}", output::grouped(measured)));
         output::print(&format!(
-            "  cycles in all     {:>12}   {each:.0} an input, {:.0} inputs a second at 100 MHz",
+            "  cycles in all     {:>12}   {each:.0} an input, {} inputs a second at 100 MHz",
             output::grouped(report.cycles_all),
-            1e8 / each
+            output::grouped((1e8 / each).round() as u64)
         ));
         let wrong = report.mismatches.to_string();
         let wrong = if report.mismatches == 0 { output::good(&wrong) } else { output::bad(&wrong) };

@@ -113,9 +113,10 @@ impl Woken<'_> {
         }
     }
 
-    /// The line of the report.
-    pub fn print(&self, crc: u32) {
-        output::print(&format!("  woke              {crc:08x}     image in {}, nothing was loaded", self.file.display()));
+    /// The line of the report, its value `width` wide.
+    pub fn print(&self, crc: u32, width: usize) {
+        let crc = format!("{crc:08x}");
+        output::print(&format!("  woke              {crc:>width$}   the image in {}, nothing was loaded", self.file.display()));
     }
 }
 
@@ -246,7 +247,7 @@ fn print_status(status: &RramStatus, layout: &Layout) {
         format!("{} retired, {} moved for wear, {} written again by scrubs", status.remaps, status.swaps, status.refreshed),
     );
     line("spares left", format!("{} and {} of {}", status.spares[0], status.spares[1], layout.spares));
-    line("most worn", format!("{} writes, of the lines programmed since power came", status.wear));
+    line("most worn", format!("written {} times, of the lines programmed since power came", status.wear));
 }
 
 fn report(machine: &Machine, what: Value, status: &RramStatus, text: &str) -> Result<()> {

@@ -133,7 +133,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let kind = if cnn { "three convolutions, a pool and a matrix product" } else { "a 64-32-10 network" };
     output::print(&format!("{}: {kind} on {} held-out images, {}, {what}", args.network, count, config.label()));
     if let (Some(woken), Some(crc)) = (&woken, awake) {
-        woken.print(crc);
+        woken.print(crc, 9);
     }
     output::print(&format!("  accuracy          {:>9.2} %   {right} of {count}", 100.0 * accuracy));
     output::print(&format!("  cycles predicted  {:>9}     per image, before it ran", report.cycles_predicted));
