@@ -57,6 +57,11 @@ impl Program {
         Ok(Program { graph, split })
     }
 
+    /// Runs that one input takes.
+    pub fn runs(&self) -> usize {
+        self.split.runs + usize::from(self.split.rest.is_some())
+    }
+
     /// Runs the graph on one input tensor: the output tensor, and the comparison with the operator reference.
     ///
     /// # Errors
@@ -87,8 +92,8 @@ impl Program {
         options: &systole_chip::Options,
         progress: impl FnMut(usize) + 'static,
     ) -> Result<(Vec<Array>, Report)> {
-        if self.split.runs + usize::from(self.split.rest.is_some()) != 1 {
-            bail!("an input needs {} runs; give inputs with fewer rows", self.split.runs);
+        if self.runs() != 1 {
+            bail!("an input needs {} runs; give inputs with fewer rows", self.runs());
         }
         let codes = inputs.iter().map(|i| self.graph.input.pack(i)).collect::<Result<Vec<_>, _>>()?;
         let report = check_graph(&self.graph, &self.split.body.1, config, backend, &codes, options, progress)?;

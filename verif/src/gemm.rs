@@ -64,6 +64,7 @@ pub fn run(
         let measured: u64 = report.cycles_measured.iter().chain(&more.cycles_measured).sum();
         report.cycles_measured = vec![measured];
         report.cycles_all += more.cycles_all;
+        report.events.iter_mut().zip(&more.events).for_each(|(all, more)| *all += more);
         report.compared += more.compared;
         report.mismatches += more.mismatches;
         report.first_mismatch = report.first_mismatch.or(more.first_mismatch.map(|mut m| {

@@ -102,6 +102,8 @@ impl ModelTransport {
             | flag("INJECT_LOCKED", self.get("RRAM_LOCK") & 2 == 2)
             | flag("COMMITTED", newest.is_some())
             | flag("NEWEST", newest == Some(1))
+            | flag("FOREIGN", rram.foreign())
+            | flag("WEAK", rram.weak())
             | flag("BOOTED", true);
         let (counts, spares) = (rram.counts.clone(), rram.spares());
         for (name, value) in [

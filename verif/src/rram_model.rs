@@ -63,6 +63,8 @@ pub struct RramModel {
     hot: [Option<u32>; 2], // the class for whose sake a slot turned last
     turn: [bool; 2],       // before the next line is written to a slot
     foreign: bool,
+    weak: bool,
+    worn: u16,
     /// Rounds of pulses that each programmed line needed, counted by their number.
     pub rounds: [u64; RETRIES as usize + 2],
     /// What happened since power came.
@@ -87,6 +89,8 @@ impl RramModel {
             hot: [None; 2],
             turn: [false; 2],
             foreign: false,
+            weak: false,
+            worn: 0,
             rounds: Default::default(),
             counts: Counts::default(),
             awake: None,
@@ -193,9 +197,19 @@ impl RramModel {
         self.used.map(|u| self.layout.spares - u[0] - u[1])
     }
 
-    /// Most writes of a line.
+    /// Writes of the most worn line among those programmed since power came.
     pub fn wear(&self) -> u16 {
-        self.table.iter().map(|t| t.1).max().unwrap_or(0)
+        self.worn
+    }
+
+    /// Whether there is a record for another machine or of other software.
+    pub fn foreign(&self) -> bool {
+        self.foreign
+    }
+
+    /// Whether the record that was chosen read weakly and was written again.
+    pub fn weak(&self) -> bool {
+        self.weak
     }
 
     /// Sets the wear counters of a slot's lines, as if so much had been written (tests, campaigns).
@@ -301,6 +315,7 @@ impl RramModel {
         if pulsed && good && self.managed(line) {
             let wear = &mut self.table[line as usize].1;
             *wear = wear.saturating_add(1);
+            self.worn = self.worn.max(*wear);
         }
         good
     }
@@ -461,7 +476,7 @@ impl RramModel {
     /// # Errors
     /// `RRAM_NO_IMAGE`, `RRAM_FOREIGN`.
     pub fn wake(&mut self, warm: bool) -> Result<Vec<u8>, Refusal> {
-        (self.best, self.awake, self.foreign) = ([None; 2], None, false);
+        (self.best, self.awake, self.foreign, self.weak) = ([None; 2], None, false, false);
         let machine = self.config.id | self.config.weight_beats << 8;
         for place in 0..RECORDS {
             let Some(record) = self.read_record(place, NORMAL).0 else { continue };
@@ -503,6 +518,7 @@ impl RramModel {
         for (record, place) in candidates {
             // A record that is weak is written again before it is trusted.
             if self.is_weak(place, &record) {
+                self.weak = true;
                 self.write_record(place, &record);
             }
             let base = record.slot * self.layout.half;

@@ -421,9 +421,10 @@ impl Device {
         let want = (config.id, config.weight_beats);
         if device.machine != want {
             let (id, beats) = device.machine;
+            let name = systole_isa::config::CONFIGS.get(id as usize).map_or("unknown", |c| c.name);
             return Err(fail(format!(
-                "the RRAM of configuration {id} with WEIGHT_BEATS {beats}, this machine is {} with {}",
-                config.id, config.weight_beats
+                "the RRAM of configuration {id} ({name}) with WEIGHT_BEATS {beats}, this machine is {} ({}) with {}: take the machine it belongs to, or another file",
+                config.id, config.name, config.weight_beats
             )));
         }
         Ok(device)

@@ -2,7 +2,7 @@
 //! `systole energy`, and the table of `systole run --energy`.
 
 use crate::output;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ pub struct EnergyArgs {
     #[arg(long, default_value = "1024x1024", value_name = "KxN")]
     size: String,
     /// Inferences a second, for the energy of idling
-    #[arg(long, default_value_t = 100.0)]
+    #[arg(long, default_value_t = 100.0, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, 1e-6, 1e9))]
     rate: f64,
     /// Clock in MHz
-    #[arg(long, default_value_t = 100.0)]
+    #[arg(long, default_value_t = 100.0, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, 1e-3, 1e5))]
     mhz: f64,
     /// Configuration
     #[arg(long, default_value = "base")]
@@ -62,10 +62,16 @@ pub fn print(energy: &Energy, runs: usize, config: &Config) {
 pub fn energy(args: &EnergyArgs) -> Result<bool> {
     output::check_writable(&args.plot)?;
     let config = Config::named(&args.config)?.with_weight_beats(args.weight_beats)?;
-    let sizes: Vec<usize> = args.size.split('x').filter_map(|s| s.parse().ok()).collect();
-    ensure!(sizes.len() == 2 && sizes.iter().all(|&s| s > 0), "--size {}: not KxN, as 1024x1024", args.size);
-    ensure!(args.rate > 0.0 && args.mhz > 0.0, "--rate and --mhz are positive");
-    let (k, n) = (sizes[0], sizes[1]);
+    let parse = |s: &str| s.parse::<usize>().ok().filter(|&s| s > 0);
+    let size = args.size.split_once('x').and_then(|(k, n)| Some((parse(k)?, parse(n)?)));
+    let (k, n) = size.with_context(|| format!("--size {}: not KxN, as 1024x1024", args.size))?;
+    let holds = (config.rows * config.cols * config.rram_depth) as usize;
+    ensure!(
+        k.checked_mul(n).is_some_and(|weights| weights <= holds),
+        "--size {k}x{n}: the RRAM of {} holds {} weights; take a smaller product or a larger --config",
+        config.label(),
+        output::grouped(holds as u64)
+    );
     let levels = [0.2, 0.5, 1.0, 2.0];
     let mut rows = vec![];
     for m in [1usize, 2, 4, 8, 16, 32] {
@@ -82,6 +88,14 @@ pub fn energy(args: &EnergyArgs) -> Result<bool> {
     let cycles = rows[0].1;
     let image_bytes = (k * n) as u64;
     let idle = idle(&config, image_bytes, cycles, args.mhz, args.rate);
+    ensure!(
+        idle.duty <= 1.0,
+        "--rate {}: an inference takes {} cycles, so at {} MHz there are at most {:.0} a second",
+        args.rate,
+        output::grouped(cycles),
+        args.mhz,
+        args.mhz * 1e6 / cycles as f64
+    );
     if let Some(path) = &args.plot {
         let series: Vec<Series> = levels
             .iter()

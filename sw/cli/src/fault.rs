@@ -21,7 +21,7 @@ pub struct FaultArgs {
     #[arg(long, value_delimiter = ',', default_value = "single,double,triple,burst,stuck,decoder")]
     faults: Vec<String>,
     /// Faults of each kind
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// Seed
     #[arg(long, default_value_t = 1)]
@@ -37,14 +37,14 @@ pub struct FaultArgs {
 /// How many writes a memory survives, with and without wear levelling.
 #[derive(Args)]
 pub struct LifetimeArgs {
-    /// Lines
-    #[arg(long, default_value_t = 1024)]
-    lines: usize,
+    /// Lines, 10 to 65536
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(10..=65_536))]
+    lines: u32,
     /// Writes that a line survives
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     endurance: u32,
-    /// Spread of ln(endurance) from line to line
-    #[arg(long, default_value_t = 0.0)]
+    /// Spread of ln(endurance) from line to line, 0 to 5
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, 0.0, 5.0))]
     spread: f64,
     /// Spare lines
     #[arg(long, default_value_t = 0)]
@@ -67,19 +67,19 @@ pub struct LifetimeArgs {
 #[derive(Args)]
 pub struct RetentionArgs {
     /// Parts
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     parts: u32,
     /// Years
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     years: u32,
     /// Scrubs a year
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     scrubs: u32,
-    /// Temperature in degrees Celsius
-    #[arg(long, default_value_t = 85.0)]
+    /// Temperature in degrees Celsius, -55 to 300
+    #[arg(long, default_value_t = 85.0, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, -55.0, 300.0))]
     celsius: f64,
     /// Device parameters: typ22, min22, max22, healthy22 or disturb22
-    #[arg(long, default_value = "typ22")]
+    #[arg(long, default_value = "typ22", value_parser = ["typ22", "min22", "max22", "healthy22", "disturb22"])]
     corner: String,
     /// Configuration; its slot is filled with an image
     #[arg(long, default_value = "small")]
@@ -210,6 +210,13 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
                 output::grouped(cuts.new),
                 cuts.whole
             ));
+            if args.count < cuts.update_cycles {
+                output::print(&format!(
+                    "  only in its first {} cycles: with --count {} there is a cut in every one",
+                    output::grouped(args.count),
+                    cuts.update_cycles
+                ));
+            }
             let what = format!("{bad} other outcomes");
             output::print(&format!(
                 "  {}, below {:.1e} at 95 %",
@@ -279,11 +286,8 @@ fn accuracy_change(image: &Image, config: &Config, silent: &[Vec<(usize, u8)>]) 
 /// Lifetimes of all patterns.
 pub fn lifetime(args: &LifetimeArgs) -> Result<bool> {
     output::check_writable(&args.plot)?;
-    if args.lines < 10 || args.endurance < 1 {
-        bail!("at least 10 lines and one write");
-    }
     let setting = wear::Setting {
-        lines: args.lines,
+        lines: args.lines as usize,
         endurance: args.endurance,
         spread: args.spread,
         spares: args.spares,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole inspect`, `systole compile`, `systole run MODEL.onnx`, `systole conformance`.
 
+use crate::run::RunArgs;
 use crate::{Machine, output};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -274,15 +275,35 @@ fn write_tensor(path: &Path, array: &Array) -> Result<()> {
     }
 }
 
+/// CRC of the image that must wake, where a part was named; only one run of one program can come from it.
+fn awake(args: &RunArgs, program: &Program) -> Result<Option<u32>> {
+    let Some(woken) = args.woken() else { return Ok(None) };
+    let (body, compiled) = &program.split.body;
+    let runs = program.runs();
+    if runs != 1 {
+        let (rows, limit) = (program.graph.maps[0].shape[0], body.maps[0].shape[0]);
+        bail!(
+            "{}: its {rows} rows take {runs} runs on {}, of at most {limit} rows; a slot holds one program, for one run. \
+             Export it with at most {limit} rows, take a larger configuration, or run it without --rram",
+            woken.network,
+            args.machine.config()?.label()
+        );
+    }
+    Ok(Some(woken.crc(&compiled.image)?))
+}
+
 /// Runs a model on one input.
-pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, energy: bool, machine: &Machine) -> Result<bool> {
-    let (config, options) = (machine.config()?, machine.options()?);
+pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
+    let RunArgs { output: to, energy, machine, .. } = args;
+    let (config, options, woken) = (machine.config()?, args.options()?, args.woken());
     output::check_writable(to)?;
     let program = program(model, &config)?;
+    let awake = awake(args, &program)?;
     let array = tensor(input, &program.graph)?;
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
-    let (result, report) =
-        program.run(&config, machine.backend(), &array, &options).with_context(|| input.display().to_string())?;
+    program.graph.input.pack(&array).with_context(|| input.display().to_string())?; // said with the file's name
+    let ran = program.run(&config, machine.backend(), &array, &options);
+    let (result, report) = woken.iter().fold(ran, |r, w| w.explain(r))?;
     bar.finish_and_clear();
     if let Some(path) = to {
         write_tensor(path, &result)?;
@@ -290,15 +311,19 @@ pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, energy: bool, machi
     let measured: u64 = report.cycles_measured.iter().sum();
     let macs = program.graph.macs();
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
+    let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs, None));
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
-            "inputs": 1, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
+            "awake": awake, "inputs": 1, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "layers": program.split.body.1.layers,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
-            "compile_seconds": program.split.seconds});
+            "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
         output::print(&format!("{} on {}", program.graph.name, config.label()));
+        if let (Some(woken), Some(crc)) = (&woken, awake) {
+            woken.print(crc, 12);
+        }
         output::print(&format!("  cycles predicted  {:>12}", output::grouped(report.cycles_predicted)));
         let same =
             if measured == report.cycles_predicted { output::good("as predicted") } else { output::bad("NOT as predicted") };
@@ -314,8 +339,8 @@ pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, energy: bool, machi
             "  outputs           {:>12}   {count} differ from the operator reference",
             output::grouped(report.compared as u64)
         ));
-        if energy {
-            crate::energy::print(&systole_verif::energy::of_events(&report.events, &config, macs, None), 1, &config);
+        if let Some(spent) = &spent {
+            crate::energy::print(spent, 1, &config);
         }
         if let Some(first) = &report.first_mismatch {
             output::print(&format!("  first: {first}"));
@@ -325,8 +350,9 @@ pub fn run(model: &Path, input: &Path, to: &Option<PathBuf>, energy: bool, machi
 }
 
 /// Runs a model on every tensor in a folder, one run behind the other.
-pub fn run_folder(model: &Path, folder: &Path, to: &Option<PathBuf>, machine: &Machine) -> Result<bool> {
-    let (config, options) = (machine.config()?, machine.options()?);
+pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
+    let RunArgs { output: to, energy, machine, .. } = args;
+    let (config, options, woken) = (machine.config()?, args.options()?, args.woken());
     let list = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut paths: Vec<PathBuf> = list.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
     paths.retain(|p| p.extension().is_some_and(|e| e == "npy" || e == "pb"));
@@ -338,6 +364,7 @@ pub fn run_folder(model: &Path, folder: &Path, to: &Option<PathBuf>, machine: &M
         std::fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     }
     let program = program(model, &config)?;
+    let awake = awake(args, &program)?;
     let inputs = paths
         .iter()
         .map(|p| {
@@ -349,7 +376,8 @@ pub fn run_folder(model: &Path, folder: &Path, to: &Option<PathBuf>, machine: &M
     let count = inputs.len();
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(count as u64, "building and running") };
     let told = bar.clone();
-    let (results, report) = program.run_many(&config, machine.backend(), &inputs, &options, move |_| told.inc(1))?;
+    let ran = program.run_many(&config, machine.backend(), &inputs, &options, move |_| told.inc(1));
+    let (results, report) = woken.iter().fold(ran, |r, w| w.explain(r))?;
     bar.finish_and_clear();
     if let Some(to) = to {
         for (path, result) in paths.iter().zip(&results) {
@@ -362,22 +390,26 @@ pub fn run_folder(model: &Path, folder: &Path, to: &Option<PathBuf>, machine: &M
     let each = report.cycles_all as f64 / count as f64;
     let macs = program.graph.macs();
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
+    let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs * count as u64, None));
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
-            "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
+            "awake": awake, "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
             "cycles_all": report.cycles_all, "cycles_per_input": each, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "layers": program.split.body.1.layers,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
-            "compile_seconds": program.split.seconds});
+            "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
         output::print(&format!("{} on {}, {count} inputs back to back", program.graph.name, config.label()));
+        if let (Some(woken), Some(crc)) = (&woken, awake) {
+            woken.print(crc, 12);
+        }
         let same = if as_predicted { output::good("as predicted, every one") } else { output::bad("NOT as predicted") };
         output::print(&format!("  cycles of a run   {:>12}   {same}", output::grouped(measured)));
         output::print(&format!(
-            "  cycles in all     {:>12}   {each:.0} an input, {:.0} inputs a second at 100 MHz",
+            "  cycles in all     {:>12}   {each:.0} an input, {} inputs a second at 100 MHz",
             output::grouped(report.cycles_all),
-            1e8 / each
+            output::grouped((1e8 / each).round() as u64)
         ));
         let wrong = report.mismatches.to_string();
         let wrong = if report.mismatches == 0 { output::good(&wrong) } else { output::bad(&wrong) };
@@ -385,6 +417,9 @@ pub fn run_folder(model: &Path, folder: &Path, to: &Option<PathBuf>, machine: &M
             "  outputs           {:>12}   {wrong} differ from the operator reference",
             output::grouped(report.compared as u64)
         ));
+        if let Some(spent) = &spent {
+            crate::energy::print(spent, count, &config);
+        }
         if let Some(first) = &report.first_mismatch {
             output::print(&format!("  first: {first}"));
         }

@@ -55,6 +55,12 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Parses a number from `low` to `high`, for options.
+pub fn within(text: &str, low: f64, high: f64) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number.filter(|n| (low..=high).contains(n)).ok_or_else(|| format!("not a number from {low} to {high}"))
+}
+
 /// A number with thousands apart.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();

@@ -2,21 +2,21 @@
 //! `systole program`, `systole wake`, `systole rram`: a chip whose RRAM is a file, so that power can go and come back.
 
 use crate::{Machine, output};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use systole_chip::Part;
 use systole_chip::device::{Corner, Device};
-use systole_host::{Driver, RramStatus, Wake};
+use systole_host::{Driver, HostError, RramStatus, Wake};
 use systole_isa::image::Image;
-use systole_isa::rram::Layout;
+use systole_isa::rram::{Layout, slot_bytes};
 use systole_verif::{AnyTransport, on_machine};
 
 /// The RRAM part.
 #[derive(Args, Clone)]
 pub struct PartArgs {
-    /// The chip's RRAM: a file that is made where there is none, and keeps every cell
+    /// The chip's RRAM: a file that keeps every cell; `program` and `inject` make a new one where there is none
     #[arg(long, value_name = "FILE")]
     pub rram: PathBuf,
     /// Device parameters of a new part: typ22, min22, max22, healthy22 or disturb22
@@ -39,6 +39,90 @@ impl PartArgs {
     pub fn options(&self, machine: &Machine) -> Result<systole_chip::Options> {
         Ok(systole_chip::Options { part: Some(self.part(machine.seed)?), ..machine.options()? })
     }
+}
+
+/// `run --rram`: the network is the one whose image is to wake from this file.
+pub struct Woken<'a> {
+    /// The part.
+    pub file: &'a Path,
+    /// The network as it was asked for.
+    pub network: &'a str,
+    /// The machine.
+    pub machine: &'a Machine,
+}
+
+impl Woken<'_> {
+    /// The machine's options with this part.
+    ///
+    /// # Errors
+    /// No such file.
+    pub fn options(&self) -> Result<systole_chip::Options> {
+        must_exist(self.file)?;
+        let part = Part { file: Some(self.file.to_path_buf()), ..Part::default() };
+        Ok(systole_chip::Options { part: Some(part), ..self.machine.options()? })
+    }
+
+    /// CRC of the image that must wake.
+    ///
+    /// # Errors
+    /// An image that no slot can hold.
+    pub fn crc(&self, image: &Image) -> Result<u32> {
+        let config = self.machine.config()?;
+        let (layout, record) = (Layout::of(&config), slot_bytes(image, &config).1);
+        if record.lines > layout.usable() {
+            let error = HostError::TooLarge { lines: record.lines, limit: layout.usable(), line_bytes: layout.line_bytes };
+            return Err(Error::new(error).context(format!("{} on {}", self.network, config.label())));
+        }
+        Ok(record.image_crc)
+    }
+
+    /// How this network gets into this part.
+    fn remedy(&self) -> String {
+        let Machine { config, weight_beats, .. } = self.machine;
+        let mut flags = if config == "base" { String::new() } else { format!(" --config {config}") };
+        if *weight_beats != 1 {
+            flags.push_str(&format!(" --weight-beats {weight_beats}"));
+        }
+        let (network, file) = (self.network, self.file.display());
+        let make = if ["digits", "digits-cnn"].contains(&network) {
+            format!("systole run {network} --image M.img{flags}")
+        } else {
+            format!("systole compile {network} -o M.img{flags}")
+        };
+        format!("put it there with: {make}; systole program M.img --rram {file}{flags}")
+    }
+
+    /// What a run says; where another image woke, or none, with what to do.
+    ///
+    /// # Errors
+    /// That of the run.
+    pub fn explain<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|e| self.explained(e))
+    }
+
+    fn explained(&self, error: Error) -> Error {
+        let (network, file, remedy) = (self.network, self.file.display(), self.remedy());
+        match error.downcast_ref::<HostError>() {
+            Some(HostError::OtherImage { found, expected, .. }) => {
+                anyhow!("{file}: the image that woke has CRC {found:08x}, {network} has {expected:08x}; {remedy}")
+            }
+            Some(HostError::Machine { name: name @ ("RRAM_NO_IMAGE" | "RRAM_FOREIGN"), meaning, .. }) => {
+                anyhow!("{file}: nothing woke, so {network} cannot run: {meaning} ({name}); {remedy}")
+            }
+            _ => error,
+        }
+    }
+
+    /// The line of the report, its value `width` wide.
+    pub fn print(&self, crc: u32, width: usize) {
+        let crc = format!("{crc:08x}");
+        output::print(&format!("  woke              {crc:>width$}   the image in {}, nothing was loaded", self.file.display()));
+    }
+}
+
+fn must_exist(file: &Path) -> Result<()> {
+    ensure!(file.is_file(), "{}: no such RRAM file; make one with systole program IMAGE --rram FILE", file.display());
+    Ok(())
 }
 
 /// Write an image into RRAM and make it the one that wakes.
@@ -80,7 +164,7 @@ enum RramVerb {
     Status(StatusArgs),
     /// Read every line of the newest image at both margins and write the weak ones again
     Scrub(StatusArgs),
-    /// Writes of the lines, and pulses of the cells
+    /// Pulses and energy that the cells took, stuck cells, age
     Wear(StatusArgs),
     /// Turn bits over, or make them stuck, where the chip cannot see it happen
     Inject(InjectArgs),
@@ -119,11 +203,11 @@ struct InjectArgs {
 
 #[derive(Args)]
 struct AgeArgs {
-    /// Years
-    #[arg(long)]
+    /// Years, 0 to 1000
+    #[arg(long, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, 0.0, 1000.0))]
     years: f64,
-    /// Temperature in degrees Celsius
-    #[arg(long, default_value_t = 85.0)]
+    /// Temperature in degrees Celsius, -55 to 300
+    #[arg(long, default_value_t = 85.0, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, -55.0, 300.0))]
     celsius: f64,
     #[command(flatten)]
     part: PartArgs,
@@ -163,7 +247,7 @@ fn print_status(status: &RramStatus, layout: &Layout) {
         format!("{} retired, {} moved for wear, {} written again by scrubs", status.remaps, status.swaps, status.refreshed),
     );
     line("spares left", format!("{} and {} of {}", status.spares[0], status.spares[1], layout.spares));
-    line("most worn", format!("{} writes", status.wear));
+    line("most worn", format!("written {} times, of the lines programmed since power came", status.wear));
 }
 
 fn report(machine: &Machine, what: Value, status: &RramStatus, text: &str) -> Result<()> {
@@ -185,10 +269,13 @@ fn on_part<T: 'static>(
     job: impl AsyncFnOnce(&mut Driver<AnyTransport>) -> Result<T> + 'static,
 ) -> Result<(T, RramStatus)> {
     let options = part.options(machine)?;
-    on_machine(machine.backend(), &machine.config()?, &options, async move |driver| {
+    let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
+    let result = on_machine(machine.backend(), &machine.config()?, &options, async move |driver| {
         let value = job(driver).await?;
         Ok((value, driver.rram_status().await?))
-    })
+    });
+    bar.finish_and_clear();
+    result
 }
 
 /// Programs and commits.
@@ -198,7 +285,16 @@ pub fn program(args: &ProgramArgs) -> Result<bool> {
     let (slot, name) = (args.slot, image.name.clone());
     let ((slot, cycles), status) = on_part(&args.part, &args.machine, async move |driver| {
         let first = driver.transport().cycle();
-        let slot = driver.program(&image, slot).await?;
+        let slot = match driver.program(&image, slot).await {
+            Err(HostError::Machine { name: "RRAM_SLOT", .. }) if slot.is_some() => {
+                let slot = slot.unwrap_or(0);
+                bail!(
+                    "slot {slot} holds the newest image and is not written (RRAM_SLOT): take --slot {}, or leave --slot out",
+                    1 - slot
+                )
+            }
+            done => done?,
+        };
         Ok((slot, driver.transport().cycle() - first))
     })?;
     let took = if cycles == 0 { String::new() } else { format!(" in {} cycles", output::grouped(cycles)) };
@@ -208,6 +304,7 @@ pub fn program(args: &ProgramArgs) -> Result<bool> {
 
 /// Wakes.
 pub fn wake(args: &WakeArgs) -> Result<bool> {
+    must_exist(&args.part.rram)?;
     let how = if args.warm { Wake::Warm } else { Wake::Checked };
     let ((), status) = on_part(&args.part, &args.machine, async move |driver| Ok(driver.wake_any(how).await?))?;
     report(&args.machine, json!({"warm": args.warm}), &status, "awake")?;
@@ -218,10 +315,12 @@ pub fn wake(args: &WakeArgs) -> Result<bool> {
 pub fn rram(args: &RramArgs) -> Result<bool> {
     match &args.verb {
         RramVerb::Status(a) => {
+            must_exist(&a.part.rram)?;
             let ((), status) = on_part(&a.part, &a.machine, async |_| Ok(()))?;
             report(&a.machine, Value::Null, &status, &a.part.rram.display().to_string())?;
         }
         RramVerb::Scrub(a) => {
+            must_exist(&a.part.rram)?;
             let (cycles, status) = on_part(&a.part, &a.machine, async |driver| {
                 let first = driver.transport().cycle();
                 driver.scrub().await?;
@@ -233,10 +332,10 @@ pub fn rram(args: &RramArgs) -> Result<bool> {
         RramVerb::Wear(a) => wear(a)?,
         RramVerb::Inject(a) => inject(a)?,
         RramVerb::Age(a) => {
+            must_exist(&a.part.rram)?;
             let config = a.machine.config()?;
             let part = a.part.part(a.machine.seed)?;
             let mut device = part.open(&config)?;
-            ensure!(a.years >= 0.0, "--years {}: time goes on only", a.years);
             device.age(a.years * 365.25 * 86_400.0, a.celsius);
             part.save(&device)?;
             output::print(&format!("{}: {:.2} years old at 85 C", a.part.rram.display(), device.now / 365.25 / 86_400.0));
@@ -246,6 +345,7 @@ pub fn rram(args: &RramArgs) -> Result<bool> {
 }
 
 fn wear(args: &StatusArgs) -> Result<()> {
+    must_exist(&args.part.rram)?;
     let config = args.machine.config()?;
     let device = args.part.part(args.machine.seed)?.open(&config)?;
     let (totals, most) = (device.totals.clone(), device.most_pulses());
@@ -271,7 +371,16 @@ fn inject(args: &InjectArgs) -> Result<()> {
     let mut device: Device = part.open(&config)?;
     let width = device.width() * config.weight_beats;
     if args.row >= config.rows || args.line >= config.rram_depth || args.bits.iter().any(|&b| b >= width) {
-        bail!("there are rows 0 to {}, lines 0 to {}, bits 0 to {}", config.rows - 1, config.rram_depth - 1, width - 1);
+        bail!(
+            "{} has rows 0 to {}, lines 0 to {}, bits 0 to {}",
+            config.label(),
+            config.rows - 1,
+            config.rram_depth - 1,
+            width - 1
+        );
+    }
+    if let Some(bit) = args.bits.iter().enumerate().find_map(|(i, b)| args.bits[..i].contains(b).then_some(b)) {
+        bail!("--bits: {bit} is there twice");
     }
     for &bit in &args.bits {
         let (address, bit) = (args.line * config.weight_beats + bit / device.width(), bit % device.width());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole run`.
 
+use crate::rram::Woken;
 use crate::{Machine, output};
 use anyhow::{Result, bail};
 use clap::Args;
@@ -22,7 +23,7 @@ pub struct RunArgs {
     batch_dir: Option<PathBuf>,
     /// Write the model's output; with --batch-dir a folder, which gets a .npy for each input
     #[arg(long, value_name = "Y.npy")]
-    output: Option<PathBuf>,
+    pub output: Option<PathBuf>,
     /// Run only the first images
     #[arg(long, value_name = "N")]
     images: Option<usize>,
@@ -31,31 +32,46 @@ pub struct RunArgs {
     image: Option<PathBuf>,
     /// Print the energy of an inference, low, typical and high
     #[arg(long)]
-    energy: bool,
-    /// Run the image that is in this RRAM, without loading anything
+    pub energy: bool,
+    /// Run the image that wakes from this RRAM, without loading anything: it must be this network's (systole program)
     #[arg(long, value_name = "FILE")]
     rram: Option<PathBuf>,
     #[command(flatten)]
-    machine: Machine,
+    pub machine: Machine,
+}
+
+impl RunArgs {
+    /// The part that the network wakes from, where there is one.
+    pub fn woken(&self) -> Option<Woken<'_>> {
+        self.rram.as_ref().map(|file| Woken { file, network: &self.network, machine: &self.machine })
+    }
+
+    /// The machine's options, with the part.
+    ///
+    /// # Errors
+    /// A trace that cannot be, a part that is not there.
+    pub fn options(&self) -> Result<systole_chip::Options> {
+        self.woken().map_or_else(|| self.machine.options(), |w| w.options())
+    }
 }
 
 /// Runs it; true when every element and every cycle agrees.
 pub fn run(args: &RunArgs) -> Result<bool> {
     let cnn = args.network == "digits-cnn";
-    if let Some(file) = args.rram.as_ref().filter(|f| !f.is_file()) {
-        bail!("{}: no such RRAM file; make one with systole program IMAGE --rram FILE", file.display());
-    }
+    let (options, woken) = (args.options()?, args.woken());
     if args.network != "digits" && !cnn {
-        if args.rram.is_some() {
-            bail!("--rram is for digits and digits-cnn");
-        }
         let model = Path::new(&args.network);
+        if args.images.is_some() || args.image.is_some() {
+            bail!(
+                "--images and --image are for digits and digits-cnn; systole compile MODEL.onnx -o M.img writes a model's image"
+            );
+        }
         if !model.is_file() {
             bail!("there is no network or file '{}'; give digits, digits-cnn, or the path of an ONNX model", args.network);
         }
         return match (&args.input, &args.batch_dir) {
-            (Some(input), _) => crate::onnx::run(model, input, &args.output, args.energy, &args.machine),
-            (None, Some(folder)) => crate::onnx::run_folder(model, folder, &args.output, &args.machine),
+            (Some(input), _) => crate::onnx::run(model, input, args),
+            (None, Some(folder)) => crate::onnx::run_folder(model, folder, args),
             (None, None) => bail!("{}: give it an input (--input X.npy) or many (--batch-dir D)", args.network),
         };
     }
@@ -63,13 +79,12 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         bail!("--input, --batch-dir and --output are for ONNX models; {} has its own images", args.network);
     }
     let config = args.machine.config()?;
-    let mut options = args.machine.options()?;
-    options.part = args.rram.clone().map(|file| systole_chip::Part { file: Some(file), ..Default::default() });
     output::check_writable(&args.image)?;
     let set = digits::load()?;
     let (graph, inputs, logits) =
         if cnn { digits::load_cnn(&set)? } else { (set.network.graph()?, set.images.clone(), set.logits.clone()) };
     let compiled = compile(&graph, &config, &Options::default())?;
+    let awake = woken.as_ref().map(|w| w.crc(&compiled.image)).transpose()?;
     if let Some(path) = &args.image {
         output::write_file(path, &compiled.image.to_bytes())?;
     }
@@ -81,7 +96,8 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let bar = if quiet { indicatif::ProgressBar::hidden() } else { output::bar(count as u64, "building and running") };
     let told = bar.clone();
     let backend = args.machine.backend();
-    let report = check_graph(&graph, &compiled, &config, backend, &inputs[..count], &options, move |_| told.inc(1))?;
+    let report = check_graph(&graph, &compiled, &config, backend, &inputs[..count], &options, move |_| told.inc(1));
+    let report = woken.iter().fold(report, |r, w| w.explain(r))?;
     bar.finish_and_clear();
 
     // A third opinion: the logits that the training script computed.
@@ -98,7 +114,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     if quiet {
         let json = json!({
             "network": args.network, "config": config.name, "weight_beats": config.weight_beats, "backend": backend,
-            "images": count, "accuracy": accuracy,
+            "awake": awake, "images": count, "accuracy": accuracy,
             "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
             "macs": graph.macs(), "utilisation": utilisation, "outputs": report.compared,
             "mismatches": report.mismatches, "first_mismatch": report.first_mismatch, "script_mismatches": script,
@@ -116,6 +132,9 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     };
     let kind = if cnn { "three convolutions, a pool and a matrix product" } else { "a 64-32-10 network" };
     output::print(&format!("{}: {kind} on {} held-out images, {}, {what}", args.network, count, config.label()));
+    if let (Some(woken), Some(crc)) = (&woken, awake) {
+        woken.print(crc, 9);
+    }
     output::print(&format!("  accuracy          {:>9.2} %   {right} of {count}", 100.0 * accuracy));
     output::print(&format!("  cycles predicted  {:>9}     per image, before it ran", report.cycles_predicted));
     output::print(&format!(

@@ -182,7 +182,8 @@ impl Image {
     /// # Errors
     /// [`IsaError::WrongMachine`], naming both sides; [`IsaError::TooLong`].
     pub fn check_machine(&self, config: &Config) -> Result<(), IsaError> {
-        let say = |f: u32, id: u32, d: u32| format!("fingerprint {f:08x}, configuration {id}, WEIGHT_BEATS {d}");
+        let name = |id: u32| crate::config::CONFIGS.get(id as usize).map_or("unknown", |c| c.name);
+        let say = |f: u32, id: u32, d: u32| format!("fingerprint {f:08x}, configuration {id} ({}), WEIGHT_BEATS {d}", name(id));
         let ours = crate::fingerprint();
         if (self.fingerprint, self.config_id, self.weight_beats) != (ours, config.id, config.weight_beats) {
             return Err(IsaError::WrongMachine {
