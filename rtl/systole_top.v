@@ -365,7 +365,8 @@ module systole_top #(
   wire upload_ready, wake_hold;
   assign s_axis_img_tready_o = upload_ready && !wake_hold;
 
-  wire run_slot, c_en, c_raw, table_bad, table_we, pulse_reset, enable_a, enable_b, pulsing;
+  wire [11:0] scrub_lines;
+  wire scrub, run_slot, c_en, c_raw, table_bad, table_we, pulse_reset, enable_a, enable_b, pulsing;
   wire [RW-1:0] c_line, look_line, table_addr, table_line, pulse_addr;
   wire [BW-1:0] c_beat, pulse_beat;
   wire [2:0] c_ref;
@@ -420,6 +421,8 @@ module systole_top #(
       .upload_hold_o   (wake_hold),
       .upload_valid_o  (wake_valid),
       .upload_data_o   (wake_data),
+      .scrub_i         (scrub),
+      .scrub_lines_i   (scrub_lines),
       .run_slot_o      (run_slot),
       .c_en_o          (c_en),
       .c_line_o        (c_line),
@@ -485,6 +488,8 @@ module systole_top #(
       .lut_we_i      (lut_we),
       .lut_addr_i    (lut_addr),
       .lut_data_i    (lut_data),
+      .scrub_o        (scrub),
+      .scrub_lines_o  (scrub_lines),
       .run_slot_i     (run_slot),
       .c_en_i         (c_en),
       .c_line_i       (c_line),

@@ -53,7 +53,9 @@ module systole_core #(
     input  wire              lut_we_i,
     input  wire [    TW-1:0] lut_addr_i,
     input  wire [       7:0] lut_data_i,
-    // RRAM controller: line table
+    // RRAM controller: SCRUB, line table
+    output wire              scrub_o,
+    output wire [      11:0] scrub_lines_o,
     input  wire              run_slot_i,
     input  wire              c_en_i,
     input  wire [    RW-1:0] c_line_i,
@@ -143,6 +145,12 @@ module systole_core #(
   wire start_post = start[`SYSTOLE_UNIT_POST_BIT];
   wire start_load = start[`SYSTOLE_UNIT_LOAD_BIT];
   wire start_store = start[`SYSTOLE_UNIT_STORE_BIT];
+
+  reg [11:0] scrub_lines_q;
+  always @(posedge clk_i)
+    if (desc_valid && desc_unit == `SYSTOLE_UNIT_SCRUB) scrub_lines_q <= desc_word[`SYSTOLE_SCRUB_LINES];
+  assign scrub_o       = start[`SYSTOLE_UNIT_SCRUB_BIT];
+  assign scrub_lines_o = scrub_lines_q;
 
   // MATMUL.
   wire           r_en;

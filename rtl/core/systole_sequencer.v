@@ -163,7 +163,7 @@ module systole_sequencer #(
   assign start_o      = start_q;
 
   `SYSTOLE_ASSERT(check_fetch_idle, !(begin_fetch && left_q != 4'd0))
-  `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && (row_q[`SYSTOLE_ROW_UNIT] > `SYSTOLE_UNIT_LANE || row_q[`SYSTOLE_ROW_UNIT] == `SYSTOLE_UNIT_SCRUB)))
+  `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && (row_q[`SYSTOLE_ROW_UNIT] > `SYSTOLE_UNIT_LANE)))
 
 endmodule
 

@@ -5,6 +5,7 @@
 // raw_i passes a line as it is. An entry is written 1 cycle after we_i. Reset clears valid bits.
 `default_nettype none
 `include "systole_isa.vh"
+`include "systole_check.vh"
 
 module systole_line_table #(
     parameter RRAM_DEPTH = 2048,
@@ -31,6 +32,8 @@ module systole_line_table #(
     input  wire [    RW-1:0] wline_i,
     input  wire [      15:0] wwear_i
 );
+
+  `SYSTOLE_ASSERT(check_table_port, !(m_en_i && c_en_i))
 
   wire [RW-1:0] m_index = m_line_i ^ {slot_i, {RW - 1{1'b0}}};
   wire [RW-1:0] index = m_en_i ? m_index : c_line_i;

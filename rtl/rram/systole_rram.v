@@ -53,6 +53,9 @@ module systole_rram #(
     output wire                    upload_hold_o,
     output wire                    upload_valid_o,
     output wire [      COLS*8-1:0] upload_data_o,
+    // a run's SCRUB
+    input  wire                    scrub_i,
+    input  wire [            11:0] scrub_lines_i,
     // line table
     output wire                    run_slot_o,
     output wire                    c_en_o,
@@ -248,6 +251,8 @@ module systole_rram #(
       .run_on_i            (run_on_i),
       .run_wait_i          (run_wait_i),
       .run_done_i          (run_done_i),
+      .scrub_i             (scrub_i),
+      .scrub_lines_i       (scrub_lines_i),
       .run_slot_o          (run_slot_o),
       .busy_o              (busy_o),
       .counted_o           (counted),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What keeps images in RRAM (docs/rram.md): after reset it looks for the newest record, checks its image and
 // loads the program (wake); it programs what comes on the stream, line by line, commits a slot with a record
-// that is written last, and scrubs. Never while a run is on; busy_o keeps runs waiting. State diagram:
-// docs/rram.md. Reset starts the search for an image.
+// that is written last, and scrubs. Nothing is written while a run is on; its SCRUBs look at lines, in cycles
+// that their number alone decides. busy_o keeps runs waiting. State diagram: docs/rram.md. Reset starts the
+// search for an image.
 `default_nettype none
 `include "systole_isa.vh"
 
@@ -38,6 +39,8 @@ module systole_rram_ctrl #(
     input  wire              run_on_i,
     input  wire              run_wait_i,
     input  wire              run_done_i,
+    input  wire              scrub_i,          // look at so many lines, from the next cycle on
+    input  wire [      11:0] scrub_lines_i,
     output wire              run_slot_o,
     output wire              busy_o,
     output wire              counted_o,        // errors in what is read now count
@@ -153,6 +156,7 @@ module systole_rram_ctrl #(
   localparam ST_FILL_P = 5'd26;
   localparam ST_END = 5'd27;
   localparam ST_TURN = 5'd28;     // exchange the entries of neighbours
+  localparam ST_PASS = 5'd29;     // SCRUB of a run
 
   reg [4:0] state_q, next;
   reg [5:0] wait_q;
@@ -176,6 +180,11 @@ module systole_rram_ctrl #(
   reg [7:0] idle_q;
   reg [7:0] error;
   reg pending_q, line_weak_q, copied_q;
+  reg found_q;                         // a run found line scrub_q weak
+  reg [12:0] asks_q, results_q;        // of a SCRUB, still to come
+  reg [RW-1:0] ask_q;
+  reg [LW-1:0] tick_q;
+  reg bad_q;                           // the line whose words come now
   reg [1:0] turn_q;                    // before the next image of a slot its classes change places
   reg [1:0] tries_q;                   // places that a record did not hold in
   reg [2:0] pending_command_q;
@@ -269,10 +278,12 @@ module systole_rram_ctrl #(
 
   wire acceptable = idle && !run_on_i && !run_wait_i && !pending_q;
   wire command_ok = idle && !open_q && !s_valid_i && !run_on_i && !run_wait_i;
-  wire scrub_last = {1'b0, scrub_q} == live_lines_q + TABLE_LINES_32[RW:0] + RECORD_LINES_32[RW:0] - 1'b1;
-  wire scrub_slot = {1'b0, scrub_q} < live_lines_q;
-  wire [RW:0] scrub_meta = {1'b0, scrub_q} - live_lines_q;
-  wire [RW-1:0] scrub_line = scrub_slot ? slot_base(newest) + scrub_q :
+  wire [RW:0] scrub_end = live_lines_q + TABLE_LINES_32[RW:0] + RECORD_LINES_32[RW:0] - 1'b1;
+  wire scrub_last = {1'b0, scrub_q} == scrub_end;
+  wire [RW-1:0] scrub_at = state_q == ST_PASS ? ask_q : scrub_q;
+  wire scrub_slot = {1'b0, scrub_at} < live_lines_q;
+  wire [RW:0] scrub_meta = {1'b0, scrub_at} - live_lines_q;
+  wire [RW-1:0] scrub_line = scrub_slot ? slot_base(newest) + scrub_at :
       scrub_meta < TABLE_LINES_32[RW:0] ? slot_base(newest) + TABLE_AT[RW-1:0] + scrub_meta[RW-1:0] :
       record_line(newest_place) + scrub_meta[RW-1:0] - TABLE_LINES_32[RW-1:0];
   wire rec_good = rec_magic == `SYSTOLE_RRAM_RECORD_MAGIC && rec_crc == crc && !uncorrectable_q;
@@ -309,6 +320,7 @@ module systole_rram_ctrl #(
       ST_IDLE: begin
         if (s_valid_i && !s_record_i && !s_refuse && !tables_q) next = ST_TABLES;
         else if (close) next = ST_LINE;
+        else if (scrub_i && committed && !found_q) next = ST_PASS;
         else if (s_valid_i && !s_record_i && !s_refuse && s_turn && !open_q) next = ST_TURN;
         else if (command_ok && pending_q)
           case (pending_command_q)
@@ -319,6 +331,7 @@ module systole_rram_ctrl #(
           endcase
         else if (command_ok && budgeting_q && committed) next = ST_SCRUB;
       end
+      ST_PASS:     if (results_q == 13'd0) next = ST_IDLE;
       ST_LINE:     if (program_done_i) next = ST_IDLE;
       ST_TURN:     if (turn_step && (&entry_q[RW-2:1])) next = ST_IDLE;
       ST_TABLES:   next = (half_now ? best_q2 : best_q) ? ST_REC : ST_IDENTITY;
@@ -348,6 +361,25 @@ module systole_rram_ctrl #(
   // Half written when power went: nothing in that slot is alive.
   wire copy_bad = cand_q != newest && (crc != rec_table || uncorrectable_q);
   wire half_now = tabling_q && half_q;
+  // A SCRUB asks for a line every ROWS cycles, at the one margin and the other. Words come in order; the first
+  // weak line is where it stays.
+  wire ask = state_q == ST_PASS && tick_q == {LW{1'b0}} && asks_q != 13'd0;
+  wire result = state_q == ST_PASS && walk_done_i;
+  wire line_bad = bad_q || walk_corrected_i || walk_uncorrectable_i;
+  always @(posedge clk_i)
+    if (idle) begin
+      asks_q    <= {scrub_lines_i, 1'b0};
+      results_q <= {scrub_lines_i, 1'b0};
+      ask_q     <= scrub_q;
+      tick_q    <= {LW{1'b0}};
+      bad_q     <= 1'b0;
+    end else if (state_q == ST_PASS) begin
+      tick_q <= tick_q + 1'b1;
+      if (ask) asks_q <= asks_q - 13'd1;
+      if (ask && asks_q[0]) ask_q <= {1'b0, ask_q} == scrub_end ? {RW{1'b0}} : ask_q + 1'b1;
+      if (result) results_q <= results_q - 13'd1;
+      if (walk_valid_i) bad_q <= line_bad && !(result && results_q[0]);
+    end
   wire scrub_stop = scrub_last || (budgeting_q && (run_wait_i || budget_left_q <= 32'd1));
   wire scrub_step = (state_q == ST_SCRUB_C || state_q == ST_FILL || state_q == ST_FILL_P) && next != state_q &&
       (next == ST_END || (next == ST_SCRUB && (state_q != ST_SCRUB_C || ref_q == 2'd2)));
@@ -368,7 +400,8 @@ module systole_rram_ctrl #(
     else if (state_q == ST_PICK && next == ST_END && by_command_q)
       error = foreign_q ? `SYSTOLE_ERROR_RRAM_FOREIGN : `SYSTOLE_ERROR_RRAM_NO_IMAGE;
     else if (state_q == ST_MARGIN_C && next == ST_END) error = copied_q ? `SYSTOLE_ERROR_RRAM_RECORD : `SYSTOLE_ERROR_RRAM_CRC;
-    else if ((state_q == ST_LINE || state_q == ST_FILL_P) && program_done_i && program_failed_i)
+    // What a scrub cannot mend is left to the code.
+    else if (state_q == ST_LINE && program_done_i && program_failed_i)
       error = `SYSTOLE_ERROR_RRAM_PROGRAM;
     else if (state_q == ST_VERIFY_C && next == ST_END && margin_bad) error = `SYSTOLE_ERROR_RRAM_RECORD;
   end
@@ -384,6 +417,7 @@ module systole_rram_ctrl #(
       {budgeting_q, commit_q, by_command_q, open_q, tabling_q, line_full_q, pending_q, line_weak_q, copied_q} <= 9'd0;
       tries_q <= 2'd0;
       turn_q  <= 2'd0;
+      found_q <= 1'b0;
       pending_command_q <= 3'd0;
       live_lines_q  <= {RW + 1{1'b0}};
       refreshed_q   <= 32'd0;
@@ -413,7 +447,11 @@ module systole_rram_ctrl #(
         line_full_q <= line_full;
         if (run_slot_q == s_line[RW-1] || !ready_q) ready_q <= 1'b0;
       end else if (state_q == ST_LINE && program_done_i) {open_q, line_full_q} <= 2'b00;
-      if (run_done_i && budget_q != 32'd0) {budgeting_q, budget_left_q} <= {1'b1, budget_q};
+      if (run_done_i && (budget_q != 32'd0 || found_q)) {budgeting_q, budget_left_q} <= {1'b1, budget_q == 32'd0 ? 32'd1 : budget_q};
+      if (result && results_q[0] && !found_q) begin
+        if (line_bad) found_q <= 1'b1;
+        else scrub_q <= scrub_last ? {RW{1'b0}} : scrub_q + 1'b1;
+      end
       case (state_q)
         ST_BOOT: begin
           {best_q, best_q2, tried_q, tried_q2, weak_q, foreign_q, ready_q, tables_q} <= 8'd0;
@@ -447,6 +485,8 @@ module systole_rram_ctrl #(
           slot_q        <= !cand_q;
           live_lines_q  <= rec_lines[RW:0];
           image_crc_q   <= rec_image;
+          scrub_q       <= {RW{1'b0}};
+          found_q       <= 1'b0;
           wake_cycles_q <= wake_q;
           // An image that is broken is none: the other slot's is the newest then.
           if (!cand_q && tried_q2) best_q2 <= 1'b0;
@@ -484,12 +524,15 @@ module systole_rram_ctrl #(
           else {best_q, epoch_q, best_place_q} <= {1'b1, rec_epoch, place_q};
           live_lines_q <= rec_lines[RW:0];
           turn_q[slot_q] <= rec_q[65];
+          scrub_q <= {RW{1'b0}};
+          found_q <= 1'b0;
         end
         default: ;
       endcase
       if (used_we_o) turn_q[used_slot_o] <= state_q == ST_TABLE && rec_q[65];
       if (scrub_step) begin
         scrub_q <= scrub_last ? {RW{1'b0}} : scrub_q + 1'b1;
+        found_q <= 1'b0;
         line_weak_q <= 1'b0;
         if (budget_left_q != 32'd0) budget_left_q <= budget_left_q - 32'd1;
         if (state_q == ST_FILL_P && !program_failed_i) refreshed_q <= refreshed_q + 32'd1;
@@ -607,7 +650,7 @@ module systole_rram_ctrl #(
         walk_line  = slot_base(slot_q) + (copied_q ? TABLE_AT[RW-1:0] : {RW{1'b0}});
         walk_lines = copied_q ? TABLE_LINES_32[RW:0] : rec_lines[RW:0];
       end
-      ST_SCRUB, ST_FILL: begin
+      ST_SCRUB, ST_FILL, ST_PASS: begin
         walk_line  = scrub_line;
         walk_lines = {{RW{1'b0}}, 1'b1};
       end
@@ -616,13 +659,14 @@ module systole_rram_ctrl #(
   end
 
   assign walk_o       = (first && (reading_record || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_SCRUB ||
-      state_q == ST_FILL)) || (state_q == ST_LOAD && next == ST_LOAD_R);
+      state_q == ST_FILL)) || ask || (state_q == ST_LOAD && next == ST_LOAD_R);
   assign walk_line_o  = walk_line;
   assign walk_lines_o = walk_lines;
   assign walk_pace_o  = walk_pace;
-  assign walk_ref_o   = state_q == ST_RING || state_q == ST_TABLE || state_q == ST_LOAD || state_q == ST_FILL || ref_q == 2'd0 ?
+  assign walk_ref_o   = state_q == ST_PASS ? (asks_q[0] ? `SYSTOLE_REF_STRONG_0 : `SYSTOLE_REF_STRONG_1) :
+      state_q == ST_RING || state_q == ST_TABLE || state_q == ST_LOAD || state_q == ST_FILL || ref_q == 2'd0 ?
       `SYSTOLE_REF_NORMAL : ref_q == 2'd1 ? `SYSTOLE_REF_STRONG_1 : `SYSTOLE_REF_STRONG_0;
-  assign walk_raw_o   = reading_record || state_q == ST_TABLE || (state_q == ST_MARGIN && copied_q) || ((state_q == ST_SCRUB || state_q == ST_FILL) && !scrub_slot);
+  assign walk_raw_o   = reading_record || state_q == ST_TABLE || (state_q == ST_MARGIN && copied_q) || ((state_q == ST_SCRUB || state_q == ST_FILL || state_q == ST_PASS) && !scrub_slot);
 
   // Turning: the even entry is asked for in cycle 0 and goes to the odd one's place in cycle 3, the odd one a cycle later.
   wire turning = state_q == ST_TURN && (wait_q == 6'd3 || wait_q == 6'd4);

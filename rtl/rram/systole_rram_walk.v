@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads lines and hands out their words in order, one every PACE cycles: the ripple reads row r one cycle
 // after row r - 1, so that the words of a line come one behind the other by themselves. The first word
-// leaves W_LEAD + 4 cycles after start_i. line_i counts up; it names logical lines, or physical ones with
+// leaves W_LEAD + 4 cycles after start_i. A walk may start when the one before has asked for everything.
+// line_i counts up; it names logical lines, or physical ones with
 // raw_i. Reset stops it.
 `default_nettype none
 `include "systole_isa.vh"
@@ -34,7 +35,7 @@ module systole_rram_walk #(
     input  wire [       ROWS-1:0] corrected_i,
     input  wire [       ROWS-1:0] uncorrectable_i,
     // the stream
-    output wire                   busy_o,
+    output wire                   busy_o,         // it asks, or may
     output wire                   valid_o,
     output wire [     COLS*8-1:0] word_o,
     output wire [         LW-1:0] row_o,
@@ -47,7 +48,7 @@ module systole_rram_walk #(
   localparam [31:0] LAST_BEAT = WEIGHT_BEATS - 1;
   localparam [31:0] LAST_ROW = ROWS - 1;
 
-  reg          active_q, busy_q, raw_q;
+  reg          active_q, raw_q;
   reg [RW-1:0] line_q;
   reg [  RW:0] left_q;
   reg [   5:0] pace_q, tick_q;
@@ -64,14 +65,10 @@ module systole_rram_walk #(
   always @(posedge clk_i)
     if (rst_i) begin
       active_q <= 1'b0;
-      busy_q   <= 1'b0;
       beat_q   <= {BW{1'b0}};
     end else begin
-      if (start_i) {active_q, busy_q} <= 2'b11;
-      else begin
-        if (active_q && tick_end && last) active_q <= 1'b0;
-        if (done_o) busy_q <= 1'b0;
-      end
+      if (start_i) active_q <= 1'b1;
+      else if (active_q && tick_end && last) active_q <= 1'b0;
       if (ask) beat_q <= WEIGHT_BEATS > 1 ? {{BW - 1{1'b0}}, 1'b1} : {BW{1'b0}};
       else if (beat_q == LAST_BEAT[BW-1:0]) beat_q <= {BW{1'b0}};
       else if (beat_q != {BW{1'b0}}) beat_q <= beat_q + 1'b1;
@@ -134,7 +131,7 @@ module systole_rram_walk #(
     out_row_q       <= out_row;
   end
 
-  assign busy_o          = busy_q;
+  assign busy_o          = active_q || beat_q != {BW{1'b0}};
   assign valid_o         = valid_q;
   assign word_o          = word_q;
   assign row_o           = out_row_q;

@@ -4,6 +4,7 @@
 // S + D + WAYS - 1 + row) stands on word_o in S + D + WAYS + row + 2. For programming it keeps one word
 // and says which way it differs from what was read last. Reset clears the bookkeeping of errors.
 `default_nettype none
+`include "systole_isa.vh"
 
 module systole_w_bank #(
     parameter ROW          = 0,
@@ -28,7 +29,7 @@ module systole_w_bank #(
     input  wire                    s_en_i,
     input  wire [          SW-1:0] s_addr_i,
     output wire [      COLS*8-1:0] word_o,
-    // the decoder's verdict on word_o; fresh_o in the first cycle of each word
+    // the decoder's verdict on word_o; fresh_o in the first cycle of each word that was read at the normal reference
     output wire                    fresh_o,
     output wire                    corrected_o,
     output wire                    uncorrectable_o,
@@ -62,15 +63,15 @@ module systole_w_bank #(
   reg  [    COLS*8-1:0] word_q;          // corrected
   reg  [      FULL-1:0] prog_q;          // the word to be programmed
 
-  wire arrives, whole;                   // a sub-word leaves the RRAM; it is the last of its word
+  wire arrives, whole, normal;           // a sub-word leaves the RRAM; it is the last of its word; read as in runs
   systole_delay_ctl #(
-      .WIDTH (2),
+      .WIDTH (3),
       .CYCLES(RRAM_WAYS + 1)
   ) u_arrives (
       .clk_i(clk_i),
       .rst_i(rst_i),
-      .d_i  ({r_en_i, r_en_i && (WEIGHT_BEATS == 1 || &r_beat_i)}),
-      .q_o  ({arrives, whole})
+      .d_i  ({r_ref_i == `SYSTOLE_REF_NORMAL, r_en_i, r_en_i && (WEIGHT_BEATS == 1 || &r_beat_i)}),
+      .q_o  ({normal, arrives, whole})
   );
 
   wire [RW-1:0] line;
@@ -175,13 +176,14 @@ module systole_w_bank #(
       .rdata_o(sram_word)
   );
 
-  reg sram_q, sram_q2, whole_q, fresh_q, corrected_q, uncorrectable_q, need_set_q, need_reset_q;
+  reg sram_q, sram_q2, whole_q, normal_q, fresh_q, corrected_q, uncorrectable_q, need_set_q, need_reset_q;
   reg [RW-1:0] line_q, line_q2;
   always @(posedge clk_i)
-    if (rst_i) {whole_q, fresh_q, corrected_q, uncorrectable_q} <= 4'd0;
+    if (rst_i) {whole_q, normal_q, fresh_q, corrected_q, uncorrectable_q} <= 5'd0;
     else begin
-      whole_q <= whole;
-      fresh_q <= whole_q;
+      whole_q  <= whole;
+      normal_q <= normal;
+      fresh_q  <= whole_q && normal_q;
       if (whole_q) {corrected_q, uncorrectable_q} <= {corrected, uncorrectable};
     end
   always @(posedge clk_i) begin

@@ -5,7 +5,7 @@ use crate::onnx_case::{Case, difference};
 use crate::{Backend, Report, check_graph, gemm};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use systole_compiler::CompileError;
+use systole_compiler::{CompileError, Options};
 use systole_isa::Config;
 use systole_model::graph::Graph;
 use systole_model::onnx::Array;
@@ -52,8 +52,8 @@ impl Program {
     ///
     /// # Errors
     /// [`CompileError`].
-    pub fn new(graph: Graph, config: &Config) -> Result<Program, CompileError> {
-        let split = gemm::split(&graph, config)?;
+    pub fn new(graph: Graph, config: &Config, options: &Options) -> Result<Program, CompileError> {
+        let split = gemm::split(&graph, config, options)?;
         Ok(Program { graph, split })
     }
 
@@ -120,7 +120,7 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend) -> Result<Verdic
         Err(e @ systole_model::onnx::ImportError::Unsupported(_)) => return Ok(verdict(Status::Unsupported, e.to_string())),
         Err(e) => return Ok(verdict(Status::Failed, e.to_string())),
     };
-    let program = match Program::new(graph, config) {
+    let program = match Program::new(graph, config, &Options::default()) {
         Ok(program) => program,
         Err(e @ (CompileError::Unsupported(_) | CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. })) => {
             return Ok(verdict(Status::Unsupported, e.to_string()));

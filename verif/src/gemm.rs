@@ -24,10 +24,10 @@ pub struct Split {
 ///
 /// # Errors
 /// [`CompileError`], where not even one row fits.
-pub fn split(graph: &Graph, config: &Config) -> Result<Split, CompileError> {
+pub fn split(graph: &Graph, config: &Config, options: &Options) -> Result<Split, CompileError> {
     let begin = Instant::now();
     let part = |graph: Graph| -> Result<(Graph, Compiled), CompileError> {
-        let compiled = compile(&graph, config, &Options::default())?;
+        let compiled = compile(&graph, config, options)?;
         Ok((graph, compiled))
     };
     let (body, runs, rest) = match part(graph.clone()) {

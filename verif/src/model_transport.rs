@@ -118,6 +118,7 @@ impl ModelTransport {
             ("WEAR", rram.wear().into()),
             ("SWAPS", counts.swaps),
             ("REFRESHED", counts.refreshed),
+            ("SCRUB_LINE", rram.scrub_line()),
         ] {
             self.set(&format!("RRAM_{name}"), value);
         }
@@ -245,6 +246,12 @@ impl ModelTransport {
         let vectors = u64::from(self.get("EVENT_MACS_LO")) + (u64::from(self.get("EVENT_MACS_HI")) << 32) + run.vectors;
         self.set("EVENT_MACS_LO", vectors as u32);
         self.set("EVENT_MACS_HI", (vectors >> 32) as u32);
+        let budget = self.get("RRAM_SCRUB_BUDGET");
+        if let Some(rram) = &mut self.rram {
+            rram.scrub_in_run(run.scrub_lines);
+            rram.after_run(budget);
+            self.show_rram();
+        }
         self.events.iter_mut().zip(run.events).for_each(|(a, b)| *a += b);
         self.set("IRQ_STATUS", self.get("IRQ_STATUS") | 1);
         if self.get("OUT_BYTES") != 0 {

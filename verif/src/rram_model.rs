@@ -59,6 +59,8 @@ pub struct RramModel {
     best: [Option<(Record, u32)>; 2],
     used: [[u32; 2]; 2],  // by slot and class
     floor: [[u16; 2]; 2], // least wear known, likewise
+    scrub_at: u32,
+    scrub_found: bool, // a run found the line there weak
     want_turn: [bool; 2],
     hot: [Option<u32>; 2], // the class for whose sake a slot turned last
     turn: [bool; 2],       // before the next line is written to a slot
@@ -85,6 +87,8 @@ impl RramModel {
             best: [None; 2],
             used: [[0; 2]; 2],
             floor: [[0; 2]; 2],
+            scrub_at: 0,
+            scrub_found: false,
             want_turn: [false; 2],
             hot: [None; 2],
             turn: [false; 2],
@@ -435,6 +439,7 @@ impl RramModel {
             if !self.is_weak(place, &record) {
                 self.best[slot as usize] = Some((record, place));
                 self.turn[slot as usize] = record.turn;
+                (self.scrub_at, self.scrub_found) = (0, false);
                 return Ok(());
             }
         }
@@ -477,6 +482,7 @@ impl RramModel {
     /// `RRAM_NO_IMAGE`, `RRAM_FOREIGN`.
     pub fn wake(&mut self, warm: bool) -> Result<Vec<u8>, Refusal> {
         (self.best, self.awake, self.foreign, self.weak) = ([None; 2], None, false, false);
+        (self.scrub_at, self.scrub_found) = (0, false);
         let machine = self.config.id | self.config.weight_beats << 8;
         for place in 0..RECORDS {
             let Some(record) = self.read_record(place, NORMAL).0 else { continue };
@@ -539,25 +545,69 @@ impl RramModel {
 
     /// Looks at every line of the newest image at both margins and writes the weak ones again. Lines looked at.
     pub fn scrub(&mut self) -> u32 {
-        let Some((record, place)) = self.newest().and_then(|s| self.best[s as usize]) else { return 0 };
-        let base = record.slot * self.layout.half;
-        let lines: Vec<u32> = (base..base + record.lines)
-            .chain((0..self.layout.table_lines).map(|l| self.layout.table(record.slot) + l))
-            .chain((0..self.layout.record_lines).map(|l| self.layout.record(place) + l))
-            .collect();
-        for &line in &lines {
-            let weak = [STRONG_1, STRONG_0].iter().any(|&r| {
-                let (_, word) = self.read(line, r);
-                word.corrected || word.uncorrectable
-            });
-            if weak {
+        self.scrub_at = 0;
+        self.scrub_some(u32::MAX)
+    }
+
+    /// The line that the scrub looks at next, counted through image, table's copy and record.
+    pub fn scrub_line(&self) -> u32 {
+        self.scrub_at
+    }
+
+    /// What SCRUBs of a run do: so many lines are looked at, up to the first weak one.
+    pub fn scrub_in_run(&mut self, lines: u64) {
+        let all = self.scrub_lines();
+        for _ in 0..if all.is_empty() { 0 } else { lines } {
+            if self.scrub_found || self.is_line_weak(all[self.scrub_at as usize]) {
+                self.scrub_found = true;
+                break;
+            }
+            self.scrub_at = (self.scrub_at + 1) % all.len() as u32;
+        }
+    }
+
+    /// What follows a run: the weak line that it found is written again, and `budget` lines are scrubbed, up to the last.
+    pub fn after_run(&mut self, budget: u32) {
+        if budget != 0 || self.scrub_found {
+            self.scrub_some(budget.max(1));
+        }
+    }
+
+    fn scrub_some(&mut self, lines: u32) -> u32 {
+        let all = self.scrub_lines();
+        let mut done = 0;
+        while done < lines && !all.is_empty() {
+            let line = all[self.scrub_at as usize];
+            if self.is_line_weak(line) {
                 let (bytes, bad) = self.fetch(line);
                 if !bad && self.program(line, &bytes, false) {
                     self.counts.refreshed += 1;
                 }
             }
+            self.scrub_found = false;
+            self.scrub_at = (self.scrub_at + 1) % all.len() as u32;
+            done += 1;
+            if self.scrub_at == 0 {
+                break;
+            }
         }
-        lines.len() as u32
+        done
+    }
+
+    fn scrub_lines(&self) -> Vec<u32> {
+        let Some((record, place)) = self.newest().and_then(|s| self.best[s as usize]) else { return vec![] };
+        let base = record.slot * self.layout.half;
+        (base..base + record.lines)
+            .chain((0..self.layout.table_lines).map(|l| self.layout.table(record.slot) + l))
+            .chain((0..self.layout.record_lines).map(|l| self.layout.record(place) + l))
+            .collect()
+    }
+
+    fn is_line_weak(&self, line: u32) -> bool {
+        [STRONG_1, STRONG_0].iter().any(|&r| {
+            let (_, word) = self.read(line, r);
+            word.corrected || word.uncorrectable
+        })
     }
 }
 

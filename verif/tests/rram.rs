@@ -7,7 +7,7 @@ use systole_compiler::compile;
 use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
 use systole_isa::regs::offset;
 use systole_isa::rram::{Layout, slot_bytes};
-use systole_isa::{Config, Image};
+use systole_isa::{Config, Image, Instruction};
 use systole_verif::rram_model::RramModel;
 use systole_verif::{AnyTransport, Backend, on_machine, random};
 
@@ -24,8 +24,13 @@ fn work(config: &Config, seed: u64) -> Work {
 
 /// With one vector a run reads a line a cycle.
 fn work_of(config: &Config, m: usize, seed: u64) -> Work {
+    work_with(config, m, seed, 0)
+}
+
+fn work_with(config: &Config, m: usize, seed: u64, scrub_lines: u32) -> Work {
+    let options = systole_compiler::Options { scrub_lines, ..Default::default() };
     let (network, input) = random::gemm(seed, m, 20 + 5 * (seed as usize % 5), 2 * config.cols as usize, false);
-    let compiled = compile(&network.graph().unwrap(), config, &systole_compiler::Options::default()).unwrap();
+    let compiled = compile(&network.graph().unwrap(), config, &options).unwrap();
     let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
     let frame = compiled.image.input.pack(&values, compiled.image.in_bytes as usize);
     let mut machine = systole_golden::Machine::new(config.clone());
@@ -302,6 +307,51 @@ fn a_part_programmed_by_one_backend_wakes_on_the_other() {
             .unwrap();
             assert_eq!(output, works[turn].output);
             assert_eq!((status.epoch, status.newest), (turn as u32 + 1, Some(turn as u32 % 2)));
+        }
+    }
+}
+
+#[test]
+fn a_run_scrubs_in_its_windows_costs_no_cycle_and_its_weak_line_is_written_again() {
+    let configs = [named("tiny"), named("tiny").with_weight_beats(2).unwrap(), named("small")];
+    for (n, config) in configs.into_iter().enumerate() {
+        let label = config.label();
+        // Many vectors a weight leave windows between the loads, one vector only those at both ends.
+        for m in [1, 20 + 7 * n] {
+            let plain = work_of(&config, m, 3);
+            let w = Rc::new(work_with(&config, m, 3, 1000));
+            let rows = w.image.program().unwrap().rows;
+            let lines: u32 = rows.iter().map(|r| if let Instruction::Scrub(s) = &r.instruction { s.lines } else { 0 }).sum();
+            assert!(lines > 0 && lines < 1000, "{label}, m {m}: {lines}");
+            assert_eq!((&plain.output, &plain.image.weights), (&w.output, &w.image.weights));
+            println!("{label}, m {m}: {lines} lines in {} cycles", w.output.cycles);
+            let mut seen = vec![];
+            for backend in [Backend::Rtl, Backend::Model] {
+                let (w, label) = (w.clone(), label.clone());
+                seen.push(on_part(backend, &config, 11, async move |driver| {
+                    let layout = Layout::of(driver.config());
+                    driver.program(&w.image, None).await.unwrap();
+                    driver.wake(Wake::Checked, &w.image).await.unwrap();
+                    let beats = driver.config().weight_beats;
+                    // One wrong bit each: in a line of weights, in the table's copy.
+                    driver.transport().with_cells(|d| d.flip(1, 5 * beats, 3)).unwrap();
+                    driver.transport().with_cells(|d| d.flip(0, (layout.table(0) + 1) * beats, 2)).unwrap();
+                    let all = slot_bytes(&w.image, driver.config()).1.lines + layout.table_lines + layout.record_lines;
+                    let mut seen = vec![];
+                    for _ in 0..(all / lines + 3).min(40) {
+                        assert_eq!(driver.run(&w.frame).await.unwrap(), w.output, "{label}, m {m}, {backend:?}");
+                        driver.wait_rram().await.unwrap();
+                        let line = driver.transport().read(offset("RRAM_SCRUB_LINE")).await.unwrap();
+                        let status = driver.rram_status().await.unwrap();
+                        assert_eq!(status.uncorrectable, 0);
+                        seen.push((line, status.refreshed));
+                    }
+                    seen
+                }));
+            }
+            assert_eq!(seen[0], seen[1], "{label}, m {m}");
+            assert!(seen[0].iter().any(|s| s.1 >= 1), "{label}: {seen:?}");
+            assert!(m == 1 || seen[0].last().unwrap().1 >= 2, "{label}: {seen:?}");
         }
     }
 }

@@ -50,8 +50,8 @@ pub struct LifetimeArgs {
     #[arg(long, default_value_t = 0)]
     spares: usize,
     /// Classes of lines: 2 where a word has one beat (WEIGHT_BEATS 1), 1 where its beats use both ways
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2).map(usize::from))]
-    classes: usize,
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=2))]
+    classes: u32,
     /// Seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -291,7 +291,7 @@ pub fn lifetime(args: &LifetimeArgs) -> Result<bool> {
         endurance: args.endurance,
         spread: args.spread,
         spares: args.spares,
-        classes: args.classes,
+        classes: args.classes as usize,
         level: true,
     };
     let mut all = vec![];

@@ -142,7 +142,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
     output::check_writable(&args.output)?;
     output::check_writable(&args.image)?;
     let (network, input) = workload(args)?;
-    let split = gemm::split(&network.graph()?, &config)?;
+    let split = gemm::split(&network.graph()?, &config, &systole_compiler::Options::default())?;
     if let Some(path) = &args.image {
         output::write_file(path, &split.body.1.image.to_bytes())?;
     }

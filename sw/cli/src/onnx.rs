@@ -40,6 +40,9 @@ pub struct CompileArgs {
     /// A sum or pool without exact constants is an error
     #[arg(long)]
     require_exact: bool,
+    /// Lines of RRAM that each run scrubs in windows of the timetable, as far as there is room
+    #[arg(long, value_name = "LINES", default_value_t = 0)]
+    scrub_lines: u32,
     /// Configuration: tiny, small, wide, base or large
     #[arg(long, default_value = "base")]
     config: String,
@@ -198,8 +201,8 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
     let graph = load(&args.model)?;
     let context = || args.model.display().to_string();
     let begin = std::time::Instant::now();
-    let compiled = compile_graph(&graph, &config, &Options { require_exact: args.require_exact, ..Options::default() })
-        .with_context(context)?;
+    let options = Options { require_exact: args.require_exact, scrub_lines: args.scrub_lines, ..Options::default() };
+    let compiled = compile_graph(&graph, &config, &options).with_context(context)?;
     let seconds = begin.elapsed().as_secs_f64();
     if let Some(path) = &args.output {
         output::write_file(path, &compiled.image.to_bytes())?;
@@ -207,7 +210,7 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
     if args.json {
         let json = json!({"name": graph.name, "config": config.name, "weight_beats": config.weight_beats, "cycles": compiled.cycles,
             "law": compiled.law, "macs": graph.macs(), "utilisation": compiled.utilisation, "layers": compiled.layers,
-            "memory": compiled.memory, "warnings": compiled.warnings, "compile_seconds": seconds});
+            "memory": compiled.memory, "scrub_lines": compiled.scrub_lines, "warnings": compiled.warnings, "compile_seconds": seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
     }
@@ -236,15 +239,18 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
             output::grouped(m.size as u64)
         ));
     }
+    if args.scrub_lines > 0 {
+        output::print(&format!("  SCRUB rows look at {} of {} lines in each run", compiled.scrub_lines, args.scrub_lines));
+    }
     for warning in &compiled.warnings {
         output::print(&format!("  note: {warning}"));
     }
     Ok(true)
 }
 
-fn program(path: &Path, config: &Config) -> Result<Program> {
+fn program(path: &Path, config: &Config, scrub_lines: u32) -> Result<Program> {
     let graph = load(path)?;
-    Program::new(graph, config).with_context(|| path.display().to_string())
+    Program::new(graph, config, &Options { scrub_lines, ..Options::default() }).with_context(|| path.display().to_string())
 }
 
 /// A tensor from .npy or .pb, of the type the graph takes.
@@ -297,7 +303,7 @@ pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
     let RunArgs { output: to, energy, machine, .. } = args;
     let (config, options, woken) = (machine.config()?, args.options()?, args.woken());
     output::check_writable(to)?;
-    let program = program(model, &config)?;
+    let program = program(model, &config, args.scrub_lines)?;
     let awake = awake(args, &program)?;
     let array = tensor(input, &program.graph)?;
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
@@ -363,7 +369,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     if let Some(to) = to {
         std::fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     }
-    let program = program(model, &config)?;
+    let program = program(model, &config, args.scrub_lines)?;
     let awake = awake(args, &program)?;
     let inputs = paths
         .iter()

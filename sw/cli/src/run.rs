@@ -30,6 +30,9 @@ pub struct RunArgs {
     /// Write the image that the machine loads
     #[arg(long, value_name = "F.img")]
     image: Option<PathBuf>,
+    /// Lines of RRAM that each run scrubs in windows of the timetable, as far as there is room
+    #[arg(long, value_name = "LINES", default_value_t = 0)]
+    pub scrub_lines: u32,
     /// Print the energy of an inference, low, typical and high
     #[arg(long)]
     pub energy: bool,
@@ -83,7 +86,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let set = digits::load()?;
     let (graph, inputs, logits) =
         if cnn { digits::load_cnn(&set)? } else { (set.network.graph()?, set.images.clone(), set.logits.clone()) };
-    let compiled = compile(&graph, &config, &Options::default())?;
+    let compiled = compile(&graph, &config, &Options { scrub_lines: args.scrub_lines, ..Options::default() })?;
     let awake = woken.as_ref().map(|w| w.crc(&compiled.image)).transpose()?;
     if let Some(path) = &args.image {
         output::write_file(path, &compiled.image.to_bytes())?;

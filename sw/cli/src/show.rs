@@ -145,7 +145,6 @@ pub fn timeline(args: &TimelineArgs) -> Result<bool> {
     let text = listing::disassemble(&program)?;
     let mut events: Vec<Value> = Unit::ALL
         .iter()
-        .filter(|u| !matches!(u, Unit::Scrub))
         .map(|u| json!({"ph": "M", "pid": 1, "tid": *u as u8, "name": "thread_name", "args": {"name": u.name()}}))
         .collect();
     events.push(
@@ -166,6 +165,7 @@ pub fn timeline(args: &TimelineArgs) -> Result<bool> {
             Instruction::Post(_) => {
                 (first, posts.iter().find(|&&p| p > first).copied().unwrap_or(program.cycles()).saturating_sub(first).max(1))
             }
+            Instruction::Scrub(s) => (first, 2 * u64::from(s.lines * config.rows)),
             other => (first, other.nest().map_or(1, |nest| nest.span() + 1)),
         };
         events.push(json!({"ph": "X", "pid": 1, "tid": unit as u8, "name": unit.name(), "ts": start, "dur": length,

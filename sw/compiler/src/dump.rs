@@ -57,7 +57,7 @@ pub fn dump(graph: &Graph, config: &Config, pass: Pass) -> Result<String, Compil
     match pass {
         Pass::Tile => tiles(&mut text, &staged, &schedule, config),
         Pass::Schedule => times(&mut text, graph, &staged, &schedule),
-        _ => text = disasm::disassemble(&emit::emit(graph, &staged, &placement, &schedule, config)?.program)?,
+        _ => text = disasm::disassemble(&emit::emit(graph, &staged, &placement, &schedule, config, 0)?.program)?,
     }
     Ok(text)
 }

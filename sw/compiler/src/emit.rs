@@ -33,6 +33,7 @@ pub fn emit(
     placement: &Placement,
     schedule: &Schedule,
     config: &Config,
+    scrub_lines: u32,
 ) -> Result<Compiled, CompileError> {
     let e = Emitter { staged, placement, schedule, config };
     let (weights, bases) = e.weights();
@@ -62,6 +63,7 @@ pub fn emit(
     }
     rows.sort_by_key(|r| r.cycle);
     rows.push(Row { cycle: schedule.end, instruction: Instruction::End });
+    let scrub_lines = if scrub_lines > 0 { crate::scrub::place(&mut rows, scrub_lines, config) } else { 0 };
     let program = Program { rows };
     let (timetable, descriptors) = program.encode()?;
     let (output, out_bytes) = e.output();
@@ -92,6 +94,7 @@ pub fn emit(
         law: layers.iter().map(|l| l.law).sum(),
         utilisation: graph.macs() as f64 / (array * cycles as f64),
         memory: e.memory(&image),
+        scrub_lines,
         warnings: staged.warnings.clone(),
         layers,
         image,

@@ -41,6 +41,7 @@ pub mod loops;
 pub mod place;
 pub mod report;
 pub mod schedule;
+pub mod scrub;
 pub mod stage;
 pub mod tile;
 pub mod verify;
@@ -91,7 +92,7 @@ fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, Co
     }
     let placement = place::place(&staged, config)?;
     let schedule = schedule::schedule(&staged, &placement, config);
-    let compiled = emit::emit(graph, &staged, &placement, &schedule, config)?;
+    let compiled = emit::emit(graph, &staged, &placement, &schedule, config, options.scrub_lines)?;
     if !options.skip_verify {
         verify::verify(&compiled.program, config, &verify::Sizes::of(&compiled.image, config))?;
     }
@@ -103,7 +104,7 @@ fn fits(graph: &Graph, config: &Config) -> Result<(), CompileError> {
     let staged = legalise::legalise(graph, config)?;
     let placement = place::place(&staged, config)?;
     let schedule = schedule::plain(&staged, &placement, config);
-    emit::emit(graph, &staged, &placement, &schedule, config).map(|_| ())
+    emit::emit(graph, &staged, &placement, &schedule, config, 0).map(|_| ())
 }
 
 /// The most rows M with which [`compile`] takes a graph of matrices (its own number of rows does not matter): a

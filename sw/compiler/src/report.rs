@@ -11,6 +11,8 @@ pub struct Options {
     pub require_exact: bool,
     /// Do not run the checker over the result.
     pub skip_verify: bool,
+    /// Lines of RRAM that each run looks at, as far as its windows have room for them: SCRUB rows.
+    pub scrub_lines: u32,
 }
 
 /// A sum or pool that differs from its reference for some operands.
@@ -153,6 +155,8 @@ pub struct Compiled {
     pub layers: Vec<LayerReport>,
     /// Every memory.
     pub memory: Vec<MemoryUse>,
+    /// Lines of RRAM that a run's SCRUBs look at.
+    pub scrub_lines: u32,
     /// What is not exact.
     pub warnings: Vec<Warning>,
 }

@@ -71,6 +71,7 @@ pub fn verify(program: &Program, config: &Config, sizes: &Sizes) -> Result<(), V
     };
     let vectors = c.vectors(&units.matmuls);
     c.weights(&vectors);
+    c.scrubs(&units.scrubs, &vectors);
     c.accumulators(&vectors);
     let mut accesses = c.load_and_store(&units);
     let lanes = c.lanes(&units.lanes, &mut accesses);

@@ -10,8 +10,9 @@ use systole_compiler::verify::{Rule, Sizes, VerifyError, verify};
 use systole_compiler::{Compiled, Options, compile};
 use systole_golden::Machine;
 use systole_golden::graph::run_graph;
-use systole_isa::program::{Lane, Load, Matmul, Post, PostDest, Store};
+use systole_isa::program::{Lane, Load, Matmul, Post, PostDest, Scrub, Store};
 use systole_isa::{Config, Instruction, Loop, Nest, Program, Row, Unit};
+use systole_model::graph::Graph;
 
 fn good(config: &Config, m: usize, widths: &[usize], raw: bool) -> Compiled {
     let kinds: Vec<LayerKind> = widths[1..].iter().map(|&n| LayerKind { n, lut: false, residual: None }).collect();
@@ -406,5 +407,67 @@ proptest! {
                 let _ = verify(&program, &config, &Sizes::of(&c.image, &config));
             }
         }
+    }
+}
+
+fn with_scrubs(graph: &Graph, config: &Config, scrub_lines: u32) -> Compiled {
+    compile(graph, config, &Options { scrub_lines, ..Options::default() }).unwrap()
+}
+
+fn scrub(p: &mut Program, n: usize) -> &mut Row {
+    nth(p, Unit::Scrub, n)
+}
+
+#[test]
+fn scrubs_beside_weight_loads_too_close_or_beyond_the_end_are_refused() {
+    for beats in [1, 2, 4] {
+        let config = base(beats);
+        let kinds = [40, 40].map(|n| LayerKind { n, lut: false, residual: None });
+        let graph = network(1, 60, 40, &kinds, false).graph().unwrap();
+        let c = with_scrubs(&graph, &config, 1000);
+        assert!(c.scrub_lines >= 4, "{}", c.scrub_lines);
+        // In 60 cycles between two loads of weights there is some shift that meets them, and one that does not.
+        let results: Vec<Result<(), VerifyError>> = (0..60u64)
+            .map(|shift| {
+                check(&c, &config, |p| {
+                    p.rows.retain(|r| r.instruction.unit() != Unit::Scrub);
+                    let cycle = c.cycles / 3 + shift;
+                    let at = p.rows.partition_point(|r| r.cycle < cycle);
+                    p.rows.insert(at, Row { cycle, instruction: Instruction::Scrub(Scrub { lines: 1 }) });
+                })
+            })
+            .collect();
+        assert!(results.iter().any(|r| r.is_ok()));
+        let near = results.iter().filter(|r| r.as_ref().is_err_and(|e| e.breaks(Rule::ScrubRead))).count();
+        assert!(near >= 2 * (2 * beats as usize + 1), "D = {beats}: {near}");
+        breaks(Rule::Encoding, &c, &config, |p| scrub(p, 0).instruction = Instruction::Scrub(Scrub { lines: 0 }));
+        breaks(Rule::UnitBusy, &c, &config, |p| {
+            let mut second = scrub(p, 0).clone();
+            second.cycle += 4;
+            let at = p.rows.partition_point(|r| r.cycle < second.cycle);
+            p.rows.insert(at, second);
+        });
+        breaks(Rule::EndEarly, &c, &config, |p| {
+            let mut late = scrub(p, 0).clone();
+            late.cycle = c.cycles - 4;
+            p.rows.insert(p.rows.len() - 1, late);
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 500, ..ProptestConfig::default() })]
+
+    /// Whatever is asked for, SCRUB rows change nothing else: the same rows in the same cycles, and the checker agrees.
+    #[test]
+    fn scrubs_find_room_without_moving_anything(case in cases(), lines in 1u32..2000) {
+        let graph = case.network().graph().unwrap();
+        let Ok(plain) = compile(&graph, &case.config(), &Options::default()) else { return Ok(()) };
+        let mut with = with_scrubs(&graph, &case.config(), lines);
+        let asked: u32 = with.program.rows.iter().map(|r| if let Instruction::Scrub(s) = &r.instruction { s.lines } else { 0 }).sum();
+        prop_assert!(asked == with.scrub_lines && asked <= lines);
+        with.program.rows.retain(|r| r.instruction.unit() != Unit::Scrub);
+        prop_assert_eq!(with.program, plain.program);
+        prop_assert_eq!(with.image.weights, plain.image.weights);
     }
 }

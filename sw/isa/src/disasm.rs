@@ -5,7 +5,7 @@
 //! innermost first. The values are those of the format tables.
 
 use crate::field::Format;
-use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, STORE};
+use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, SCRUB, STORE};
 use crate::{Instruction, IsaError, Program, Row, Unit};
 use std::fmt::Write;
 
@@ -17,7 +17,8 @@ fn headers(unit: Unit, residual: bool) -> Vec<&'static Format> {
         Unit::Load => vec![&LOAD],
         Unit::Store => vec![&STORE],
         Unit::Lane => vec![&LANE],
-        Unit::End | Unit::Scrub => vec![],
+        Unit::Scrub => vec![&SCRUB],
+        Unit::End => vec![],
     }
 }
 

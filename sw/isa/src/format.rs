@@ -144,6 +144,13 @@ pub const STORE: Format = Format {
     ],
 };
 
+/// SCRUB header: there is no other word.
+pub const SCRUB: Format = Format {
+    name: "scrub",
+    bits: 128,
+    fields: &[f("lines", 0, 12, "lines of RRAM to look at, at least 1"), f("loops", 112, 3, "0")],
+};
+
 /// Parameters of one channel.
 pub const PARAM: Format = Format {
     name: "param",
@@ -167,7 +174,7 @@ pub const TAP: Format = Format {
 };
 
 /// Every format, in the order of the documents.
-pub const FORMATS: [&Format; 10] = [&ROW, &LOOP, &MATMUL, &LANE, &POST, &RESIDUAL, &LOAD, &STORE, &PARAM, &TAP];
+pub const FORMATS: [&Format; 11] = [&ROW, &LOOP, &MATMUL, &LANE, &POST, &RESIDUAL, &LOAD, &STORE, &SCRUB, &PARAM, &TAP];
 
 /// Fields of `format` that overlap or leave its word; empty in a correct table.
 pub fn overlaps(format: &Format) -> Vec<(&'static Field, &'static Field)> {

@@ -45,6 +45,11 @@ pub struct Latency {
     pub lane_read: u32,
     /// From a LANE step that ends a result to POST taking the sums.
     pub lane_take: u32,
+    /// From a SCRUB's first step to the first line's address at the line table; the next ones follow every R cycles, each
+    /// line twice.
+    pub scrub_read: u32,
+    /// From the last address of a SCRUB to the unit's rest.
+    pub scrub_rest: u32,
     /// From a write applied to the first cycle in which a read of it may be applied.
     pub write_to_read: u32,
     /// Smallest distance of two MATMUL vectors that accumulate into different sums: 1,
@@ -75,6 +80,8 @@ impl Latency {
             store_write: 5,
             lane_read: 1,
             lane_take: 7,
+            scrub_read: 1,
+            scrub_rest: config.rows + config.rram_ways + config.weight_beats + LINE_TABLE + 5,
             write_to_read: 1,
             acc_distance: 1,
             l: post_write + 1,
@@ -97,7 +104,7 @@ impl Latency {
     }
 
     /// Every latency as `(name, value, meaning)`, in a fixed order.
-    pub fn table(&self) -> [(&'static str, u32, &'static str); 17] {
+    pub fn table(&self) -> [(&'static str, u32, &'static str); 19] {
         [
             ("ISSUE", self.issue, "row cycle + descriptor words + ISSUE = first step"),
             ("ROW_SPACING", self.row_spacing, "smallest distance of two rows; at least the earlier row's words"),
@@ -113,6 +120,8 @@ impl Latency {
             ("STORE_WRITE", self.store_write, "STORE step to its OUT write"),
             ("LANE_READ", self.lane_read, "LANE step to its flat X read"),
             ("LANE_TAKE", self.lane_take, "LANE step that ends a result to POST taking it"),
+            ("SCRUB_READ", self.scrub_read, "SCRUB step to its first read of RRAM; the next ones follow every R cycles"),
+            ("SCRUB_REST", self.scrub_rest, "last read of a SCRUB to the cycle in which the next may step, or END act"),
             ("WRITE_TO_READ", self.write_to_read, "a write to the first read that sees it"),
             ("ACC_DISTANCE", self.acc_distance, "smallest distance of two vectors into one accumulator"),
             ("L", self.l, "X read at row 0 to the dependent word readable in X"),

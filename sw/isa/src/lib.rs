@@ -27,7 +27,7 @@ pub use error::IsaError;
 pub use image::Image;
 pub use latency::Latency;
 pub use nest::{Loop, Nest};
-pub use program::{Instruction, Lane, Load, Matmul, Post, PostDest, Program, Residual, Row, Store, Unit};
+pub use program::{Instruction, Lane, Load, Matmul, Post, PostDest, Program, Residual, Row, Scrub, Store, Unit};
 
 /// The 32-bit fingerprint of every table in this crate.
 ///

@@ -2,7 +2,7 @@
 //! Typed instructions and programs, and their encoding.
 
 use crate::field::Format;
-use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, STORE};
+use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, SCRUB, STORE};
 use crate::latency::max_loops;
 use crate::{IsaError, Loop, Nest};
 
@@ -20,7 +20,7 @@ pub enum Unit {
     Load = 3,
     /// X to OUT buffer.
     Store = 4,
-    /// RRAM scrubbing (reserved).
+    /// Looks at lines of RRAM at both margins.
     Scrub = 5,
     /// The lane engine: one channel a lane.
     Lane = 6,
@@ -206,6 +206,13 @@ pub struct Store {
     pub nest: Nest,
 }
 
+/// SCRUB: looks at the next lines of the committed image at both margins; the first weak one is written again after the run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Scrub {
+    /// Lines, at least 1.
+    pub lines: u32,
+}
+
 /// What a row hands to a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Instruction {
@@ -219,6 +226,8 @@ pub enum Instruction {
     Store(Store),
     /// See [`Lane`].
     Lane(Lane),
+    /// See [`Scrub`].
+    Scrub(Scrub),
     /// The run is over.
     End,
 }
@@ -248,11 +257,12 @@ impl Instruction {
             Instruction::Load(_) => Unit::Load,
             Instruction::Store(_) => Unit::Store,
             Instruction::Lane(_) => Unit::Lane,
+            Instruction::Scrub(_) => Unit::Scrub,
             Instruction::End => Unit::End,
         }
     }
 
-    /// Its nest; `None` for END.
+    /// Its nest; `None` for END and SCRUB.
     pub fn nest(&self) -> Option<&Nest> {
         match self {
             Instruction::Matmul(i) => Some(&i.nest),
@@ -260,14 +270,15 @@ impl Instruction {
             Instruction::Load(i) => Some(&i.nest),
             Instruction::Store(i) => Some(&i.nest),
             Instruction::Lane(i) => Some(&i.nest),
-            Instruction::End => None,
+            Instruction::Scrub(_) | Instruction::End => None,
         }
     }
 
     /// Descriptor words: headers and loops.
     pub fn words(&self) -> u32 {
         let second = matches!(self, Instruction::Post(p) if p.residual.is_some());
-        self.nest().map_or(0, |n| 1 + u32::from(second) + n.loops.len() as u32)
+        let header = u32::from(self.unit() != Unit::End);
+        header + self.nest().map_or(0, |n| u32::from(second) + n.loops.len() as u32)
     }
 
     /// Its descriptor.
@@ -285,6 +296,13 @@ impl Instruction {
         };
         match self {
             Instruction::End => return Ok(Vec::new()),
+            Instruction::Scrub(i) => {
+                if i.lines == 0 {
+                    return Err(IsaError::FieldRange { what: "scrub.lines".into(), value: 0, min: 1, max: 4095 });
+                }
+                put(&SCRUB, &[("lines", i.lines.into())])?;
+                return Ok(vec![header]);
+            }
             Instruction::Matmul(i) => {
                 let pad = i.pad.unwrap_or(Pad { value: 0, y_base: 0, x_base: 0, y_size: 0, x_size: 0 });
                 put(
@@ -412,10 +430,16 @@ impl Instruction {
         if unit == Unit::End {
             return Ok(Instruction::End);
         }
-        if unit == Unit::Scrub {
-            return Err(bad("unit", 5, "SCRUB rows are reserved"));
-        }
         let header = *words.first().ok_or_else(|| bad("descriptor length", 0, "1 or more words"))?;
+        if unit == Unit::Scrub {
+            if words.len() != 1 {
+                return Err(bad("descriptor length", words.len() as u64, "1 word"));
+            }
+            return match SCRUB.get(header, "lines") {
+                0 => Err(bad("lines", 0, "1 to 4095")),
+                lines => Ok(Instruction::Scrub(Scrub { lines: lines as u32 })),
+            };
+        }
         let residual = unit == Unit::Post && POST.get(header, "res_en") == 1;
         let skip = 1 + usize::from(residual);
         let count = MATMUL.get(header, "loops") as usize;

@@ -23,6 +23,8 @@ pub struct RunResult {
     pub vectors: u64,
     /// How often each event happened, by number (`systole_isa::regs::EVENTS`).
     pub events: [u64; 9],
+    /// Lines of RRAM that its SCRUBs look at.
+    pub scrub_lines: u64,
 }
 
 /// Where an OUT word came from.
@@ -52,6 +54,7 @@ struct Loaded {
     loads: Vec<Started<Load>>,
     stores: Vec<Started<Store>>,
     lanes: Vec<Started<Lane>>,
+    scrub_lines: u64,
     end: u64,
     end_row: usize,
     weights: Vec<i16x8>, // by tile, as the kernel takes them
@@ -202,6 +205,7 @@ impl Machine {
             loads: vec![],
             stores: vec![],
             lanes: vec![],
+            scrub_lines: 0,
             end: 0,
             end_row: 0,
             weights: kernel::pack(&weights, self.config.rows as usize, c),
@@ -233,6 +237,7 @@ impl Machine {
                     return rule(r.cycle, row, unit, "this machine has no lane engine");
                 }
                 Instruction::Lane(what) => l.lanes.push(Started { row, first, what }),
+                Instruction::Scrub(what) => l.scrub_lines += u64::from(what.lines),
                 Instruction::End => {
                     (l.end, l.end_row) = (r.cycle, row);
                     ended = true;
@@ -380,7 +385,8 @@ impl Machine {
             return rule(l.end, l.posts[run.next_post].row, "POST", "no vector ever came");
         }
         run.out.truncate(l.out_bytes);
-        Ok(RunResult { frame: run.out, cycles: l.end, vectors: run.events[VECTORS], events: run.events })
+        let scrub_lines = l.scrub_lines;
+        Ok(RunResult { frame: run.out, cycles: l.end, vectors: run.events[VECTORS], events: run.events, scrub_lines })
     }
 
     #[inline]

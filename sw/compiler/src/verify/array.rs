@@ -3,7 +3,7 @@
 
 use super::events::{Accesses, Started, Vector};
 use super::{Checker, Rule};
-use systole_isa::Matmul;
+use systole_isa::{Matmul, Scrub};
 
 const UNIT: &str = "MATMUL";
 
@@ -57,6 +57,22 @@ impl Checker<'_> {
         }
         vectors.sort_by_key(|v| v.step);
         vectors
+    }
+
+    /// Reads of SCRUB against weight loads: where a line lies is not known here, so that it takes every way.
+    pub(super) fn scrubs(&mut self, scrubs: &[Started<Scrub>], vectors: &[Vector]) {
+        let (beats, ways) = (u64::from(self.config.weight_beats), u64::from(self.config.rram_ways));
+        let apart = beats - 1 + ways;
+        let loads: Vec<&Vector> = vectors.iter().filter(|v| v.loads).collect();
+        for s in scrubs {
+            for n in 0..2 * u64::from(s.what.lines) {
+                let read = s.first + u64::from(self.lat.scrub_read) + n * u64::from(self.config.rows);
+                let near = loads.partition_point(|v| v.step + apart <= read);
+                if let Some(v) = loads.get(near).filter(|v| v.step < read + apart) {
+                    self.report.add(Rule::ScrubRead, read, s.row, "SCRUB", || format!("a weight load is in {}", v.step));
+                }
+            }
+        }
     }
 
     /// Distance of weight loads, and RRAM ways.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What happens in which cycle.
 
-use systole_isa::{Lane, Load, Matmul, Post, PostDest, Store};
+use systole_isa::{Lane, Load, Matmul, Post, PostDest, Scrub, Store};
 
 /// An instruction with the cycle of its first step and its row.
 pub(super) struct Started<'a, T> {
@@ -18,6 +18,7 @@ pub(super) struct Units<'a> {
     pub loads: Vec<Started<'a, Load>>,
     pub stores: Vec<Started<'a, Store>>,
     pub lanes: Vec<Started<'a, Lane>>,
+    pub scrubs: Vec<Started<'a, Scrub>>,
     pub end: u64,
     pub end_row: usize,
 }

@@ -55,6 +55,9 @@ impl Checker<'_> {
                     });
                 }
             }
+            if let Instruction::Scrub(scrub) = &r.instruction {
+                total = total.saturating_add(2 * u64::from(scrub.lines));
+            }
             if let Some(nest) = r.instruction.nest() {
                 sound &= nest.loops.iter().all(|l| l.count > 0);
                 total = total.saturating_add(steps(nest));
@@ -71,6 +74,7 @@ impl Checker<'_> {
                     }
                     units.lanes.push(Started { first, row, what });
                 }
+                Instruction::Scrub(what) => units.scrubs.push(Started { first, row, what }),
                 Instruction::End => (units.end, units.end_row) = (r.cycle, row),
             }
         }
@@ -90,6 +94,15 @@ impl Checker<'_> {
         self.busy(&units.loads, "LOAD", |i| span(&i.nest));
         self.busy(&units.stores, "STORE", |i| span(&i.nest));
         self.busy(&units.lanes, "LANE", |i| span(&i.nest));
+        let (lat, rows) = (self.lat, u64::from(self.config.rows));
+        let rest = |lines: u32| u64::from(lat.scrub_read) + (2 * u64::from(lines) - 1) * rows + u64::from(lat.scrub_rest);
+        self.busy(&units.scrubs, "SCRUB", |i| rest(i.lines) - 1);
+        if let Some(last) = units.scrubs.last() {
+            let free = last.first + rest(last.what.lines);
+            if units.end < free {
+                self.report.add(Rule::EndEarly, units.end, units.end_row, "END", || format!("SCRUB rests from {free} on"));
+            }
+        }
         Some(units)
     }
 

@@ -22,6 +22,8 @@ pub enum Rule {
     WeightDistance,
     /// An RRAM way rests RRAM_WAYS cycles.
     RramWay,
+    /// SCRUB reads where no weight load is near: it may need any way.
+    ScrubRead,
     /// A W SRAM word is written before a later vector reads it.
     WSram,
     /// Sums start before they go on, end before they start again, and do end.
@@ -67,6 +69,7 @@ impl Rule {
             Rule::HoldJump => "a loop inside hold moves the weight address",
             Rule::WeightDistance => "weight loads closer than WEIGHT_BEATS",
             Rule::RramWay => "RRAM way asked again too early",
+            Rule::ScrubRead => "SCRUB reads beside a weight load",
             Rule::WSram => "W SRAM word read before it is written",
             Rule::Accumulator => "accumulator used out of order",
             Rule::PostNotArmed => "final sum without an armed POST",
