@@ -210,50 +210,19 @@ impl Spec {
             .filter(|p| p.extension().is_some_and(|e| e == "cpp"))
             .collect();
         files.sort();
-        let mut runtime = vec!["verilated.cpp", "verilated_threads.cpp"];
-        runtime.extend(self.trace.then_some("verilated_fst_c.cpp"));
-        runtime.extend(self.coverage.then_some("verilated_cov.cpp"));
-        runtime.extend((!dpi.is_empty()).then_some("verilated_dpi.cpp"));
-        files.extend(runtime.iter().map(|f| include.join(f)));
+        let runtime = self.runtime(&include, !dpi.is_empty())?;
         let (mut objects, mut commands) = (Vec::new(), Vec::new());
         for file in &files {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let object = work.join(&name).with_extension("o");
-            let generated = file.starts_with(work);
-            let level = if name.contains("__Slow") || name.contains("__Syms") || name.contains("__Trace") {
-                "-O0"
-            } else if generated {
-                "-O3"
-            } else {
-                "-O2"
-            };
-            let mut cc = Command::new("g++");
-            cc.args([
-                "-std=c++17",
-                "-c",
-                "-fPIC",
-                "-fvisibility=hidden",
-                level,
-                "-w",
-                "-DVL_USER_STOP",
-                "-DVL_USER_FINISH",
-                "-DVL_USER_FATAL",
-                "-DVL_TIME_CONTEXT",
-            ]);
-            cc.args([
-                format!("-DVM_TRACE={}", u8::from(self.trace)),
-                format!("-DVM_TRACE_FST={}", u8::from(self.trace)),
-                format!("-DVM_COVERAGE={}", u8::from(self.coverage)),
-            ]);
-            cc.arg("-include").arg(work.join("vrs_print.h"));
-            cc.arg("-I").arg(work).arg("-I").arg(&include).arg("-I").arg(include.join("vltstd"));
-            cc.arg(file).arg("-o").arg(&object);
+            let slow = name.contains("__Slow") || name.contains("__Syms") || name.contains("__Trace");
+            commands.push(self.compiler(file, &object, work, &include, if slow { "-O0" } else { "-O3" }));
             objects.push(object);
-            commands.push(cc);
         }
         self.run_all(commands)?;
         let mut link = Command::new("g++");
-        link.args(["-shared", "-fPIC", "-o"]).arg(work.join("model.so")).args(&objects).args(["-lpthread", "-latomic"]);
+        link.args(["-shared", "-fPIC", "-o"]).arg(work.join("model.so")).args(&objects).args(&runtime);
+        link.args(["-lpthread", "-latomic"]);
         if self.trace {
             link.arg("-lz");
         }
@@ -262,6 +231,47 @@ impl Spec {
             let _ = fs::remove_file(object);
         }
         Ok(())
+    }
+
+    /// A command that compiles one file; `work` holds the header that redirects what is printed.
+    fn compiler(&self, file: &Path, object: &Path, work: &Path, include: &Path, level: &str) -> Command {
+        let mut cc = Command::new("g++");
+        cc.args(["-std=c++17", "-c", "-fPIC", "-fvisibility=hidden", level, "-w"]);
+        cc.args(["-DVL_USER_STOP", "-DVL_USER_FINISH", "-DVL_USER_FATAL", "-DVL_TIME_CONTEXT"]);
+        cc.args([
+            format!("-DVM_TRACE={}", u8::from(self.trace)),
+            format!("-DVM_TRACE_FST={}", u8::from(self.trace)),
+            format!("-DVM_COVERAGE={}", u8::from(self.coverage)),
+        ]);
+        cc.arg("-include").arg(work.join("vrs_print.h"));
+        cc.arg("-I").arg(work).arg("-I").arg(include).arg("-I").arg(include.join("vltstd"));
+        cc.arg(file).arg("-o").arg(object);
+        cc
+    }
+
+    /// Objects of Verilator's own library: the same for every model with these flags, so compiled once.
+    fn runtime(&self, include: &Path, dpi: bool) -> Result<Vec<PathBuf>, Error> {
+        let mut names = vec!["verilated", "verilated_threads"];
+        names.extend(self.trace.then_some("verilated_fst_c"));
+        names.extend(self.coverage.then_some("verilated_cov"));
+        names.extend(dpi.then_some("verilated_dpi"));
+        let text = format!("{} {} {} {}", shim::VERSION, versions()?, self.trace, self.coverage);
+        let cache = cache_dir();
+        let home = cache.join(format!("runtime-{}", &blake3::hash(text.as_bytes()).to_hex()[..24]));
+        let error = |source| Error::Cache { path: home.clone(), source };
+        fs::create_dir_all(&home).map_err(error)?;
+        let lock = fs::File::create(home.join("lock")).map_err(error)?;
+        fs4::FileExt::lock(&lock).map_err(error)?;
+        fs::write(home.join("vrs_print.h"), shim::PRINT_HEADER).map_err(error)?;
+        let object = |name: &str| home.join(name).with_extension("o");
+        let missing: Vec<&str> = names.iter().copied().filter(|n| !object(n).exists()).collect();
+        let half = |name: &str| home.join(name).with_extension("half");
+        let compile = |n: &&str| self.compiler(&include.join(n).with_extension("cpp"), &half(n), &home, include, "-O2");
+        self.run_all(missing.iter().map(compile).collect())?;
+        for name in missing {
+            fs::rename(half(name), object(name)).map_err(error)?;
+        }
+        Ok(names.into_iter().map(object).collect())
     }
 
     fn run_all(&self, commands: Vec<Command>) -> Result<(), Error> {
