@@ -258,7 +258,7 @@ module systole_regs #(
       `SYSTOLE_REG_EVENT_VALUE:          rdata = event_value_i;
       default: begin
         rdata = rram_rdata_i;
-        known = raddr >= `SYSTOLE_REG_RRAM_COMMAND && raddr <= `SYSTOLE_REG_RRAM_WAKE_CYCLES;
+        known = (raddr >= `SYSTOLE_REG_RRAM_COMMAND && raddr <= `SYSTOLE_REG_RRAM_WAKE_CYCLES) || raddr == `SYSTOLE_REG_RRAM_TILE;
       end
     endcase
   end

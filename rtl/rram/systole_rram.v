@@ -221,7 +221,7 @@ module systole_rram #(
   assign table_wear_o = program_table_we ? table_wear : ctrl_table_wear;
 
   wire        unlocked, locked, relock, internal, counted;
-  wire [31:0] status, epoch, image_crc, wake_cycles, refreshed, scrub_line;
+  wire [31:0] status, epoch, image_crc, wake_cycles, refreshed, scrub_line, tile;
 
   systole_rram_ctrl #(
       .CONFIG      (CONFIG),
@@ -248,6 +248,7 @@ module systole_rram #(
       .wake_cycles_o       (wake_cycles),
       .refreshed_o         (refreshed),
       .scrub_line_o        (scrub_line),
+      .tile_o              (tile),
       .run_on_i            (run_on_i),
       .run_wait_i          (run_wait_i),
       .run_done_i          (run_done_i),
@@ -381,6 +382,7 @@ module systole_rram #(
       `SYSTOLE_REG_RRAM_SCRUB_LINE:    rdata_o = scrub_line;
       `SYSTOLE_REG_RRAM_SCRUB_BUDGET:  rdata_o = budget_o;
       `SYSTOLE_REG_RRAM_INJECT:        rdata_o = inject_o;
+      `SYSTOLE_REG_RRAM_TILE:          rdata_o = tile;
       `SYSTOLE_REG_RRAM_EPOCH:         rdata_o = epoch;
       `SYSTOLE_REG_RRAM_IMAGE_CRC:     rdata_o = image_crc;
       `SYSTOLE_REG_RRAM_WAKE_CYCLES:   rdata_o = wake_cycles;

@@ -35,6 +35,7 @@ module systole_rram_ctrl #(
     output wire [      31:0] wake_cycles_o,
     output wire [      31:0] refreshed_o,
     output wire [      31:0] scrub_line_o,
+    output wire [      31:0] tile_o,
     // run control
     input  wire              run_on_i,
     input  wire              run_wait_i,
@@ -110,6 +111,7 @@ module systole_rram_ctrl #(
   localparam EPW = COLS / 4;                          // table entries in a word
   localparam LINE_BYTES = ROWS * COLS;
   localparam LINE_ENTRIES = LINE_BYTES / 4;
+  localparam EW = $clog2(LINE_ENTRIES);
   localparam LINE_UNITS = LINE_BYTES / 8;             // 64-bit units of a line
   localparam WORD_UNITS = COLS > 8 ? COLS / 8 : 1;
   localparam SLOT_LINES = `SYSTOLE_RRAM_SLOT_LINES(RRAM_DEPTH, ROWS, COLS);
@@ -157,6 +159,8 @@ module systole_rram_ctrl #(
   localparam ST_END = 5'd27;
   localparam ST_TURN = 5'd28;     // exchange the entries of neighbours
   localparam ST_PASS = 5'd29;     // SCRUB of a run
+  localparam ST_TILE = 5'd30;     // a line's CRC, from the lines behind the image
+  localparam ST_TILE_C = 5'd31;
 
   reg [4:0] state_q, next;
   reg [5:0] wait_q;
@@ -195,6 +199,7 @@ module systole_rram_ctrl #(
   wire [15:0] rec_lines = rec_q[95:80];
   wire        lines_bad = rec_lines == 16'd0 || rec_lines > SLOT_LINES - `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
   wire [31:0] rec_weights = {16'd0, rec_q[239:224]};
+  wire [ 7:0] rec_tiles = rec_q[247:240];
   wire [31:0] rec_image = rec_q[447:416];
   wire [31:0] rec_table = rec_q[479:448];
   wire [31:0] rec_crc = rec_q[511:480];
@@ -220,9 +225,9 @@ module systole_rram_ctrl #(
   wire mask_crc = last_unit && (reading_record || state_q == ST_RECORD);
   wire copy_load = state_q == ST_COPY && words_q == EPW && wait_q == 6'd5;
   wire crc_valid = (walk_valid_i && ((reading_record && in_record) || state_q == ST_LOAD_R || state_q == ST_MARGIN ||
-      (state_q == ST_TABLE && tabling_q))) ||
+      state_q == ST_SCRUB || state_q == ST_FILL || (state_q == ST_TABLE && tabling_q))) ||
       (state_q == ST_RECORD && in_record && !first) || copy_load;
-  wire crc_clear = first && (reading_record || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_RECORD ||
+  wire crc_clear = first && (reading_record || state_q == ST_SCRUB || state_q == ST_FILL || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_RECORD ||
       (state_q == ST_COPY && entry_q[RW-2:0] == {RW - 1{1'b0}} && words_q == 32'd0 && row_q == {LW{1'b0}}));
   generate
     if (COLS == 4) begin : g_crc4
@@ -250,12 +255,13 @@ module systole_rram_ctrl #(
     end
   endgenerate
 
-  // Sections of the image: weights, timetable, descriptors, parameters, lookup tables, taps.
+  // Sections of the image: weights, timetable, descriptors, parameters, lookup tables, taps, CRCs.
   wire [31:0] section_units = rec_q[(32'd7+{29'd0, section_q})*32+:32];
-  wire [31:0] section_lines = section_q == 3'd0 ? rec_weights : (section_units + LINE_UNITS - 1) / LINE_UNITS;
+  wire program_section = section_q != 3'd0 && section_q != 3'd6;
+  wire [31:0] section_lines = section_q == 3'd0 ? rec_weights : section_q == 3'd6 ? {24'd0, rec_tiles} : (section_units + LINE_UNITS - 1) / LINE_UNITS;
   wire [31:0] section_words = COLS < 8 ? section_units << 1 : (section_units + WORD_UNITS - 1) / WORD_UNITS;
   wire settled = wait_q >= 6'd4;             // the upload has written everything
-  wire skip_section = section_lines[RW:0] == {RW + 1{1'b0}} || (section_q == 3'd0 && warm_q);
+  wire skip_section = section_lines[RW:0] == {RW + 1{1'b0}} || (!program_section && warm_q);
   wire [31:0] table_want = {16'd0, rec_lines} + LINE_ENTRIES - 1;
   wire [31:0] table_some = table_want / LINE_ENTRIES;
   wire [RW:0] table_lines = tabling_q ? TABLE_LINES_32[RW:0] : table_some[RW:0];
@@ -314,7 +320,7 @@ module systole_rram_ctrl #(
       if (program_done_i) next = in_record ? ST_REWRITE : commit_q ? ST_VERIFY : ST_TABLE;
       // Entries are written behind the last word.
       ST_TABLE:    if (left_q == 32'd0 && words_q == 32'd0 && !first) next = !tabling_q ? ST_LOAD : copy_bad ? ST_IDENTITY : half_q ? ST_IDLE : ST_TABLES;
-      ST_LOAD:     if (settled) next = section_q == 3'd6 ? ST_CHECK : skip_section ? ST_LOAD : ST_LOAD_R;
+      ST_LOAD:     if (settled) next = section_q == 3'd7 ? ST_CHECK : skip_section ? ST_LOAD : ST_LOAD_R;
       ST_LOAD_R:   if (walk_done_i) next = ST_LOAD;
       ST_CHECK:    if (wait_q == 6'd2) next = (warm_q || crc == rec_image) && !uncorrectable_q ? ST_END : ST_PICK;
       ST_IDLE: begin
@@ -352,9 +358,12 @@ module systole_rram_ctrl #(
       ST_SCRUB_C:
       if (ref_q != 2'd2) next = ST_SCRUB;
       else if (line_weak_q || corrected_q || uncorrectable_q) next = ST_FILL;
-      else next = scrub_stop ? ST_END : ST_SCRUB;
-      ST_FILL:     if (walk_done_i) next = uncorrectable_q || walk_uncorrectable_i || locked_i ? (scrub_stop ? ST_END : ST_SCRUB) : ST_FILL_P;
-      ST_FILL_P:   if (program_done_i) next = scrub_stop ? ST_END : ST_SCRUB;
+      else next = has_tile ? ST_TILE : after_line;
+      ST_FILL:
+      if (walk_done_i) next = uncorrectable_q || walk_uncorrectable_i ? after_line : has_tile ? ST_TILE : locked_i ? after_line : ST_FILL_P;
+      ST_TILE:     if (walk_done_i) next = ST_TILE_C;
+      ST_TILE_C:   if (!first) next = !tile_bad && line_weak_q && !locked_i ? ST_FILL_P : after_line;
+      ST_FILL_P:   if (program_done_i) next = after_line;
       default:     next = ST_IDLE;
     endcase
   end
@@ -381,7 +390,26 @@ module systole_rram_ctrl #(
       if (walk_valid_i) bad_q <= line_bad && !(result && results_q[0]);
     end
   wire scrub_stop = scrub_last || (budgeting_q && (run_wait_i || budget_left_q <= 32'd1));
-  wire scrub_step = (state_q == ST_SCRUB_C || state_q == ST_FILL || state_q == ST_FILL_P) && next != state_q &&
+  // The CRC of line n is 32-bit word n of the lines of CRCs; they have none themselves.
+  reg [7:0] live_tiles_q;
+  reg [31:0] tile_q, tile_bad_q;
+  wire [RW:0] tiles_at = live_lines_q - {{RW - 7{1'b0}}, live_tiles_q};
+  wire has_tile = {1'b0, scrub_q} < tiles_at;
+  wire [RW:0] tile_line = tiles_at + {1'b0, scrub_q >> EW};
+  wire [LW-1:0] tile_row = scrub_q[EW-1-:LW];
+  wire [WB-1:0] tile_word;
+  generate
+    if (EPW == 1) begin : g_tile1
+      assign tile_word = walk_word_i;
+    end else begin : g_tile
+      assign tile_word = walk_word_i >> {scrub_q[$clog2(EPW)-1:0], 5'd0};
+    end
+  endgenerate
+  always @(posedge clk_i)
+    if (state_q == ST_TILE && walk_valid_i && walk_row_i == tile_row) tile_q <= tile_word[31:0];
+  wire tile_bad = state_q == ST_TILE_C && !first && (tile_q != crc || uncorrectable_q);
+  wire [4:0] after_line = scrub_stop ? ST_END : ST_SCRUB;
+  wire scrub_step = (state_q == ST_SCRUB_C || state_q == ST_TILE_C || state_q == ST_FILL || state_q == ST_FILL_P) && next != state_q &&
       (next == ST_END || (next == ST_SCRUB && (state_q != ST_SCRUB_C || ref_q == 2'd2)));
   wire rewrite_load = state_q == ST_REWRITE;
   wire waking = state_q == ST_BOOT || state_q == ST_RING || state_q == ST_RING_C || state_q == ST_PICK || state_q == ST_REC ||
@@ -404,6 +432,7 @@ module systole_rram_ctrl #(
     else if (state_q == ST_LINE && program_done_i && program_failed_i)
       error = `SYSTOLE_ERROR_RRAM_PROGRAM;
     else if (state_q == ST_VERIFY_C && next == ST_END && margin_bad) error = `SYSTOLE_ERROR_RRAM_RECORD;
+    else if (tile_bad) error = `SYSTOLE_ERROR_RRAM_TILE;
   end
 
   wire turn_step = state_q == ST_TURN && wait_q == 6'd5;
@@ -420,6 +449,8 @@ module systole_rram_ctrl #(
       found_q <= 1'b0;
       pending_command_q <= 3'd0;
       live_lines_q  <= {RW + 1{1'b0}};
+      live_tiles_q  <= 8'd0;
+      tile_bad_q    <= 32'd0;
       refreshed_q   <= 32'd0;
       wake_cycles_q <= 32'd0;
       image_crc_q   <= 32'd0;
@@ -484,6 +515,7 @@ module systole_rram_ctrl #(
           run_slot_q    <= cand_q;
           slot_q        <= !cand_q;
           live_lines_q  <= rec_lines[RW:0];
+          live_tiles_q  <= rec_tiles;
           image_crc_q   <= rec_image;
           scrub_q       <= {RW{1'b0}};
           found_q       <= 1'b0;
@@ -523,6 +555,7 @@ module systole_rram_ctrl #(
           if (slot_q) {best_q2, epoch_q2, best_place_q2} <= {1'b1, rec_epoch, place_q};
           else {best_q, epoch_q, best_place_q} <= {1'b1, rec_epoch, place_q};
           live_lines_q <= rec_lines[RW:0];
+          live_tiles_q <= rec_tiles;
           turn_q[slot_q] <= rec_q[65];
           scrub_q <= {RW{1'b0}};
           found_q <= 1'b0;
@@ -530,6 +563,7 @@ module systole_rram_ctrl #(
         default: ;
       endcase
       if (used_we_o) turn_q[used_slot_o] <= state_q == ST_TABLE && rec_q[65];
+      if (tile_bad) tile_bad_q <= {tile_bad_q[31:16] + 16'd1, {16 - RW{1'b0}}, scrub_q};
       if (scrub_step) begin
         scrub_q <= scrub_last ? {RW{1'b0}} : scrub_q + 1'b1;
         found_q <= 1'b0;
@@ -576,7 +610,7 @@ module systole_rram_ctrl #(
     else if (state_q == ST_RECORD || (state_q == ST_REWRITE && commit_q)) ref_q <= 2'd1;
     else if ((state_q == ST_MARGIN_C || state_q == ST_VERIFY_C) && wait_q == 6'd2) ref_q <= 2'd2;
     else if (state_q == ST_SCRUB_C && next == ST_SCRUB) ref_q <= ref_q == 2'd2 ? 2'd1 : 2'd2;
-    else if (state_q == ST_FILL || state_q == ST_FILL_P) ref_q <= 2'd1;
+    else if (state_q == ST_FILL || state_q == ST_FILL_P || state_q == ST_TILE || state_q == ST_TILE_C) ref_q <= 2'd1;
 
     // Rows, lines, sections, entries.
     if (state_q != ST_REWRITE && state_q != ST_COPY) row_q <= {LW{1'b0}};
@@ -644,7 +678,7 @@ module systole_rram_ctrl #(
       ST_LOAD: begin
         walk_line  = slot_base(cand_q) + line_q[RW-1:0];
         walk_lines = section_lines[RW:0];
-        walk_pace  = section_q == 3'd0 ? 6'd1 : section_q == 3'd4 ? PACE_LUT : PACE_UNITS;
+        walk_pace  = !program_section ? 6'd1 : section_q == 3'd4 ? PACE_LUT : PACE_UNITS;
       end
       ST_MARGIN: begin
         walk_line  = slot_base(slot_q) + (copied_q ? TABLE_AT[RW-1:0] : {RW{1'b0}});
@@ -654,17 +688,21 @@ module systole_rram_ctrl #(
         walk_line  = scrub_line;
         walk_lines = {{RW{1'b0}}, 1'b1};
       end
+      ST_TILE: begin
+        walk_line  = slot_base(newest) + tile_line[RW-1:0];
+        walk_lines = {{RW{1'b0}}, 1'b1};
+      end
       default: ;
     endcase
   end
 
   assign walk_o       = (first && (reading_record || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_SCRUB ||
-      state_q == ST_FILL)) || ask || (state_q == ST_LOAD && next == ST_LOAD_R);
+      state_q == ST_FILL || state_q == ST_TILE)) || ask || (state_q == ST_LOAD && next == ST_LOAD_R);
   assign walk_line_o  = walk_line;
   assign walk_lines_o = walk_lines;
   assign walk_pace_o  = walk_pace;
   assign walk_ref_o   = state_q == ST_PASS ? (asks_q[0] ? `SYSTOLE_REF_STRONG_0 : `SYSTOLE_REF_STRONG_1) :
-      state_q == ST_RING || state_q == ST_TABLE || state_q == ST_LOAD || state_q == ST_FILL || ref_q == 2'd0 ?
+      state_q == ST_RING || state_q == ST_TABLE || state_q == ST_LOAD || state_q == ST_FILL || state_q == ST_TILE || ref_q == 2'd0 ?
       `SYSTOLE_REF_NORMAL : ref_q == 2'd1 ? `SYSTOLE_REF_STRONG_1 : `SYSTOLE_REF_STRONG_0;
   assign walk_raw_o   = reading_record || state_q == ST_TABLE || (state_q == ST_MARGIN && copied_q) || ((state_q == ST_SCRUB || state_q == ST_FILL || state_q == ST_PASS) && !scrub_slot);
 
@@ -690,7 +728,7 @@ module systole_rram_ctrl #(
   assign load_line_o    = on_meta ? meta_line : on_scrub ? scrub_line : s_line;
   assign load_data_o    = filling ? walk_word_i : idle ? s_data_i : state_q == ST_COPY ? shift_q : in_record ? unit_word : {WB{1'b0}};
   assign program_o      = first && (state_q == ST_LINE || state_q == ST_REWRITE_P || state_q == ST_COPY_P || state_q == ST_FILL_P);
-  assign forget_o       = state_q == ST_FILL && next != ST_FILL && next != ST_FILL_P;
+  assign forget_o       = (state_q == ST_FILL || state_q == ST_TILE_C) && (next == ST_END || next == ST_SCRUB);
   assign counted_o      = state_q == ST_LOAD_R || state_q == ST_TABLE || state_q == ST_FILL;
   assign program_line_o = on_meta ? meta_line : on_scrub ? scrub_line : open_line_q;
   assign program_move_o = state_q == ST_LINE;
@@ -699,10 +737,10 @@ module systole_rram_ctrl #(
   assign used_hot_o     = state_q == ST_IDENTITY ? 2'd0 : rec_q[67:66];
   assign used_o         = state_q == ST_IDENTITY ? 16'd0 : {rec_q[255:248], rec_q[79:72]};
 
-  assign upload_we_o     = state_q == ST_LOAD && next == ST_LOAD_R && section_q != 3'd0;
+  assign upload_we_o     = state_q == ST_LOAD && next == ST_LOAD_R && program_section;
   assign upload_target_o = section_q == 3'd5 ? `SYSTOLE_UPLOAD_TAP : section_q - 3'd1;
   assign upload_hold_o   = waking;
-  assign upload_valid_o  = state_q == ST_LOAD_R && walk_valid_i && section_q != 3'd0 && words_q != 32'd0;
+  assign upload_valid_o  = state_q == ST_LOAD_R && walk_valid_i && program_section && words_q != 32'd0;
   assign upload_data_o   = walk_word_i;
   assign wake_we_o       = awake;
   assign in_bytes_o      = rec_q[191:160];
@@ -723,6 +761,7 @@ module systole_rram_ctrl #(
   assign image_crc_o   = image_crc_q;
   assign wake_cycles_o = wake_cycles_q;
   assign refreshed_o   = refreshed_q;
+  assign tile_o        = tile_bad_q;
   assign scrub_line_o  = {{32 - RW{1'b0}}, scrub_q};
 
 endmodule

@@ -119,6 +119,7 @@ impl ModelTransport {
             ("SWAPS", counts.swaps),
             ("REFRESHED", counts.refreshed),
             ("SCRUB_LINE", rram.scrub_line()),
+            ("TILE", counts.tiles.0 << 16 | counts.tiles.1),
         ] {
             self.set(&format!("RRAM_{name}"), value);
         }
@@ -148,8 +149,9 @@ impl ModelTransport {
             }
             Some("SCRUB") => match &mut self.rram {
                 Some(rram) if rram.newest().is_some() => {
+                    let before = rram.counts.tiles.0;
                     rram.scrub();
-                    Ok(())
+                    if rram.counts.tiles.0 == before { Ok(()) } else { Err("RRAM_TILE") }
                 }
                 _ => Err("RRAM_NO_IMAGE"),
             },
@@ -248,8 +250,12 @@ impl ModelTransport {
         self.set("EVENT_MACS_HI", (vectors >> 32) as u32);
         let budget = self.get("RRAM_SCRUB_BUDGET");
         if let Some(rram) = &mut self.rram {
+            let before = rram.counts.tiles.0;
             rram.scrub_in_run(run.scrub_lines);
             rram.after_run(budget);
+            if rram.counts.tiles.0 != before {
+                self.fail_with("RRAM_TILE");
+            }
             self.show_rram();
         }
         self.events.iter_mut().zip(run.events).for_each(|(a, b)| *a += b);

@@ -35,6 +35,8 @@ pub struct Counts {
     pub turns: u32,
     /// Lines that a scrub wrote again.
     pub refreshed: u32,
+    /// Lines whose CRC a scrub found wrong, and the last of them.
+    pub tiles: (u32, u32),
     /// Lines that no spare was left for.
     pub failed: u32,
 }
@@ -577,12 +579,19 @@ impl RramModel {
         let all = self.scrub_lines();
         let mut done = 0;
         while done < lines && !all.is_empty() {
-            let line = all[self.scrub_at as usize];
-            if self.is_line_weak(line) {
-                let (bytes, bad) = self.fetch(line);
-                if !bad && self.program(line, &bytes, false) {
-                    self.counts.refreshed += 1;
-                }
+            let (at, line) = (self.scrub_at, all[self.scrub_at as usize]);
+            let mut bytes = self.read(line, STRONG_0).0;
+            let (mut weak, mut bad) = (self.is_line_weak(line), false);
+            if weak {
+                (bytes, bad) = self.fetch(line);
+            }
+            // What the code takes for right may be wrong: the line's own CRC knows.
+            if !bad && !self.is_tile_good(at, &bytes) {
+                self.counts.tiles = (self.counts.tiles.0 + 1, at);
+                weak = false;
+            }
+            if weak && !bad && self.program(line, &bytes, false) {
+                self.counts.refreshed += 1;
             }
             self.scrub_found = false;
             self.scrub_at = (self.scrub_at + 1) % all.len() as u32;
@@ -601,6 +610,20 @@ impl RramModel {
             .chain((0..self.layout.table_lines).map(|l| self.layout.table(record.slot) + l))
             .chain((0..self.layout.record_lines).map(|l| self.layout.record(place) + l))
             .collect()
+    }
+
+    /// Whether line `n` of the newest image has the CRC that stands behind it; lines of CRCs have none.
+    fn is_tile_good(&self, n: u32, bytes: &[u8]) -> bool {
+        let Some((record, _)) = self.newest().and_then(|s| self.best[s as usize]) else { return true };
+        let tiles = record.lines - record.tile_lines;
+        if n >= tiles {
+            return true;
+        }
+        let at = 4 * n;
+        let line = record.slot * self.layout.half + tiles + at / self.layout.line_bytes;
+        let (crcs, word) = self.read(line, NORMAL);
+        let at = (at % self.layout.line_bytes) as usize;
+        !word.uncorrectable && number(&crcs[at..at + 4]) as u32 == crc32fast::hash(bytes)
     }
 
     fn is_line_weak(&self, line: u32) -> bool {

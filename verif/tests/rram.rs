@@ -2,9 +2,11 @@
 //! Images in RRAM on the whole chip: program, commit, power cycle, wake, correction, poison, locks, refusals.
 
 use std::rc::Rc;
+use systole_chip::device::Device;
 use systole_chip::{Options, Part, RtlTransport, run_chip};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
+use systole_isa::ecc::{Code, Verdict};
 use systole_isa::regs::offset;
 use systole_isa::rram::{Layout, slot_bytes};
 use systole_isa::{Config, Image, Instruction};
@@ -357,6 +359,56 @@ fn a_run_scrubs_in_its_windows_costs_no_cycle_and_its_weak_line_is_written_again
 }
 
 #[test]
+fn a_scrub_does_not_write_again_what_the_code_took_for_right_and_the_lines_crc_does_not() {
+    let config = named("small");
+    let w = Rc::new(work_of(&config, 1, 5));
+    let (bytes, record) = slot_bytes(&w.image, &config);
+    assert!(record.tile_lines >= 1);
+    // Three wrong bits of a word that the code turns into four.
+    let (line, row) = (6, 2);
+    let at = (line * 64 + row * 8) as usize;
+    let code = Code::new(64);
+    let word = u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+    let check = code.encode(word, line);
+    let bits = (0..64u32)
+        .flat_map(|a| (a + 1..64).map(move |b| (a, b, b + 1)))
+        .find(|&(a, b, c)| c < 64 && code.decode(word ^ 1 << a ^ 1 << b ^ 1 << c, check, line).1 == Verdict::Corrected)
+        .unwrap();
+    for backend in [Backend::Rtl, Backend::Model] {
+        let w = w.clone();
+        on_part(backend, &config, 11, async move |driver| {
+            driver.program(&w.image, None).await.unwrap();
+            driver.wake(Wake::Checked, &w.image).await.unwrap();
+            // What scrubs of the part as it is try in vain, at its stuck cells.
+            driver.scrub().await.unwrap();
+            let once = driver.rram_status().await.unwrap();
+            driver.scrub().await.unwrap();
+            let before = driver.rram_status().await.unwrap();
+            let turn = |d: &mut Device| [bits.0, bits.1, bits.2].into_iter().for_each(|b| d.flip(row, line, b));
+            driver.transport().with_cells(turn).unwrap();
+            assert_eq!(machine_error(driver.scrub().await), "RRAM_TILE", "{backend:?}");
+            assert_eq!(driver.transport().read(offset("RRAM_TILE")).await.unwrap(), 1 << 16 | line);
+            let status = driver.rram_status().await.unwrap();
+            assert_eq!(status.refreshed, before.refreshed, "{backend:?}");
+            assert_eq!(status.pulses - before.pulses, before.pulses - once.pulses, "{backend:?}");
+            // Nothing was made permanent; and the image's CRC sees it too.
+            assert_eq!(machine_error(driver.wake(Wake::Checked, &w.image).await), "RRAM_NO_IMAGE");
+            driver.transport().with_cells(turn).unwrap();
+            driver.wake(Wake::Checked, &w.image).await.unwrap();
+            assert_eq!(driver.run(&w.frame).await.unwrap(), w.output);
+            // Between runs the same.
+            driver.transport().with_cells(turn).unwrap();
+            driver.transport().write(offset("RRAM_SCRUB_BUDGET"), 20).await.unwrap();
+            let run = driver.run(&w.frame).await;
+            let before = driver.transport().read(offset("RRAM_TILE")).await.unwrap() >> 16;
+            driver.wait_rram().await.unwrap();
+            let after = driver.transport().read(offset("RRAM_TILE")).await.unwrap() >> 16;
+            assert!(run.is_err() || before + after >= 3, "{backend:?}: {run:?}");
+        });
+    }
+}
+
+#[test]
 fn p4_lines_that_were_retired_are_read_one_a_cycle() {
     for config in [named("tiny"), named("tiny").with_weight_beats(2).unwrap()] {
         let label = config.label();
@@ -368,7 +420,7 @@ fn p4_lines_that_were_retired_are_read_one_a_cycle() {
                 let layout = Layout::of(driver.config());
                 let beats = driver.config().weight_beats;
                 // Lines 2, 3, 4, 7, whose entries lie in two lines of the table's copy: in row 1 both values of a bit are stuck somewhere in the first word.
-                let stick = |d: &mut systole_chip::device::Device| {
+                let stick = |d: &mut Device| {
                     for (line, bit) in [2, 3, 4, 7].into_iter().flat_map(|l| (0..8).map(move |b| (l, b))) {
                         d.stick(1, line * beats, bit, bit % 2 == 0);
                     }

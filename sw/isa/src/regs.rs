@@ -40,7 +40,7 @@ pub const ID_VALUE: u32 = 0x5359_5354;
 pub const SPACE: u32 = 0x100;
 
 /// The register map, by offset.
-pub const REGS: [Reg; 63] = [
+pub const REGS: [Reg; 64] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
     r("CONFIG", 0x08, Ro, "number of the named configuration; bits 15:8: WEIGHT_BEATS"),
@@ -139,6 +139,7 @@ pub const REGS: [Reg; 63] = [
     r("RRAM_WAKE_CYCLES", 0xf0, Ro, "cycles of the last wake, from reset or command to READY"),
     r("EVENT_SELECT", 0xf4, Rw, "number of the event that EVENT_VALUE shows; see the table of events"),
     r("EVENT_VALUE", 0xf8, Ro, "how often the event happened since reset, modulo 2^32"),
+    r("RRAM_TILE", 0xfc, Ro, "bits 15:0 the last line of the image whose CRC a scrub found wrong; bits 31:16 how many it found"),
 ];
 
 /// A bit of a register.
@@ -210,7 +211,7 @@ pub const EVENTS: [Bit; 9] = [
 ];
 
 /// Codes of `ERROR`.
-pub const ERRORS: [Bit; 15] = [
+pub const ERRORS: [Bit; 16] = [
     b("NONE", 0, "no error"),
     b(
         "START_LIMIT",
@@ -230,6 +231,7 @@ pub const ERRORS: [Bit; 15] = [
     b("RRAM_RECORD", 12, "the record could not be written so that it reads back at the margins"),
     b("RRAM_NO_IMAGE", 13, "wake found no record with a good image"),
     b("RRAM_FOREIGN", 14, "wake found only images made for another machine or by other software"),
+    b("RRAM_TILE", 15, "a scrub read a line whose CRC is not that of the image; RRAM_TILE names it, it was not written again"),
 ];
 
 /// Upload targets, by code.

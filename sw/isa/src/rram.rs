@@ -109,6 +109,8 @@ pub struct Record {
     pub out_bytes: u32,
     /// Lines of weights, from line 0 on.
     pub weight_lines: u32,
+    /// Lines at the end that hold the CRC-32 of each line before them.
+    pub tile_lines: u32,
     /// 64-bit units of timetable, descriptors, parameters, lookup tables, taps; each begins on a line.
     pub units: [u32; 5],
     /// CRC-32 of the image's lines.
@@ -132,7 +134,7 @@ impl Record {
         w[4] = self.config;
         w[5] = self.in_bytes;
         w[6] = self.out_bytes;
-        w[7] = self.weight_lines | self.spares_used[1] << 24;
+        w[7] = self.weight_lines | self.tile_lines << 16 | self.spares_used[1] << 24;
         w[8..13].copy_from_slice(&self.units);
         w[13] = self.image_crc;
         w[14] = self.table_crc;
@@ -160,6 +162,7 @@ impl Record {
             in_bytes: words[5],
             out_bytes: words[6],
             weight_lines: words[7] & 0xffff,
+            tile_lines: words[7] >> 16 & 0xff,
             units: std::array::from_fn(|i| words[8 + i]),
             image_crc: words[13],
             table_crc: words[14],
@@ -170,7 +173,8 @@ impl Record {
 /// An image as it lies in a slot: the bytes of its lines, and its record without what the machine fills in (epoch, slot,
 /// spares, CRC of the line table).
 ///
-/// Weights come first, then timetable, descriptors, parameters, lookup tables and taps, each from a new line on.
+/// Weights come first, a line being a tile of R x C; then timetable, descriptors, parameters, lookup tables and taps, each
+/// from a new line on; then the CRC-32 of each of these lines.
 pub fn slot_bytes(image: &crate::Image, config: &Config) -> (Vec<u8>, Record) {
     let line = Layout::of(config).line_bytes as usize;
     let sections = image.sections();
@@ -183,8 +187,13 @@ pub fn slot_bytes(image: &crate::Image, config: &Config) -> (Vec<u8>, Record) {
         bytes.extend(section);
         bytes.resize(bytes.len().next_multiple_of(line), 0);
     }
+    let tiles = bytes.len() / line;
+    let crcs: Vec<u8> = bytes.chunks(line).flat_map(|l| crc32fast::hash(l).to_le_bytes()).collect();
+    bytes.extend(crcs);
+    bytes.resize(bytes.len().next_multiple_of(line), 0);
     let record = Record {
         lines: (bytes.len() / line) as u32,
+        tile_lines: (bytes.len() / line - tiles) as u32,
         fingerprint: fingerprint(),
         config: config.id | config.weight_beats << 8,
         in_bytes: image.in_bytes,
@@ -212,6 +221,7 @@ mod tests {
             (0..2).for_each(|s| take(l.table(s), l.table_lines));
             (0..RECORDS).for_each(|p| take(l.record(p), l.record_lines));
             assert!(used.iter().all(|&n| n == 1), "{}", config.name);
+            assert!((l.usable() * 4).div_ceil(l.line_bytes) < 256, "TILE_LINES has 8 bits");
             assert!([1, 2].contains(&l.classes) && l.slot_lines % l.classes == 0 && l.spares % l.classes == 0);
             assert!(l.usable() > l.half / 2 && l.slot_lines * 4 <= l.table_lines * l.line_bytes, "{}: {l:?}", config.name);
         }

@@ -54,7 +54,9 @@ pub struct Years {
 pub fn fill(mut image: Image, config: &Config) -> Image {
     let layout = Layout::of(config);
     let (_, record) = slot_bytes(&image, config);
-    let lines = layout.usable() - (record.lines - record.weight_lines);
+    // Each line has four bytes of CRC in the lines behind them all.
+    let others = record.lines - record.weight_lines - record.tile_lines;
+    let lines = layout.usable() - (layout.usable() * 4).div_ceil(layout.line_bytes + 4) - others;
     let size = (lines * layout.line_bytes) as usize;
     let mut x = 1u64;
     while image.weights.len() < size {
