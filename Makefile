@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long lint gen bench ort-cases scalesim rram-campaigns synth clean
+.PHONY: help setup run test test-long lint formal gen bench ort-cases scalesim rram-campaigns synth clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,14 +17,17 @@ setup: ## install what is missing (Debian, Ubuntu); asks nothing
 run: setup ## the digits network on simulated hardware
 	cargo run --release -p systole-cli --bin systole -- run digits
 
-test: setup lint ## lint and the quick test suite
+test: setup lint formal ## lint, proofs and the quick test suite
 	cargo test --workspace
 
-test-long: setup lint ## lint and the long test suite
+test-long: setup lint formal ## lint, proofs and the long test suite
 	SYSTOLE_LONG=1 cargo test --workspace
 
 lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
 	scripts/lint.sh
+
+formal: setup ## proofs over the RTL of the RRAM, by induction in Yosys
+	scripts/formal.sh
 
 gen: ## write the Verilog header and the tables in docs/ from sw/isa
 	cargo run -p systole-isa --bin gen

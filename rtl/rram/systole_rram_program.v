@@ -7,6 +7,7 @@
 // failed_o says that the line is not as it should be. Reset stops it and forgets what was loaded.
 `default_nettype none
 `include "systole_isa.vh"
+`include "systole_check.vh"
 
 module systole_rram_program #(
     parameter ROWS         = 8,
@@ -109,6 +110,7 @@ module systole_rram_program #(
   reg [3:0] wait_q;             // cycles in a state, saturating
   wire      first = wait_q == 4'd0;
 
+  reg [RW-1:0] swapped_q;       // whose kept words follow
   reg [RW-1:0] line_q, phys_q, other_q, other_phys_q, scan_q, best_q, best_phys_q;
   reg [15:0] wear_q, other_wear_q, best_wear_q, max_wear_q;
   reg [ROWS-1:0] loaded_q;
@@ -284,6 +286,7 @@ module systole_rram_program #(
         end
         if (scanned && next == ST_FILL) begin
           swapping_q   <= 1'b1;
+          swapped_q    <= best_q;
           other_q      <= best_q;
           other_phys_q <= best_phys_q;
           other_wear_q <= best_wear_q;
@@ -304,7 +307,7 @@ module systole_rram_program #(
         // The other line of a swap follows with the words that were kept.
         swapping_q     <= 1'b0;
         resting_q      <= swapping_q;
-        if (swapping_q) line_q <= other_q;
+        if (swapping_q) line_q <= swapped_q;
         pulsed_q       <= 1'b0;
         level_q        <= 4'd0;
         reset_ref_q    <= 1'b0;
@@ -369,6 +372,12 @@ module systole_rram_program #(
   assign table_addr_o = exchange && !first ? other_q : line_q;
   assign table_line_o = exchange && first ? other_phys_q : phys_q;
   assign table_wear_o = !exchange ? wear_next : first ? other_wear_q : wear_q;
+
+`ifdef SYSTOLE_PROOF
+  `include "systole_rram_program.vh"
+`else
+  `SYSTOLE_ASSERT(check_between_lines, !((used_we_i || turn_i) && state_q != ST_IDLE))
+`endif
 
 endmodule
 
