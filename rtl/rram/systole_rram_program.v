@@ -13,6 +13,7 @@ module systole_rram_program #(
     parameter WEIGHT_BEATS = 1,
     parameter RRAM_DEPTH   = 2048,
     parameter BW           = 1,
+    parameter ECC          = 0,
     parameter CHECK        = 8,
     parameter RW           = $clog2(RRAM_DEPTH),
     parameter LW           = $clog2(ROWS)
@@ -311,6 +312,7 @@ module systole_rram_program #(
   end
   wire [CHECK-1:0] check;
   systole_ecc_encode #(
+      .ECC  (ECC),
       .COLS (COLS),
       .CHECK(CHECK),
       .AW   (RW)

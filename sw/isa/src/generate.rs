@@ -3,7 +3,7 @@
 
 use crate::Unit;
 use crate::config::CONFIGS;
-use crate::ecc::{ADDRESS_BITS, Code};
+use crate::ecc::{ADDRESS_BITS, Code, Field};
 use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
 use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
@@ -41,9 +41,12 @@ pub fn canonical_tables() -> String {
     }
     for data in [32, 64] {
         let code = Code::new(data);
-        let columns: Vec<u8> =
+        let columns: Vec<u32> =
             (0..data).map(|i| code.data_column(i)).chain((0..ADDRESS_BITS).map(|i| code.address_column(i))).collect();
         let _ = writeln!(t, "code {data} {columns:02x?}");
+    }
+    for data in [32, 64, 128] {
+        let _ = writeln!(t, "bch {data} {:x?}", Field::over(data));
     }
     let _ = writeln!(t, "rram {RECORDS} {RETRIES} {WEAR_THRESHOLD} {KEYS:08x?} {RECORD_MAGIC:08x} {REFERENCES:?} {COMMANDS:?}");
     for c in CONFIGS {
@@ -122,6 +125,30 @@ pub fn verilog_header() -> String {
         let digits: String = columns.map(|c| format!("{c:02x}")).collect();
         let _ = writeln!(t, "`define SYSTOLE_ECC{data}_COLUMNS {}'h{digits}", 8 * (data + ADDRESS_BITS));
     }
+    t.push_str(
+        "\n// DEC-TED: check bits of each data bit and address bit, 20 bits each, bit 0 lowest; the field's polynomial;\n\
+         // {X^3, X} of data, address and check bits, 8 bits each.\n",
+    );
+    for data in [32, 64, 128] {
+        let (code, field) = (Code::dec_ted(data), Field::over(data));
+        let address = (0..ADDRESS_BITS).rev().map(|i| code.address_column(i));
+        let columns = address.chain((0..data).rev().map(|i| code.data_column(i)));
+        let digits: String = columns.map(|c| format!("{c:05x}")).collect();
+        let _ = writeln!(t, "`define SYSTOLE_BCH{data}_COLUMNS {}'h{digits}", 20 * (data + ADDRESS_BITS));
+        let _ = writeln!(t, "`define SYSTOLE_BCH{data}_FIELD 9'h{:03x}", field.polynomial);
+        // Coefficient n of a word stands for x^n: check bits first, then data and address.
+        let check = 2 * field.bits;
+        let powers = (0..check).rev().chain((check..check + data + ADDRESS_BITS).rev());
+        let digits: String = powers.map(|n| format!("{:02x}{:02x}", field.power(3 * n), field.power(n))).collect();
+        let _ = writeln!(t, "`define SYSTOLE_BCH{data}_PLACES {}'h{digits}", 16 * (check + data + ADDRESS_BITS));
+    }
+    t.push_str(
+        "// Check bits of a word of cols bytes, in use, and stored in beats equal parts.\n\
+         `define SYSTOLE_ECC_BITS(ecc, cols) ((ecc) == 0 ? ((cols) < 8 ? 8 : (cols)) : \
+         (cols) == 4 ? 13 : (cols) == 8 ? 15 : (cols) == 16 ? 17 : 34)\n\
+         `define SYSTOLE_ECC_CHECK(ecc, cols, beats) \
+         ((`SYSTOLE_ECC_BITS(ecc, cols) + (beats) - 1) / (beats) * (beats))\n",
+    );
     t.push_str("\n// The RRAM (sw/isa, rram.rs).\n");
     for (name, value) in [("RECORDS", RECORDS), ("RETRIES", RETRIES), ("WEAR_THRESHOLD", WEAR_THRESHOLD)] {
         let _ = writeln!(t, "`define SYSTOLE_RRAM_{name} {value}");

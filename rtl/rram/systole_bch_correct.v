@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a syndrome of DEC-TED says (docs/rram.md): a wrong bit's X solves S1 X^2 + S1^2 X = S1^3 + S3. The left side is
+// a fixed matrix times S1 for every X, so each bit is looked at by itself. One or two bits are turned; where the word
+// is uncorrectable, data_o is worth nothing. Combinational.
+`default_nettype none
+`include "systole_isa.vh"
+
+module systole_bch_correct #(
+    parameter DATA = 64,                                // 32, 64 or 128
+    parameter M    = DATA > 64 ? 8 : DATA > 32 ? 7 : 6  // bits of the field, derived
+) (
+    input  wire [DATA-1:0] data_i,
+    input  wire [   2*M:0] syndrome_i,      // {parity, S3, S1}
+    output wire [DATA-1:0] data_o,
+    output wire            corrected_o,     // one or two bits were wrong
+    output wire            uncorrectable_o
+);
+
+  localparam N = DATA + 2 * M;  // stored bits, without the parity
+  localparam [16*160-1:0] PLACES =
+      DATA > 64 ? `SYSTOLE_BCH128_PLACES : DATA > 32 ? {1056'd0, `SYSTOLE_BCH64_PLACES} : {1600'd0, `SYSTOLE_BCH32_PLACES};
+  localparam [8:0] FIELD = DATA > 64 ? `SYSTOLE_BCH128_FIELD : DATA > 32 ? `SYSTOLE_BCH64_FIELD : `SYSTOLE_BCH32_FIELD;
+
+  // Product of two elements of the field.
+  function [8:0] times;
+    input [8:0] a, b;
+    integer j;
+    begin
+      times = 9'd0;
+      for (j = M - 1; j >= 0; j = j - 1) begin
+        times = {times[7:0], 1'b0};
+        if (times[M]) times = times ^ FIELD;
+        if (b[j]) times = times ^ a;
+      end
+    end
+  endfunction
+
+  // Which bits of S1 are added up to bit `row` of S1 X^2 + S1^2 X.
+  function [8:0] inputs;
+    input [8:0] x;
+    input integer row;
+    integer j;
+    reg [8:0] e, sum;
+    begin
+      inputs = 9'd0;
+      for (j = 0; j < M; j = j + 1) begin
+        e = 9'd1 << j;
+        sum = times(e, times(x, x)) ^ times(times(e, e), x);
+        inputs[j] = sum[row];
+      end
+    end
+  endfunction
+
+  wire [M-1:0] s1 = syndrome_i[M-1:0];
+  wire [M-1:0] s3 = syndrome_i[2*M-1:M];
+  wire         odd = syndrome_i[2*M];
+  wire [  8:0] a = {{9 - M{1'b0}}, s1};
+  wire [  8:0] cube = times(times(a, a), a);
+  wire [M-1:0] rest = cube[M-1:0] ^ s3;
+  wire         some = s1 != {M{1'b0}};
+  wire         alone = rest == {M{1'b0}};  // one X, or none: S3 = S1^3
+
+  wire [N-1:0] wrong;
+  genvar i, r;
+  generate
+    for (i = 0; i < N; i = i + 1) begin : g_bit
+      // Address bits lie between data and check bits; nothing is stored for them.
+      localparam [8:0] X = {1'b0, PLACES[16*(i<DATA?i : i+16)+:8]};
+      wire [M-1:0] left;
+      for (r = 0; r < M; r = r + 1) begin : g_row
+        localparam [8:0] INPUTS = inputs(X, r);
+        assign left[r] = ^(s1 & INPUTS[M-1:0]);
+      end
+      assign wrong[i] = some && left == rest;
+    end
+  endgenerate
+
+  // Two stored bits are found, or one where one is looked for (perhaps with the parity bit), or the parity bit alone.
+  // One of two: the other is an address bit, or none at all.
+  wire found = wrong != {N{1'b0}} && (^wrong) == alone;
+  wire none  = !some && alone;
+  assign data_o          = data_i ^ wrong[DATA-1:0];
+  assign corrected_o     = none ? odd : found && (alone || !odd);
+  assign uncorrectable_o = !none && !corrected_o;
+
+endmodule
+
+`default_nettype wire
