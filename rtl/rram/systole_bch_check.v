@@ -14,18 +14,14 @@ module systole_bch_check #(
 );
 
   localparam N = DATA + 16;
-  localparam [20*144-1:0] COLUMNS =
-      DATA > 64 ? `SYSTOLE_BCH128_COLUMNS : DATA > 32 ? {1280'd0, `SYSTOLE_BCH64_COLUMNS} : {1920'd0, `SYSTOLE_BCH32_COLUMNS};
+  localparam [2447:0] ROWS =
+      DATA > 64 ? `SYSTOLE_BCH128_CHECK : DATA > 32 ? {1248'd0, `SYSTOLE_BCH64_CHECK} : {1824'd0, `SYSTOLE_BCH32_CHECK};
 
   wire [N-1:0] bits = {addr_i, data_i};
-  genvar r, i;
+  genvar r;
   generate
     for (r = 0; r <= 2 * M; r = r + 1) begin : g_check
-      wire [N-1:0] used;
-      for (i = 0; i < N; i = i + 1) begin : g_bit
-        assign used[i] = COLUMNS[20*i+r] & bits[i];
-      end
-      assign check_o[r] = ^used;
+      assign check_o[r] = ^(bits & ROWS[N*r+:N]);
     end
   endgenerate
 

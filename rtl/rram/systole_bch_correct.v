@@ -17,8 +17,8 @@ module systole_bch_correct #(
 );
 
   localparam N = DATA + 2 * M;  // stored bits, without the parity
-  localparam [16*160-1:0] PLACES =
-      DATA > 64 ? `SYSTOLE_BCH128_PLACES : DATA > 32 ? {1056'd0, `SYSTOLE_BCH64_PLACES} : {1600'd0, `SYSTOLE_BCH32_PLACES};
+  localparam [9215:0] LEFT =
+      DATA > 64 ? `SYSTOLE_BCH128_LEFT : DATA > 32 ? {5394'd0, `SYSTOLE_BCH64_LEFT} : {7632'd0, `SYSTOLE_BCH32_LEFT};
   localparam [8:0] FIELD = DATA > 64 ? `SYSTOLE_BCH128_FIELD : DATA > 32 ? `SYSTOLE_BCH64_FIELD : `SYSTOLE_BCH32_FIELD;
 
   // Product of two elements of the field.
@@ -35,22 +35,6 @@ module systole_bch_correct #(
     end
   endfunction
 
-  // Which bits of S1 are added up to bit `row` of S1 X^2 + S1^2 X.
-  function [8:0] inputs;
-    input [8:0] x;
-    input integer row;
-    integer j;
-    reg [8:0] e, sum;
-    begin
-      inputs = 9'd0;
-      for (j = 0; j < M; j = j + 1) begin
-        e = 9'd1 << j;
-        sum = times(e, times(x, x)) ^ times(times(e, e), x);
-        inputs[j] = sum[row];
-      end
-    end
-  endfunction
-
   wire [M-1:0] s1 = syndrome_i[M-1:0];
   wire [M-1:0] s3 = syndrome_i[2*M-1:M];
   wire         odd = syndrome_i[2*M];
@@ -60,20 +44,18 @@ module systole_bch_correct #(
   wire         some = s1 != {M{1'b0}};
   wire         alone = rest == {M{1'b0}};  // one X, or none: S3 = S1^3
 
-  wire [N-1:0] wrong;
-  genvar i, r;
-  generate
-    for (i = 0; i < N; i = i + 1) begin : g_bit
-      // Address bits lie between data and check bits; nothing is stored for them.
-      localparam [8:0] X = {1'b0, PLACES[16*(i<DATA?i : i+16)+:8]};
-      wire [M-1:0] left;
-      for (r = 0; r < M; r = r + 1) begin : g_row
-        localparam [8:0] INPUTS = inputs(X, r);
-        assign left[r] = ^(s1 & INPUTS[M-1:0]);
+  reg [N-1:0] wrong;
+  reg [M-1:0] left;
+  integer i, r;
+  always @* begin
+    wrong = {N{1'b0}};
+    left  = {M{1'b0}};
+    if (some)
+      for (i = 0; i < N; i = i + 1) begin
+        for (r = 0; r < M; r = r + 1) left[r] = ^(s1 & LEFT[M*(M*i+r)+:M]);
+        wrong[i] = left == rest;
       end
-      assign wrong[i] = some && left == rest;
-    end
-  endgenerate
+  end
 
   // Two stored bits are found, or one where one is looked for (perhaps with the parity bit), or the parity bit alone.
   // One of two: the other is an address bit, or none at all.

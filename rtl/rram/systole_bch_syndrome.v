@@ -15,20 +15,14 @@ module systole_bch_syndrome #(
 );
 
   localparam N = DATA + 16 + 2 * M;
-  localparam [16*160-1:0] PLACES =
-      DATA > 64 ? `SYSTOLE_BCH128_PLACES : DATA > 32 ? {1056'd0, `SYSTOLE_BCH64_PLACES} : {1600'd0, `SYSTOLE_BCH32_PLACES};
+  localparam [2559:0] ROWS =
+      DATA > 64 ? `SYSTOLE_BCH128_SUMS : DATA > 32 ? {1244'd0, `SYSTOLE_BCH64_SUMS} : {1840'd0, `SYSTOLE_BCH32_SUMS};
 
   wire [N-1:0] bits = {check_i[2*M-1:0], addr_i, data_i};
-  genvar r, i;
+  genvar r;
   generate
-    for (r = 0; r < M; r = r + 1) begin : g_sum
-      wire [N-1:0] used, used3;
-      for (i = 0; i < N; i = i + 1) begin : g_bit
-        assign used[i]  = PLACES[16*i+r] & bits[i];
-        assign used3[i] = PLACES[16*i+8+r] & bits[i];
-      end
-      assign syndrome_o[r]   = ^used;
-      assign syndrome_o[M+r] = ^used3;
+    for (r = 0; r < 2 * M; r = r + 1) begin : g_sum
+      assign syndrome_o[r] = ^(bits & ROWS[N*r+:N]);
     end
   endgenerate
   assign syndrome_o[2*M] = ^{check_i[2*M], bits};
