@@ -229,7 +229,7 @@ fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
                 let word = code.encode(&w.to_le_bytes(), a as u32);
                 let stored = word.iter().rev().fold(0, |n, &b| n << 8 | u128::from(b)) ^ flips;
                 // Bits that only fill up the word are not looked at: whatever they should be, they are not pulsed.
-                let filled = stored | (1 << config.word_bits()) - (1 << code.bits());
+                let filled = stored | ((1 << config.word_bits()) - (1 << code.bits()));
                 pd.set_bytes(&filled.to_le_bytes()[..config.word_bits().div_ceil(8) as usize]);
                 pl.set(1);
                 clk.rising_edge().await;
