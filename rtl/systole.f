@@ -31,11 +31,15 @@ rtl/lib/systole_ram.v
 rtl/lib/systole_ram_be.v
 rtl/lib/systole_regfile.v
 rtl/lib/systole_skid.v
+rtl/rram/systole_bch_check.v
+rtl/rram/systole_bch_correct.v
+rtl/rram/systole_bch_syndrome.v
 rtl/rram/systole_crc32.v
 rtl/rram/systole_ecc_check.v
 rtl/rram/systole_ecc_correct.v
 rtl/rram/systole_ecc_decode.v
 rtl/rram/systole_ecc_encode.v
+rtl/rram/systole_ecc_syndrome.v
 rtl/rram/systole_line_table.v
 rtl/rram/systole_rram.v
 rtl/rram/systole_rram_ctrl.v

@@ -10,6 +10,7 @@ module systole_top #(
     parameter ROWS            = `SYSTOLE_CFG_ROWS(CONFIG),
     parameter COLS            = `SYSTOLE_CFG_COLS(CONFIG),
     parameter WEIGHT_BEATS    = `SYSTOLE_CFG_WEIGHT_BEATS(CONFIG),
+    parameter ECC             = `SYSTOLE_CFG_ECC(CONFIG),
     parameter X_DEPTH         = `SYSTOLE_CFG_X_DEPTH(CONFIG),
     parameter X_BANKS         = `SYSTOLE_CFG_X_BANKS(CONFIG),
     parameter W_SRAM_DEPTH    = `SYSTOLE_CFG_W_SRAM_DEPTH(CONFIG),
@@ -75,7 +76,7 @@ module systole_top #(
   localparam QW = $clog2(TIMETABLE_DEPTH);
   localparam DW = $clog2(DESC_DEPTH);
   localparam BW = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1;
-  localparam CHECK = COLS < 8 ? 8 : COLS;  // check bits of a weight word
+  localparam CHECK = `SYSTOLE_ECC_CHECK(ECC, COLS, WEIGHT_BEATS);  // check bits of a weight word
 
   // An illegal configuration stops elaboration: these modules do not exist.
   generate
@@ -83,6 +84,7 @@ module systole_top #(
     if (COLS != 4 && COLS != 8 && COLS != 16 && COLS != 32) systole_error_COLS_must_be_4_8_16_or_32 u_error_cols ();
     if (WEIGHT_BEATS != 1 && WEIGHT_BEATS != 2 && WEIGHT_BEATS != 4)
       systole_error_WEIGHT_BEATS_must_be_1_2_or_4 u_error_beats ();
+    if (ECC != 0 && ECC != 1) systole_error_ECC_must_be_0_or_1 u_error_ecc ();
     if (X_BANKS != 2 && X_BANKS != 4) systole_error_X_BANKS_must_be_2_or_4 u_error_banks ();
     if (RRAM_WAYS != 1 && RRAM_WAYS != 2 && RRAM_WAYS != 4) systole_error_RRAM_WAYS_must_be_1_2_or_4 u_error_ways ();
     if (RRAM_WAYS > 2 * WEIGHT_BEATS) systole_error_RRAM_WAYS_must_be_at_most_2_WEIGHT_BEATS u_error_classes ();
@@ -115,6 +117,7 @@ module systole_top #(
       .ROWS           (ROWS),
       .COLS           (COLS),
       .WEIGHT_BEATS   (WEIGHT_BEATS),
+      .ECC            (ECC),
       .X_DEPTH        (X_DEPTH),
       .X_BANKS        (X_BANKS),
       .W_SRAM_DEPTH   (W_SRAM_DEPTH),
@@ -385,6 +388,7 @@ module systole_top #(
       .RRAM_DEPTH  (RRAM_DEPTH),
       .RRAM_WAYS   (RRAM_WAYS),
       .BW          (BW),
+      .ECC         (ECC),
       .CHECK       (CHECK)
   ) u_rram (
       .clk_i           (clk_i),
@@ -459,6 +463,7 @@ module systole_top #(
       .ROWS           (ROWS),
       .COLS           (COLS),
       .WEIGHT_BEATS   (WEIGHT_BEATS),
+      .ECC            (ECC),
       .X_DEPTH        (X_DEPTH),
       .X_BANKS        (X_BANKS),
       .W_SRAM_DEPTH   (W_SRAM_DEPTH),

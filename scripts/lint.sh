@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Reads the RTL with Verilator, Icarus Verilog and Yosys, each on every configuration. Any warning is a failure.
+# Reads the RTL with Verilator, Icarus Verilog and Yosys, each on every configuration, and on tiny with the other code of
+# RRAM words (ECC = 1). Any warning is a failure.
 # What Verilator is told to accept, with the reasons, is beside the file list: rtl/systole.vlt for rtl/systole.f.
 # LINT_LIST=FILE and LINT_TOP=NAME choose another file list and top module.
 set -euo pipefail
@@ -36,14 +37,15 @@ orphans=$(find rtl -name '*.v' -not -path 'rtl/ecp5/*' | sort | grep -vxF "$list
 
 accepted=()
 [ ! -f "${list%.f}.vlt" ] || accepted=("${list%.f}.vlt")
-run_verilator() {
-    verilator --lint-only -Wall --top-module "$top" -GCONFIG="$1" "${accepted[@]}" "${includes[@]}" "${files[@]}"
+run_verilator() { # run_TOOL ID [PARAMETER VALUE]
+    verilator --lint-only -Wall --top-module "$top" -GCONFIG="$1" ${2:+"-G$2=$3"} \
+        "${accepted[@]}" "${includes[@]}" "${files[@]}"
 }
 
 # Icarus returns 0 with warnings, so anything it prints counts.
 run_iverilog() {
     local out
-    out=$(iverilog -g2005 -Wall -tnull -s "$top" -P"$top.CONFIG=$1" "${includes[@]}" "${files[@]}" 2>&1) || {
+    out=$(iverilog -g2005 -Wall -tnull -s "$top" -P"$top.CONFIG=$1" ${2:+"-P$top.$2=$3"} "${includes[@]}" "${files[@]}" 2>&1) || {
         printf '%s\n' "$out"
         return 1
     }
@@ -52,28 +54,30 @@ run_iverilog() {
 
 run_yosys() {
     yosys -q -e '.' -p "read_verilog -defer ${includes[*]} ${files[*]}; \
-        hierarchy -check -top $top -chparam CONFIG $1; proc; check -assert"
+        hierarchy -check -top $top -chparam CONFIG $1 ${2:+-chparam $2 $3}; proc; check -assert"
 }
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-job() { # job TOOL ID NAME
-    local begin=$EPOCHREALTIME log=$logs/$1-$2 verdict=ok
-    "run_$1" "$2" >"$log" 2>&1 || { verdict=FAILED && touch "$log-failed"; }
+job() { # job TOOL ID NAME [PARAMETER VALUE]
+    local begin=$EPOCHREALTIME log=$logs/$1-$2${4:+$4} verdict=ok
+    "run_$1" "$2" "${@:4}" >"$log" 2>&1 || { verdict=FAILED && touch "$log-failed"; }
     local ms=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
-    printf 'lint: %-9s %-6s %-6s %3d.%d s\n' "$1" "$3" "$verdict" $((ms / 1000)) $((ms % 1000 / 100))
+    printf 'lint: %-9s %-11s %-6s %3d.%d s\n' "$1" "$3" "$verdict" $((ms / 1000)) $((ms % 1000 / 100))
 }
 
 # As many at a time as there are cores.
 mapfile -t configs < <(scripts/configs.sh)
 ((${#configs[@]})) || die "no configurations"
+[ "$top" != systole_top ] || configs+=("0 tiny/dected ECC 1")
 cores=$(nproc)
 for tool in verilator iverilog yosys; do
     for config in "${configs[@]}"; do
-        read -r id name <<<"$config"
+        read -r id name parameter <<<"$config"
         while (($(jobs -rp | wc -l) >= cores)); do wait -n || true; done
-        job "$tool" "$id" "$name" &
+        # shellcheck disable=SC2086 # a name and its value, or nothing
+        job "$tool" "$id" "$name" $parameter &
     done
 done
 wait

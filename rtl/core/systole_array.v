@@ -16,6 +16,7 @@ module systole_array #(
     parameter RRAM_WAYS    = 2,
     parameter W_SRAM_DEPTH = 256,
     parameter BW           = 1,
+    parameter ECC          = 0,
     parameter CHECK        = 8,
     parameter XW           = $clog2(X_DEPTH),
     parameter RW           = $clog2(RRAM_DEPTH),
@@ -93,6 +94,7 @@ module systole_array #(
           .RRAM_WAYS   (RRAM_WAYS),
           .W_SRAM_DEPTH(W_SRAM_DEPTH),
           .BW          (BW),
+          .ECC         (ECC),
           .CHECK       (CHECK)
       ) u_slice (
           .clk_i       (clk_i),

@@ -10,6 +10,7 @@ module systole_core #(
     parameter ROWS            = 8,
     parameter COLS            = 8,
     parameter WEIGHT_BEATS    = 1,
+    parameter ECC             = 0,
     parameter X_DEPTH         = 2048,
     parameter X_BANKS         = 2,
     parameter W_SRAM_DEPTH    = 256,
@@ -37,7 +38,7 @@ module systole_core #(
     parameter QW              = $clog2(TIMETABLE_DEPTH),
     parameter DW              = $clog2(DESC_DEPTH),
     parameter BW              = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1,
-    parameter CHECK           = COLS < 8 ? 8 : COLS
+    parameter CHECK           = `SYSTOLE_ECC_CHECK(ECC, COLS, WEIGHT_BEATS)
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
@@ -280,6 +281,7 @@ module systole_core #(
       .RRAM_WAYS   (RRAM_WAYS),
       .W_SRAM_DEPTH(W_SRAM_DEPTH),
       .BW          (BW),
+      .ECC         (ECC),
       .CHECK       (CHECK)
   ) u_array (
       .clk_i        (clk_i),

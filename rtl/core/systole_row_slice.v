@@ -17,6 +17,7 @@ module systole_row_slice #(
     parameter RRAM_WAYS    = 2,
     parameter W_SRAM_DEPTH = 256,
     parameter BW           = 1,
+    parameter ECC          = 0,    // code of weight words
     parameter CHECK        = 8,    // check bits of a weight word
     parameter XW           = $clog2(X_DEPTH),
     parameter RW           = $clog2(RRAM_DEPTH),
@@ -126,6 +127,7 @@ module systole_row_slice #(
       .RRAM_WAYS   (RRAM_WAYS),
       .SRAM_DEPTH  (W_SRAM_DEPTH),
       .BW          (BW),
+      .ECC         (ECC),
       .CHECK       (CHECK)
   ) u_w (
       .clk_i          (clk_i),

@@ -10,6 +10,7 @@ module systole_regs #(
     parameter ROWS            = 8,
     parameter COLS            = 8,
     parameter WEIGHT_BEATS    = 1,
+    parameter ECC             = 0,
     parameter X_DEPTH         = 2048,
     parameter X_BANKS         = 2,
     parameter W_SRAM_DEPTH    = 256,
@@ -217,7 +218,7 @@ module systole_regs #(
     case (raddr)
       `SYSTOLE_REG_ID:                   rdata = `SYSTOLE_ID_VALUE;
       `SYSTOLE_REG_FINGERPRINT:          rdata = `SYSTOLE_FINGERPRINT;
-      `SYSTOLE_REG_CONFIG:               rdata = WEIGHT_BEATS * 256 + CONFIG;
+      `SYSTOLE_REG_CONFIG:               rdata = ECC * 65536 + WEIGHT_BEATS * 256 + CONFIG;
       `SYSTOLE_REG_GEOMETRY:             rdata = {RRAM_WAYS[7:0], X_BANKS[7:0], COLS[7:0], ROWS[7:0]};
       `SYSTOLE_REG_X_DEPTH:              rdata = X_DEPTH;
       `SYSTOLE_REG_W_SRAM_DEPTH:         rdata = W_SRAM_DEPTH;

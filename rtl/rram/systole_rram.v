@@ -12,6 +12,7 @@ module systole_rram #(
     parameter RRAM_DEPTH   = 2048,
     parameter RRAM_WAYS    = 2,
     parameter BW           = 1,
+    parameter ECC          = 0,
     parameter CHECK        = 8,
     parameter RW           = $clog2(RRAM_DEPTH),
     parameter LW           = $clog2(ROWS)
@@ -160,6 +161,7 @@ module systole_rram #(
       .RRAM_DEPTH  (RRAM_DEPTH),
       .RRAM_WAYS   (RRAM_WAYS),
       .BW          (BW),
+      .ECC         (ECC),
       .CHECK       (CHECK)
   ) u_program (
       .clk_i        (clk_i),
@@ -228,6 +230,7 @@ module systole_rram #(
       .ROWS        (ROWS),
       .COLS        (COLS),
       .WEIGHT_BEATS(WEIGHT_BEATS),
+      .ECC         (ECC),
       .RRAM_DEPTH  (RRAM_DEPTH)
   ) u_ctrl (
       .clk_i               (clk_i),

@@ -12,6 +12,7 @@ module systole_rram_ctrl #(
     parameter ROWS         = 8,
     parameter COLS         = 8,
     parameter WEIGHT_BEATS = 1,
+    parameter ECC          = 0,
     parameter RRAM_DEPTH   = 2048,
     parameter RW           = $clog2(RRAM_DEPTH),
     parameter LW           = $clog2(ROWS)
@@ -127,7 +128,7 @@ module systole_rram_ctrl #(
   localparam [5:0] PACE_LUT = COLS + 4;
   localparam [31:0] LAST_ROW = ROWS - 1;
   localparam [31:0] LAST_UNIT = UNITS - 1;
-  localparam [31:0] MACHINE = WEIGHT_BEATS * 256 + CONFIG;
+  localparam [31:0] MACHINE = ECC * 65536 + WEIGHT_BEATS * 256 + CONFIG;
 
   localparam ST_BOOT = 5'd0;
   localparam ST_RING = 5'd1;      // read the record in each place

@@ -16,6 +16,7 @@ module systole_rram_program #(
     parameter RRAM_DEPTH   = 2048,
     parameter RRAM_WAYS    = 2,
     parameter BW           = 1,
+    parameter ECC          = 0,
     parameter CHECK        = 8,
     parameter RW           = $clog2(RRAM_DEPTH),
     parameter LW           = $clog2(ROWS)
@@ -335,6 +336,7 @@ module systole_rram_program #(
   end
   wire [CHECK-1:0] check;
   systole_ecc_encode #(
+      .ECC  (ECC),
       .COLS (COLS),
       .CHECK(CHECK),
       .AW   (RW)

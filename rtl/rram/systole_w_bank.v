@@ -14,7 +14,8 @@ module systole_w_bank #(
     parameter RRAM_WAYS    = 2,
     parameter SRAM_DEPTH   = 256,    // words
     parameter BW           = 1,      // bits of a beat number
-    parameter CHECK        = 8,      // check bits of a word
+    parameter ECC          = 0,      // code of RRAM words
+    parameter CHECK        = `SYSTOLE_ECC_CHECK(ECC, COLS, WEIGHT_BEATS),  // stored check bits
     parameter RW           = $clog2(RRAM_DEPTH),
     parameter SW           = $clog2(SRAM_DEPTH)
 ) (
@@ -55,6 +56,8 @@ module systole_w_bank #(
 
   localparam FULL = COLS * 8 + CHECK;    // bits of a word with its check bits
   localparam SUB = FULL / WEIGHT_BEATS;  // bits of a sub-word
+  localparam BITS = `SYSTOLE_ECC_BITS(ECC, COLS);
+  localparam [FULL-1:0] USED = {FULL{1'b1}} >> (CHECK - BITS);  // the others only fill it up, and are not looked at
 
   wire [       SUB-1:0] sub;
   wire [    COLS*8-1:0] sram_word;
@@ -85,7 +88,9 @@ module systole_w_bank #(
   );
 
   wire [FULL-1:0] raw;
-  wire [FULL-1:0] mask = pulse_reset_i ? raw_q & ~prog_q : prog_q & ~raw_q;
+  wire [FULL-1:0] set = prog_q & ~raw_q & USED;
+  wire [FULL-1:0] reset = raw_q & ~prog_q & USED;
+  wire [FULL-1:0] mask = pulse_reset_i ? reset : set;
 
   generate
     if (WEIGHT_BEATS == 1) begin : g_one_beat
@@ -139,20 +144,23 @@ module systole_w_bank #(
   endgenerate
 
   // Stage 1: the word and its syndrome. Stage 2: corrected.
-  wire [CHECK-1:0] check;
-  systole_ecc_encode #(
+  wire [CHECK-1:0] syndrome;
+  systole_ecc_syndrome #(
+      .ECC  (ECC),
       .COLS (COLS),
       .CHECK(CHECK),
       .AW   (RW)
-  ) u_check (
-      .data_i (raw[COLS*8-1:0]),
-      .line_i (line),
-      .check_o(check)
+  ) u_syndrome (
+      .data_i    (raw[COLS*8-1:0]),
+      .check_i   (raw[FULL-1:COLS*8]),
+      .line_i    (line),
+      .syndrome_o(syndrome)
   );
 
   wire [COLS*8-1:0] corrected_word;
   wire              corrected, uncorrectable;
   systole_ecc_decode #(
+      .ECC  (ECC),
       .COLS (COLS),
       .CHECK(CHECK)
   ) u_correct (
@@ -187,7 +195,7 @@ module systole_w_bank #(
       if (whole_q) {corrected_q, uncorrectable_q} <= {corrected, uncorrectable};
     end
   always @(posedge clk_i) begin
-    if (arrives) {raw_q, syndrome_q} <= {raw, check ^ raw[FULL-1:COLS*8]};
+    if (arrives) {raw_q, syndrome_q} <= {raw, syndrome};
     if (arrives) line_q <= line;
     if (whole_q) line_q2 <= line_q;
     if (prog_load_i) prog_q <= prog_data_i;
@@ -195,8 +203,8 @@ module systole_w_bank #(
     sram_q2 <= sram_q;
     if (sram_q2) word_q <= sram_word;
     else if (whole_q) word_q <= corrected_word;
-    need_set_q   <= (prog_q & ~raw_q) != {FULL{1'b0}};
-    need_reset_q <= (raw_q & ~prog_q) != {FULL{1'b0}};
+    need_set_q   <= set != {FULL{1'b0}};
+    need_reset_q <= reset != {FULL{1'b0}};
   end
 
   assign word_o          = word_q;

@@ -106,7 +106,7 @@ pub struct Energy {
 /// multiplications, `rram` overrides the RRAM's pJ per bit.
 pub fn of_events(events: &[u64], config: &Config, macs: u64, rram: Option<f64>) -> Energy {
     let (r, c) = (f64::from(config.rows), f64::from(config.cols));
-    let check = f64::from(if config.cols < 8 { 8 } else { config.cols });
+    let word = f64::from(config.word_bits());
     let bit = rram.map_or(RRAM_BIT.pj, |e| Range::new(e, e, e));
     let count = |n: usize| events.get(n).copied().unwrap_or(0);
     let sram = |bytes: f64| SRAM_BYTE.pj.map(|e| e * bytes);
@@ -115,7 +115,7 @@ pub fn of_events(events: &[u64], config: &Config, macs: u64, rram: Option<f64>) 
         ("multiply-accumulate", vectors, MAC.pj.map(|e| e * r * c)),
         ("X read into the array", vectors, sram(r)),
         ("accumulators", vectors, sram(8.0 * c).plus(ADD32.pj.map(|e| e * c))),
-        ("weights from RRAM", count(1), bit.map(|e| e * r * (8.0 * c + check))),
+        ("weights from RRAM", count(1), bit.map(|e| e * r * word)),
         ("weights from W SRAM", count(2), sram(r * c)),
         ("X read flat", count(3), sram(c)),
         ("X written", count(4), sram(c)),
@@ -151,7 +151,8 @@ pub fn idle(config: &Config, image_bytes: u64, cycles: u64, mhz: f64, rate: f64)
     let busy = cycles as f64 / (mhz * 1e6);
     let idle_s = (period - busy).max(0.0);
     let megabytes = image_bytes as f64 / f64::from(1 << 20);
-    let bits = image_bytes.next_multiple_of(u64::from(Layout::of(config).line_bytes)) as f64 * 9.0; // an eighth of check bits
+    let bytes = image_bytes.next_multiple_of(u64::from(Layout::of(config).line_bytes)) as f64;
+    let bits = bytes * f64::from(config.word_bits()) / f64::from(config.cols); // check bits are read with them
     Idle {
         sram_hold: SRAM_LEAKAGE_MW.pj.map(|mw| mw * 1e-3 * megabytes * idle_s * 1e12),
         rram_wake: RRAM_BIT.pj.map(|e| e * bits),

@@ -33,7 +33,7 @@ impl ModelTransport {
         let mut set = |name: &str, value: u32| registers.insert(offset(name), value);
         set("ID", ID_VALUE);
         set("FINGERPRINT", fingerprint());
-        set("CONFIG", config.id | config.weight_beats << 8);
+        set("CONFIG", config.machine());
         set("GEOMETRY", config.rows | config.cols << 8 | config.x_banks << 16 | config.rram_ways << 24);
         set("LANE", config.tap_depth | config.line_depth << 12 | config.lane_taps << 24);
         set("LATENCY", Latency::of(config).l);

@@ -3,7 +3,7 @@
 //! that a part programmed by the one is woken by the other. Campaigns over many parts and years run on it.
 
 use systole_chip::device::{Device, Pulse};
-use systole_isa::ecc::{Code, Verdict};
+use systole_isa::ecc::{Verdict, WordCode};
 use systole_isa::rram::{Layout, RECORD_WORDS, RECORDS, RETRIES, Record, TURN_THRESHOLD, WEAR_THRESHOLD};
 use systole_isa::{Config, fingerprint};
 
@@ -54,7 +54,7 @@ const VERIFY_0: usize = 4;
 pub struct RramModel {
     config: Config,
     layout: Layout,
-    code: Code,
+    code: WordCode,
     /// The cells.
     pub device: Device,
     table: Vec<(u16, u16)>, // (physical line, wear) by logical line
@@ -83,7 +83,7 @@ impl RramModel {
         RramModel {
             config: config.clone(),
             layout: Layout::of(config),
-            code: Code::new(if config.cols < 8 { 32 } else { 64 }),
+            code: WordCode::of(config),
             device,
             table: (0..config.rram_depth).map(|l| (l as u16, 0)).collect(),
             best: [None; 2],
@@ -108,31 +108,16 @@ impl RramModel {
         &self.layout
     }
 
-    fn codes(&self) -> usize {
-        (self.config.cols as usize / 8).max(1)
-    }
-
-    fn bytes_of_code(&self) -> usize {
-        self.code.data as usize / 8
-    }
-
-    /// Data and check bits of a word of a line, as stored.
-    fn encode(&self, data: &[u8], line: u32) -> Vec<u8> {
-        let mut word = data.to_vec();
-        for part in data.chunks(self.bytes_of_code()) {
-            word.push(self.code.encode(number(part), line));
-        }
-        word
-    }
-
-    /// A stored word as it reads at a reference: its beats, one behind the other.
+    /// A stored word as it reads at a reference: its beats, one behind the other. Bits that only fill up the last one are
+    /// not looked at.
     fn raw(&self, row: u32, physical: u32, reference: usize) -> Vec<u8> {
         let beats = self.config.weight_beats;
         let width = self.device.width() as usize;
-        let mut bits = vec![0u8; (width * beats as usize).div_ceil(8)];
+        let used = self.code.bits() as usize;
+        let mut bits = vec![0u8; used.div_ceil(8)];
         for beat in 0..beats {
             let plane = &self.device.planes(row, physical * beats + beat)[reference];
-            for i in 0..width {
+            for i in 0..width.min(used - beat as usize * width) {
                 let at = beat as usize * width + i;
                 bits[at / 8] |= ((plane[i / 64] >> (i % 64) & 1) as u8) << (at % 8);
             }
@@ -141,16 +126,8 @@ impl RramModel {
     }
 
     fn decode(&self, raw: &[u8], line: u32) -> (Vec<u8>, Word) {
-        let (data, checks) = raw.split_at(self.config.cols as usize);
-        let (mut out, mut word) = (vec![], Word { corrected: false, uncorrectable: false });
-        for (part, &check) in data.chunks(self.bytes_of_code()).zip(checks) {
-            let (value, verdict) = self.code.decode(number(part), check, line);
-            out.extend(&value.to_le_bytes()[..part.len()]);
-            word.corrected |= verdict == Verdict::Corrected;
-            word.uncorrectable |= verdict == Verdict::Uncorrectable;
-        }
-        debug_assert_eq!(self.codes(), checks.len());
-        (out, word)
+        let (data, verdict) = self.code.decode(raw, line);
+        (data, Word { corrected: verdict == Verdict::Corrected, uncorrectable: verdict == Verdict::Uncorrectable })
     }
 
     fn managed(&self, line: u32) -> bool {
@@ -285,7 +262,7 @@ impl RramModel {
 
     fn ladder(&mut self, line: u32, bytes: &[u8]) -> bool {
         let physical = self.physical(line);
-        let words: Vec<Vec<u8>> = bytes.chunks(self.config.cols as usize).map(|w| self.encode(w, line)).collect();
+        let words: Vec<Vec<u8>> = bytes.chunks(self.config.cols as usize).map(|w| self.code.encode(w, line)).collect();
         let mut pulsed = false;
         let mut good = true;
         for level in 0.. {
@@ -329,8 +306,9 @@ impl RramModel {
     fn pulse(&mut self, row: u32, physical: u32, reset: bool, level: u32, mask: &[u8]) {
         let (beats, width) = (self.config.weight_beats, self.device.width() as usize);
         for beat in 0..beats {
-            for part in 0..width.div_ceil(64) {
-                let bits = (part * 64..width.min(part * 64 + 64)).fold(0u64, |m, i| {
+            let here = width.min(self.code.bits() as usize - beat as usize * width);
+            for part in 0..here.div_ceil(64) {
+                let bits = (part * 64..here.min(part * 64 + 64)).fold(0u64, |m, i| {
                     let at = beat as usize * width + i;
                     m | u64::from(mask[at / 8] >> (at % 8) & 1) << (i - part * 64)
                 });
@@ -431,7 +409,7 @@ impl RramModel {
             hot: self.hot[slot as usize],
             spares_used: self.used[slot as usize],
             fingerprint: fingerprint(),
-            config: self.config.id | self.config.weight_beats << 8,
+            config: self.config.machine(),
             table_crc: crc32fast::hash(&copy),
             ..*record
         };
@@ -485,7 +463,7 @@ impl RramModel {
     pub fn wake(&mut self, warm: bool) -> Result<Vec<u8>, Refusal> {
         (self.best, self.awake, self.foreign, self.weak) = ([None; 2], None, false, false);
         (self.scrub_at, self.scrub_found) = (0, false);
-        let machine = self.config.id | self.config.weight_beats << 8;
+        let machine = self.config.machine();
         for place in 0..RECORDS {
             let Some(record) = self.read_record(place, NORMAL).0 else { continue };
             if record.fingerprint != fingerprint() || record.config != machine {

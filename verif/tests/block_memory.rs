@@ -8,7 +8,8 @@ use harness::axi::{Monitor, StreamSink, StreamSource};
 use harness::{Pause, Stream};
 use rand::RngExt;
 use std::collections::VecDeque;
-use systole_isa::ecc::Code;
+use systole_isa::Config;
+use systole_isa::ecc::{Code, Ecc, WordCode};
 use systole_isa::nest::{Loop, Nest};
 use systole_isa::{Instruction, Load, Store};
 
@@ -170,13 +171,16 @@ fn x_bank_reads_rippled_flat_and_padded_three_cycles_later() {
     });
 }
 
-/// The weight bank for one (D, ways): words programmed by pulses, some with a wrong bit, then read in every legal distance.
-fn w_bank(beats: usize, ways: usize) {
+/// The weight bank for one (D, ways, code): words programmed by pulses, some with wrong bits, then read in every legal
+/// distance.
+fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
     const COLS: usize = 8;
     let bits = if beats == 4 { 2 } else { 1 };
+    let config = Config::named("small").unwrap().with_weight_beats(beats as u32).unwrap().with_ecc(ecc);
     let spec = block("systole_w_bank")
         .parameter("COLS", COLS)
         .parameter("WEIGHT_BEATS", beats)
+        .parameter("ECC", ecc as u32)
         .parameter("RRAM_DEPTH", 32)
         .parameter("RRAM_WAYS", ways)
         .parameter("SRAM_DEPTH", 16)
@@ -210,18 +214,23 @@ fn w_bank(beats: usize, ways: usize) {
         }
         let mut random = sim.random("words");
         let rram: Vec<u64> = (0..32).map(|_| random.random()).collect();
-        // Of each word 0, 1 or 2 bits are wrong, check bits too; twice, so that pulses go both ways.
-        let code = Code::new(64);
+        // Of each word none to one too many bits are wrong, check bits too; twice, so that pulses go both ways.
+        let code = WordCode::of(&config);
+        let corrects = code.code().corrects as usize;
         let mut wrong = [0usize; 32];
         let mut before = [0u128; 32];
         for _ in 0..2 {
             for (a, w) in rram.iter().enumerate() {
-                wrong[a] = random.random_range(0..3);
-                let first = random.random_range(0..72u32);
-                let bits = [first, (first + random.random_range(1..72u32)) % 72];
-                let flips = bits[..wrong[a]].iter().fold(0u128, |f, b| f | 1 << b);
-                let stored = (u128::from(code.encode(*w, a as u32)) << 64 | u128::from(*w)) ^ flips;
-                pd.set_bytes(&stored.to_le_bytes()[..9]);
+                wrong[a] = random.random_range(0..2 + corrects);
+                let mut flips = 0u128;
+                while (flips.count_ones() as usize) < wrong[a] {
+                    flips |= 1 << random.random_range(0..code.bits());
+                }
+                let word = code.encode(&w.to_le_bytes(), a as u32);
+                let stored = word.iter().rev().fold(0, |n, &b| n << 8 | u128::from(b)) ^ flips;
+                // Bits that only fill up the word are not looked at: whatever they should be, they are not pulsed.
+                let filled = stored | ((1 << config.word_bits()) - (1 << code.bits()));
+                pd.set_bytes(&filled.to_le_bytes()[..config.word_bits().div_ceil(8) as usize]);
                 pl.set(1);
                 clk.rising_edge().await;
                 pl.set(0);
@@ -319,9 +328,13 @@ fn w_bank(beats: usize, ways: usize) {
             let v = verdict.get(&now);
             assert_eq!(fresh.is_high(), v.is_some(), "cycle {now}");
             if let Some(&wrong) = v {
-                assert_eq!((corrected.is_high(), bad.is_high()), (wrong == 1, wrong == 2), "cycle {now}");
+                assert_eq!(
+                    (corrected.is_high(), bad.is_high()),
+                    (wrong > 0 && wrong <= corrects, wrong > corrects),
+                    "cycle {now}"
+                );
             }
-            if let Some(&e) = expected.get(&now).filter(|_| v != Some(&2)) {
+            if let Some(&e) = expected.get(&now).filter(|_| v.is_none_or(|&wrong| wrong <= corrects)) {
                 assert_eq!(word.get(), e, "cycle {now}");
                 checked += 1;
             }
@@ -334,9 +347,10 @@ fn w_bank(beats: usize, ways: usize) {
 fn w_bank_gives_each_word_at_its_cycle_for_every_beats_and_ways() {
     for beats in [1, 2, 4] {
         for ways in [1, 2, 4] {
-            w_bank(beats, ways);
+            w_bank(beats, ways, Ecc::Secded);
         }
     }
+    [1, 2, 4].into_iter().for_each(|beats| w_bank(beats, 2, Ecc::DecTed));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use systole_chip::device::{Corner, Device};
 use systole_compiler::compile;
+use systole_isa::ecc::Ecc;
 use systole_isa::rram::{Layout, RETRIES, slot_bytes};
 use systole_isa::{Config, Image};
 use systole_verif::campaign::{bound, control, power, wear, words, years};
@@ -19,10 +20,10 @@ fn image(config: &Config) -> Image {
 
 #[test]
 fn p1_every_single_and_double_error_of_an_image_is_corrected_or_flagged() {
-    for name in ["tiny", "base"] {
-        let config = Config::named(name).unwrap();
+    for (name, ecc) in [("tiny", Ecc::Secded), ("base", Ecc::Secded), ("tiny", Ecc::DecTed), ("base", Ecc::DecTed)] {
+        let config = Config::named(name).unwrap().with_ecc(ecc);
         let (tried, silent) = words::exhaustive(&image(&config), &config, if long() { usize::MAX } else { 60 });
-        println!("{name}: {tried} errors");
+        println!("{}: {tried} errors", config.label());
         assert_eq!(silent, 0);
         assert!(tried > 40_000);
     }
@@ -41,6 +42,24 @@ fn p2_no_mixed_fault_is_silent_where_the_crc_is_checked() {
             "double" => assert_eq!(r.unchecked.detected, count),
             // The CRC is needed: the code alone lets some through.
             "triple" => assert!(r.unchecked.silent > count / 10),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn p2_with_dected_doubles_are_corrected_and_fewer_faults_pass_the_code() {
+    let config = Config::named("base").unwrap();
+    let count = 20_000;
+    let kinds = words::KINDS.map(String::from);
+    let weak = words::run(&image(&config), &config, &kinds, count, 1);
+    let config = config.with_ecc(Ecc::DecTed);
+    for (r, weak) in words::run(&image(&config), &config, &kinds, count, 1).iter().zip(&weak) {
+        println!("{}: {:?}, without CRC {:?}", r.kind, r.checked, r.unchecked);
+        assert_eq!((r.checked.total(), r.checked.silent), (count, 0), "{}", r.kind);
+        match r.kind.as_str() {
+            "single" | "double" => assert_eq!(r.unchecked.corrected, count),
+            "triple" => assert!(r.unchecked.silent * 2 < weak.unchecked.silent, "{:?} {:?}", r.unchecked, weak.unchecked),
             _ => {}
         }
     }

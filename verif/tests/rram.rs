@@ -2,11 +2,11 @@
 //! Images in RRAM on the whole chip: program, commit, power cycle, wake, correction, poison, locks, refusals.
 
 use std::rc::Rc;
-use systole_chip::device::Device;
+use systole_chip::device::{Corner, Device};
 use systole_chip::{Options, Part, RtlTransport, run_chip};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
-use systole_isa::ecc::{Code, Verdict};
+use systole_isa::ecc::{Code, Ecc, Verdict, WordCode};
 use systole_isa::regs::offset;
 use systole_isa::rram::{Layout, slot_bytes};
 use systole_isa::{Config, Image, Instruction};
@@ -46,6 +46,10 @@ fn named(name: &str) -> Config {
     Config::named(name).unwrap()
 }
 
+fn dected(name: &str, beats: u32) -> Config {
+    named(name).with_weight_beats(beats).unwrap().with_ecc(Ecc::DecTed)
+}
+
 fn on_chip<T: 'static, F: Future<Output = T> + 'static>(config: &Config, job: impl FnOnce(RtlTransport) -> F + 'static) -> T {
     run_chip(config, &Options::default(), job).unwrap_or_else(|e| panic!("{e}"))
 }
@@ -79,8 +83,10 @@ fn machine_error(result: Result<impl Sized, HostError>) -> &'static str {
 
 fn configs() -> Vec<Config> {
     let mut all = vec![named("tiny"), named("small"), named("tiny").with_weight_beats(4).unwrap()];
+    all.extend([dected("tiny", 1), dected("small", 2)]);
     if std::env::var_os("SYSTOLE_LONG").is_some() {
         all.extend([named("wide"), named("base"), named("base").with_weight_beats(2).unwrap(), named("large")]);
+        all.extend([dected("base", 1), dected("large", 4)]);
     }
     all
 }
@@ -171,6 +177,73 @@ fn p3_one_error_in_every_word_costs_no_cycle_and_changes_nothing_and_two_are_poi
             assert_eq!(driver.transport().read(offset("RRAM_INJECT")).await.unwrap(), 3 | 9 << 8 | 3 << 16);
         });
     }
+}
+
+#[test]
+fn p3_with_dected_two_errors_in_every_word_cost_no_cycle_and_change_nothing() {
+    for config in [dected("tiny", 1), dected("small", 2)] {
+        let w = work(&config, 4);
+        on_chip(&config, move |t| async move {
+            let mut driver = Driver::connect(t).await.unwrap();
+            assert_eq!(driver.config().ecc, Ecc::DecTed);
+            let words = w.image.weights.len() as u32 / driver.config().cols;
+            for (first, second) in [(0, 1), (3, 9), (17, 31)] {
+                driver.transport().write(offset("RRAM_INJECT"), first | second << 8 | 3 << 16).await.unwrap();
+                driver.load(&w.image).await.unwrap();
+                let before = driver.rram_status().await.unwrap().corrected;
+                assert_eq!(driver.run(&w.frame).await.unwrap(), w.output, "bits {first} and {second}");
+                let corrected = driver.rram_status().await.unwrap().corrected - before;
+                assert!(corrected >= words, "every weight word was corrected: {corrected}");
+            }
+            assert_eq!(driver.rram_status().await.unwrap().uncorrectable, 0);
+        });
+    }
+}
+
+#[test]
+fn p3_with_dected_three_errors_in_every_word_are_poison_and_a_bit_that_fills_up_a_word_is_none() {
+    let config = dected("tiny", 2);
+    let w = work(&config, 4);
+    let part = Part { pulse_cycles: 2, corner: Corner::named("healthy22").unwrap(), ..Part::default() };
+    let options = Options { part: Some(part), ..Options::default() };
+    on_machine(Backend::Rtl, &config, &options, async move |driver| {
+        let config = driver.config().clone();
+        let (bits, half) = (WordCode::of(&config).bits(), config.word_bits() / 2);
+        let lines = w.image.weights.len() as u32 / Layout::of(&config).line_bytes;
+        assert_eq!((bits, config.word_bits()), (45, 46));
+        let each = move |d: &mut Device, job: &dyn Fn(&mut Device, u32, u32, u32)| {
+            (0..config.rows * lines).for_each(|n| job(d, n % config.rows, n / config.rows, n * 7));
+        };
+        // Stuck at 1 where nothing is stored.
+        driver.transport().with_cells(|d| each(d, &|d, row, line, _| d.stick(row, 2 * line + 1, bits - half, true))).unwrap();
+        driver.load(&w.image).await?;
+        assert_eq!(driver.run(&w.frame).await?, w.output);
+        let status = driver.rram_status().await?;
+        assert_eq!((status.corrected, status.uncorrectable, status.remaps), (0, 0, 0), "{status:?}");
+        // One wrong bit, another, and a third, data and check bits.
+        for (n, step) in [0, 19, 38].into_iter().enumerate() {
+            let flip = |d: &mut Device, row, line, first| {
+                let bit = (first + step) % bits;
+                d.flip(row, 2 * line + bit / half, bit % half);
+            };
+            driver.transport().with_cells(|d| each(d, &flip)).unwrap();
+            let before = driver.rram_status().await?;
+            if n < 2 {
+                assert_eq!(driver.run(&w.frame).await?, w.output, "{} wrong bits", n + 1);
+                let status = driver.rram_status().await?;
+                assert!(status.corrected - before.corrected >= lines * driver.config().rows && status.uncorrectable == 0);
+            } else {
+                assert_eq!(machine_error(driver.run(&w.frame).await), "RRAM_POISON");
+                driver.transport().pause(w.output.cycles).await?; // the error is there before the run ends
+                let status = driver.rram_status().await?;
+                assert!(status.uncorrectable >= lines * driver.config().rows && status.corrected == before.corrected);
+                let t = driver.transport();
+                assert_eq!(u64::from(t.read(offset("CYCLES_LO")).await?), w.output.cycles, "poison costs no cycle");
+            }
+        }
+        Ok(())
+    })
+    .unwrap_or_else(|e| panic!("{e:#}"));
 }
 
 #[test]
@@ -290,9 +363,10 @@ fn cells_that_switch_badly_drift_and_stick_do_no_harm() {
 #[test]
 fn a_part_programmed_by_one_backend_wakes_on_the_other() {
     let folder = tempfile::tempdir().unwrap();
-    for (n, config) in [named("tiny"), named("small"), named("tiny").with_weight_beats(2).unwrap()].into_iter().enumerate() {
+    let configs = [named("tiny"), named("small"), named("tiny").with_weight_beats(2).unwrap(), dected("tiny", 2)];
+    for (n, config) in configs.into_iter().enumerate() {
         let works = Rc::new([work(&config, 1), work(&config, 2), work(&config, 3)]);
-        let part = Part { file: Some(folder.path().join(format!("{n}.rram"))), pulse_cycles: 2, seed: 9, ..Part::default() };
+        let part = Part { file: Some(folder.path().join(format!("{n}.rram"))), pulse_cycles: 2, seed: 8, ..Part::default() };
         let options = Options { part: Some(part), ..Options::default() };
         for (turn, (writer, reader)) in
             [(Backend::Rtl, Backend::Model), (Backend::Model, Backend::Rtl), (Backend::Rtl, Backend::Model)]
@@ -300,7 +374,8 @@ fn a_part_programmed_by_one_backend_wakes_on_the_other() {
                 .enumerate()
         {
             let w = works.clone();
-            on_machine(writer, &config, &options, async move |d| Ok(d.program(&w[turn].image, None).await?)).unwrap();
+            on_machine(writer, &config, &options, async move |d| Ok(d.program(&w[turn].image, None).await?))
+                .unwrap_or_else(|e| panic!("{} {turn} {writer:?}: {e:#}", config.label()));
             let w = works.clone();
             let (output, status) = on_machine(reader, &config, &options, async move |d| {
                 d.wake(Wake::Checked, &w[turn].image).await?;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use systole_isa::Config;
+use systole_isa::ecc::Ecc;
 
 /// Read references in ohms, by code (`systole_isa::rram::REFERENCES`).
 pub const REFERENCES: [f64; 5] = [20e3, 14e3, 28e3, 11e3, 36e3];
@@ -152,8 +153,8 @@ pub struct Device {
     pub corner: Corner,
     /// Seed of the part.
     pub seed: u64,
-    /// Configuration and WEIGHT_BEATS it belongs to.
-    pub machine: (u32, u32),
+    /// Machine it belongs to: configuration, WEIGHT_BEATS, ECC (`Config::machine`).
+    pub machine: u32,
     /// Life in seconds at 85 C.
     pub now: f64,
     /// What happened.
@@ -195,13 +196,12 @@ fn verified(rng: &mut impl Rng, (median, sigma): (f64, f64), low: bool) -> f64 {
 impl Device {
     /// A new part: everything reads 0, but the cells that are stuck.
     pub fn new(config: &Config, corner: Corner, seed: u64) -> Device {
-        let check = if config.cols < 8 { 8 } else { config.cols };
-        let width = (config.cols * 8 + check) / config.weight_beats;
+        let width = config.word_bits() / config.weight_beats;
         let depth = config.rram_depth * config.weight_beats;
         let mut device = Device {
             corner,
             seed,
-            machine: (config.id, config.weight_beats),
+            machine: config.machine(),
             now: 0.0,
             totals: Totals::default(),
             torn: Torn::default(),
@@ -418,13 +418,16 @@ impl Device {
             return Err(fail("no RRAM file, or a damaged one".into()));
         }
         let device: Device = postcard::from_bytes(&bytes[MAGIC.len()..body]).map_err(|e| fail(e.to_string()))?;
-        let want = (config.id, config.weight_beats);
-        if device.machine != want {
-            let (id, beats) = device.machine;
-            let name = systole_isa::config::CONFIGS.get(id as usize).map_or("unknown", |c| c.name);
+        if device.machine != config.machine() {
+            let say = |m: u32| {
+                let name = systole_isa::config::CONFIGS.get((m & 0xff) as usize).map_or("unknown", |c| c.name);
+                let code = Ecc::ALL.get((m >> 16) as usize).map_or("another code", |e| e.name());
+                format!("configuration {} ({name}) with WEIGHT_BEATS {} and {code}", m & 0xff, m >> 8 & 0xff)
+            };
             return Err(fail(format!(
-                "the RRAM of configuration {id} ({name}) with WEIGHT_BEATS {beats}, this machine is {} ({}) with {}: take the machine it belongs to, or another file",
-                config.id, config.name, config.weight_beats
+                "the RRAM of {}, this machine is {}: take the machine it belongs to, or another file",
+                say(device.machine),
+                say(config.machine())
             )));
         }
         Ok(device)
@@ -447,7 +450,7 @@ impl Device {
     }
 }
 
-const MAGIC: &[u8] = b"SYSRRAM1";
+const MAGIC: &[u8] = b"SYSRRAM2";
 
 #[cfg(test)]
 mod tests {
@@ -567,6 +570,8 @@ mod tests {
         assert_eq!((again.seed, again.planes(1, 5), &again.totals), (3, d.planes(1, 5), &d.totals));
         let error = Device::open(&path, &Config::named("small").unwrap(), Corner::typ22(), 1).unwrap_err();
         assert!(error.contains("configuration 0"), "{error}");
+        let error = Device::open(&path, &config.clone().with_ecc(Ecc::DecTed), Corner::typ22(), 1).unwrap_err();
+        assert!(error.contains("WEIGHT_BEATS 1 and secded") && error.contains("WEIGHT_BEATS 1 and dected"), "{error}");
         let mut bytes = std::fs::read(&path).unwrap();
         let at = bytes.len() / 2;
         bytes[at] ^= 1;

@@ -8,6 +8,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use systole_compiler::compile;
 use systole_isa::Config;
+use systole_isa::ecc::Ecc;
 use systole_verif::campaign::chart::{Series, lines};
 use systole_verif::energy::{CONSTANTS, Energy, Range, idle, of_events};
 use systole_verif::random;
@@ -30,6 +31,9 @@ pub struct EnergyArgs {
     /// Cycles that a weight bank needs for one word: 1, 2 or 4
     #[arg(long, value_name = "D", default_value_t = 1)]
     weight_beats: u32,
+    /// Code of RRAM words: secded or dected
+    #[arg(long, value_name = "CODE", default_value = "secded")]
+    ecc: Ecc,
     /// Draw TOPS/W over M as SVG
     #[arg(long, value_name = "F.svg")]
     plot: Option<PathBuf>,
@@ -61,7 +65,7 @@ pub fn print(energy: &Energy, runs: usize, config: &Config) {
 /// Curves and idle energy.
 pub fn energy(args: &EnergyArgs) -> Result<bool> {
     output::check_writable(&args.plot)?;
-    let config = Config::named(&args.config)?.with_weight_beats(args.weight_beats)?;
+    let config = Config::named(&args.config)?.with_weight_beats(args.weight_beats)?.with_ecc(args.ecc);
     let parse = |s: &str| s.parse::<usize>().ok().filter(|&s| s > 0);
     let size = args.size.split_once('x').and_then(|(k, n)| Some((parse(k)?, parse(n)?)));
     let (k, n) = size.with_context(|| format!("--size {}: not KxN, as 1024x1024", args.size))?;
@@ -113,7 +117,7 @@ pub fn energy(args: &EnergyArgs) -> Result<bool> {
     if args.json {
         let table: Vec<_> = rows.iter().map(|(m, c, e, curve)| json!({"m": m, "cycles": c, "energy": e, "tops_per_watt_by_pj_per_bit": levels.iter().zip(curve).collect::<Vec<_>>()})).collect();
         let constants: Vec<_> = CONSTANTS.iter().map(|c| json!({"name": c.name, "pj": c.pj, "source": c.source})).collect();
-        let json = json!({"config": config.name, "weight_beats": config.weight_beats, "k": k, "n": n, "curve": table, "idle": idle, "constants": constants});
+        let json = json!({"config": config.name, "weight_beats": config.weight_beats, "ecc": config.ecc, "k": k, "n": n, "curve": table, "idle": idle, "constants": constants});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
     }

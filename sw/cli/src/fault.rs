@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 use systole_compiler::compile;
+use systole_isa::ecc::Ecc;
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image};
 use systole_verif::campaign::chart::{Series, lines};
@@ -29,6 +30,9 @@ pub struct FaultArgs {
     /// Configuration of the image whose words are broken
     #[arg(long, default_value = "base")]
     config: String,
+    /// Code of its words: secded or dected
+    #[arg(long, value_name = "CODE", default_value = "secded")]
+    ecc: Ecc,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -84,6 +88,9 @@ pub struct RetentionArgs {
     /// Configuration; its slot is filled with an image
     #[arg(long, default_value = "small")]
     config: String,
+    /// Code of RRAM words: secded or dected
+    #[arg(long, value_name = "CODE", default_value = "secded")]
+    ecc: Ecc,
     /// Seed of the first part
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -118,7 +125,7 @@ fn row(name: &str, t: &Tally) {
 /// Runs the kinds one behind the other; true when nothing was silent where the CRC is checked, nothing got through a lock
 /// and no cut left anything but the old image or the new one.
 pub fn fault(args: &FaultArgs) -> Result<bool> {
-    let config = Config::named(&args.config)?;
+    let config = Config::named(&args.config)?.with_ecc(args.ecc);
     let known: Vec<&str> = words::KINDS.into_iter().chain(["control", "power-cut"]).collect();
     if let Some(kind) = args.faults.iter().find(|k| !known.contains(&k.as_str())) {
         bail!("--faults {kind}: there are {}", known.join(", "));
@@ -129,7 +136,7 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
     let mut good = results.iter().all(|r| r.checked.silent == 0);
     let mut report = serde_json::Map::new();
     if !args.json && !results.is_empty() {
-        output::print(&format!("faults in the stored image of digits on {}", config.name));
+        output::print(&format!("faults in the stored image of digits on {}, {}", config.name, config.ecc.name()));
         output::print("  kind                      faults    masked corrected  hang  detected   silent");
     }
     for r in &results {
@@ -345,7 +352,7 @@ pub fn lifetime(args: &LifetimeArgs) -> Result<bool> {
 pub fn retention(args: &RetentionArgs) -> Result<bool> {
     output::check_writable(&args.plot)?;
     output::check_writable(&args.plot_pulses)?;
-    let config = Config::named(&args.config)?;
+    let config = Config::named(&args.config)?.with_ecc(args.ecc);
     let image = years::fill(digits_image(&config)?, &config);
     let setting = |scrubs| years::Setting {
         parts: args.parts,

@@ -207,8 +207,11 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
         }
         if !report.is_good() {
             output::print(&format!(
-                "repeat: systole gemm --m {m} --k {k} --n {n} --config {} --weight-beats {} --seed {}",
-                config.name, config.weight_beats, args.machine.seed
+                "repeat: systole gemm --m {m} --k {k} --n {n} --config {} --weight-beats {} --ecc {} --seed {}",
+                config.name,
+                config.weight_beats,
+                config.ecc.name(),
+                args.machine.seed
             ));
         }
     }

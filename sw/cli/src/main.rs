@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use systole_isa::Config;
+use systole_isa::ecc::Ecc;
 
 /// Systole: an INT8 inference chip that knows before it runs the cycle at which it will finish.
 #[derive(Parser)]
@@ -78,6 +79,9 @@ struct Machine {
     /// Cycles that a weight bank needs for one word: 1, 2 or 4
     #[arg(long, value_name = "D", default_value_t = 1)]
     weight_beats: u32,
+    /// Code of RRAM words: secded or dected
+    #[arg(long, value_name = "CODE", default_value = "secded")]
+    ecc: Ecc,
     /// What runs the program
     #[arg(long, value_enum, default_value = "rtl")]
     backend: BackendName,
@@ -97,7 +101,7 @@ struct Machine {
 
 impl Machine {
     fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::named(&self.config)?.with_weight_beats(self.weight_beats)?)
+        Ok(Config::named(&self.config)?.with_weight_beats(self.weight_beats)?.with_ecc(self.ecc))
     }
 
     fn backend(&self) -> systole_verif::Backend {

@@ -253,7 +253,7 @@ fn print_status(status: &RramStatus, layout: &Layout) {
 fn report(machine: &Machine, what: Value, status: &RramStatus, text: &str) -> Result<()> {
     let config = machine.config()?;
     if machine.json {
-        let json = json!({"config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(), "result": what, "rram": status});
+        let json = json!({"config": config.name, "weight_beats": config.weight_beats, "ecc": config.ecc, "backend": machine.backend(), "result": what, "rram": status});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
         output::print(text);

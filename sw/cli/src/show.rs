@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use systole_isa::config::CONFIGS;
+use systole_isa::ecc::Ecc;
 use systole_isa::{Config, Image, Instruction, Latency, Unit, disasm as listing};
 
 /// Print the program in an image.
@@ -27,6 +28,9 @@ pub struct ConfigArgs {
     /// Cycles that a weight bank needs for one word: 1, 2 or 4
     #[arg(long, value_name = "D", default_value_t = 1)]
     weight_beats: u32,
+    /// Code of RRAM words: secded or dected
+    #[arg(long, value_name = "CODE", default_value = "secded")]
+    ecc: Ecc,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -97,7 +101,8 @@ pub fn config(args: &ConfigArgs) -> Result<bool> {
         Some(name) => vec![Config::named(name)?],
         None => CONFIGS.to_vec(),
     };
-    let configs: Vec<Config> = configs.into_iter().map(|c| c.with_weight_beats(args.weight_beats)).collect::<Result<_, _>>()?;
+    let configs: Vec<Config> =
+        configs.into_iter().map(|c| Ok(c.with_weight_beats(args.weight_beats)?.with_ecc(args.ecc))).collect::<Result<_>>()?;
     if args.json {
         let all: Vec<Value> = configs.iter().map(|c| json!({"config": c, "latency": Latency::of(c), "L": Latency::of(c).l, "fingerprint": format!("{:08x}", systole_isa::fingerprint())})).collect();
         let json = if args.name.is_some() { all[0].clone() } else { Value::Array(all) };
@@ -105,17 +110,18 @@ pub fn config(args: &ConfigArgs) -> Result<bool> {
         return Ok(true);
     }
     if args.name.is_none() {
-        output::print("name     array   D   multipliers   RRAM      X        L   support");
+        output::print("name     array   D   multipliers   RRAM      code     X        L   support");
         for c in &configs {
             let kib = |bytes: u32| format!("{} KiB", bytes / 1024);
             output::print(&format!(
-                "{:<8} {:>2}x{:<3} {:>3} {:>12}   {:<9} {:<8} {:<3} {}",
+                "{:<8} {:>2}x{:<3} {:>3} {:>12}   {:<9} {:<8} {:<8} {:<3} {}",
                 c.name,
                 c.rows,
                 c.cols,
                 c.weight_beats,
                 c.rows * c.cols,
                 kib(c.rram_depth * c.rows * c.cols),
+                c.ecc.name(),
                 kib(c.x_depth * c.rows),
                 Latency::of(c).l,
                 format!("{:?}", c.support).to_lowercase()

@@ -141,6 +141,9 @@ fn impossible_shapes_are_refused_with_the_limit() {
     refused(&["gemm", "--m", "18446744073709551615", "--k", "3", "--n", "3"], &["2^30"]);
     refused(&["gemm", "--m", "1", "--k", "3", "--n", "3", "--config", "huge"], &["'huge'", "tiny, small, wide, base, large"]);
     refused(&["gemm", "--m", "1", "--k", "3", "--n", "3", "--weight-beats", "3"], &["WEIGHT_BEATS = 3", "1, 2 or 4"]);
+    let out = systole(&["gemm", "--m", "1", "--k", "3", "--n", "3", "--ecc", "bch"]);
+    let text = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && text.contains("there are secded and dected, not bch"), "{text}");
     refused(&["run", "digits", "--images", "0"], &["--images 0", "450"]);
     refused(&["run", "letters"], &["'letters'", "digits"]);
     refused(&["config", "huge"], &["'huge'"]);
@@ -267,6 +270,8 @@ fn config_prints_l_of_every_configuration() {
         let line = text.lines().find(|line| line.starts_with(name)).expect("a line for each");
         assert!(line.split_whitespace().any(|w| w == l.to_string()), "{line}: L = {l}");
     }
+    let text = String::from_utf8_lossy(&systole(&["config", "tiny", "--ecc", "dected"]).stdout).into_owned();
+    assert!(text.contains("tiny/dected") && text.lines().any(|l| l.starts_with("  ECC ") && l.contains(" 1 ")), "{text}");
 }
 
 #[test]

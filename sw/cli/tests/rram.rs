@@ -47,7 +47,23 @@ fn an_image_is_programmed_wakes_ages_and_runs_from_its_file() {
     with(&["rram", "inject", "--row", "1", "--line", "2", "--bits", "4,5", "--rram", &part]);
     let out = run(&[&["wake", "--rram", &part][..], &model].concat());
     assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("RRAM_NO_IMAGE"), "{out:?}");
+    // The same image under the other code: two wrong bits of a word are corrected, three are not.
+    let part = at("dected.rram");
+    let strong = |args: &[&str]| with(&[args, &["--ecc", "dected", "--rram", &part]].concat());
+    strong(&["program", &img]);
+    strong(&["rram", "inject", "--row", "1", "--line", "2", "--bits", "4,77"]);
+    let json: serde_json::Value = serde_json::from_str(&strong(&["rram", "status", "--json"])).unwrap();
+    assert_eq!((json["ecc"].as_str(), json["rram"]["newest"].as_u64()), (Some("dected"), Some(0)));
+    assert_eq!((json["rram"]["corrected"].as_u64(), json["rram"]["uncorrectable"].as_u64()), (Some(1), Some(0)));
+    assert!(strong(&["run", "digits", "--images", "5"]).contains("mismatches                0"));
+    let out = run(&[&["rram", "status", "--rram", &part][..], &model].concat());
+    let error = String::from_utf8_lossy(&out.stderr);
+    assert!(error.contains("and dected, this machine is") && error.contains("and secded"), "{out:?}");
+    strong(&["rram", "inject", "--row", "1", "--line", "2", "--bits", "50"]);
+    let out = run(&[&["wake", "--ecc", "dected", "--rram", &part][..], &model].concat());
+    assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("RRAM_NO_IMAGE"), "{out:?}");
     // The part of another machine.
+    let part = at("chip.rram");
     let out = run(&["rram", "status", "--rram", &part, "--config", "tiny", "--backend", "model"]);
     assert!(String::from_utf8_lossy(&out.stderr).contains("configuration 1"), "{out:?}");
 }

@@ -3,6 +3,7 @@
 
 use crate::{HostError, Transport};
 use systole_isa::config::CONFIGS;
+use systole_isa::ecc::Ecc;
 use systole_isa::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image, fingerprint};
@@ -50,6 +51,8 @@ impl<T: Transport> Driver<T> {
         let unknown = |parameter, found, expected| HostError::UnknownMachine { id, beats, parameter, found, expected };
         let config =
             CONFIGS.get(id as usize).cloned().ok_or(unknown("CONFIG", id, CONFIGS.len() as u32 - 1))?.with_weight_beats(beats)?;
+        let code = config_reg >> 16 & 0xff;
+        let config = config.with_ecc(*Ecc::ALL.get(code as usize).ok_or(unknown("ECC", code, Ecc::ALL.len() as u32 - 1))?);
         let geometry = config.rows | config.cols << 8 | config.x_banks << 16 | config.rram_ways << 24;
         let found = transport.read(offset("GEOMETRY")).await?;
         if found != geometry {
@@ -61,7 +64,9 @@ impl<T: Transport> Driver<T> {
             return Err(unknown("LANE", found, lane));
         }
         for (name, expected, _) in config.parameters() {
-            if ["ROWS", "COLS", "WEIGHT_BEATS", "X_BANKS", "RRAM_WAYS", "LANE_TAPS", "TAP_DEPTH", "LINE_DEPTH"].contains(&name) {
+            if ["ROWS", "COLS", "WEIGHT_BEATS", "ECC", "X_BANKS", "RRAM_WAYS", "LANE_TAPS", "TAP_DEPTH", "LINE_DEPTH"]
+                .contains(&name)
+            {
                 continue; // in CONFIG, GEOMETRY and LANE
             }
             let found = transport.read(offset(name)).await?;

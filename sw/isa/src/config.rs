@@ -2,6 +2,7 @@
 //! The named configurations: every size of the machine, in one place.
 
 use crate::IsaError;
+use crate::ecc::Ecc;
 use serde::Serialize;
 
 /// How well a configuration is looked after.
@@ -29,6 +30,8 @@ pub struct Config {
     pub cols: u32,
     /// D: cycles a weight bank needs for one C-byte word.
     pub weight_beats: u32,
+    /// Code of RRAM words.
+    pub ecc: Ecc,
     /// Words of each activation bank, all sub-banks together.
     pub x_depth: u32,
     /// Sub-banks of X, by the top bits of the address.
@@ -69,6 +72,7 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
         rows,
         cols,
         weight_beats: 1,
+        ecc: Ecc::Secded,
         x_depth: x.0,
         x_banks: x.1,
         w_sram_depth: 256,
@@ -147,6 +151,21 @@ impl Config {
         Ok(self)
     }
 
+    /// The same machine with another code of RRAM words.
+    pub fn with_ecc(self, ecc: Ecc) -> Config {
+        Config { ecc, ..self }
+    }
+
+    /// What the register `CONFIG` reads and records of images are made for: number | WEIGHT_BEATS << 8 | ECC << 16.
+    pub fn machine(&self) -> u32 {
+        self.id | self.weight_beats << 8 | (self.ecc as u32) << 16
+    }
+
+    /// Bits of a stored RRAM word: C bytes, check bits, and as many more as let it split into its beats.
+    pub fn word_bits(&self) -> u32 {
+        8 * self.cols + self.ecc.check_bits(self.cols).next_multiple_of(self.weight_beats)
+    }
+
     /// Groups of C bytes in an X word: R / C.
     pub fn groups(&self) -> u32 {
         self.rows / self.cols
@@ -157,20 +176,25 @@ impl Config {
         self.x_depth / self.x_banks
     }
 
-    /// `name` or `name/D2` where WEIGHT_BEATS is not 1.
+    /// `name`, with `/D2` where WEIGHT_BEATS is not 1 and `/dected` where the code is not SECDED.
     pub fn label(&self) -> String {
-        match self.weight_beats {
-            1 => self.name.to_string(),
-            d => format!("{}/D{d}", self.name),
+        let mut label = self.name.to_string();
+        if self.weight_beats != 1 {
+            label += &format!("/D{}", self.weight_beats);
         }
+        if self.ecc != Ecc::Secded {
+            label += &format!("/{}", self.ecc.name());
+        }
+        label
     }
 
     /// Every size as `(Verilog parameter, value, unit and meaning)`, in a fixed order.
-    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 18] {
+    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 19] {
         [
             ("ROWS", self.rows, "rows R of the array; an X word is R bytes"),
             ("COLS", self.cols, "columns C; a weight, POST, LOAD or STORE word is C bytes"),
             ("WEIGHT_BEATS", self.weight_beats, "cycles D a weight bank needs for one word"),
+            ("ECC", self.ecc as u32, "code of RRAM words; 0: SECDED, 1: DEC-TED"),
             ("X_DEPTH", self.x_depth, "words of an activation bank"),
             ("X_BANKS", self.x_banks, "sub-banks of X, by the top address bits"),
             ("W_SRAM_DEPTH", self.w_sram_depth, "words of run-time weight SRAM in a row"),
@@ -218,7 +242,7 @@ impl Config {
             return bad("LANE_TAPS", self.lane_taps, "0 or 9");
         }
         for (parameter, value, _) in self.parameters() {
-            if parameter != "LANE_TAPS" && !pow2(value) {
+            if !["LANE_TAPS", "ECC"].contains(&parameter) && !pow2(value) {
                 return bad(parameter, value, "a power of two");
             }
         }

@@ -3,7 +3,7 @@
 
 use crate::Unit;
 use crate::config::CONFIGS;
-use crate::ecc::{ADDRESS_BITS, Code};
+use crate::ecc::{ADDRESS_BITS, Code, Field};
 use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
 use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
@@ -41,9 +41,12 @@ pub fn canonical_tables() -> String {
     }
     for data in [32, 64] {
         let code = Code::new(data);
-        let columns: Vec<u8> =
+        let columns: Vec<u32> =
             (0..data).map(|i| code.data_column(i)).chain((0..ADDRESS_BITS).map(|i| code.address_column(i))).collect();
         let _ = writeln!(t, "code {data} {columns:02x?}");
+    }
+    for data in [32, 64, 128] {
+        let _ = writeln!(t, "bch {data} {:x?}", Field::over(data));
     }
     let _ = writeln!(t, "rram {RECORDS} {RETRIES} {WEAR_THRESHOLD} {KEYS:08x?} {RECORD_MAGIC:08x} {REFERENCES:?} {COMMANDS:?}");
     for c in CONFIGS {
@@ -122,6 +125,39 @@ pub fn verilog_header() -> String {
         let digits: String = columns.map(|c| format!("{c:02x}")).collect();
         let _ = writeln!(t, "`define SYSTOLE_ECC{data}_COLUMNS {}'h{digits}", 8 * (data + ADDRESS_BITS));
     }
+    t.push_str(
+        "\n// DEC-TED. CHECK: for each check bit a row of the {address, data} bits in it. SUMS: for each bit of the sum of X, then\n\
+         // of X^3, a row of {check, address, data}. LEFT: for each data bit and check bit a matrix, for each bit of\n\
+         // S1 X^2 + S1^2 X a row of S1. Row 0 lowest. FIELD: the polynomial.\n",
+    );
+    for data in [32, 64, 128] {
+        let (code, field) = (Code::dec_ted(data), Field::over(data));
+        let (m, check) = (field.bits, 2 * field.bits);
+        let mut define = |name: &str, bits: Vec<bool>| {
+            let digit = |d: &[bool]| d.iter().rev().fold(0, |n, &b| n << 1 | u32::from(b));
+            let digits: String = bits.chunks(4).rev().map(|d| format!("{:x}", digit(d))).collect();
+            let _ = writeln!(t, "`define SYSTOLE_BCH{data}_{name} {}'h{digits}", bits.len());
+        };
+        let columns: Vec<u32> = (0..data).map(|i| code.data_column(i)).chain((0..16).map(|i| code.address_column(i))).collect();
+        define("CHECK", (0..=check).flat_map(|r| columns.iter().map(move |c| c >> r & 1 == 1)).collect());
+        // Coefficient n of a word stands at X = x^n: check bits first, then data and address.
+        let places: Vec<u32> = (check..check + data + ADDRESS_BITS).chain(0..check).map(|n| field.power(n)).collect();
+        let cube = |x: u32| field.times(x, field.times(x, x));
+        let sums = |r: u32| places.iter().map(move |&x| if r < m { x >> r & 1 == 1 } else { cube(x) >> (r - m) & 1 == 1 });
+        define("SUMS", (0..check).flat_map(sums).collect());
+        let left = |x: u32, s: u32| field.times(s, field.times(x, x)) ^ field.times(field.times(s, s), x);
+        let stored = places[..data as usize].iter().chain(&places[(data + ADDRESS_BITS) as usize..]);
+        let rows = stored.flat_map(|&x| (0..m).flat_map(move |r| (0..m).map(move |j| left(x, 1 << j) >> r & 1 == 1)));
+        define("LEFT", rows.collect());
+        let _ = writeln!(t, "`define SYSTOLE_BCH{data}_FIELD 9'h{:03x}", field.polynomial);
+    }
+    t.push_str(
+        "// Check bits of a word of cols bytes, in use, and stored in beats equal parts.\n\
+         `define SYSTOLE_ECC_BITS(ecc, cols) ((ecc) == 0 ? ((cols) < 8 ? 8 : (cols)) : \
+         (cols) == 4 ? 13 : (cols) == 8 ? 15 : (cols) == 16 ? 17 : 34)\n\
+         `define SYSTOLE_ECC_CHECK(ecc, cols, beats) \
+         ((`SYSTOLE_ECC_BITS(ecc, cols) + (beats) - 1) / (beats) * (beats))\n",
+    );
     t.push_str("\n// The RRAM (sw/isa, rram.rs).\n");
     for (name, value) in
         [("RECORDS", RECORDS), ("RETRIES", RETRIES), ("WEAR_THRESHOLD", WEAR_THRESHOLD), ("TURN_THRESHOLD", TURN_THRESHOLD)]

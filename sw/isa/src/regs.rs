@@ -43,7 +43,7 @@ pub const SPACE: u32 = 0x100;
 pub const REGS: [Reg; 64] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
-    r("CONFIG", 0x08, Ro, "number of the named configuration; bits 15:8: WEIGHT_BEATS"),
+    r("CONFIG", 0x08, Ro, "number of the named configuration; bits 15:8: WEIGHT_BEATS; bits 23:16: ECC"),
     r("GEOMETRY", 0x0c, Ro, "bits 7:0 ROWS, 15:8 COLS, 23:16 X_BANKS, 31:24 RRAM_WAYS"),
     r("X_DEPTH", 0x10, Ro, "words of an activation bank"),
     r("W_SRAM_DEPTH", 0x14, Ro, "words of run-time weight SRAM in a row"),

@@ -101,7 +101,7 @@ pub struct Record {
     pub lines: u32,
     /// Fingerprint of the ISA tables.
     pub fingerprint: u32,
-    /// Configuration number | WEIGHT_BEATS << 8.
+    /// Configuration number | WEIGHT_BEATS << 8 | ECC << 16.
     pub config: u32,
     /// Bytes of an input frame.
     pub in_bytes: u32,
@@ -195,7 +195,7 @@ pub fn slot_bytes(image: &crate::Image, config: &Config) -> (Vec<u8>, Record) {
         lines: (bytes.len() / line) as u32,
         tile_lines: (bytes.len() / line - tiles) as u32,
         fingerprint: fingerprint(),
-        config: config.id | config.weight_beats << 8,
+        config: config.machine(),
         in_bytes: image.in_bytes,
         out_bytes: image.out_bytes,
         weight_lines,

@@ -9,7 +9,7 @@ use harness::Stream;
 use rand::RngExt;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use systole_isa::ecc::{Code, Verdict};
+use systole_isa::ecc::{Code, Verdict, WordCode};
 use systole_isa::rram::{Layout, slot_bytes};
 use systole_isa::{Config, Image};
 
@@ -35,21 +35,24 @@ struct Stored {
     data_bytes: usize,
     codes: usize,
     line: Vec<u32>,
-    words: Vec<(u64, u8)>, // by code: data, check
+    words: Vec<Raw>, // by code
     bytes: Vec<u8>,
     crc: u32,
 }
 
+/// What is stored of a code: data, check bits.
+type Raw = (u128, u32);
+
 /// Breaks words of an image `count` times for each kind.
 pub fn run(image: &Image, config: &Config, kinds: &[String], count: u64, seed: u64) -> Vec<Result> {
     let (bytes, record) = slot_bytes(image, config);
-    let code = Code::new(if config.cols < 8 { 32 } else { 64 });
+    let word = WordCode::of(config);
+    let code = word.code().clone();
     let data_bytes = code.data as usize / 8;
     let line_bytes = Layout::of(config).line_bytes as usize;
     let line: Vec<u32> = (0..bytes.len() / data_bytes).map(|n| (n * data_bytes / line_bytes) as u32).collect();
     let words = bytes.chunks(data_bytes).zip(&line).map(|(b, &l)| (number(b), code.encode(number(b), l))).collect();
-    let codes = (config.cols as usize / 8).max(1);
-    let stored = Stored { code, data_bytes, codes, line, words, crc: record.image_crc, bytes };
+    let stored = Stored { code, data_bytes, codes: word.codes() as usize, line, words, crc: record.image_crc, bytes };
     kinds
         .iter()
         .map(|kind| {
@@ -71,8 +74,8 @@ impl Stored {
         };
         let bits = self.code.data + self.code.check;
         // Codes that read wrong: their raw content.
-        let mut read: BTreeMap<usize, (u64, u8)> = BTreeMap::new();
-        let flip = |read: &mut BTreeMap<usize, (u64, u8)>, at: usize, bit: u32| {
+        let mut read: BTreeMap<usize, Raw> = BTreeMap::new();
+        let flip = |read: &mut BTreeMap<usize, Raw>, at: usize, bit: u32| {
             let w = read.entry(at).or_insert(self.words[at]);
             if bit < self.code.data { w.0 ^= 1 << bit } else { w.1 ^= 1 << (bit - self.code.data) }
         };
@@ -118,7 +121,7 @@ impl Stored {
                 while at < self.words.len() {
                     let (data, check) = self.words[at];
                     for b in (0..bits).filter(|&b| bit == u32::MAX || b == bit) {
-                        let now = if b < self.code.data { data >> b & 1 } else { u64::from(check) >> (b - self.code.data) & 1 };
+                        let now = if b < self.code.data { data >> b & 1 } else { u128::from(check >> (b - self.code.data) & 1) };
                         if (now == 1) != one {
                             flip(&mut read, at, b);
                         }
@@ -169,22 +172,22 @@ impl Stored {
     }
 }
 
-fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b))
+fn number(bytes: &[u8]) -> u128 {
+    bytes.iter().rev().fold(0, |n, &b| n << 8 | u128::from(b))
 }
 
-/// Every single and every double error of every code of an image, exhaustively: how many there were, and how many were
-/// neither corrected nor flagged.
+/// Every single and every double error of every code of an image, exhaustively: how many there were, and how many were not
+/// corrected, or flagged if the code only promises that.
 pub fn exhaustive(image: &Image, config: &Config, limit: usize) -> (u64, u64) {
     let (bytes, _) = slot_bytes(image, config);
-    let code = Code::new(if config.cols < 8 { 32 } else { 64 });
+    let code = WordCode::of(config).code().clone();
     let (data_bytes, line_bytes) = (code.data as usize / 8, Layout::of(config).line_bytes as usize);
     let bits = code.data + code.check;
     let (mut tried, mut silent) = (0, 0);
     for (n, part) in bytes.chunks(data_bytes).take(limit).enumerate() {
         let (data, line) = (number(part), (n * data_bytes / line_bytes) as u32);
         let check = code.encode(data, line);
-        let flip = |(d, c): (u64, u8), b: u32| if b < code.data { (d ^ 1 << b, c) } else { (d, c ^ 1 << (b - code.data)) };
+        let flip = |(d, c): Raw, b: u32| if b < code.data { (d ^ 1 << b, c) } else { (d, c ^ 1 << (b - code.data)) };
         for i in 0..bits {
             let one = flip((data, check), i);
             tried += 1;
@@ -192,7 +195,11 @@ pub fn exhaustive(image: &Image, config: &Config, limit: usize) -> (u64, u64) {
             for j in i + 1..bits {
                 let two = flip(one, j);
                 tried += 1;
-                silent += u64::from(code.decode(two.0, two.1, line).1 != Verdict::Uncorrectable);
+                let good = match (code.corrects, code.decode(two.0, two.1, line)) {
+                    (1, (_, verdict)) => verdict == Verdict::Uncorrectable,
+                    (_, decoded) => decoded == (data, Verdict::Corrected),
+                };
+                silent += u64::from(!good);
             }
         }
     }
