@@ -75,7 +75,8 @@ fn p5_a_cut_of_power_leaves_the_old_image_or_the_new_one() {
     }
     println!("{all:?}");
     assert!(all.violations.is_empty(), "{:#?}", all.violations);
-    assert!(all.cuts > rounds * each * 8 / 10 && all.old > 0 && all.new > 0 && all.second > 0 && all.in_pulse > 0, "{all:?}");
+    // An update with what the slot holds already is shorter, and whole before the cut comes.
+    assert!(all.cuts > rounds * each * 6 / 10 && all.old > 0 && all.new > 0 && all.second > 0 && all.in_pulse > 0, "{all:?}");
 }
 
 #[test]

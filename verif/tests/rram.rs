@@ -443,7 +443,7 @@ fn a_scrub_does_not_write_again_what_the_code_took_for_right_and_the_lines_crc_d
     let (line, row) = (6, 2);
     let at = (line * 64 + row * 8) as usize;
     let code = Code::new(64);
-    let word = u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+    let word = u128::from(u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i])));
     let check = code.encode(word, line);
     let bits = (0..64u32)
         .flat_map(|a| (a + 1..64).map(move |b| (a, b, b + 1)))

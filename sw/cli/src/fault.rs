@@ -217,13 +217,6 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
                 output::grouped(cuts.new),
                 cuts.whole
             ));
-            if args.count < cuts.update_cycles {
-                output::print(&format!(
-                    "  only in its first {} cycles: with --count {} there is a cut in every one",
-                    output::grouped(args.count),
-                    cuts.update_cycles
-                ));
-            }
             let what = format!("{bad} other outcomes");
             output::print(&format!(
                 "  {}, below {:.1e} at 95 %",

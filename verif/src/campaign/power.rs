@@ -77,8 +77,8 @@ pub(crate) fn work(config: &Config, seed: u64) -> Result<Work> {
     Ok(Work { image: compiled.image, frame, output: RunOutput { frame: run.frame, cycles: run.cycles }, crc })
 }
 
-/// Cuts `count` updates: the n-th at cycle `first + n` of an update (again from its beginning behind its end), the kind of
-/// torn bits changing from round to round.
+/// Cuts `count` updates, from the `first` on, at cycles spread over an update so that any number of them covers it evenly,
+/// and as many as an update has cycles cut each one; four times as many with each kind of torn bits.
 ///
 /// # Errors
 /// Building or running the simulation.
@@ -110,12 +110,15 @@ async fn cuts(
     driver.program(&works[1].image, None).await?;
     let whole = sim.cycle() - begin;
     out.update_cycles = whole;
+    // Some updates are longer than this one.
+    let span = whole + whole / 16;
+    let stride = if span.is_multiple_of(7919) { 7907 } else { 7919 };
     driver.transport().power_cycle().await;
     driver.wait_rram().await?;
     let (mut current, mut epoch) = (1usize, driver.rram_status().await?.epoch);
     for n in first..first + count {
-        let at = 1 + n % (whole + whole / 16);
-        let torn = [Torn::Random, Torn::Marginal, Torn::Old, Torn::New][(n / (whole + whole / 16) % 4) as usize];
+        let at = 1 + n % span * stride % span;
+        let torn = [Torn::Random, Torn::Marginal, Torn::Old, Torn::New][((n / span + at) % 4) as usize];
         driver.transport().with_cells(|d| d.torn = torn);
         let next = (current + random.random_range(1..3usize)) % 3;
         let place = || format!("cut {n} (cycle {at}, {torn:?}, seed {seed})");
