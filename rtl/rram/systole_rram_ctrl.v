@@ -198,14 +198,13 @@ module systole_rram_ctrl #(
   wire [31:0] rec_epoch = rec_q[63:32];
   wire        rec_slot = rec_q[64];
   wire [15:0] rec_lines = rec_q[95:80];
-  wire        lines_bad = rec_lines == 16'd0 || rec_lines > SLOT_LINES - `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
   wire [31:0] rec_weights = {16'd0, rec_q[239:224]};
   wire [ 7:0] rec_tiles = rec_q[247:240];
   wire [31:0] rec_image = rec_q[447:416];
   wire [31:0] rec_table = rec_q[479:448];
   wire [31:0] rec_crc = rec_q[511:480];
   wire        committed = best_q || best_q2;
-  wire        newest = best_q2 && (!best_q || epoch_q2 > epoch_q);  // slot
+  wire        newest = best_q2 && (!best_q || newer_q);  // slot
   wire [31:0] newest_epoch = newest ? epoch_q2 : best_q ? epoch_q : 32'd0;
   wire [ 2:0] newest_place = newest ? best_place_q2 : best_place_q;
 
@@ -230,6 +229,26 @@ module systole_rram_ctrl #(
       (state_q == ST_RECORD && in_record && !first) || copy_load;
   wire crc_clear = first && (reading_record || state_q == ST_SCRUB || state_q == ST_FILL || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_RECORD ||
       (state_q == ST_COPY && entry_q[RW-2:0] == {RW - 1{1'b0}} && words_q == 32'd0 && row_q == {LW{1'b0}}));
+  // One stage in front of the CRC, one behind each comparison: verdicts are asked for in cycle 5 of their state.
+  wire judged = wait_q == 6'd5;
+  reg crc_valid_q, crc_clear_q, mask_crc_q;
+  reg [WB-1:0] crc_word_q;
+  always @(posedge clk_i)
+    if (rst_i) {crc_valid_q, crc_clear_q} <= 2'b01;
+    else {crc_valid_q, crc_clear_q} <= {crc_valid, crc_clear};
+  always @(posedge clk_i) {mask_crc_q, crc_word_q} <= {mask_crc, crc_word};
+  reg record_bad_q, image_bad_q, table_bad_q, known_q, ours_q, lines_bad_q, newer_q;
+  reg [1:0] above_q;
+  always @(posedge clk_i) begin
+    record_bad_q <= rec_crc != crc;
+    image_bad_q  <= crc != (copied_q ? rec_table : rec_image);
+    table_bad_q  <= crc != rec_table;
+    known_q      <= rec_magic == `SYSTOLE_RRAM_RECORD_MAGIC;
+    ours_q       <= rec_q[127:96] == `SYSTOLE_FINGERPRINT && rec_q[159:128] == MACHINE;
+    lines_bad_q  <= rec_lines == 16'd0 || rec_lines > SLOT_LINES - `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
+    newer_q      <= epoch_q2 > epoch_q;
+    above_q      <= {rec_epoch > epoch_q2, rec_epoch > epoch_q};
+  end
   generate
     if (COLS == 4) begin : g_crc4
       systole_crc32 #(
@@ -237,9 +256,9 @@ module systole_rram_ctrl #(
       ) u_crc (
           .clk_i  (clk_i),
           .rst_i  (rst_i),
-          .clear_i(crc_clear),
-          .valid_i(crc_valid),
-          .data_i (mask_crc ? 32'd0 : crc_word),
+          .clear_i(crc_clear_q),
+          .valid_i(crc_valid_q),
+          .data_i (mask_crc_q ? 32'd0 : crc_word_q),
           .crc_o  (crc)
       );
     end else begin : g_crc
@@ -248,19 +267,25 @@ module systole_rram_ctrl #(
       ) u_crc (
           .clk_i  (clk_i),
           .rst_i  (rst_i),
-          .clear_i(crc_clear),
-          .valid_i(crc_valid),
-          .data_i ({mask_crc ? 32'd0 : crc_word[WB-1:WB-32], crc_word[WB-33:0]}),
+          .clear_i(crc_clear_q),
+          .valid_i(crc_valid_q),
+          .data_i ({mask_crc_q ? 32'd0 : crc_word_q[WB-1:WB-32], crc_word_q[WB-33:0]}),
           .crc_o  (crc)
       );
     end
   endgenerate
 
   // Sections of the image: weights, timetable, descriptors, parameters, lookup tables, taps, CRCs.
-  wire [31:0] section_units = rec_q[(32'd7+{29'd0, section_q})*32+:32];
+  // From the record in two stages; a section is looked at in cycle 4 of ST_LOAD.
+  reg [31:0] section_units, section_lines, section_words;
   wire program_section = section_q != 3'd0 && section_q != 3'd6;
-  wire [31:0] section_lines = section_q == 3'd0 ? rec_weights : section_q == 3'd6 ? {24'd0, rec_tiles} : (section_units + LINE_UNITS - 1) / LINE_UNITS;
-  wire [31:0] section_words = COLS < 8 ? section_units << 1 : (section_units + WORD_UNITS - 1) / WORD_UNITS;
+  wire [31:0] lines_of_section = section_q == 3'd0 ? rec_weights : section_q == 3'd6 ? {24'd0, rec_tiles} : (section_units + LINE_UNITS - 1) / LINE_UNITS;
+  wire [31:0] words_of_section = COLS < 8 ? section_units << 1 : (section_units + WORD_UNITS - 1) / WORD_UNITS;
+  always @(posedge clk_i) begin
+    section_units <= rec_q[(32'd7+{29'd0, section_q})*32+:32];
+    section_lines <= lines_of_section;
+    section_words <= words_of_section;
+  end
   wire settled = wait_q >= 6'd4;             // the upload has written everything
   wire skip_section = section_lines[RW:0] == {RW + 1{1'b0}} || (!program_section && warm_q);
   wire [31:0] table_want = {16'd0, rec_lines} + LINE_ENTRIES - 1;
@@ -285,33 +310,46 @@ module systole_rram_ctrl #(
 
   wire acceptable = idle && !run_on_i && !run_wait_i && !pending_q;
   wire command_ok = idle && !open_q && !s_valid_i && !run_on_i && !run_wait_i;
-  wire [RW:0] scrub_end = live_lines_q + TABLE_LINES_32[RW:0] + RECORD_LINES_32[RW:0] - 1'b1;
-  wire scrub_last = {1'b0, scrub_q} == scrub_end;
-  wire [RW-1:0] scrub_at = state_q == ST_PASS ? ask_q : scrub_q;
-  wire scrub_slot = {1'b0, scrub_at} < live_lines_q;
-  wire [RW:0] scrub_meta = {1'b0, scrub_at} - live_lines_q;
-  wire [RW-1:0] scrub_line = scrub_slot ? slot_base(newest) + scrub_at :
-      scrub_meta < TABLE_LINES_32[RW:0] ? slot_base(newest) + TABLE_AT[RW-1:0] + scrub_meta[RW-1:0] :
-      record_line(newest_place) + scrub_meta[RW-1:0] - TABLE_LINES_32[RW-1:0];
-  wire rec_good = rec_magic == `SYSTOLE_RRAM_RECORD_MAGIC && rec_crc == crc && !uncorrectable_q;
-  wire rec_ours = rec_q[127:96] == `SYSTOLE_FINGERPRINT && rec_q[159:128] == MACHINE;
-  wire margin_bad = rec_crc != crc || corrected_q || uncorrectable_q;
+  // The line that a scrub is at, counted through image, table's copy and record: three stages from scrub_q or
+  // ask_q to a line, which is asked for in cycle 3 of a state, or R cycles after the one before.
+  reg [RW:0] scrub_end, scrub_meta;
+  reg [RW-1:0] scrub_at, scrub_at_q, scrub_line;
+  reg scrub_last, ask_last, scrub_slot, scrub_slot_q, scrub_table;
+  wire scrub_go = wait_q == 6'd3;
+  always @(posedge clk_i) begin
+    scrub_end    <= live_lines_q + TABLE_LINES_32[RW:0] + RECORD_LINES_32[RW:0] - 1'b1;
+    scrub_last   <= {1'b0, scrub_q} == scrub_end;
+    ask_last     <= {1'b0, ask_q} == scrub_end;
+    scrub_slot_q <= {1'b0, scrub_at} < live_lines_q;
+    scrub_meta   <= {1'b0, scrub_at} - live_lines_q;
+    scrub_at_q   <= scrub_at;
+    scrub_slot   <= scrub_slot_q;
+    scrub_line   <= scrub_slot_q ? slot_base(newest) + scrub_at_q :
+        scrub_table ? slot_base(newest) + TABLE_AT[RW-1:0] + scrub_meta[RW-1:0] :
+        record_line(newest_place) + scrub_meta[RW-1:0] - TABLE_LINES_32[RW-1:0];
+  end
+  always @* begin
+    scrub_at    = idle || state_q == ST_PASS ? ask_q : scrub_q;
+    scrub_table = scrub_meta < TABLE_LINES_32[RW:0];
+  end
+  wire rec_good = known_q && !record_bad_q && !uncorrectable_q;
+  wire margin_bad = record_bad_q || corrected_q || uncorrectable_q;
   wire can0 = best_q && !tried_q;
   wire can1 = best_q2 && !tried_q2;
-  wire pick = can1 && (!can0 || epoch_q2 > epoch_q);
+  wire pick = can1 && (!can0 || newer_q);
 
   always @* begin
     next = state_q;
     case (state_q)
       ST_BOOT:     next = ST_RING;
       ST_RING:     if (walk_done_i) next = ST_RING_C;
-      ST_RING_C:   if (wait_q == 6'd2) next = place_q == 3'd7 ? ST_PICK : ST_RING;
-      ST_PICK:     next = can0 || can1 ? ST_REC : ST_END;
+      ST_RING_C:   if (judged) next = place_q == 3'd7 ? ST_PICK : ST_RING;
+      ST_PICK:     if (!first) next = can0 || can1 ? ST_REC : ST_END;
       ST_REC:      if (walk_done_i) next = ST_REC_C;
       ST_REC_C:
-      if (wait_q == 6'd2) begin
+      if (judged) begin
         if (tabling_q) next = ST_TABLE;
-        else if (ref_q == 2'd0 && !(rec_good && rec_ours)) next = ST_PICK;
+        else if (ref_q == 2'd0 && !(rec_good && ours_q)) next = ST_PICK;
         else if (ref_q != 2'd2) next = ST_REC;
         else next = (weak_q || margin_bad) && !locked_i ? ST_REWRITE : ST_TABLE;
       end
@@ -319,11 +357,10 @@ module systole_rram_ctrl #(
       if (row_q == LAST_ROW[LW-1:0]) next = ST_REWRITE_P;  // the rest of its line is zero
       ST_REWRITE_P:
       if (program_done_i) next = in_record ? ST_REWRITE : commit_q ? ST_VERIFY : ST_TABLE;
-      // Entries are written behind the last word.
-      ST_TABLE:    if (left_q == 32'd0 && words_q == 32'd0 && !first) next = !tabling_q ? ST_LOAD : copy_bad ? ST_IDENTITY : half_q ? ST_IDLE : ST_TABLES;
+      ST_TABLE:    if (still_q == 3'd5) next = !tabling_q ? ST_LOAD : copy_bad ? ST_IDENTITY : half_q ? ST_IDLE : ST_TABLES;
       ST_LOAD:     if (settled) next = section_q == 3'd7 ? ST_CHECK : skip_section ? ST_LOAD : ST_LOAD_R;
       ST_LOAD_R:   if (walk_done_i) next = ST_LOAD;
-      ST_CHECK:    if (wait_q == 6'd2) next = (warm_q || crc == rec_image) && !uncorrectable_q ? ST_END : ST_PICK;
+      ST_CHECK:    if (judged) next = (warm_q || !image_bad_q) && !uncorrectable_q ? ST_END : ST_PICK;
       ST_IDLE: begin
         if (s_valid_i && !s_record_i && !s_refuse && !tables_q) next = ST_TABLES;
         else if (close) next = ST_LINE;
@@ -332,7 +369,7 @@ module systole_rram_ctrl #(
         else if (command_ok && pending_q)
           case (pending_command_q)
             `SYSTOLE_RRAM_WAKE, `SYSTOLE_RRAM_WARM_WAKE: next = ST_BOOT;
-            `SYSTOLE_RRAM_COMMIT: next = !unlocked_i || lines_bad || (committed && newest == slot_q) ? ST_END : tables_q ? ST_MARGIN : ST_TABLES;
+            `SYSTOLE_RRAM_COMMIT: next = !unlocked_i || lines_bad_q || (committed && newest == slot_q) ? ST_END : tables_q ? ST_MARGIN : ST_TABLES;
             `SYSTOLE_RRAM_SCRUB: next = committed ? ST_SCRUB : ST_END;
             default: next = ST_IDLE;
           endcase
@@ -345,16 +382,16 @@ module systole_rram_ctrl #(
       ST_IDENTITY: if (&entry_q[RW-2:0]) next = half_q ? ST_IDLE : ST_TABLES;
       ST_MARGIN:   if (walk_done_i) next = ST_MARGIN_C;
       ST_MARGIN_C:
-      if (wait_q == 6'd2)
-        next = crc != (copied_q ? rec_table : rec_image) || uncorrectable_q ? ST_END : ref_q != 2'd2 ? ST_MARGIN :
+      if (judged)
+        next = image_bad_q || uncorrectable_q ? ST_END : ref_q != 2'd2 ? ST_MARGIN :
             copied_q ? ST_REWRITE : ST_COPY;
       ST_COPY:     if (copy_load && row_q == LAST_ROW[LW-1:0]) next = ST_COPY_P;
       ST_COPY_P:   if (program_done_i) next = left_q == 32'd1 ? ST_RECORD : ST_COPY;  // what failed is judged by reading
-      ST_RECORD:   if (!in_record && wait_q >= 6'd2) next = ST_MARGIN;
+      ST_RECORD:   if (wait_q == UNITS_32[5:0] + 6'd4) next = ST_MARGIN;
       ST_VERIFY:   if (walk_done_i) next = ST_VERIFY_C;
       // A place with a bad cell is left for the next one.
       ST_VERIFY_C:
-      if (wait_q == 6'd2) next = margin_bad ? (tries_q == 2'd3 ? ST_END : ST_REWRITE) : ref_q == 2'd2 ? ST_END : ST_VERIFY;
+      if (judged) next = margin_bad ? (tries_q == 2'd3 ? ST_END : ST_REWRITE) : ref_q == 2'd2 ? ST_END : ST_VERIFY;
       ST_SCRUB:    if (walk_done_i) next = ST_SCRUB_C;
       ST_SCRUB_C:
       if (ref_q != 2'd2) next = ST_SCRUB;
@@ -363,13 +400,16 @@ module systole_rram_ctrl #(
       ST_FILL:
       if (walk_done_i) next = uncorrectable_q || walk_uncorrectable_i ? after_line : has_tile ? ST_TILE : locked_i ? after_line : ST_FILL_P;
       ST_TILE:     if (walk_done_i) next = ST_TILE_C;
-      ST_TILE_C:   if (!first) next = !tile_bad && line_weak_q && !locked_i ? ST_FILL_P : after_line;
+      ST_TILE_C:   if (judged) next = !tile_bad && line_weak_q && !locked_i ? ST_FILL_P : after_line;
       ST_FILL_P:   if (program_done_i) next = after_line;
       default:     next = ST_IDLE;
     endcase
   end
+  // Entries are written behind the last word, and the CRC is there.
+  reg [2:0] still_q;
+  always @(posedge clk_i) still_q <= state_q != ST_TABLE || first || left_q != 32'd0 || words_q != 32'd0 ? 3'd0 : still_q + 3'd1;
   // Half written when power went: nothing in that slot is alive.
-  wire copy_bad = cand_q != newest && (crc != rec_table || uncorrectable_q);
+  wire copy_bad = cand_q != newest && (table_bad_q || uncorrectable_q);
   wire half_now = tabling_q && half_q;
   // A SCRUB asks for a line every ROWS cycles, at the one margin and the other. Words come in order; the first
   // weak line is where it stays.
@@ -386,7 +426,7 @@ module systole_rram_ctrl #(
     end else if (state_q == ST_PASS) begin
       tick_q <= tick_q + 1'b1;
       if (ask) asks_q <= asks_q - 13'd1;
-      if (ask && asks_q[0]) ask_q <= {1'b0, ask_q} == scrub_end ? {RW{1'b0}} : ask_q + 1'b1;
+      if (ask && asks_q[0]) ask_q <= ask_last ? {RW{1'b0}} : ask_q + 1'b1;
       if (result) results_q <= results_q - 13'd1;
       if (walk_valid_i) bad_q <= line_bad && !(result && results_q[0]);
     end
@@ -394,9 +434,13 @@ module systole_rram_ctrl #(
   // The CRC of line n is 32-bit word n of the lines of CRCs; they have none themselves.
   reg [7:0] live_tiles_q;
   reg [31:0] tile_q, tile_bad_q;
-  wire [RW:0] tiles_at = live_lines_q - {{RW - 7{1'b0}}, live_tiles_q};
-  wire has_tile = {1'b0, scrub_q} < tiles_at;
-  wire [RW:0] tile_line = tiles_at + {1'b0, scrub_q >> EW};
+  reg [RW:0] tiles_at, tile_line;
+  reg has_tile;
+  always @(posedge clk_i) begin
+    tiles_at  <= live_lines_q - {{RW - 7{1'b0}}, live_tiles_q};
+    has_tile  <= {1'b0, scrub_q} < tiles_at;
+    tile_line <= tiles_at + {1'b0, scrub_q >> EW};
+  end
   wire [LW-1:0] tile_row = scrub_q[EW-1-:LW];
   wire [WB-1:0] tile_word;
   generate
@@ -408,7 +452,9 @@ module systole_rram_ctrl #(
   endgenerate
   always @(posedge clk_i)
     if (state_q == ST_TILE && walk_valid_i && walk_row_i == tile_row) tile_q <= tile_word[31:0];
-  wire tile_bad = state_q == ST_TILE_C && !first && (tile_q != crc || uncorrectable_q);
+  reg tile_crc_bad_q;
+  always @(posedge clk_i) tile_crc_bad_q <= tile_q != crc;
+  wire tile_bad = state_q == ST_TILE_C && judged && (tile_crc_bad_q || uncorrectable_q);
   wire [4:0] after_line = scrub_stop ? ST_END : ST_SCRUB;
   wire scrub_step = (state_q == ST_SCRUB_C || state_q == ST_TILE_C || state_q == ST_FILL || state_q == ST_FILL_P) && next != state_q &&
       (next == ST_END || (next == ST_SCRUB && (state_q != ST_SCRUB_C || ref_q == 2'd2)));
@@ -424,7 +470,7 @@ module systole_rram_ctrl #(
     if (idle && s_take && s_refuse) error = unlocked_i ? `SYSTOLE_ERROR_RRAM_SLOT : `SYSTOLE_ERROR_RRAM_LOCKED;
     else if (command_we_i && !acceptable) error = `SYSTOLE_ERROR_RRAM_BUSY;
     else if (idle && next == ST_END && pending_command_q == `SYSTOLE_RRAM_COMMIT)
-      error = !unlocked_i ? `SYSTOLE_ERROR_RRAM_LOCKED : lines_bad ? `SYSTOLE_ERROR_RRAM_CRC : `SYSTOLE_ERROR_RRAM_SLOT;
+      error = !unlocked_i ? `SYSTOLE_ERROR_RRAM_LOCKED : lines_bad_q ? `SYSTOLE_ERROR_RRAM_CRC : `SYSTOLE_ERROR_RRAM_SLOT;
     else if (idle && next == ST_END) error = `SYSTOLE_ERROR_RRAM_NO_IMAGE;
     else if (state_q == ST_PICK && next == ST_END && by_command_q)
       error = foreign_q ? `SYSTOLE_ERROR_RRAM_FOREIGN : `SYSTOLE_ERROR_RRAM_NO_IMAGE;
@@ -493,15 +539,16 @@ module systole_rram_ctrl #(
           warm_q  <= pending_command_q == `SYSTOLE_RRAM_WARM_WAKE && by_command_q;
         end
         ST_RING_C:
-        if (wait_q == 6'd2) begin
+        if (judged) begin
           place_q <= place_q + 3'd1;
-          if (rec_good && !rec_ours) foreign_q <= 1'b1;
-          if (rec_good && rec_ours && !rec_slot && (!best_q || rec_epoch > epoch_q))
+          if (rec_good && !ours_q) foreign_q <= 1'b1;
+          if (rec_good && ours_q && !rec_slot && (!best_q || above_q[0]))
             {best_q, epoch_q, best_place_q} <= {1'b1, rec_epoch, place_q};
-          if (rec_good && rec_ours && rec_slot && (!best_q2 || rec_epoch > epoch_q2))
+          if (rec_good && ours_q && rec_slot && (!best_q2 || above_q[1]))
             {best_q2, epoch_q2, best_place_q2} <= {1'b1, rec_epoch, place_q};
         end
-        ST_PICK: begin
+        ST_PICK:
+        if (!first) begin
           cand_q  <= pick;
           place_q <= pick ? best_place_q2 : best_place_q;
           if (can0 || can1) begin
@@ -509,7 +556,7 @@ module systole_rram_ctrl #(
             else tried_q <= 1'b1;
           end
         end
-        ST_REC_C: if (wait_q == 6'd2 && ref_q != 2'd0 && margin_bad && !tabling_q) weak_q <= 1'b1;
+        ST_REC_C: if (judged && ref_q != 2'd0 && margin_bad && !tabling_q) weak_q <= 1'b1;
         ST_CHECK:
         if (awake) begin
           ready_q       <= 1'b1;
@@ -607,9 +654,9 @@ module systole_rram_ctrl #(
     // Passes.
     if (idle) ref_q <= next == ST_MARGIN || next == ST_SCRUB ? 2'd1 : 2'd0;
     else if (state_q == ST_PICK || state_q == ST_TABLES) ref_q <= 2'd0;
-    else if (state_q == ST_REC_C && wait_q == 6'd2) ref_q <= ref_q + 2'd1;
+    else if (state_q == ST_REC_C && judged) ref_q <= ref_q + 2'd1;
     else if (state_q == ST_RECORD || (state_q == ST_REWRITE && commit_q)) ref_q <= 2'd1;
-    else if ((state_q == ST_MARGIN_C || state_q == ST_VERIFY_C) && wait_q == 6'd2) ref_q <= 2'd2;
+    else if ((state_q == ST_MARGIN_C || state_q == ST_VERIFY_C) && judged) ref_q <= 2'd2;
     else if (state_q == ST_SCRUB_C && next == ST_SCRUB) ref_q <= ref_q == 2'd2 ? 2'd1 : 2'd2;
     else if (state_q == ST_FILL || state_q == ST_FILL_P || state_q == ST_TILE || state_q == ST_TILE_C) ref_q <= 2'd1;
 
@@ -697,8 +744,8 @@ module systole_rram_ctrl #(
     endcase
   end
 
-  assign walk_o       = (first && (reading_record || state_q == ST_TABLE || state_q == ST_MARGIN || state_q == ST_SCRUB ||
-      state_q == ST_FILL || state_q == ST_TILE)) || ask || (state_q == ST_LOAD && next == ST_LOAD_R);
+  assign walk_o       = (first && (reading_record || state_q == ST_TABLE || state_q == ST_MARGIN)) ||
+      (scrub_go && (state_q == ST_SCRUB || state_q == ST_FILL || state_q == ST_TILE)) || ask || (state_q == ST_LOAD && next == ST_LOAD_R);
   assign walk_line_o  = walk_line;
   assign walk_lines_o = walk_lines;
   assign walk_pace_o  = walk_pace;

@@ -135,14 +135,19 @@ module systole_rram_program #(
   wire [31:0] in_slot = {{33 - RW{1'b0}}, line_q[RW-2:0]};
   wire managed = in_slot < SLOT_LINES;
   wire [31:0] used_lines = CLASSES == 2 ? {23'd0, used, 1'b0} : {24'd0, used};
-  wire [31:0] spare_index = SLOT_LINES - CLASSES - used_lines + class_32;
-  wire any_spare = used_lines < SPARES;
+  // Known long before they are needed.
+  reg [31:0] spare_index, scan_end;
+  reg any_spare;
+  always @(posedge clk_i) begin
+    spare_index <= SLOT_LINES - CLASSES - used_lines + class_32;
+    scan_end    <= SLOT_LINES - used_lines + 32'd3;
+    any_spare   <= used_lines < SPARES;
+  end
   wire [ROWS-1:0] need = (reset_ref_q ? need_reset_i : need_set_i) & loaded_q;
   wire needed = need != {ROWS{1'b0}};
   wire worn = look_wear_i >= floor + THRESHOLD;
   wire looked = wait_q == 4'd4;
   // The scan asks for an entry a cycle; they come 3 cycles later. Spares that are used are not looked at.
-  wire [31:0] scan_end = SLOT_LINES - used_lines + 32'd3;
   wire scanned = half_q && scan_q[RW-2:0] == scan_end[RW-2:0];
   wire [RW-1:0] scan_entry = scan_q - {{RW - 2{1'b0}}, 2'd3};
   wire scan_mine = CLASSES == 1 || scan_entry[0] == line_q[0];

@@ -29,8 +29,15 @@ wire placed = state_q != ST_IDLE && state_q != ST_LOOK && state_q != ST_REST && 
 wire retires = state_q == ST_RETIRE;
 wire swaps = state_q == ST_SWAP || state_q == ST_KEEP || (state_q == ST_FILL && !retiring_q);
 wire [RW:0] scan_span = {2'b00, scan_q[RW-2:0]};
+// Registered answers fit what they were made of.
+wire settled = !(state_q == ST_IDLE || state_q == ST_REST || (state_q == ST_LOOK && first) || (state_q == ST_RETIRE && !first));
 integer i;
 always @* begin
+  if (settled) begin
+    assert (spare_index == SLOT_LINES - CLASSES - used_lines + class_32);
+    assert (scan_end == SLOT_LINES - used_lines + 32'd3);
+    assert (any_spare == (used_lines < SPARES));
+  end
   for (i = 0; i < 4; i = i + 1) assert ({24'd0, used_q[i*8+:8]} <= SPARES / 2);
   if (state_q == ST_LOOK || state_q == ST_SPARE) begin
     if (wait_q >= 4'd1) assert (asked_q == look_o);
