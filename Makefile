@@ -18,7 +18,7 @@ run: setup ## the digits network on simulated hardware
 	cargo run --release -p systole-cli --bin systole -- run digits
 
 test: setup lint formal ## lint, proofs and the quick test suite
-	cargo test --workspace
+	VERILATED_OPT=-O1 cargo test --workspace # half of its time is the building of models
 
 test-long: setup lint formal ## lint, proofs and the long test suite
 	SYSTOLE_LONG=1 cargo test --workspace
