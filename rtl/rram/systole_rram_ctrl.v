@@ -310,27 +310,24 @@ module systole_rram_ctrl #(
 
   wire acceptable = idle && !run_on_i && !run_wait_i && !pending_q;
   wire command_ok = idle && !open_q && !s_valid_i && !run_on_i && !run_wait_i;
-  // The line that a scrub is at, counted through image, table's copy and record: three stages from scrub_q or
-  // ask_q to a line, which is asked for in cycle 3 of a state, or R cycles after the one before.
-  reg [RW:0] scrub_end, scrub_meta;
-  reg [RW-1:0] scrub_at, scrub_at_q, scrub_line;
-  reg scrub_last, ask_last, scrub_slot, scrub_slot_q, scrub_table;
-  wire scrub_go = wait_q == 6'd3;
+  // The line that a scrub is at, counted through image, table's copy and record: two stages from scrub_q or ask_q
+  // to a line, which is asked for in cycle 3 of a state, or R cycles after the one before.
+  wire [RW-1:0] scrub_at = idle || state_q == ST_PASS ? ask_q : scrub_q;
+  wire          scrub_go = wait_q == 6'd3;
+  reg  [  RW:0] scrub_end, scrub_meta;
+  reg  [RW-1:0] scrub_at_q, scrub_line;
+  reg           scrub_last, ask_last, scrub_slot, scrub_slot_q;
   always @(posedge clk_i) begin
     scrub_end    <= live_lines_q + TABLE_LINES_32[RW:0] + RECORD_LINES_32[RW:0] - 1'b1;
     scrub_last   <= {1'b0, scrub_q} == scrub_end;
     ask_last     <= {1'b0, ask_q} == scrub_end;
+    scrub_at_q   <= scrub_at;
     scrub_slot_q <= {1'b0, scrub_at} < live_lines_q;
     scrub_meta   <= {1'b0, scrub_at} - live_lines_q;
-    scrub_at_q   <= scrub_at;
     scrub_slot   <= scrub_slot_q;
     scrub_line   <= scrub_slot_q ? slot_base(newest) + scrub_at_q :
-        scrub_table ? slot_base(newest) + TABLE_AT[RW-1:0] + scrub_meta[RW-1:0] :
+        scrub_meta < TABLE_LINES_32[RW:0] ? slot_base(newest) + TABLE_AT[RW-1:0] + scrub_meta[RW-1:0] :
         record_line(newest_place) + scrub_meta[RW-1:0] - TABLE_LINES_32[RW-1:0];
-  end
-  always @* begin
-    scrub_at    = idle || state_q == ST_PASS ? ask_q : scrub_q;
-    scrub_table = scrub_meta < TABLE_LINES_32[RW:0];
   end
   wire rec_good = known_q && !record_bad_q && !uncorrectable_q;
   wire margin_bad = record_bad_q || corrected_q || uncorrectable_q;
