@@ -383,7 +383,7 @@ module systole_rram_ctrl #(
         next = image_bad_q || uncorrectable_q ? ST_END : ref_q != 2'd2 ? ST_MARGIN :
             copied_q ? ST_REWRITE : ST_COPY;
       ST_COPY:     if (copy_load && row_q == LAST_ROW[LW-1:0]) next = ST_COPY_P;
-      ST_COPY_P:   if (program_done_i) next = left_q == 32'd1 ? ST_RECORD : ST_COPY;  // what failed is judged by reading
+      ST_COPY_P:   if (program_done_i) next = line_q >= TABLE_LINES_32[RW:0] - 1'b1 ? ST_RECORD : ST_COPY;  // what failed is judged by reading
       ST_RECORD:   if (wait_q == UNITS_32[5:0] + 6'd4) next = ST_MARGIN;
       ST_VERIFY:   if (walk_done_i) next = ST_VERIFY_C;
       // A place with a bad cell is left for the next one.
@@ -673,7 +673,7 @@ module systole_rram_ctrl #(
     else if (state_q == ST_COPY_P && program_done_i) line_q <= line_q + 1'b1;
 
     // words_q: entries left in shift_q while the table is read, entries in shift_q while it is copied, words
-    // left of a section. left_q: entries or lines that are still to come.
+    // left of a section. left_q: entries that are still to come.
     if (state_q == ST_TABLE) begin
       if (first) {left_q, words_q} <= {{{31 - RW{1'b0}}, table_lines} * LINE_ENTRIES, 32'd0};
       else if (walk_valid_i) {shift_q, words_q} <= {walk_word_i, EPW[31:0]};
@@ -681,8 +681,7 @@ module systole_rram_ctrl #(
       if (!first && words_q != 32'd0) left_q <= left_q - 32'd1;
     end else if (state_q == ST_LOAD) words_q <= section_words;
     else if (state_q == ST_LOAD_R && walk_valid_i && words_q != 32'd0) words_q <= words_q - 32'd1;
-    else if (state_q == ST_MARGIN_C) {left_q, words_q} <= {TABLE_LINES[31:0], 32'd0};
-    else if (state_q == ST_COPY_P && program_done_i) {left_q, words_q} <= {left_q - 32'd1, 32'd0};
+    else if (state_q == ST_MARGIN_C || (state_q == ST_COPY_P && program_done_i)) words_q <= 32'd0;
     else if (state_q == ST_COPY) begin
       if (copy_load) words_q <= 32'd0;
       else if (wait_q == 6'd5) words_q <= words_q + 32'd1;
@@ -764,8 +763,11 @@ module systole_rram_ctrl #(
   assign turn_slot_o  = entry_q[RW-1];
 
   wire filling = state_q == ST_FILL && walk_valid_i;
+  // Within copy and record whatever line_q is: an upset there does not reach what lies beside them.
+  wire [RW-1:0] copy_at = line_q[RW-1:0] & (TABLE_LINES_32[RW-1:0] - 1'b1);
+  wire [RW-1:0] record_at = line_q[RW-1:0] & (RECORD_LINES_32[RW-1:0] - 1'b1);
   wire [RW-1:0] meta_line = state_q == ST_COPY || state_q == ST_COPY_P ?
-      slot_base(slot_q) + TABLE_AT[RW-1:0] + line_q[RW-1:0] : record_line(place_q) + line_q[RW-1:0];
+      slot_base(slot_q) + TABLE_AT[RW-1:0] + copy_at : record_line(place_q) + record_at;
   wire on_meta = state_q == ST_COPY || state_q == ST_COPY_P || state_q == ST_REWRITE || state_q == ST_REWRITE_P;
   wire on_scrub = state_q == ST_FILL || state_q == ST_FILL_P;
   assign load_o         = s_load || rewrite_load || copy_load || filling;

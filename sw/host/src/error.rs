@@ -81,6 +81,18 @@ pub enum HostError {
         /// Bytes of a line.
         line_bytes: u32,
     },
+    /// The image woke with frames of another size.
+    #[error("{name} woke, but {register} says {found}, the image {expected}: wake it again, or program it again")]
+    OtherFrames {
+        /// Name of the image.
+        name: String,
+        /// The register that differs.
+        register: &'static str,
+        /// What it says.
+        found: u32,
+        /// What the image says.
+        expected: u32,
+    },
     /// The machine woke to another image than the host expected.
     #[error("the RRAM holds an image with CRC {found:08x}, {name} has {expected:08x}: program it first")]
     OtherImage {

@@ -156,12 +156,18 @@ impl<T: Transport> Driver<T> {
     /// Takes the image that the machine woke by itself after reset.
     ///
     /// # Errors
-    /// [`HostError::OtherImage`].
+    /// [`HostError::OtherImage`], [`HostError::OtherFrames`].
     pub async fn adopt(&mut self, image: &Image) -> Result<(), HostError> {
         let (_, record) = slot_bytes(image, &self.config);
         let found = self.transport.read(offset("RRAM_IMAGE_CRC")).await?;
         if found != record.image_crc {
             return Err(HostError::OtherImage { name: image.name.clone(), found, expected: record.image_crc });
+        }
+        for (register, expected) in [("IN_BYTES", image.in_bytes), ("OUT_BYTES", image.out_bytes)] {
+            let found = self.transport.read(offset(register)).await?;
+            if found != expected {
+                return Err(HostError::OtherFrames { name: image.name.clone(), register, found, expected });
+            }
         }
         self.loaded = Some((image.in_bytes as usize, image.out_bytes as usize));
         self.run_limit = image.program()?.cycles() + 10_000;
