@@ -42,7 +42,7 @@ ort-cases: setup ## random networks by ONNX Runtime itself, run by the chip
 scalesim: setup ## cycles beside SCALE-Sim 3.0.0, as a table
 	scripts/scalesim.sh
 
-rram-campaigns: setup ## what the RRAM controller promises, in full (docs/rram.md): a quarter of an hour
+rram-campaigns: setup ## what the RRAM controller promises, in full (docs/rram.md): an hour of one core
 	scripts/rram_campaigns.sh
 
 synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=90 SEED=1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The long campaigns of the RRAM controller, with the plots in docs/img. COUNT=N changes the updates of the power cuts (140000).
+# The long campaigns of the RRAM controller, with the plots in docs/img. COUNT=N changes the updates of the power cuts (142000).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo build --release -p systole-cli --bin systole
@@ -12,5 +12,5 @@ mkdir -p docs/img
 "$systole" retention --plot docs/img/rram-ber.svg --plot-pulses docs/img/rram-pulses.svg
 "$systole" retention --corner healthy22 --years 1
 "$systole" energy --plot docs/img/energy.svg
-"$systole" fault --faults power-cut --count "${COUNT:-140000}"
+"$systole" fault --faults power-cut --count "${COUNT:-142000}"
 "$systole" fault --faults control --count 6225
