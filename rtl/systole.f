@@ -26,6 +26,7 @@ rtl/lib/systole_delay.v
 rtl/lib/systole_delay_ctl.v
 rtl/lib/systole_mul.v
 rtl/lib/systole_mul24.v
+rtl/lib/systole_parity.v
 rtl/lib/systole_mul8.v
 rtl/lib/systole_ram.v
 rtl/lib/systole_ram_be.v

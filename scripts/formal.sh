@@ -39,7 +39,7 @@ check() { # check NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
 
 ram=(rtl/lib/systole_ram.v rtl/lib/systole_delay.v)
 program=(systole_rram_program "-set ROWS 4 -set COLS 4 -set RRAM_DEPTH 128" rtl/rram/systole_rram_program.v)
-ecc=(rtl/rram/systole_ecc_encode.v rtl/rram/systole_ecc_check.v rtl/rram/systole_bch_check.v)
+ecc=(rtl/rram/systole_ecc_encode.v rtl/rram/systole_ecc_check.v rtl/rram/systole_bch_check.v rtl/lib/systole_parity.v)
 check "a retired line keeps its class" "${program[@]}" "- used_lines + class_32" "- used_lines" "${ecc[@]}" "${ram[@]}"
 check "a moved line keeps its class" "${program[@]}" "scan_entry[0] == line_q[0]" "1'b1" "${ecc[@]}" "${ram[@]}"
 for sizes in "2 1" "4 2" "2 2" "4 4"; do

@@ -336,9 +336,12 @@
 `define SYSTOLE_CFG_TIMETABLE_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 1024 : 1024)
 `define SYSTOLE_CFG_DESC_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 2048 : 2048)
 
-// The RRAM code (sw/isa, ecc.rs): column of each data bit and address bit, 8 bits each, bit 0 lowest.
-`define SYSTOLE_ECC32_COLUMNS 384'h6d5b3d7a572f7c734f3e79671f4932641926544a2915522a254c136816512c235846310d621a45340b700e611c433807
-`define SYSTOLE_ECC64_COLUMNS 640'h79a75ee9977acd37f4cb3df24fbcd32ff8c73ef18f7ce31f944932c82592644a9129469823c4318c5226896219a4548a512a45a815a25886611a856816a14c13d02c43b00dc2340be01c83700ec13807
+// The codes of RRAM words (sw/isa, ecc.rs). SECDED. COLUMNS: of each data bit, 8 bits each, bit 0 lowest. CHECK: for
+// each of 8 check bits a row of the {address, data} bits in it, row 0 lowest.
+`define SYSTOLE_ECC32_COLUMNS 256'h1926544a2915522a254c136816512c235846310d621a45340b700e611c433807
+`define SYSTOLE_ECC32_CHECK 384'h000000000000dbb53254ca54b773499329527b6aa62ca54af6ec995294aaaed964ca53295dda53294ca5edbc8ca53295
+`define SYSTOLE_ECC64_COLUMNS 512'hf8c73ef18f7ce31f944932c82592644a9129469823c4318c5226896219a4548a512a45a815a25886611a856816a14c13d02c43b00dc2340be01c83700ec13807
+`define SYSTOLE_ECC64_CHECK 640'h5ad6da949525152494a4b6dad6532492a292a494d5b5b62a4a5454945292adb6b5a4928a8a499252b66dad5151295252494a6bad6d8a2546292a4a496d5b6b2528d145492529db6b5b48ca28a8a52925
 
 // DEC-TED. CHECK: for each check bit a row of the {address, data} bits in it. SUMS: for each bit of the sum of X, then
 // of X^3, a row of {check, address, data}. LEFT: for each data bit and check bit a matrix, for each bit of

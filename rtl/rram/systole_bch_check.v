@@ -17,13 +17,14 @@ module systole_bch_check #(
   localparam [2447:0] ROWS =
       DATA > 64 ? `SYSTOLE_BCH128_CHECK : DATA > 32 ? {1248'd0, `SYSTOLE_BCH64_CHECK} : {1824'd0, `SYSTOLE_BCH32_CHECK};
 
-  wire [N-1:0] bits = {addr_i, data_i};
-  genvar r;
-  generate
-    for (r = 0; r <= 2 * M; r = r + 1) begin : g_check
-      assign check_o[r] = ^(bits & ROWS[N*r+:N]);
-    end
-  endgenerate
+  systole_parity #(
+      .IN  (N),
+      .OUT (2 * M + 1),
+      .ROWS(ROWS[N*(2*M+1)-1:0])
+  ) u_check (
+      .x_i({addr_i, data_i}),
+      .y_o(check_o)
+  );
 
 endmodule
 

@@ -19,12 +19,14 @@ module systole_bch_syndrome #(
       DATA > 64 ? `SYSTOLE_BCH128_SUMS : DATA > 32 ? {1244'd0, `SYSTOLE_BCH64_SUMS} : {1840'd0, `SYSTOLE_BCH32_SUMS};
 
   wire [N-1:0] bits = {check_i[2*M-1:0], addr_i, data_i};
-  genvar r;
-  generate
-    for (r = 0; r < 2 * M; r = r + 1) begin : g_sum
-      assign syndrome_o[r] = ^(bits & ROWS[N*r+:N]);
-    end
-  endgenerate
+  systole_parity #(
+      .IN  (N),
+      .OUT (2 * M),
+      .ROWS(ROWS[N*2*M-1:0])
+  ) u_sums (
+      .x_i(bits),
+      .y_o(syndrome_o[2*M-1:0])
+  );
   assign syndrome_o[2*M] = ^{check_i[2*M], bits};
 
 endmodule

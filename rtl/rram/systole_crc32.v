@@ -25,25 +25,31 @@ module systole_crc32 #(
     end
   endfunction
 
-  // One bit of state or data at a time says what it adds to the next state: flat XORs instead of a chain of steps.
+  // Linear: what each bit of state and data adds to the next state, by itself.
   localparam N = 32 + BYTES * 8;
-  reg  [  31:0] state_q;
-  wire [ N-1:0] bits = {data_i, state_q};
-  wire [  31:0] next;
-  wire [N*32-1:0] terms;
-  genvar i, r;
-  generate
-    for (i = 0; i < N; i = i + 1) begin : g_bit
-      localparam [N-1:0] ONE = {{N - 1{1'b0}}, 1'b1} << i;
-      localparam [31:0] COLUMN = through(ONE[31:0], ONE[N-1:32]);
-      for (r = 0; r < 32; r = r + 1) begin : g_term
-        assign terms[r*N+i] = COLUMN[r] & bits[i];
+  function [32*N-1:0] rows(input integer inputs);
+    reg [N-1:0] one;
+    reg [31:0] column;
+    integer i, r;
+    begin
+      for (i = 0; i < inputs; i = i + 1) begin
+        one    = {{N - 1{1'b0}}, 1'b1} << i;
+        column = through(one[31:0], one[N-1:32]);
+        for (r = 0; r < 32; r = r + 1) rows[r*N+i] = column[r];
       end
     end
-    for (r = 0; r < 32; r = r + 1) begin : g_row
-      assign next[r] = ^terms[r*N+:N];
-    end
-  endgenerate
+  endfunction
+
+  reg  [31:0] state_q;
+  wire [31:0] next;
+  systole_parity #(
+      .IN  (N),
+      .OUT (32),
+      .ROWS(rows(N))
+  ) u_next (
+      .x_i({data_i, state_q}),
+      .y_o(next)
+  );
 
   always @(posedge clk_i)
     if (rst_i || clear_i) state_q <= 32'hffff_ffff;

@@ -13,19 +13,16 @@ module systole_ecc_check #(
 );
 
   localparam N = DATA + 16;
-  localparam [8*80-1:0] COLUMNS = DATA == 64 ? `SYSTOLE_ECC64_COLUMNS : {256'd0, `SYSTOLE_ECC32_COLUMNS};
+  localparam [8*80-1:0] ROWS = DATA == 64 ? `SYSTOLE_ECC64_CHECK : {256'd0, `SYSTOLE_ECC32_CHECK};
 
-  wire [N-1:0] bits = {addr_i, data_i};
-  genvar r, i;
-  generate
-    for (r = 0; r < 8; r = r + 1) begin : g_check
-      wire [N-1:0] used;
-      for (i = 0; i < N; i = i + 1) begin : g_bit
-        assign used[i] = COLUMNS[8*i+r] & bits[i];
-      end
-      assign check_o[r] = ^used;
-    end
-  endgenerate
+  systole_parity #(
+      .IN  (N),
+      .OUT (8),
+      .ROWS(ROWS[8*N-1:0])
+  ) u_check (
+      .x_i({addr_i, data_i}),
+      .y_o(check_o)
+  );
 
 endmodule
 

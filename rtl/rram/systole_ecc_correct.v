@@ -14,15 +14,11 @@ module systole_ecc_correct #(
     output wire            uncorrectable_o
 );
 
-  localparam [8*80-1:0] COLUMNS = DATA == 64 ? `SYSTOLE_ECC64_COLUMNS : {256'd0, `SYSTOLE_ECC32_COLUMNS};
+  localparam [8*64-1:0] COLUMNS = DATA == 64 ? `SYSTOLE_ECC64_COLUMNS : {256'd0, `SYSTOLE_ECC32_COLUMNS};
 
-  wire [DATA-1:0] turn;
-  genvar i;
-  generate
-    for (i = 0; i < DATA; i = i + 1) begin : g_bit
-      assign turn[i] = syndrome_i == COLUMNS[8*i+:8];
-    end
-  endgenerate
+  reg [DATA-1:0] turn;
+  integer i;
+  always @* for (i = 0; i < DATA; i = i + 1) turn[i] = syndrome_i == COLUMNS[8*i+:8];
 
   wire check_bit = syndrome_i != 8'd0 && (syndrome_i & (syndrome_i - 8'd1)) == 8'd0;
   assign data_o          = data_i ^ turn;

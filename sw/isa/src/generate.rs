@@ -117,13 +117,24 @@ pub fn verilog_header() -> String {
         }
         let _ = writeln!(t, "`define SYSTOLE_CFG_{name}(id) ({value})");
     }
-    t.push_str("\n// The RRAM code (sw/isa, ecc.rs): column of each data bit and address bit, 8 bits each, bit 0 lowest.\n");
+    t.push_str(
+        "\n// The codes of RRAM words (sw/isa, ecc.rs). SECDED. COLUMNS: of each data bit, 8 bits each, bit 0 lowest. CHECK: for\n\
+         // each of 8 check bits a row of the {address, data} bits in it, row 0 lowest.\n",
+    );
+    let literal = |bits: Vec<bool>| {
+        let digit = |d: &[bool]| d.iter().rev().fold(0, |n, &b| n << 1 | u32::from(b));
+        let digits: String = bits.chunks(4).rev().map(|d| format!("{:x}", digit(d))).collect();
+        format!("{}'h{digits}", bits.len())
+    };
     for data in [32, 64] {
         let code = Code::new(data);
-        let address = (0..ADDRESS_BITS).rev().map(|i| code.address_column(i));
-        let columns = address.chain((0..data).rev().map(|i| code.data_column(i)));
-        let digits: String = columns.map(|c| format!("{c:02x}")).collect();
-        let _ = writeln!(t, "`define SYSTOLE_ECC{data}_COLUMNS {}'h{digits}", 8 * (data + ADDRESS_BITS));
+        let columns: Vec<u32> = (0..data).map(|i| code.data_column(i)).collect();
+        let address = (0..ADDRESS_BITS).map(|i| code.address_column(i));
+        let all: Vec<u32> = columns.iter().copied().chain(address).collect();
+        let bits = columns.iter().flat_map(|c| (0..8).map(move |r| c >> r & 1 == 1)).collect();
+        let _ = writeln!(t, "`define SYSTOLE_ECC{data}_COLUMNS {}", literal(bits));
+        let rows = (0..8).flat_map(|r| all.iter().map(move |c| c >> r & 1 == 1)).collect();
+        let _ = writeln!(t, "`define SYSTOLE_ECC{data}_CHECK {}", literal(rows));
     }
     t.push_str(
         "\n// DEC-TED. CHECK: for each check bit a row of the {address, data} bits in it. SUMS: for each bit of the sum of X, then\n\
@@ -134,9 +145,7 @@ pub fn verilog_header() -> String {
         let (code, field) = (Code::dec_ted(data), Field::over(data));
         let (m, check) = (field.bits, 2 * field.bits);
         let mut define = |name: &str, bits: Vec<bool>| {
-            let digit = |d: &[bool]| d.iter().rev().fold(0, |n, &b| n << 1 | u32::from(b));
-            let digits: String = bits.chunks(4).rev().map(|d| format!("{:x}", digit(d))).collect();
-            let _ = writeln!(t, "`define SYSTOLE_BCH{data}_{name} {}'h{digits}", bits.len());
+            let _ = writeln!(t, "`define SYSTOLE_BCH{data}_{name} {}", literal(bits));
         };
         let columns: Vec<u32> = (0..data).map(|i| code.data_column(i)).chain((0..16).map(|i| code.address_column(i))).collect();
         define("CHECK", (0..=check).flat_map(|r| columns.iter().map(move |c| c >> r & 1 == 1)).collect());
