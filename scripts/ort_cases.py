@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes random quantised networks with the outputs that ONNX Runtime computes, as ONNX backend test cases.
 
-Called by scripts/ort_cases.sh, which runs `systole conformance` on them. Networks have one to five layers: convolutions
-(strides, pads, groups, depthwise; per tensor or per channel; uint8 weights with a zero point), maximum pools, sums with any
-earlier map of the shape, average pools over windows and maps, Relu, Sigmoid, Tanh; in QLinear operators or as
-DequantizeLinear, float operator, QuantizeLinear; int8 or uint8.
+Called by scripts/ort_cases.sh, which runs `systole conformance` on them. Networks have one to five layers, in QLinear
+operators or as DequantizeLinear, float operator, QuantizeLinear; int8 or uint8, and in places both:
+
+- convolutions (strides, pads, groups, depthwise; per tensor or per channel; uint8 weights with a zero point) and
+  matrix products, with biases of every shape that broadcasts;
+- residual sums of scales at random, equal, or in ratios of powers of two, and sums and products with constants: scalars, by
+  channel, whole tensors;
+- average pools of every window, with the scale of their input or another one; means over a map; maximum pools;
+- Relu and Clip behind them, with zero points where they vanish and others; Sigmoid, Tanh, LeakyRelu.
 """
 import argparse
 import pathlib
@@ -27,13 +32,24 @@ class Network:
         self.kind = np.uint8 if self.unsigned else np.int8
         self.nodes, self.constants, self.tensors = [], [], []
         self.count = 0
+        self.matrix = rng.random() < 0.2
+        if self.matrix:
+            self.shape = [int(rng.choice([1, 2, 4, 9, 17])), int(rng.choice([1, 3, 4, 16, 17, 40]))]
+            self.map("x", self.shape, np.float32(10 ** rng.uniform(-2.5, -0.5)))
+            return
         channels = int(rng.choice([1, 2, 3, 4, 8, 16, 17, 32]))
         self.shape = [1, channels, int(rng.integers(1, 13)), int(rng.integers(1, 13))]
         self.map("x", self.shape, np.float32(10 ** rng.uniform(-2.5, -0.5)))
 
-    def codes(self, shape=()):
-        low, high = (0, 256) if self.unsigned else (-128, 128)
-        return np.array(self.rng.integers(low, high, size=shape), self.kind)
+    def codes(self, shape=(), kind=None):
+        kind = kind or self.kind
+        low, high = (0, 256) if kind is np.uint8 else (-128, 128)
+        return np.array(self.rng.integers(low, high, size=shape), kind)
+
+    def zero(self):
+        """Zero points: anywhere, or where a Relu before them vanishes."""
+        lowest = self.kind(0 if self.unsigned else -128)
+        return np.array(lowest) if self.rng.random() < 0.3 else self.codes()
 
     def constant(self, name, value):
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
@@ -41,7 +57,7 @@ class Network:
 
     def map(self, name, shape, scale):
         scale_name = self.constant(f"{name}_scale", np.float32(scale))
-        self.tensors.append((name, list(shape), np.float32(scale), scale_name, self.constant(f"{name}_zero", self.codes())))
+        self.tensors.append((name, list(shape), np.float32(scale), scale_name, self.constant(f"{name}_zero", self.zero())))
 
     def same(self, name, shape):
         _, _, scale, scale_name, zero = self.tensors[-1]
@@ -54,6 +70,17 @@ class Network:
     def real(self, tensor):
         self.count += 1
         return self.node("DequantizeLinear", [tensor[0], tensor[3], tensor[4]], f"real{self.count}")
+
+    def quantize(self, name, result, y, clip=0.25):
+        """QuantizeLinear, behind a Relu or Clip at times."""
+        if self.rng.random() < clip:
+            if self.rng.random() < 0.6:
+                result = self.node("Relu", [result], f"{name}_relu")
+            else:
+                reach = float(y[2]) * self.rng.choice([40, 300])
+                ends = [self.constant(f"{name}_lo", np.float32(0)), self.constant(f"{name}_hi", np.float32(reach))]
+                result = self.node("Clip", [result, *ends], f"{name}_clip")
+        self.node("QuantizeLinear", [result, y[3], y[4]], name)
 
     def window(self, most):
         height, width = self.tensors[-1][1][2:]
@@ -94,10 +121,37 @@ class Network:
             parts = (("b", bias), ("bs", both), ("bz", np.zeros(both.shape, np.int32)))
             b = [self.constant(f"{name}_{part}", v) for part, v in parts]
             inputs.append(self.node("DequantizeLinear", b, f"{name}_br", **axis))
-        result = self.node("Conv", inputs, f"{name}_sum", **attributes)
-        if rng.random() < 0.4:
-            result = self.node("Relu", [result], f"{name}_relu")
-        self.node("QuantizeLinear", [result, y[3], y[4]], name)
+        self.quantize(name, self.node("Conv", inputs, f"{name}_sum", **attributes), y, 0.4)
+
+    def product(self, name):
+        """A matrix product with a bias of some shape that broadcasts."""
+        rng, x = self.rng, self.tensors[-1]
+        rows, columns = x[1]
+        outputs = int(rng.choice([1, 4, rows, 10, 33]))
+        element = self.kind if self.style == "qlinear" else np.int8
+        weights = self.codes((columns, outputs), element)
+        zero = self.codes((), element) if element is np.uint8 else np.int8(0)
+        scale = np.float32(10 ** rng.uniform(-3, -2))
+        self.map(name, [rows, outputs], float(x[2]) * float(scale) * 74 * 74 * np.sqrt(columns) / 60 * rng.uniform(0.5, 2))
+        y = self.tensors[-1]
+        w = [self.constant(f"{name}_{part}", v) for part, v in (("w", weights), ("ws", scale), ("wz", zero))]
+        if self.style == "qlinear":
+            self.node("QLinearMatMul", [x[0], x[3], x[4], *w, y[3], y[4]], name)
+            return
+        shapes = [[outputs], [1, outputs], [rows, 1], [rows, outputs], [1], [1, 1]]
+        shape = shapes[int(rng.choice(len(shapes), p=[0.4, 0.2, 0.1, 0.1, 0.1, 0.1]))]
+        bias = rng.integers(-3000, 3000, size=shape).astype(np.int32)
+        parts = (("b", bias), ("bs", np.float32(x[2] * scale)), ("bz", np.int32(0)))
+        b = self.node("DequantizeLinear", [self.constant(f"{name}_{part}", v) for part, v in parts], f"{name}_br")
+        inputs = [self.real(x), self.node("DequantizeLinear", w, f"{name}_wr")]
+        how = rng.choice(["Gemm", "MatMul", "plain"])
+        if how == "Gemm":
+            result = self.node("Gemm", [*inputs, b], f"{name}_sum")
+        else:
+            result = self.node("MatMul", inputs, f"{name}_sum")
+            if how == "MatMul":
+                result = self.node("Add", [result, b] if rng.random() < 0.7 else [b, result], f"{name}_biased")
+        self.quantize(name, result, y, 0.3)
 
     def pool(self, name):
         x = self.tensors[-1]
@@ -105,51 +159,81 @@ class Network:
         self.node("MaxPool", [x[0]], name, **attributes)
         self.same(name, [1, x[1][1], *out])
 
+    def sum_scale(self, a, b):
+        """The scale of a sum: at random, that of an operand, or twice or half of it."""
+        if self.rng.random() < 0.5:
+            return (a + b) * self.rng.uniform(0.3, 1.5)
+        return a * self.rng.choice([0.5, 1, 2])
+
     def add(self, name):
         x = self.tensors[-1]
         fits = [t for t in self.tensors if t[1] == x[1]]
         other = fits[self.rng.integers(len(fits))]
-        self.map(name, x[1], (x[2] + other[2]) * self.rng.uniform(0.3, 1.5))
+        self.map(name, x[1], self.sum_scale(x[2], other[2]))
         y = self.tensors[-1]
+        a, b = (x, other) if self.rng.random() < 0.5 else (other, x)
         if self.style == "qlinear":
-            inputs = [x[0], x[3], x[4], other[0], other[3], other[4], y[3], y[4]]
+            inputs = [a[0], a[3], a[4], b[0], b[3], b[4], y[3], y[4]]
             self.node("QLinearAdd", inputs, name, domain="com.microsoft")
         else:
-            self.node("Add", [self.real(x), self.real(other)], f"{name}_sum")
-            self.node("QuantizeLinear", [f"{name}_sum", y[3], y[4]], name)
+            self.quantize(name, self.node("Add", [self.real(a), self.real(b)], f"{name}_sum"), y)
+
+    def constant_operand(self, name):
+        """A sum or product with a constant: a scalar, a number for each channel, or a tensor."""
+        rng, x = self.rng, self.tensors[-1]
+        if self.style == "qlinear":
+            return
+        kind = rng.choice(["Add", "Mul", "Sub"])
+        shapes = [[], [1] * len(x[1]), x[1], [1, x[1][1], *[1] * (len(x[1]) - 2)]]
+        shape = shapes[int(rng.choice(4, p=[0.4, 0.2, 0.3, 0.1]))]
+        scale = float(rng.choice([float(x[2]), 10 ** rng.uniform(-2.5, -0.5), 0.01]))
+        reach = self.sum_scale(float(x[2]), scale) if kind != "Mul" else float(x[2]) * scale * 100 * rng.uniform(0.3, 1.2)
+        self.map(name, x[1], reach)
+        y = self.tensors[-1]
+        element = self.kind if rng.random() < 0.8 else (np.int8 if self.unsigned else np.uint8)
+        parts = (("c", self.codes(shape, element)), ("cs", np.float32(scale)), ("cz", self.codes((), element)))
+        constant = self.node("DequantizeLinear", [self.constant(f"{name}_{part}", v) for part, v in parts], f"{name}_cr")
+        inputs = [self.real(x), constant]
+        self.quantize(name, self.node(str(kind), inputs if rng.random() < 0.7 else inputs[::-1], f"{name}_of"), y)
+
+    def mean_scale(self, x):
+        """A pool often keeps the scale and zero point of its input."""
+        return float(x[2]) * (1 if self.rng.random() < 0.5 else self.rng.uniform(0.2, 0.9))
 
     def mean(self, name):
         x = self.tensors[-1]
-        self.map(name, [1, x[1][1], 1, 1], x[2] * self.rng.uniform(0.2, 0.6))
+        self.map(name, [1, x[1][1], 1, 1], self.mean_scale(x))
         y = self.tensors[-1]
         if self.style == "qlinear":
             self.node("QLinearGlobalAveragePool", [x[0], x[3], x[4], y[3], y[4]], name, domain="com.microsoft")
         else:
-            self.node("GlobalAveragePool", [self.real(x)], f"{name}_mean")
-            self.node("QuantizeLinear", [f"{name}_mean", y[3], y[4]], name)
+            self.quantize(name, self.node("GlobalAveragePool", [self.real(x)], f"{name}_mean"), y)
 
     def average(self, name):
-        if self.style == "qlinear":
-            return
         x = self.tensors[-1]
-        attributes, out = self.window(3)
-        # A ratio of scales at which no mean lies halfway between two codes.
-        self.map(name, [1, x[1][1], *out], x[2] * self.rng.uniform(0.3, 0.9))
+        attributes, out = self.window(5)
+        attributes["count_include_pad"] = int(self.rng.integers(2))
+        self.map(name, [1, x[1][1], *out], self.mean_scale(x))
         y = self.tensors[-1]
-        self.node("AveragePool", [self.real(x)], f"{name}_mean", count_include_pad=int(self.rng.integers(2)), **attributes)
-        self.node("QuantizeLinear", [f"{name}_mean", y[3], y[4]], name)
+        if self.style == "qlinear":
+            inputs = [x[0], x[3], x[4], y[3], y[4]]
+            self.node("QLinearAveragePool", inputs, name, domain="com.microsoft", **attributes)
+        else:
+            self.quantize(name, self.node("AveragePool", [self.real(x)], f"{name}_mean", **attributes), y)
 
     def activation(self, name):
         if self.style == "qlinear":
             return
         x = self.tensors[-1]
-        self.map(name, x[1], 0.01)
+        self.map(name, x[1], self.rng.choice([0.01, 1 / 256, float(x[2])]))
         y = self.tensors[-1]
-        self.node(str(self.rng.choice(["Sigmoid", "Tanh", "Relu"])), [self.real(x)], f"{name}_f")
-        self.node("QuantizeLinear", [f"{name}_f", y[3], y[4]], name)
+        kind = str(self.rng.choice(["Sigmoid", "Tanh", "Relu", "LeakyRelu"]))
+        self.quantize(name, self.node(kind, [self.real(x)], f"{name}_f"), y, 0.1)
 
     def model(self):
-        kinds = ["conv", "conv", "depthwise", "pool", "add", "mean", "average", "activation"]
+        kinds = ["conv", "conv", "depthwise", "pool", "add", "add", "constant_operand", "mean", "average", "activation"]
+        if self.matrix:
+            kinds = ["product", "product", "add", "constant_operand", "activation"]
         for layer in range(int(self.rng.integers(1, 6))):
             name, kind = f"t{layer}", self.rng.choice(kinds)
             if kind in ("conv", "depthwise"):
@@ -157,12 +241,24 @@ class Network:
             else:
                 getattr(self, str(kind))(name)
         if len(self.tensors) == 1:
-            self.conv("t", False)
+            self.product("t") if self.matrix else self.conv("t", False)
         element = TensorProto.UINT8 if self.unsigned else TensorProto.INT8
         info = lambda t: helper.make_tensor_value_info(t[0], element, t[1])
         graph = helper.make_graph(self.nodes, "random", [info(self.tensors[0])], [info(self.tensors[-1])], self.constants)
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def options(unsigned):
+    chosen = onnxruntime.SessionOptions()
+    chosen.log_severity_level = 4
+    # int8 DequantizeLinear, operator, QuantizeLinear groups run in integers only with this.
+    chosen.add_session_config_entry("session.qdqisint8allowed", "1")
+    if unsigned:
+        # Products of uint8 and int8 saturate in 16 bits on processors without VNNI but for this; with int8 activations it
+        # finds no kernel, and they do not saturate.
+        chosen.add_session_config_entry("session.x64quantprecision", "1")
+    return chosen
 
 
 def main():
@@ -172,15 +268,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     shutil.rmtree(args.folder, ignore_errors=True)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    # int8 DequantizeLinear, operator, QuantizeLinear groups run in integers only with this.
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
     for case in range(args.count):
         network = Network(np.random.default_rng([args.seed, case]))
         model = network.model()
         x = network.codes(network.shape)
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options(network.unsigned), providers=["CPUExecutionProvider"])
         y = session.run(None, {"x": x})[0]
         data = args.folder / f"case{case:04}_{network.style}" / "test_data_set_0"
         data.mkdir(parents=True)

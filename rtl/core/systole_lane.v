@@ -46,7 +46,7 @@ module systole_lane #(
 
   wire             valid;
   wire [     15:0] tap;
-  wire [     11:0] y_index, x_index;
+  wire [     14:0] y_index, x_index;
   wire [LOOPS-1:0] at_first, at_last;
   systole_nest #(
       .LOOPS(LOOPS),
@@ -54,8 +54,8 @@ module systole_lane #(
       .W0   (16),
       .W1   (16),
       .W2   (1),
-      .W3   (12),
-      .W4   (12)
+      .W3   (15),
+      .W4   (15)
   ) u_nest (
       .clk_i       (clk_i),
       .rst_i       (rst_i),
@@ -83,8 +83,8 @@ module systole_lane #(
   );
 
   // Unsigned: a negative index is a large one.
-  wire [11:0] y_size = {1'b0, header_q[`SYSTOLE_LANE_Y_SIZE]};
-  wire [11:0] x_size = {1'b0, header_q[`SYSTOLE_LANE_X_SIZE]};
+  wire [14:0] y_size = {1'b0, header_q[`SYSTOLE_LANE_Y_SIZE]};
+  wire [14:0] x_size = {1'b0, header_q[`SYSTOLE_LANE_X_SIZE]};
   wire        adds = y_index < y_size && x_index < x_size;
   wire        row_first = &(at_first | ~header_q[`SYSTOLE_LANE_ROW]);
   wire        row_last = &(at_last | ~header_q[`SYSTOLE_LANE_ROW]);

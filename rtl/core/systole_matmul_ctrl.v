@@ -63,8 +63,8 @@ module systole_matmul_ctrl #(
   wire [  XW-1:0] x;
   wire [  PW-1:0] w;
   wire [  AW-1:0] acc;
-  wire [    11:0] y_index;
-  wire [    11:0] x_index;
+  wire [    14:0] y_index;
+  wire [    14:0] x_index;
   wire [LOOPS-1:0] at_first;
   wire [LOOPS-1:0] at_last;
   wire [LOOPS-1:0] reached;
@@ -75,8 +75,8 @@ module systole_matmul_ctrl #(
       .W0   (XW),
       .W1   (PW),
       .W2   (AW),
-      .W3   (12),
-      .W4   (12)
+      .W3   (15),
+      .W4   (15)
   ) u_nest (
       .clk_i       (clk_i),
       .rst_i       (rst_i),
@@ -115,8 +115,8 @@ module systole_matmul_ctrl #(
   wire            last = header_q[`SYSTOLE_MATMUL_LAST_EN] && &(at_last | ~reduce);
   wire            load = valid && reached_or_first[header_q[`SYSTOLE_MATMUL_HOLD]];
   wire            sram = header_q[`SYSTOLE_MATMUL_W_SRAM];
-  wire [    11:0] y_size = {1'b0, header_q[`SYSTOLE_MATMUL_Y_SIZE]};
-  wire [    11:0] x_size = {1'b0, header_q[`SYSTOLE_MATMUL_X_SIZE]};
+  wire [    14:0] y_size = {1'b0, header_q[`SYSTOLE_MATMUL_Y_SIZE]};
+  wire [    14:0] x_size = {1'b0, header_q[`SYSTOLE_MATMUL_X_SIZE]};
   // Unsigned: a negative index is a large one.
   wire            pad = header_q[`SYSTOLE_MATMUL_PAD_EN] && (y_index >= y_size || x_index >= x_size);
 

@@ -14,8 +14,8 @@ module systole_nest #(
     parameter W0    = 16,  // bits of each address
     parameter W1    = 16,
     parameter W2    = 16,
-    parameter W3    = 12,
-    parameter W4    = 12
+    parameter W3    = 15,
+    parameter W4    = 15
 ) (
     input  wire             clk_i,
     input  wire             rst_i,

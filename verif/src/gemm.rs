@@ -67,6 +67,9 @@ pub fn run(
         report.events.iter_mut().zip(&more.events).for_each(|(all, more)| *all += more);
         report.compared += more.compared;
         report.mismatches += more.mismatches;
+        report.declared += more.declared;
+        report.near += more.near;
+        report.expected.extend(more.expected);
         report.first_mismatch = report.first_mismatch.or(more.first_mismatch.map(|mut m| {
             m.run = split.runs;
             m

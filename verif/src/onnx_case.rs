@@ -2,7 +2,7 @@
 //! Cases in the layout of ONNX's backend tests: a folder with `model.onnx` and folders
 //! `test_data_set_N` with `input_*.pb` and `output_*.pb`.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use systole_model::graph::Graph;
 use systole_model::onnx::{Array, Constants, Data, ImportError, import, read_tensor};
@@ -16,6 +16,17 @@ pub struct Case {
     pub path: PathBuf,
     /// Inputs and expected output of each data set.
     pub sets: Vec<DataSet>,
+    /// What is wrong with its data: then there are no sets.
+    pub fault: Option<Fault>,
+}
+
+/// What is wrong with the data of a case.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault {
+    /// A tensor that is sound and not read, for its element type.
+    Unsupported(String),
+    /// A tensor that cannot be read.
+    Broken(String),
 }
 
 /// Tensors of a data set.
@@ -51,6 +62,19 @@ pub fn cases(folder: &Path) -> Result<Vec<Case>> {
 }
 
 fn load(path: &Path) -> Result<Case> {
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let (sets, fault) = match data_sets(path) {
+        Ok(sets) => (sets, None),
+        Err(e) => {
+            let sound = e.downcast_ref::<ImportError>().is_some_and(ImportError::is_unsupported);
+            let text = format!("{e:#}");
+            (vec![], Some(if sound { Fault::Unsupported(text) } else { Fault::Broken(text) }))
+        }
+    };
+    Ok(Case { name, path: path.to_path_buf(), sets, fault })
+}
+
+fn data_sets(path: &Path) -> Result<Vec<DataSet>> {
     let mut sets = vec![];
     for n in 0.. {
         let folder = path.join(format!("test_data_set_{n}"));
@@ -71,20 +95,19 @@ fn load(path: &Path) -> Result<Case> {
         };
         sets.push(DataSet { inputs: tensors("input")?, outputs: tensors("output")? });
     }
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-    Ok(Case { name, path: path.to_path_buf(), sets })
+    Ok(sets)
 }
 
 impl Case {
     /// The graph. Inputs behind the first that a data set gives (scales, zero points, weights) are constants.
     ///
     /// # Errors
-    /// A file that cannot be read, a name that is missing; [`ImportError`] from the model.
+    /// A file that cannot be read; [`ImportError`] from the model.
     pub fn graph(&self) -> Result<Result<Graph, ImportError>> {
         let path = self.path.join("model.onnx");
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let Some(set) = self.sets.first() else { bail!("{}: there is no test_data_set_0", self.path.display()) };
-        let constants: Constants = set.inputs.iter().skip(1).filter(|(name, _)| !name.is_empty()).cloned().collect();
+        let inputs = self.sets.first().map_or(&[][..], |set| &set.inputs);
+        let constants: Constants = inputs.iter().skip(1).filter(|(name, _)| !name.is_empty()).cloned().collect();
         Ok(import(&bytes, &constants))
     }
 }
@@ -102,4 +125,15 @@ pub fn difference(a: &Array, b: &Array) -> Option<f64> {
             largest(&mut x.iter().zip(&y).map(|(x, y)| (x - y).unsigned_abs() as f64))
         }
     })
+}
+
+/// Elements in which two tensors of one shape and type differ; all where they are not.
+pub fn differing(a: &Array, b: &Array) -> usize {
+    if a.shape != b.shape || a.element() != b.element() {
+        return a.len().max(b.len());
+    }
+    match (&a.data, &b.data) {
+        (Data::F32(x), Data::F32(y)) => x.iter().zip(y).filter(|(x, y)| x != y).count(),
+        _ => a.integers().iter().flatten().zip(b.integers().iter().flatten()).filter(|(x, y)| x != y).count(),
+    }
 }

@@ -5,7 +5,7 @@ use crate::random::{codes, generator, scale};
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
 use systole_isa::Config;
-use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, Window};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, SumRounding, Window};
 use systole_model::onnx::ElementType;
 
 /// A layer before it has an input.
@@ -147,7 +147,7 @@ impl<R: Rng> Builder<R> {
     }
 
     fn operand(&mut self, map: MapId) -> Operand {
-        let scale = [0.5, 0.25, 1.0][self.rng.random_range(0..3)]; // dyadic: exact in integers
+        let scale = [0.5, 0.25, 1.0, 0.37][self.rng.random_range(0..4)]; // sums of the first three are exact in float32
         Operand { map, scale, zero_point: self.rng.random_range(-30..30) }
     }
 
@@ -162,7 +162,7 @@ impl<R: Rng> Builder<R> {
         let scales = (0..outputs).map(|_| scale(&mut self.rng, taps)).collect();
         let lo = if self.rng.random_bool(0.3) { 0 } else { -128 };
         let finish =
-            if raw { Finish::Raw32 } else { Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127 } };
+            if raw { Finish::Raw32 } else { Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127, float32: false } };
         let zero_point = self.rng.random_range(-20..20);
         self.push(Op::Conv { input, zero_point, window, groups, weights, bias }, finish, [out[0], out[1], outputs]);
     }
@@ -201,7 +201,13 @@ impl<R: Rng> Builder<R> {
                 let (a, b) = (self.operand(input), self.operand(other));
                 let finish = self.clamp();
                 let zero_point = self.rng_code();
-                self.push(Op::Add { a, b, scale: 1.0, zero_point }, finish, [h, w, c]);
+                let rounding = [
+                    SumRounding::Fused { unsigned: false },
+                    SumRounding::Fused { unsigned: true },
+                    SumRounding::Float32,
+                ][self.rng.random_range(0..3)];
+                let scale = if self.rng.random_bool(0.5) { 1.0 } else { self.rng.random_range(0.3f32..1.5) };
+                self.push(Op::Add { a, b, scale, zero_point, rounding }, finish, [h, w, c]);
             }
             Kind::Max { window } => {
                 let (window, out) = window.over(h, w);
@@ -217,10 +223,11 @@ impl<R: Rng> Builder<R> {
                     scale: self.rng.random_range(0.2f32..0.6),
                     zero_point: self.rng_code(),
                     rounding: [
-                        MeanRounding::Exact,
-                        MeanRounding::Float32 { unsigned: false },
-                        MeanRounding::Float32 { unsigned: true },
-                    ][self.rng.random_range(0..3)],
+                        MeanRounding::Global,
+                        MeanRounding::Window { unsigned: false },
+                        MeanRounding::Window { unsigned: true },
+                        MeanRounding::Float32,
+                    ][self.rng.random_range(0..4)],
                 };
                 let finish = self.clamp();
                 self.push(op, finish, [out[0], out[1], c]);

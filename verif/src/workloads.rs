@@ -6,7 +6,7 @@
 use crate::random::{codes, generator, scale};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, Window};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, SumRounding, Window};
 use systole_model::onnx::ElementType;
 
 /// A network made layer by layer, each on the map before it where it does not say otherwise.
@@ -48,14 +48,15 @@ impl Builder {
         let bias = (0..outputs).map(|_| self.rng.random_range(-2000..=2000)).collect();
         let scales = (0..outputs).map(|_| scale(&mut self.rng, taps)).collect();
         let op = Op::Conv { input, zero_point: -128, window, groups, weights, bias };
-        let finish = Finish::Int8 { scales, zero_point: -128, lo: -128, hi: 127 };
+        let finish = Finish::Int8 { scales, zero_point: -128, lo: -128, hi: 127, float32: false };
         self.push("conv", op, finish, [h.div_ceil(stride), w.div_ceil(stride), outputs])
     }
 
     /// The sum of two maps.
     pub fn add(&mut self, a: MapId, b: MapId) -> MapId {
         let operand = |map| Operand { map, scale: 0.5, zero_point: -128 };
-        let op = Op::Add { a: operand(a), b: operand(b), scale: 0.75, zero_point: -128 };
+        let rounding = SumRounding::Fused { unsigned: false };
+        let op = Op::Add { a: operand(a), b: operand(b), scale: 0.75, zero_point: -128, rounding };
         self.push("add", op, Finish::Codes { lo: -128, hi: 127 }, self.maps[a].shape)
     }
 
@@ -64,7 +65,7 @@ impl Builder {
         let [h, w, c] = self.maps[self.last()].shape;
         let input = Operand { map: self.last(), scale: 0.02, zero_point: -128 };
         let window = Window { kernel: [h, w], ..Window::POINT };
-        let rounding = MeanRounding::Exact;
+        let rounding = MeanRounding::Global;
         let op = Op::AveragePool { input, window, count_padding: false, scale: 0.015, zero_point: -128, rounding };
         self.push("mean", op, Finish::Codes { lo: -128, hi: 127 }, [1, 1, c])
     }

@@ -17,8 +17,8 @@ use systole_verif::{Backend, check_graph};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Went {
     Equal,
-    /// A sum or mean without exact constants: the compiler said so.
-    Inexact,
+    /// A sum or mean has no exact constants: equal to the reference with what the compiler declared in their place.
+    Declared,
     TooLarge,
 }
 
@@ -26,8 +26,7 @@ fn check(case: &Case, backends: &[Backend]) -> Result<Went, TestCaseError> {
     let config = Config::named(case.config).unwrap().with_weight_beats(case.beats).unwrap();
     let (graph, inputs) = case.graph();
     let compiled = match compile(&graph, &config, &Options::default()) {
-        Ok(compiled) if compiled.warnings.is_empty() => compiled,
-        Ok(_) => return Ok(Went::Inexact),
+        Ok(compiled) => compiled,
         Err(CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. }) => return Ok(Went::TooLarge),
         Err(e) => return Err(TestCaseError::fail(e.to_string())),
     };
@@ -41,7 +40,7 @@ fn check(case: &Case, backends: &[Backend]) -> Result<Went, TestCaseError> {
             .map_err(|e| TestCaseError::fail(format!("{backend:?}: {e:#}")))?;
         prop_assert!(report.is_good(), "{backend:?}: {report}");
     }
-    Ok(Went::Equal)
+    Ok(if compiled.warnings.is_empty() { Went::Equal } else { Went::Declared })
 }
 
 fn campaign(config: &'static str, beats: u32, count: u32, backends: &[Backend]) {
@@ -56,11 +55,11 @@ fn campaign(config: &'static str, beats: u32, count: u32, backends: &[Backend]) 
             Ok(())
         })
         .unwrap_or_else(|e| panic!("{config}/D{beats}: {e}"));
-    let [equal, inexact, large] = went.get();
+    let [equal, declared, large] = went.get();
     println!(
-        "{config}/D{beats}: {equal} of {count} graphs equal in all, in the predicted cycles; {inexact} inexact, {large} too large"
+        "{config}/D{beats}: {equal} of {count} graphs equal in all, in the predicted cycles; {declared} with declared layers, {large} too large"
     );
-    assert!(equal * 10 >= count * 6, "only {equal} of {count} graphs ran ({inexact} inexact, {large} too large)");
+    assert!((equal + declared) * 10 >= count * 6 && equal * 10 >= count * 3, "{equal} and {declared} of {count} graphs ran, {large} too large");
 }
 
 fn long() -> bool {

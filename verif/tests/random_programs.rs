@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use rand::RngExt;
 use systole_compiler::{CompileError, Options, compile};
 use systole_isa::Config;
+use systole_model::graph::SumRounding;
 use systole_model::{Add, Network, Output};
 use systole_verif::random::runner;
 use systole_verif::{Backend, check_graph, random};
@@ -64,6 +65,7 @@ fn network(case: &Case) -> (Network, Vec<i8>) {
                 b_zero_point: 3,
                 y_scale: 0.5,
                 y_zero_point: -4,
+                rounding: SumRounding::Fused { unsigned: rng.random() },
             });
             q.lo = -128;
         }

@@ -321,7 +321,7 @@ pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": 1, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
-            "mismatches": report.mismatches, "outputs": report.compared, "layers": program.split.body.1.layers,
+            "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
@@ -345,6 +345,7 @@ pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
             "  outputs           {:>12}   {count} differ from the operator reference",
             output::grouped(report.compared as u64)
         ));
+        print_declared(&report, &program);
         if let Some(spent) = &spent {
             crate::energy::print(spent, 1, &config);
         }
@@ -353,6 +354,21 @@ pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
         }
     }
     Ok(report.mismatches == 0 && measured == report.cycles_predicted)
+}
+
+/// What the compiler declared inexact, and what came of it in a run.
+fn declared(report: &systole_verif::Report, program: &Program) -> Value {
+    let notes: Vec<String> = program.split.body.1.warnings.iter().map(ToString::to_string).collect();
+    json!({"differing": report.declared, "near": report.near, "layers": notes})
+}
+
+fn print_declared(report: &systole_verif::Report, program: &Program) {
+    for warning in &program.split.body.1.warnings {
+        output::print(&format!("  note: {warning}"));
+    }
+    if let Some(text) = report.declaration() {
+        output::print(&format!("  note: {text}"));
+    }
 }
 
 /// Runs a model on every tensor in a folder, one run behind the other.
@@ -401,7 +417,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
             "cycles_all": report.cycles_all, "cycles_per_input": each, "macs": macs, "utilisation": utilisation,
-            "mismatches": report.mismatches, "outputs": report.compared, "layers": program.split.body.1.layers,
+            "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
@@ -423,6 +439,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             "  outputs           {:>12}   {wrong} differ from the operator reference",
             output::grouped(report.compared as u64)
         ));
+        print_declared(&report, &program);
         if let Some(spent) = &spent {
             crate::energy::print(spent, count, &config);
         }
@@ -449,8 +466,9 @@ pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
     bar.finish_and_clear();
     let count = |s: Status| verdicts.iter().filter(|v| v.status == s).count();
     let (passed, failed, unsupported) = (count(Status::Passed), count(Status::Failed), count(Status::Unsupported));
+    let declared = count(Status::Declared);
     if args.machine.json {
-        let json = json!({"config": config.name, "backend": args.machine.backend(), "passed": passed, "failed": failed,
+        let json = json!({"config": config.name, "backend": args.machine.backend(), "passed": passed, "declared": declared, "failed": failed,
             "unsupported": unsupported, "cases": verdicts});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
@@ -459,6 +477,7 @@ pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
                 Status::Passed => {
                     (output::good("passed     "), format!("{} cycles", output::grouped(v.cycles_measured.unwrap_or(0))))
                 }
+                Status::Declared => ("declared   ".to_string(), v.reason.clone()),
                 Status::Failed => (output::bad("FAILED     "), v.reason.clone()),
                 Status::Unsupported => ("unsupported".to_string(), v.reason.replace('\n', " ")),
             };
@@ -466,7 +485,7 @@ pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
         }
         let most = verdicts.iter().filter_map(|v| v.max_abs_diff).fold(0.0, f64::max);
         output::print(&format!(
-            "{passed} passed, {failed} failed, {unsupported} unsupported; largest difference to the stored outputs {most}"
+            "{passed} passed, {declared} with declared differences, {failed} failed, {unsupported} unsupported; largest difference to the stored outputs {most}"
         ));
     }
     Ok(failed == 0)

@@ -8,6 +8,7 @@
 
 use serde::Serialize;
 use systole_model::Add;
+use systole_model::graph::SumRounding;
 
 /// Constants of `y = sat8(rne((a * ma + b * mb + offset) / 2^shift) + zero point)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -20,7 +21,7 @@ pub struct AddConstants {
     pub offset: i64,
     /// Shift, 0 to 40.
     pub shift: u32,
-    /// Zero point of the sum.
+    /// Added after rounding: the zero point of a sum in float32, 0 of a fused one, whose offset has it.
     pub zero_point: i8,
     /// Of 65,536 operand pairs, how many give another code than the reference.
     pub differing_codes: u32,
@@ -70,7 +71,7 @@ pub fn choose_add_within(add: &Add, lo: i8, hi: i8) -> AddConstants {
                     mb: mb as i32,
                     offset,
                     shift,
-                    zero_point: add.y_zero_point,
+                    zero_point: pairs.after as i8,
                     differing_codes,
                 });
             }
@@ -100,6 +101,8 @@ struct Pairs {
     lo: i8,
     hi: i8,
     zeros: (i64, i64, i64),
+    /// The part of the sum's zero point that is added after rounding.
+    after: i64,
 }
 
 fn codes(i: usize) -> (i64, i64) {
@@ -114,7 +117,9 @@ impl Pairs {
                 add.reference(a as i8, b as i8).clamp(lo, hi)
             })
             .collect();
-        Pairs { reference, lo, hi, zeros: (add.a_zero_point.into(), add.b_zero_point.into(), add.y_zero_point.into()) }
+        let zeros: (i64, i64, i64) = (add.a_zero_point.into(), add.b_zero_point.into(), add.y_zero_point.into());
+        let after = if add.rounding == SumRounding::Float32 { zeros.2 } else { 0 };
+        Pairs { reference, lo, hi, zeros, after }
     }
 
     /// The pairs that may decide: their real value lies near the boundary of two codes, or is
@@ -139,7 +144,7 @@ impl Pairs {
     /// Offsets with which pair `i` gives its code: first and last.
     fn interval(&self, i: usize, ma: i64, mb: i64, shift: u32) -> (i64, i64) {
         let (a, b) = codes(i);
-        let code = i64::from(self.reference[i]) - self.zeros.2;
+        let code = i64::from(self.reference[i]) - self.after;
         let one = 1i64 << shift;
         let half = one / 2;
         // x rounds to code from code * one - half to code * one + half, the ends (ties) where code is
@@ -153,8 +158,8 @@ impl Pairs {
 
     /// An offset in the most intervals of `near`, and how many it misses.
     fn offset(&self, near: &[usize], ma: i64, mb: i64, shift: u32) -> (i64, u32) {
-        let (za, zb, _) = self.zeros;
-        let natural = -za * ma - zb * mb;
+        let (za, zb, zy) = self.zeros;
+        let natural = -za * ma - zb * mb + ((zy - self.after) << shift);
         let intervals: Vec<(i64, i64)> = near.iter().map(|&i| self.interval(i, ma, mb, shift)).collect();
         let low = intervals.iter().map(|i| i.0).max().unwrap_or(natural);
         let high = intervals.iter().map(|i| i.1).min().unwrap_or(natural);
@@ -180,7 +185,7 @@ impl Pairs {
     fn count(&self, ma: i64, mb: i64, offset: i64, shift: u32) -> u32 {
         let differs = |i: &usize| {
             let (a, b) = codes(*i);
-            scale(a * ma + b * mb + offset, shift, self.zeros.2).clamp(self.lo, self.hi) != self.reference[*i]
+            scale(a * ma + b * mb + offset, shift, self.after).clamp(self.lo, self.hi) != self.reference[*i]
         };
         (0..65536).filter(differs).count() as u32
     }
@@ -190,8 +195,15 @@ impl Pairs {
 mod tests {
     use super::*;
 
+    const FUSED: SumRounding = SumRounding::Fused { unsigned: false };
+
+    fn add_as(a: (f32, i8), b: (f32, i8), y: (f32, i8), rounding: SumRounding) -> Add {
+        let ((a_scale, a_zero_point), (b_scale, b_zero_point), (y_scale, y_zero_point)) = (a, b, y);
+        Add { from: 0, a_scale, a_zero_point, b_scale, b_zero_point, y_scale, y_zero_point, rounding }
+    }
+
     fn add(a: (f32, i8), b: (f32, i8), y: (f32, i8)) -> Add {
-        Add { from: 0, a_scale: a.0, a_zero_point: a.1, b_scale: b.0, b_zero_point: b.1, y_scale: y.0, y_zero_point: y.1 }
+        add_as(a, b, y, FUSED)
     }
 
     fn differing(add: &Add, c: &AddConstants) -> u32 {
@@ -203,7 +215,7 @@ mod tests {
                 let (n, d) = (i128::from(x), 1i128 << c.shift);
                 let (floor, rest) = (n.div_euclid(d), n.rem_euclid(d));
                 let y = floor + i128::from(2 * rest > d || 2 * rest == d && floor.rem_euclid(2) == 1);
-                let y = y + i128::from(add.y_zero_point);
+                let y = y + i128::from(c.zero_point);
                 count += u32::from(y.clamp(-128, 127) as i8 != add.reference(a, b));
             }
         }
@@ -212,37 +224,43 @@ mod tests {
 
     #[test]
     fn the_count_is_that_of_all_pairs_and_the_constants_fit_their_fields() {
-        let mut exact = 0;
         let mut seed = 0x1234_5678u32;
         let mut random = || {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             f32::from((seed >> 16) as u16) / 65536.0
         };
-        let cases = 40;
-        for _ in 0..cases {
-            let mut tensor = || (0.002 + random() * 0.2, (random() * 255.0 - 128.0) as i8);
-            let case = add(tensor(), tensor(), tensor());
-            let c = choose_add(&case);
-            assert_eq!(differing(&case, &c), c.differing_codes, "{case:?}");
-            assert!(c.ma.abs() < 1 << 25 && c.mb.abs() < 1 << 25 && c.offset.abs() < 1 << 47 && c.shift <= 40);
-            exact += u32::from(c.differing_codes == 0);
+        for rounding in [FUSED, SumRounding::Fused { unsigned: true }, SumRounding::Float32] {
+            let (mut exact, cases) = (0, 20);
+            for _ in 0..cases {
+                let mut tensor = || (0.002 + random() * 0.2, (random() * 255.0 - 128.0) as i8);
+                let case = add_as(tensor(), tensor(), tensor(), rounding);
+                let c = choose_add(&case);
+                assert_eq!(differing(&case, &c), c.differing_codes, "{case:?}");
+                assert!(c.ma.abs() < 1 << 25 && c.mb.abs() < 1 << 25 && c.offset.abs() < 1 << 47 && c.shift <= 40);
+                exact += u32::from(c.differing_codes == 0);
+            }
+            assert!(exact >= cases * 9 / 10, "{exact} of {cases} exact, {rounding:?}");
         }
-        assert!(exact >= cases * 9 / 10, "{exact} of {cases} exact");
     }
 
     #[test]
     fn equal_scales_and_zero_points_are_exact() {
         for z in [-128, -3, 0, 7, 127] {
-            let case = add((0.05, z), (0.05, z), (0.05, z));
-            assert_eq!(choose_add(&case).differing_codes, 0);
+            for rounding in [FUSED, SumRounding::Float32] {
+                let case = add_as((0.05, z), (0.05, z), (0.05, z), rounding);
+                assert_eq!(choose_add(&case).differing_codes, 0);
+            }
         }
     }
 
     #[test]
-    fn halves_round_to_even_before_the_zero_point_is_added() {
+    fn halves_are_exact_whether_the_zero_point_is_added_before_rounding_or_after() {
         for z in [0, 1, -1, 7, -128, 127] {
             for (a, b) in [(0.5, 0.5), (0.25, 0.5), (0.25, 0.25), (1.5, 0.5)] {
-                assert_eq!(choose_add(&add((a, 0), (b, 3), (1.0, z))).differing_codes, 0, "{a} {b} {z}");
+                for rounding in [FUSED, SumRounding::Fused { unsigned: true }, SumRounding::Float32] {
+                    let case = add_as((a, 0), (b, 3), (1.0, z), rounding);
+                    assert_eq!(choose_add(&case).differing_codes, 0, "{case:?}");
+                }
             }
         }
     }

@@ -134,6 +134,7 @@ impl Emitter<'_> {
         let (counters, hold) = loops::matmul(self.staged, stage, block, segment);
         let mut within = 0;
         let mut reduce = 0;
+        let bounded = i32::from(stage.pad.is_some());
         let strides: Vec<Stride> = counters
             .iter()
             .enumerate()
@@ -144,7 +145,8 @@ impl Emitter<'_> {
                 Stride {
                     count: c.count as u32,
                     gap: gap as u8,
-                    stride: [c.x as i32, c.weights as i32, c.acc as i32, c.row, c.col],
+                    // Nothing looks at the indices of a stage without padding.
+                    stride: [c.x as i32, c.weights as i32, c.acc as i32, c.row * bounded, c.col * bounded],
                 }
             })
             .collect();

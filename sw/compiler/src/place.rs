@@ -7,6 +7,7 @@
 
 use crate::error::CompileError;
 use crate::stage::{Source, Staged, TensorId};
+use std::collections::BTreeSet;
 use systole_isa::Config;
 
 /// A place in X.
@@ -76,57 +77,149 @@ fn sharing(graph: &Staged, a: TensorId, b: TensorId) -> Option<usize> {
     Some(cost)
 }
 
+/// The operand whose words a tensor may take: POST reads each word of it some cycles before it writes the sum there, where
+/// nothing reads it later.
+fn replaced(graph: &Staged, t: TensorId) -> Option<TensorId> {
+    let Source::Stage(s) = graph.tensors[t].source else { return None };
+    let operand = graph.stages[s].operand?;
+    let size = |t: TensorId| (graph.tensors[t].words, graph.tensors[t].pixels);
+    (graph.tensors[operand].last_use == s && !graph.tensors[t].fill && size(operand) == size(t)).then_some(operand)
+}
+
 fn banks(base: usize, words: usize, config: &Config) -> u32 {
     let depth = config.x_bank_depth() as usize;
     (base / depth..=(base + words - 1) / depth).fold(0, |mask, b| mask | 1 << b)
 }
 
-/// Places every tensor: in order of birth, each where it shares sub-banks with
-/// the fewest others that it should not, lowest address first.
+/// Why a tensor found no place: too many words live, or, with sub-banks that an operand must not share, no stretch is
+/// long enough.
+fn no_room(graph: &Staged, config: &Config, t: TensorId, placed: &[(TensorId, Region)]) -> CompileError {
+    let tensor = &graph.tensors[t];
+    let (words, depth, all) = (tensor.words * tensor.pixels, config.x_bank_depth() as usize, config.x_depth as usize);
+    let alive: Vec<&(TensorId, Region)> = placed.iter().filter(|p| alive_together(graph, p.0, t)).collect();
+    let needed = words + alive.iter().map(|p| p.1.words).sum::<usize>();
+    let what = format!("X words for '{}' ({} pixels of {} channels)", tensor.name, tensor.pixels, tensor.channels);
+    let help = "use fewer rows in a run or a larger configuration".to_string();
+    if needed > all {
+        let what = format!("{what} with what lives at the same time");
+        return CompileError::DoesNotFit { what, needed, limit: all, config: config.label(), help };
+    }
+    // Words that are free and may be used, from the first on.
+    let mut usable = vec![true; all];
+    for (other, r) in placed {
+        if alive_together(graph, *other, t) {
+            usable[r.base..r.base + r.words].fill(false);
+        }
+        if sharing(graph, *other, t).is_none() {
+            let banks = (0..config.x_banks as usize).filter(|b| r.banks >> b & 1 == 1);
+            banks.for_each(|b| usable[b * depth..(b + 1) * depth].fill(false));
+        }
+    }
+    let longest = usable.split(|free| !free).map(<[bool]>::len).max().unwrap_or(0);
+    let what = format!(
+        "{what} in one stretch beside what lives at the same time; a residual operand shares no sub-bank of {depth} words with the \
+         input of its stage, and the longest stretch that is left"
+    );
+    CompileError::DoesNotFit { what, needed: words, limit: longest, config: config.label(), help }
+}
+
+/// Places that are looked at before a network is given up.
+const TRIES: usize = 20_000;
+
+/// The search for places.
+struct Search<'a> {
+    graph: &'a Staged,
+    config: &'a Config,
+    order: Vec<TensorId>,
+    regions: Vec<Option<Region>>,
+    tries: usize,
+    /// Why the first tensor without a place had none.
+    failure: Option<CompileError>,
+}
+
+impl Search<'_> {
+    fn placed(&self) -> Vec<(TensorId, Region)> {
+        self.regions.iter().enumerate().filter_map(|(i, r)| r.map(|r| (i, r))).collect()
+    }
+
+    /// Where a tensor can lie, best first: where it shares sub-banks with the fewest others that it should not, in the
+    /// fewest sub-banks, lowest address first; behind the others and at the beginnings of sub-banks before what lies ahead of
+    /// others and at ends.
+    fn candidates(&self, t: TensorId, placed: &[(TensorId, Region)]) -> Vec<Region> {
+        let (graph, config) = (self.graph, self.config);
+        let depth = config.x_bank_depth() as usize;
+        let words = graph.tensors[t].words * graph.tensors[t].pixels;
+        let alive: Vec<Region> = placed.iter().filter(|p| alive_together(graph, p.0, t)).map(|p| p.1).collect();
+        let taken = replaced(graph, t).and_then(|operand| self.regions[operand]);
+        let free = |base: usize| {
+            let clear =
+                |r: &Region| base + words <= r.base || r.base + r.words <= base || taken == Some(*r) && r.base == base;
+            base + words <= config.x_depth as usize && alive.iter().all(clear)
+        };
+        let cost = |region: &Region| {
+            let shared = placed.iter().filter(|p| p.1.banks & region.banks != 0);
+            shared.map(|p| sharing(graph, p.0, t)).try_fold(0, |sum, cost| cost.map(|c| sum + c))
+        };
+        let bank_ends = (1..=config.x_banks as usize).map(|b| b * depth);
+        let begins = bank_ends.clone().map(|end| end - depth).chain(alive.iter().map(|r| r.base + r.words)).chain(taken.map(|r| r.base));
+        let ends = bank_ends.chain(alive.iter().map(|r| r.base)).filter_map(|end| end.checked_sub(words));
+        let mut found: Vec<(bool, usize, u32, usize, Region)> = begins
+            .map(|base| (false, base))
+            .chain(ends.map(|base| (true, base)))
+            .filter(|&(_, base)| free(base))
+            .filter_map(|(late, base)| {
+                let region = Region { base, words, banks: banks(base, words, config) };
+                Some((late, cost(&region)?, region.banks.count_ones(), base, region))
+            })
+            .collect();
+        found.sort_by_key(|c| (c.0, c.1, c.2, c.3));
+        found.dedup_by_key(|c| c.3);
+        found.into_iter().map(|c| c.4).collect()
+    }
+
+    /// Places the tensors from number `n` of the order on. Where one finds no place, the latest of those that are in its way
+    /// moves on: `Err` has all that are.
+    fn place(&mut self, n: usize) -> Result<(), BTreeSet<TensorId>> {
+        let Some(&t) = self.order.get(n) else { return Ok(()) };
+        let placed = self.placed();
+        let mut in_the_way = BTreeSet::new();
+        for region in self.candidates(t, &placed) {
+            if self.tries == 0 {
+                break;
+            }
+            self.tries -= 1;
+            self.regions[t] = Some(region);
+            match self.place(n + 1) {
+                Ok(()) => return Ok(()),
+                Err(others) => {
+                    self.regions[t] = None;
+                    if !others.contains(&t) {
+                        return Err(others);
+                    }
+                    in_the_way.extend(others.into_iter().filter(|&o| o != t));
+                }
+            }
+        }
+        if self.failure.is_none() {
+            self.failure = Some(no_room(self.graph, self.config, t, &placed));
+        }
+        let matters = |o: TensorId| alive_together(self.graph, o, t) || sharing(self.graph, o, t).is_none();
+        in_the_way.extend(placed.iter().map(|p| p.0).filter(|&o| matters(o)));
+        Err(in_the_way)
+    }
+}
+
+/// Places every tensor: in order of birth, each in its best place, or where that leaves a later one none, in the next.
 ///
 /// # Errors
-/// [`CompileError::DoesNotFit`], naming the tensor.
+/// [`CompileError::DoesNotFit`], naming the first tensor that found no place.
 pub fn place(graph: &Staged, config: &Config) -> Result<Placement, CompileError> {
-    let mut regions: Vec<Option<Region>> = vec![None; graph.tensors.len()];
     let mut order: Vec<TensorId> = (0..graph.tensors.len()).collect();
     order.sort_by_key(|&t| (born(graph, t), t));
-    let depth = config.x_bank_depth() as usize;
-    for t in order {
-        let words = graph.tensors[t].words * graph.tensors[t].pixels;
-        let placed: Vec<(TensorId, Region)> = regions.iter().enumerate().filter_map(|(i, r)| r.map(|r| (i, r))).collect();
-        let alive: Vec<Region> = placed.iter().filter(|p| alive_together(graph, p.0, t)).map(|p| p.1).collect();
-        let starts = (0..config.x_banks as usize).map(|b| b * depth).chain(alive.iter().map(|r| r.base + r.words));
-        let free = |base: usize| {
-            base + words <= config.x_depth as usize && alive.iter().all(|r| base + words <= r.base || r.base + r.words <= base)
-        };
-        let best = starts
-            .filter(|&base| free(base))
-            .filter_map(|base| {
-                let region = Region { base, words, banks: banks(base, words, config) };
-                let cost = placed
-                    .iter()
-                    .filter(|p| p.1.banks & region.banks != 0)
-                    .try_fold(0, |sum, p| sharing(graph, p.0, t).map(|c| sum + c))?;
-                Some((cost, region.banks.count_ones(), base, region))
-            })
-            .min_by_key(|c| (c.0, c.1, c.2));
-        let Some((_, _, _, region)) = best else {
-            let apart = graph.stages.iter().any(|s| s.operand.is_some());
-            return Err(CompileError::DoesNotFit {
-                what: format!(
-                    "X words for '{}' ({} pixels of {} channels) with what lives at the same time{}",
-                    graph.tensors[t].name,
-                    graph.tensors[t].pixels,
-                    graph.tensors[t].channels,
-                    if apart { ", residual operands in sub-banks of their own" } else { "" }
-                ),
-                needed: words + alive.iter().map(|r| r.words).sum::<usize>(),
-                limit: config.x_depth as usize,
-                config: config.label(),
-                help: "use fewer rows in a run or a larger configuration".into(),
-            });
-        };
-        regions[t] = Some(region);
+    let regions = vec![None; graph.tensors.len()];
+    let mut search = Search { graph, config, order, regions, tries: TRIES, failure: None };
+    match (search.place(0), search.failure) {
+        (Err(_), Some(failure)) => Err(failure),
+        _ => Ok(Placement { regions: search.regions.into_iter().flatten().collect() }),
     }
-    Ok(Placement { regions: regions.into_iter().flatten().collect() })
 }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use systole_isa::{Config, Image, Program};
+use systole_model::approximation::{Approximation, Form};
 
 /// What the user may ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,28 +16,48 @@ pub struct Options {
     pub scrub_lines: u32,
 }
 
-/// A sum or pool that differs from its reference for some operands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A layer whose codes may differ from ONNX Runtime's by one: a sum or pool for which no constants of the machine follow
+/// it on all operands, or a layer that it computes in float32.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Warning {
     /// Layer number.
     pub layer: usize,
     /// Its name.
     pub name: String,
-    /// Residual add or average pool.
+    /// Kind of layer.
     pub what: &'static str,
-    /// Operand pairs, or sums, whose result differs.
+    /// Operand pairs, or sums of a window, whose code may differ, by one. 0 of a float32 layer, where it depends on the data.
     pub differing: u32,
     /// Of so many.
     pub of: u32,
+    /// What the machine computes; `None` of a float32 layer.
+    #[serde(skip)]
+    pub form: Option<Form>,
+}
+
+impl Warning {
+    /// For the operator reference.
+    pub fn approximation(&self) -> Option<Approximation> {
+        self.form.clone().map(|form| Approximation { layer: self.layer, form })
+    }
 }
 
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "layer {} ({}): {} differs from its reference for {} of {} operands",
-            self.layer, self.name, self.what, self.differing, self.of
-        )
+        let Warning { layer, name, what, differing, of, form } = self;
+        write!(f, "declared: layer {layer} ({name}): ")?;
+        let operands = match form {
+            Some(Form::Sum { .. }) => "pairs of codes",
+            Some(Form::Mean { .. }) => "sums of a window",
+            None => {
+                return write!(
+                    f,
+                    "ONNX Runtime computes this {what} in float32 (its tensors have several types, or a Relu, Clip or Flatten stays \
+                     before QuantizeLinear); where a value lies halfway between two codes its order of additions decides"
+                );
+            }
+        };
+        write!(f, "{differing} of {of} {operands} of this {what} may give another code than ONNX Runtime's float32, by one")
     }
 }
 

@@ -18,6 +18,9 @@ pub const ROW: Format = Format {
     ],
 };
 
+/// Bits of the size of a map that bounds an index: padded maps have at most `2^INDEX_BITS - 1` rows and columns.
+pub const INDEX_BITS: u32 = 14;
+
 /// One loop of a nest. The deltas are jumps: what an address gains when this loop steps
 /// and every inner loop returns to its start.
 pub const LOOP: Format = Format {
@@ -29,8 +32,8 @@ pub const LOOP: Format = Format {
         s("d0", 22, 18, "jump of address 0: MATMUL X, LANE X, POST / LOAD / STORE destination"),
         s("d1", 40, 18, "jump of address 1: MATMUL W, LANE tap word, POST parameter, LOAD / STORE source"),
         s("d2", 58, 18, "jump of address 2: MATMUL accumulator, POST residual operand"),
-        s("d3", 76, 12, "jump of the bounded index y (MATMUL, LANE)"),
-        s("d4", 88, 12, "jump of the bounded index x (MATMUL, LANE)"),
+        s("d3", 76, 16, "jump of the bounded index y (MATMUL, LANE)"),
+        s("d4", 92, 16, "jump of the bounded index x (MATMUL, LANE)"),
     ],
 };
 
@@ -43,22 +46,22 @@ pub const MATMUL: Format = Format {
         f("w_base", 16, 16, "W word address of the first step"),
         f("acc_base", 32, 12, "accumulator address of the first step"),
         f("w_sram", 44, 1, "weights from W SRAM instead of RRAM"),
-        f("hold", 45, 3, "loops below this one share a weight word; a step of it or of an outer loop loads the next"),
+        s("pad_value", 45, 8, "the byte that every row multiplies where padded: the input's zero point"),
+        s("y_base", 53, INDEX_BITS + 1, "index y of the first step"),
+        s("x_index_base", 68, INDEX_BITS + 1, "index x of the first step"),
+        f("y_size", 83, INDEX_BITS, "a step with y outside 0 .. y_size-1 is padded"),
+        f("x_size", 97, INDEX_BITS, "a step with x outside 0 .. x_size-1 is padded"),
+        f("loops", 112, 3, "loops, 1 to 7"),
         f(
             "reduce",
-            48,
+            115,
             7,
             "loops that run over K: the sum starts where all are at their first, ends where all are at their last iteration",
         ),
-        f("first", 55, 1, "the reduction starts here: the first vector of a sum ignores the accumulator"),
-        f("last_en", 56, 1, "the reduction ends here: the last vector of a sum goes to POST"),
-        f("pad_en", 57, 1, "padding by the bounded indices is on"),
-        s("pad_value", 58, 8, "the byte that every row multiplies where padded: the input's zero point"),
-        s("y_base", 66, 12, "index y of the first step"),
-        s("x_index_base", 78, 12, "index x of the first step"),
-        f("y_size", 90, 11, "a step with y outside 0 .. y_size-1 is padded"),
-        f("x_size", 101, 11, "a step with x outside 0 .. x_size-1 is padded"),
-        f("loops", 112, 3, "loops, 1 to 7"),
+        f("first", 122, 1, "the reduction starts here: the first vector of a sum ignores the accumulator"),
+        f("last_en", 123, 1, "the reduction ends here: the last vector of a sum goes to POST"),
+        f("pad_en", 124, 1, "padding by the bounded indices is on"),
+        f("hold", 125, 3, "loops below this one share a weight word; a step of it or of an outer loop loads the next"),
     ],
 };
 
@@ -107,14 +110,14 @@ pub const LANE: Format = Format {
         f("line", 37, 5, "loops of lines between results: a result's last line is where all are at their last iteration"),
         f("row", 42, 5, "loops along a line: where all are at their first iteration, a line starts"),
         f("tile", 47, 5, "loops of one C-byte word: where all are at their first iteration, it has no lines above"),
-        f("skip", 52, 2, "results of each line that are left out"),
-        f("skip_lines", 54, 2, "lines of results of each C-byte word that are left out"),
-        s("zero_point", 56, 8, "the input's zero point, subtracted from each byte"),
-        s("y_base", 64, 12, "index y of the first step"),
-        s("x_index_base", 76, 12, "index x of the first step"),
-        f("y_size", 88, 11, "a step with y outside 0 .. y_size-1 stands for zeros"),
-        f("x_size", 99, 11, "a step with x outside 0 .. x_size-1 stands for zeros"),
+        s("y_base", 52, INDEX_BITS + 1, "index y of the first step"),
+        s("x_index_base", 67, INDEX_BITS + 1, "index x of the first step"),
+        f("y_size", 82, INDEX_BITS, "a step with y outside 0 .. y_size-1 stands for zeros"),
+        f("x_size", 96, INDEX_BITS, "a step with x outside 0 .. x_size-1 stands for zeros"),
         f("loops", 112, 3, "loops, 1 to 5"),
+        s("zero_point", 115, 8, "the input's zero point, subtracted from each byte"),
+        f("skip", 123, 2, "results of each line that are left out"),
+        f("skip_lines", 125, 2, "lines of results of each C-byte word that are left out"),
     ],
 };
 

@@ -10,14 +10,14 @@ use systole_isa::*;
 
 fn nest(max: usize) -> impl Strategy<Value = Nest> {
     let d18 = -(1i32 << 17)..1 << 17;
-    let d12 = -(1i32 << 11)..1 << 11;
-    vec((1u32..=1 << 14, any::<u8>(), d18.clone(), d18.clone(), d18, d12.clone(), d12), 1..=max).prop_map(|loops| Nest {
+    let d16 = -(1i32 << 15)..1 << 15;
+    vec((1u32..=1 << 14, any::<u8>(), d18.clone(), d18.clone(), d18, d16.clone(), d16), 1..=max).prop_map(|loops| Nest {
         loops: loops.into_iter().map(|(count, gap, a, b, c, d, e)| Loop { count, gap, d: [a, b, c, d, e] }).collect(),
     })
 }
 
 fn matmul() -> impl Strategy<Value = Instruction> {
-    let pad = (any::<i8>(), -2048i32..2048, -2048i32..2048, 0u32..2048, 0u32..2048)
+    let pad = (any::<i8>(), -16384i32..16384, -16384i32..16384, 0u32..16384, 0u32..16384)
         .prop_map(|(value, y_base, x_base, y_size, x_size)| Pad { value, y_base, x_base, y_size, x_size });
     ((0u32..1 << 16, 0u32..1 << 16, 0u32..1 << 12, 0u32..8, 0u32..128), any::<[bool; 3]>(), proptest::option::of(pad), nest(7))
         .prop_map(|((x_base, w_base, acc_base, hold, reduce), [w_sram, first, last], pad, nest)| {

@@ -63,7 +63,7 @@ impl Border {
             (Data::U8(v), _) => (v[place] ^ 0x80) as i8,
             (Data::F32(v), Some(c)) => {
                 let n = c.channel(&self.shape, place);
-                ((v[place] / c.scales[n]).round_ties_even() + f32::from(c.zero_points[n])).clamp(-128.0, 127.0) as i8
+                crate::quantise(v[place], c.scales[n], c.zero_points[n])
             }
             _ => 0, // int32, int64 and unscaled float32 are no border of a graph
         };

@@ -108,6 +108,8 @@ pub enum Op {
         scale: f32,
         /// Zero point of the sum.
         zero_point: i8,
+        /// How the sum becomes a code.
+        rounding: SumRounding,
     },
     /// Codes that are always the same.
     Constant {
@@ -145,17 +147,32 @@ pub enum Op {
     },
 }
 
-/// How a mean becomes a code. ONNX Runtime has two ways; they differ where a mean lies halfway between two codes.
+/// How a sum becomes a code, by what ONNX Runtime runs for it (docs/arithmetic.md, "Residual add").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MeanRounding {
-    /// GlobalAveragePool: `rne(sum / count * x_scale / y_scale) + zero point`, exactly.
-    Exact,
-    /// AveragePool: in float32, and the zero point is added before rounding: `rne(sum * x_scale / count / y_scale + zero point)`.
-    /// There the zero point is that of the tensor: greater by 128 where that is uint8 (`unsigned`).
-    Float32 {
-        /// The tensor is uint8.
+pub enum SumRounding {
+    /// QLinearAdd, to which DequantizeLinear, Add, QuantizeLinear of one type are fused: the zero point of the sum is
+    /// added before rounding.
+    Fused {
+        /// The tensors are uint8: codes and zero points are 128 greater there.
         unsigned: bool,
     },
+    /// Dequantised, added and quantised, each in float32, where types differ or a clip stays in between.
+    Float32,
+}
+
+/// How a mean becomes a code, by what ONNX Runtime runs for it (docs/arithmetic.md, "Means").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MeanRounding {
+    /// QLinearGlobalAveragePool: the integer sum times `x_scale / (y_scale * count)` in float32.
+    Global,
+    /// QLinearAveragePool: float32 values added one by one, row by row, and the zero point added before rounding.
+    Window {
+        /// The tensor is uint8: its zero point is 128 greater.
+        unsigned: bool,
+    },
+    /// A float32 pool between DequantizeLinear and QuantizeLinear: the order of its additions depends on layout and
+    /// processor.
+    Float32,
 }
 
 /// What happens to a layer's results.
@@ -173,6 +190,8 @@ pub enum Finish {
         lo: i8,
         /// Upper clamp.
         hi: i8,
+        /// ONNX Runtime computes the layer in float32: between two types, or where a clip stays before the quantisation.
+        float32: bool,
     },
     /// The op makes codes itself; they are clamped.
     Codes {
@@ -195,6 +214,13 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// Whether ONNX Runtime computes the layer in float32 in an order of additions that depends on layout and processor:
+    /// where a value lies that near to halfway between two codes, either may come out.
+    pub fn order_decides(&self) -> bool {
+        matches!(self.finish, Finish::Int8 { float32: true, .. })
+            || matches!(self.op, Op::AveragePool { rounding: MeanRounding::Float32, .. })
+    }
+
     /// Maps it reads.
     pub fn inputs(&self) -> Vec<MapId> {
         match self.op {

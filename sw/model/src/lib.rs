@@ -4,11 +4,18 @@
 //! A [`Network`] is a chain of [`Dense`] layers on an `[m, k]` int8 matrix. A GEMM is a chain of one
 //! layer. The arithmetic of every part is in docs/arithmetic.md.
 
+pub mod approximation;
 pub mod border;
 pub mod graph;
 pub mod onnx;
 
 use thiserror::Error;
+
+/// The code of a real value: what QuantizeLinear makes of it. NaN becomes the lowest code, as in ONNX Runtime on x86.
+pub fn quantise(v: f32, scale: f32, zero_point: i8) -> i8 {
+    let code = (v / scale).round_ties_even() + f32::from(zero_point);
+    if code.is_nan() { -128 } else { code.clamp(-128.0, 127.0) as i8 }
+}
 
 /// What is wrong with a network; each names the layer.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -169,15 +176,29 @@ pub struct Add {
     pub y_scale: f32,
     /// Zero point of the sum.
     pub y_zero_point: i8,
+    /// How the sum becomes a code.
+    pub rounding: graph::SumRounding,
 }
 
 impl Add {
-    /// The reference, in float32 as ONNX Runtime computes it: dequantise both, add, quantise.
+    /// The code of a pair, as ONNX Runtime computes it (docs/arithmetic.md, "Residual add").
     pub fn reference(&self, a: i8, b: i8) -> i8 {
-        let fa = f32::from(i16::from(a) - i16::from(self.a_zero_point)) * self.a_scale;
-        let fb = f32::from(i16::from(b) - i16::from(self.b_zero_point)) * self.b_scale;
-        let y = ((fa + fb) / self.y_scale).round_ties_even() + f32::from(self.y_zero_point);
-        y.clamp(-128.0, 127.0) as i8
+        match self.rounding {
+            graph::SumRounding::Fused { unsigned } => {
+                let up = if unsigned { 128.0 } else { 0.0 };
+                let of = |v: i8| f32::from(v) + up;
+                let (ra, rb) = (self.a_scale / self.y_scale, self.b_scale / self.y_scale);
+                let fixed = of(self.y_zero_point) - ra.mul_add(of(self.a_zero_point), rb * of(self.b_zero_point));
+                let y = ra.mul_add(of(a), rb.mul_add(of(b), fixed)).round_ties_even();
+                (y - up).clamp(-128.0, 127.0) as i8
+            }
+            graph::SumRounding::Float32 => {
+                let fa = f32::from(i16::from(a) - i16::from(self.a_zero_point)) * self.a_scale;
+                let fb = f32::from(i16::from(b) - i16::from(self.b_zero_point)) * self.b_scale;
+                let y = ((fa + fb) / self.y_scale).round_ties_even() + f32::from(self.y_zero_point);
+                y.clamp(-128.0, 127.0) as i8
+            }
+        }
     }
 }
 
@@ -241,7 +262,7 @@ impl Network {
             if q.lut.is_some() || q.residual.is_some() {
                 (lo, hi) = (-128, 127);
             }
-            let mut at = push("", conv, Finish::Int8 { scales: q.scales.clone(), zero_point: q.zero_point, lo, hi });
+            let mut at = push("", conv, Finish::Int8 { scales: q.scales.clone(), zero_point: q.zero_point, lo, hi, float32: false });
             if let Some(table) = &q.lut {
                 let (lo, hi) = if q.residual.is_some() { (-128, 127) } else { (q.lo, q.hi) };
                 at = push("lookup", Op::Lookup { input: at, table: table.clone() }, Finish::Codes { lo, hi });
@@ -249,7 +270,7 @@ impl Network {
             if let Some(add) = &q.residual {
                 let a = Operand { map: at, scale: add.a_scale, zero_point: add.a_zero_point };
                 let b = Operand { map: operands[add.from], scale: add.b_scale, zero_point: add.b_zero_point };
-                let op = Op::Add { a, b, scale: add.y_scale, zero_point: add.y_zero_point };
+                let op = Op::Add { a, b, scale: add.y_scale, zero_point: add.y_zero_point, rounding: add.rounding };
                 at = push("add", op, Finish::Codes { lo: q.lo, hi: q.hi });
             }
             operands.push(at);
@@ -373,6 +394,7 @@ mod tests {
                     b_zero_point: 0,
                     y_scale: 1.0,
                     y_zero_point: 0,
+                    rounding: graph::SumRounding::Float32,
                 });
             }),
         ];
@@ -384,11 +406,49 @@ mod tests {
         }
     }
 
+    fn add(a: (f32, i8), b: (f32, i8), y: (f32, i8), rounding: graph::SumRounding) -> Add {
+        let ((a_scale, a_zero_point), (b_scale, b_zero_point), (y_scale, y_zero_point)) = (a, b, y);
+        Add { from: 0, a_scale, a_zero_point, b_scale, b_zero_point, y_scale, y_zero_point, rounding }
+    }
+
     #[test]
-    fn the_add_reference_rounds_ties_to_even() {
-        let add = Add { from: 0, a_scale: 0.5, a_zero_point: 1, b_scale: 0.5, b_zero_point: -1, y_scale: 1.0, y_zero_point: 3 };
+    fn a_float_sum_rounds_ties_to_even_before_its_zero_point() {
+        let add = add((0.5, 1), (0.5, -1), (1.0, 3), graph::SumRounding::Float32);
         assert_eq!(add.reference(2, -1), 3); // 0.5 rounds to 0
         assert_eq!(add.reference(4, -1), 5); // 1.5 rounds to 2
         assert_eq!(add.reference(127, 127), 127);
+    }
+
+    #[test]
+    fn a_fused_sum_rounds_ties_to_even_with_its_zero_point() {
+        for unsigned in [false, true] {
+            let add = add((0.5, 1), (0.5, -1), (1.0, 3), graph::SumRounding::Fused { unsigned });
+            assert_eq!(add.reference(2, -1), 4); // 3.5 rounds to 4
+            assert_eq!(add.reference(4, -1), 4); // 4.5 rounds to 4
+            assert_eq!(add.reference(127, 127), 127);
+        }
+    }
+
+    /// Pairs at which ONNX Runtime 1.32.0 gives another code than dequantising, adding and quantising does: scales that
+    /// are equal, halves of each other, and random ones.
+    #[test]
+    fn a_fused_sum_gives_the_codes_of_onnx_runtime() {
+        type Tensor = (f32, i8);
+        let cases: [(bool, Tensor, Tensor, Tensor, &[(i8, i8, i8)]); 7] = [
+            (false, (0.03125, 0), (0.03125, 0), (0.0625, 1), &[(-128, -127, -126), (-1, 126, 64), (127, 124, 126)]),
+            (true, (0.03125, -28), (0.03125, -125), (0.0625, -121), &[(-128, -38, -128), (7, 105, 12), (127, 127, 82)]),
+            (false, (0.0727625, -50), (0.040_538_86, -88), (0.022_194_04, -127), &[(-83, 81, 74)]),
+            (false, (0.032_129_686, 110), (0.037_849_45, 48), (0.035_889_756, -59), &[(49, 50, -112)]),
+            (true, (0.094_260_67, -39), (0.044_009_58, 67), (0.113_342_81, -118), &[(107, 26, -12)]),
+            (true, (0.068_045_944, -50), (0.032_859_47, -87), (0.027_045_399, 2), &[(-58, -5, 82)]),
+            (false, (0.050_496_988, -123), (0.026_271_78, -109), (0.071_094_37, 17), &[(-44, 3, 114)]),
+        ];
+        for (unsigned, a, b, y, pairs) in cases {
+            for &(x, z, expected) in pairs {
+                let case = add(a, b, y, graph::SumRounding::Fused { unsigned });
+                assert_eq!(case.reference(x, z), expected, "{x} + {z}: {case:?}");
+                assert_ne!(add(a, b, y, graph::SumRounding::Float32).reference(x, z), expected, "{x} + {z}: {case:?}");
+            }
+        }
     }
 }

@@ -2,7 +2,10 @@
 //! Quantised graphs by loops over elements: the reference that everything else is compared with.
 
 use crate::operator::requant_float;
-use systole_model::graph::{Finish, Graph, Layer, Map, MeanRounding, Op, Operand, Window};
+use std::num::Wrapping;
+use std::ops::AddAssign;
+use systole_model::approximation::{Approximation, Form};
+use systole_model::graph::{Finish, Graph, Layer, Map, MeanRounding, Op, Operand, SumRounding, Window};
 
 /// What a graph gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,48 +14,80 @@ pub struct GraphOutputs {
     pub values: Vec<i32>,
     /// Every map as int8 codes; empty for one of int32 sums.
     pub maps: Vec<Vec<i8>>,
+    /// Of each layer whose order of additions decides ([`Layer::order_decides`]): elements that lie so near to halfway between
+    /// two codes that another order could give the other one. 0 of every other layer.
+    pub near: Vec<usize>,
 }
 
-/// Runs a graph on the codes of its input map, row-major.
+/// Runs a graph on the codes of its input map, row-major, by ONNX Runtime's arithmetic.
 ///
 /// # Panics
 /// When `input` does not have the length of map 0.
 pub fn run_graph(graph: &Graph, input: &[i8]) -> GraphOutputs {
+    run_graph_as(graph, input, &[])
+}
+
+/// The same with some layers computed as the machine does.
+///
+/// # Panics
+/// When `input` does not have the length of map 0.
+pub fn run_graph_as(graph: &Graph, input: &[i8], approximations: &[Approximation]) -> GraphOutputs {
     assert_eq!(input.len(), graph.maps[0].len(), "input is not of the shape of map 0");
     let mut maps = vec![input.to_vec()];
+    let mut near = vec![];
     let mut values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
-    for (layer, map) in graph.layers.iter().zip(&graph.maps[1..]) {
-        let results = run_layer(graph, layer, map, &maps);
+    for (i, (layer, map)) in graph.layers.iter().zip(&graph.maps[1..]).enumerate() {
+        let form = approximations.iter().find(|a| a.layer == i).map(|a| &a.form);
+        let (results, undecided) = run_layer(graph, layer, map, &maps, form);
         let raw = layer.finish == Finish::Raw32;
         maps.push(if raw { vec![] } else { results.iter().map(|&v| v as i8).collect() });
+        near.push(undecided);
         values = results;
     }
     if graph.output.0 != graph.layers.len() {
         values = maps[graph.output.0].iter().map(|&v| v.into()).collect();
     }
-    GraphOutputs { values, maps }
+    GraphOutputs { values, maps, near }
 }
 
-fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>]) -> Vec<i32> {
+/// A layer's results, and how many of them another order of additions could change.
+fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Option<&Form>) -> (Vec<i32>, usize) {
     let clamp = |v: i8| match layer.finish {
         Finish::Codes { lo, hi } => i32::from(v.clamp(lo, hi)),
         _ => i32::from(v),
     };
-    let [h, w, c] = map.shape;
-    match &layer.op {
+    let [_, _, c] = map.shape;
+    let mut near = 0;
+    let results = match &layer.op {
         Op::Conv { input, zero_point, window, groups, weights, bias } => {
-            let sums = conv(&maps[*input], graph.maps[*input].shape, map.shape, *zero_point, window, *groups, weights, bias);
+            let (x, shape) = (&maps[*input], graph.maps[*input].shape);
+            let sums = conv(x, shape, map.shape, *zero_point, window, *groups, weights, bias);
             match &layer.finish {
-                Finish::Int8 { scales, zero_point, lo, hi } => sums
-                    .iter()
-                    .enumerate()
-                    .map(|(i, &s)| requant_float(s, scales[i % c], *zero_point).clamp(*lo, *hi).into())
-                    .collect(),
+                Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32 } => {
+                    if *float32 {
+                        let sizes = magnitudes(x, shape, map.shape, *zero_point, window, *groups, weights, bias);
+                        let terms = window.kernel[0] * window.kernel[1] * shape[2] / groups + 1;
+                        let halfway = |(i, (&sum, &size)): (usize, (&i32, &f64))| {
+                            let scale = f64::from(scales[i % c]);
+                            is_near(f64::from(sum) * scale, size * scale, terms)
+                        };
+                        near = sums.iter().zip(&sizes).enumerate().filter(|&e| halfway(e)).count();
+                    }
+                    let code = |(i, &s): (usize, &i32)| requant_float(s, scales[i % c], *y_zero).clamp(*lo, *hi).into();
+                    sums.iter().enumerate().map(code).collect()
+                }
                 _ => sums,
             }
         }
-        Op::Add { a, b, scale, zero_point } => {
-            maps[a.map].iter().zip(&maps[b.map]).map(|(&x, &y)| clamp(add(*a, *b, *scale, *zero_point, x, y))).collect()
+        Op::Add { a, b, scale, zero_point, rounding } => {
+            let code = |(&x, &y): (&i8, &i8)| match form {
+                Some(Form::Sum { ma, mb, offset, shift, zero_point }) => {
+                    let sum = i64::from(x) * ma + i64::from(y) * mb + offset;
+                    (half_to_even(sum, *shift) + i64::from(*zero_point)).clamp(-128, 127) as i8
+                }
+                _ => add(*a, *b, *scale, *zero_point, *rounding, x, y),
+            };
+            maps[a.map].iter().zip(&maps[b.map]).map(|pair| clamp(code(pair))).collect()
         }
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
         Op::Lookup { input, table } => maps[*input].iter().map(|&v| clamp(table[v as u8 as usize])).collect(),
@@ -60,44 +95,120 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>]) -> Vec<i
             clamp(taps.map(|at| maps[*input][at + ch]).max().unwrap_or(-128))
         }),
         Op::AveragePool { input, window, count_padding, scale, zero_point, rounding } => {
-            debug_assert!(h * w * c == map.len());
             pool(graph.maps[input.map].shape, map.shape, window, |taps, ch| {
-                let (mut sum, mut count) = (0i32, 0usize);
-                for at in taps {
-                    sum += i32::from(maps[input.map][at + ch]) - i32::from(input.zero_point);
-                    count += 1;
+                let codes: Vec<i32> =
+                    taps.map(|at| i32::from(maps[input.map][at + ch]) - i32::from(input.zero_point)).collect();
+                let count = if *count_padding { window.kernel[0] * window.kernel[1] } else { codes.len() };
+                if *rounding == MeanRounding::Float32 {
+                    let unit = f64::from(input.scale) / count as f64 / f64::from(*scale);
+                    let sum: i32 = codes.iter().sum();
+                    let size: i32 = codes.iter().map(|v| v.abs()).sum();
+                    near += usize::from(is_near(f64::from(sum) * unit, f64::from(size) * unit, codes.len()));
                 }
-                let count = if *count_padding { window.kernel[0] * window.kernel[1] } else { count };
-                clamp(mean(sum, count, input.scale, *scale, *zero_point, *rounding))
+                clamp(match form {
+                    Some(Form::Mean { divisors, zero_point }) => {
+                        let d = divisors.iter().find(|d| d.count == count).expect("constants for every divisor");
+                        requant_float(codes.iter().sum::<i32>().wrapping_add(d.extra), d.scale, *zero_point)
+                    }
+                    _ => mean(&codes, count, input.scale, *scale, *zero_point, *rounding),
+                })
             })
         }
-    }
+    };
+    (results, near)
 }
 
-/// The code of a mean.
-pub fn mean(sum: i32, count: usize, x_scale: f32, y_scale: f32, zero_point: i8, rounding: MeanRounding) -> i8 {
-    match rounding {
-        MeanRounding::Exact => {
-            let v = f64::from(sum) / count as f64 * f64::from(x_scale) / f64::from(y_scale);
-            (v.round_ties_even() + f64::from(zero_point)).clamp(-128.0, 127.0) as i8
-        }
-        MeanRounding::Float32 { unsigned } => {
-            let shift = if unsigned { 128.0 } else { 0.0 };
-            let v = sum as f32 * x_scale / count as f32 / y_scale + (f32::from(zero_point) + shift);
-            (v.round_ties_even() - shift).clamp(-128.0, 127.0) as i8
-        }
-    }
+/// `rne(x / 2^shift)`.
+fn half_to_even(x: i64, shift: u32) -> i64 {
+    let (floor, one) = (x >> shift, 1i64 << shift);
+    let twice = 2 * (x - floor * one);
+    floor + i64::from(twice > one || twice == one && floor % 2 != 0)
 }
 
-/// Dequantise, add, quantise, each step in float32.
-pub fn add(a: Operand, b: Operand, scale: f32, zero_point: i8, x: i8, y: i8) -> i8 {
-    let real = |o: Operand, v: i8| f32::from(i16::from(v) - i16::from(o.zero_point)) * o.scale;
-    let sum = (real(a, x) + real(b, y)) / scale;
-    (sum.round_ties_even() + f32::from(zero_point)).clamp(-128.0, 127.0) as i8
+/// Whether a value, in codes, lies so near to halfway between two that float32 additions of terms whose magnitudes sum to
+/// `size` could end on the other side. Each of the additions rounds a partial sum of at most `size` by 2^-24 of it at most, up
+/// or down: the square root of their number of them, and a few for products and quantisation, is what they come to.
+fn is_near(value: f64, size: f64, terms: usize) -> bool {
+    let error = (size + value.abs()) * (4.0 + (terms as f64).sqrt()) / f64::from(1 << 24);
+    let within = (value - value.floor() - 0.5).abs();
+    within <= error && value.abs() < 256.0 + error
+}
+
+/// The code of a mean of codes less their zero point.
+pub fn mean(codes: &[i32], count: usize, x_scale: f32, y_scale: f32, zero_point: i8, rounding: MeanRounding) -> i8 {
+    let added = || {
+        let sum = codes.iter().map(|&v| v as f32 * x_scale).fold(0.0f32, |sum, v| sum + v);
+        sum / count as f32 / y_scale
+    };
+    let zero = f32::from(zero_point);
+    let code = match rounding {
+        MeanRounding::Global => {
+            (codes.iter().sum::<i32>() as f32 * (x_scale / (y_scale * count as f32))).round_ties_even() + zero
+        }
+        MeanRounding::Window { unsigned: false } => (added() + zero).round_ties_even(),
+        MeanRounding::Window { unsigned: true } => (added() + (zero + 128.0)).round_ties_even() - 128.0,
+        MeanRounding::Float32 => added().round_ties_even() + zero,
+    };
+    code.clamp(-128.0, 127.0) as i8
+}
+
+/// The code of a sum of two codes.
+pub fn add(a: Operand, b: Operand, scale: f32, zero_point: i8, rounding: SumRounding, x: i8, y: i8) -> i8 {
+    let code = match rounding {
+        SumRounding::Fused { unsigned } => {
+            // Codes and zero points as the tensors have them.
+            let tensor = |v: i8| if unsigned { f32::from(v as u8 ^ 0x80) } else { f32::from(v) };
+            let (ra, rb) = (a.scale / scale, b.scale / scale);
+            let zeros = ra.mul_add(tensor(a.zero_point), rb * tensor(b.zero_point));
+            let sum = ra.mul_add(tensor(x), rb.mul_add(tensor(y), tensor(zero_point) - zeros));
+            sum.round_ties_even() - if unsigned { 128.0 } else { 0.0 }
+        }
+        SumRounding::Float32 => {
+            let real = |o: Operand, v: i8| f32::from(i16::from(v) - i16::from(o.zero_point)) * o.scale;
+            ((real(a, x) + real(b, y)) / scale).round_ties_even() + f32::from(zero_point)
+        }
+    };
+    code.clamp(-128.0, 127.0) as i8
+}
+
+/// The sums of the terms' magnitudes, of each output.
+#[allow(clippy::too_many_arguments)]
+fn magnitudes(
+    x: &[i8],
+    from: [usize; 3],
+    to: [usize; 3],
+    zero_point: i8,
+    window: &Window,
+    groups: usize,
+    weights: &[i16],
+    bias: &[i32],
+) -> Vec<f64> {
+    let sizes: Vec<f64> = bias.iter().map(|b| f64::from(b.unsigned_abs())).collect();
+    let mut all = Vec::with_capacity(to.iter().product());
+    visit(x, from, to, zero_point, window, groups, weights, |v, w| f64::from((v * w).abs()), &sizes, &mut all);
+    all
 }
 
 #[allow(clippy::too_many_arguments)]
 fn conv(
+    x: &[i8],
+    from: [usize; 3],
+    to: [usize; 3],
+    zero_point: i8,
+    window: &Window,
+    groups: usize,
+    weights: &[i16],
+    bias: &[i32],
+) -> Vec<i32> {
+    let mut sums: Vec<Wrapping<i32>> = Vec::with_capacity(to.iter().product());
+    let bias: Vec<Wrapping<i32>> = bias.iter().map(|&b| Wrapping(b)).collect();
+    visit(x, from, to, zero_point, window, groups, weights, |v, w| Wrapping(v * w), &bias, &mut sums);
+    sums.into_iter().map(|s| s.0).collect()
+}
+
+/// Sums `f` of activation and weight over the terms of each output, from `begin` of its channel on.
+#[allow(clippy::too_many_arguments)]
+fn visit<T: Copy + AddAssign>(
     x: &[i8],
     [h, w, channels]: [usize; 3],
     [oh, ow, outputs]: [usize; 3],
@@ -105,27 +216,27 @@ fn conv(
     window: &Window,
     groups: usize,
     weights: &[i16],
-    bias: &[i32],
-) -> Vec<i32> {
+    f: impl Fn(i32, i32) -> T,
+    begin: &[T],
+    sums: &mut Vec<T>,
+) {
     let (in_group, out_group) = (channels / groups, outputs / groups);
-    let mut sums = Vec::with_capacity(oh * ow * outputs);
     for y in 0..oh {
         for xx in 0..ow {
             let first = sums.len();
-            sums.extend_from_slice(bias);
+            sums.extend_from_slice(begin);
             let row = &mut sums[first..];
             for [ky, kx, iy, ix] in window.taps(y, xx, h, w) {
                 for (out, sum) in row.iter_mut().enumerate() {
                     for ch in 0..in_group {
                         let v = i32::from(x[(iy * w + ix) * channels + out / out_group * in_group + ch]) - i32::from(zero_point);
                         let at = ((ky * window.kernel[1] + kx) * in_group + ch) * outputs + out;
-                        *sum = sum.wrapping_add(v * i32::from(weights[at]));
+                        *sum += f(v, weights[at].into());
                     }
                 }
             }
         }
     }
-    sums
 }
 
 /// `f` of the places of each window's taps (of channel 0) and the channel.
@@ -133,7 +244,7 @@ fn pool(
     [h, w, c]: [usize; 3],
     [oh, ow, _]: [usize; 3],
     window: &Window,
-    f: impl Fn(&mut dyn Iterator<Item = usize>, usize) -> i32,
+    mut f: impl FnMut(&mut dyn Iterator<Item = usize>, usize) -> i32,
 ) -> Vec<i32> {
     let mut out = Vec::with_capacity(oh * ow * c);
     for y in 0..oh {

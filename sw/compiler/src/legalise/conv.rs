@@ -8,8 +8,8 @@ use systole_isa::PostDest;
 use systole_isa::requant::Param;
 use systole_model::graph::{Finish, MapId, Op, Window};
 
-/// Largest index that padding can bound: 11 bits.
-const BOUND: usize = 2047;
+/// Largest index that padding can bound.
+pub(super) const BOUND: usize = (1 << systole_isa::format::INDEX_BITS) - 1;
 
 /// How a convolution reads its input.
 pub(super) struct Geometry {
@@ -146,7 +146,7 @@ impl Stager<'_> {
         let biases: Vec<i32> = bias.iter().zip(&sums).map(|(b, s)| b.wrapping_sub(*s)).collect();
         let mut post = PostSpec { param_step: 1, ..PLAIN };
         match &layer.finish {
-            Finish::Int8 { scales, zero_point, lo, hi } => {
+            Finish::Int8 { scales, zero_point, lo, hi, .. } => {
                 (post.zero_point, post.lo, post.hi) = (*zero_point, *lo, *hi);
                 post.param_base = self.params(|c| param(biases[c], scales[c]), n);
             }

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Depthwise convolutions on the lane engine.
 
+use super::conv::BOUND;
 use super::{ONE, PLAIN, Stager, param};
 use crate::loops::LaneSteps;
 use crate::stage::{Block, Over, PostSpec, Stage, Weights};
 use systole_isa::PostDest;
 use systole_isa::requant::Param;
 use systole_model::graph::{Finish, Op};
-
-/// Largest bounded index: 11 bits.
-const BOUND: usize = 2047;
 
 impl Stager<'_> {
     /// Adds layer `i` as a stage of the lane engine, where it is a depthwise convolution that the engine takes and is
@@ -50,7 +48,7 @@ impl Stager<'_> {
             .collect();
         let mut post = PostSpec { param_step: 1, ..PLAIN };
         match &layer.finish {
-            Finish::Int8 { scales, zero_point, lo, hi } => {
+            Finish::Int8 { scales, zero_point, lo, hi, .. } => {
                 (post.zero_point, post.lo, post.hi) = (*zero_point, *lo, *hi);
                 post.param_base = self.params(|c| param(bias[c], scales[c]), n);
             }

@@ -10,7 +10,7 @@ mod depthwise;
 mod input;
 mod pool;
 
-use crate::add::choose_add_within;
+use crate::add::{AddConstants, choose_add_within};
 use crate::error::CompileError;
 use crate::report::Warning;
 use crate::stage::{LoadJob, Meeting, NWalk, OutShape, Over, PostSpec, Source, Stage, Staged, Tap, Tensor, TensorId, Weights};
@@ -18,6 +18,7 @@ use crate::tile;
 use systole_isa::requant::{Param, split_scale};
 use systole_isa::{Config, PostDest};
 use systole_model::Add;
+use systole_model::approximation::Form;
 use systole_model::graph::{Finish, Graph, MapId, Op, Operand};
 
 const UNUSED: Param = Param { bias: 0, q: 1 << 23, shift: 63 };
@@ -97,6 +98,7 @@ pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> 
         let made = if s.uses[i + 1] == 0 || layer.inputs().iter().any(|&m| matches!(s.made[m], Made::Not)) {
             Made::Not // nothing reads it, or what it reads was refused
         } else {
+            s.undecided(i);
             s.layer(i).unwrap_or_else(|reason| {
                 refused.push(format!("{}: {reason}", layer.name));
                 Made::Not
@@ -138,8 +140,8 @@ impl<'a> Stager<'a> {
             Op::Conv { .. } => Made::Stage(self.conv(i)?),
             Op::Constant { codes } => Made::Constant(codes),
             Op::Lookup { input, table } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
-            Op::Add { a, b, scale, zero_point } => {
-                let add = |a: &Operand, b: &Operand| Add {
+            Op::Add { a, b, scale, zero_point, rounding } => {
+                let add = Add {
                     from: 0,
                     a_scale: a.scale,
                     a_zero_point: a.zero_point,
@@ -147,8 +149,9 @@ impl<'a> Stager<'a> {
                     b_zero_point: b.zero_point,
                     y_scale: *scale,
                     y_zero_point: *zero_point,
+                    rounding: *rounding,
                 };
-                Made::Stage(self.add(i, *a, *b, add, codes(&layer.finish)?)?)
+                Made::Stage(self.add(i, *a, *b, &add, codes(&layer.finish)?)?)
             }
             Op::AveragePool { .. } => Made::Stage(self.average_pool(i, codes(&layer.finish)?)?),
             Op::MaxPool { input, window } => Made::Stage(self.max_pool(i, *input, *window, codes(&layer.finish)?)?),
@@ -313,11 +316,10 @@ impl<'a> Stager<'a> {
         i: usize,
         a: Operand,
         b: Operand,
-        add: impl Fn(&Operand, &Operand) -> Add,
+        add: &Add,
         (lo, hi): (i8, i8),
     ) -> Result<usize, String> {
         if a.map == b.map {
-            let add = add(&a, &b);
             let table = std::array::from_fn(|code| add.reference(code as u8 as i8, code as u8 as i8));
             return self.lookup(i, a.map, &table, (lo, hi));
         }
@@ -347,8 +349,13 @@ impl<'a> Stager<'a> {
         if (post.lo, post.hi) != (-128, 127) {
             self.compose(stage, |code| code); // the clamp comes before the sum
         }
-        let constants = choose_add_within(&add(&value, &read), lo, hi);
-        self.inexact(i, "residual add", constants.differing_codes, 65536);
+        let mut constants = choose_add_within(add, lo, hi);
+        let AddConstants { ma, mb, offset, shift, zero_point, differing_codes } = constants;
+        let form = Form::Sum { ma: ma.into(), mb: mb.into(), offset, shift, zero_point };
+        self.inexact(i, "residual add", differing_codes, 65536, form);
+        if value.map != a.map {
+            (constants.ma, constants.mb) = (mb, ma);
+        }
         let beside = self.reads(stage, read.map);
         let operand = if beside { self.plain_input(1) } else { self.tensor(read.map)? };
         let s = &mut self.staged.stages[stage];
@@ -394,10 +401,19 @@ impl<'a> Stager<'a> {
         self.push(stage, [h, w, c])
     }
 
-    fn inexact(&mut self, layer: usize, what: &'static str, differing: u32, of: u32) {
+    /// Notes a layer that ONNX Runtime computes in float32.
+    fn undecided(&mut self, layer: usize) {
+        let of = &self.graph.layers[layer];
+        if of.order_decides() {
+            let what = if matches!(of.op, Op::AveragePool { .. }) { "average pool" } else { "product" };
+            self.staged.warnings.push(Warning { layer, name: of.name.clone(), what, differing: 0, of: 0, form: None });
+        }
+    }
+
+    fn inexact(&mut self, layer: usize, what: &'static str, differing: u32, of: u32, form: Form) {
         if differing > 0 {
             let name = self.graph.layers[layer].name.clone();
-            self.staged.warnings.push(Warning { layer, name, what, differing, of });
+            self.staged.warnings.push(Warning { layer, name, what, differing, of, form: Some(form) });
         }
     }
 

@@ -69,6 +69,7 @@ pub fn network(seed: u64, m: usize, k: usize, layers: &[LayerKind], raw: bool) -
                 b_zero_point: r.below(41) as i8 - 20,
                 y_scale: 0.02 + 0.08 * r.unit(),
                 y_zero_point: r.below(41) as i8 - 20,
+                rounding: systole_model::graph::SumRounding::Fused { unsigned: r.below(2) == 1 },
             });
         }
         let last = i + 1 == layers.len();
@@ -170,7 +171,7 @@ pub fn separable(h: usize, w: usize, channels: usize, outputs: usize) -> Graph {
             weights: r.codes(taps * n).into_iter().map(i16::from).collect(),
             bias: (0..n).map(|_| r.below(2000) as i32 - 1000).collect(),
         };
-        let finish = Finish::Int8 { scales: vec![0.002; n], zero_point: 3, lo: -128, hi: 127 };
+        let finish = Finish::Int8 { scales: vec![0.002; n], zero_point: 3, lo: -128, hi: 127, float32: false };
         Layer { name: format!("conv{input}"), op, finish }
     };
     let three = Window { kernel: [3, 3], pads: [1; 4], ..Window::POINT };

@@ -2,10 +2,13 @@
 //! float32 operators between DequantizeLinear and QuantizeLinear. What depends on one code only becomes a
 //! table; a sum of two tensors becomes an add.
 
+use super::ElementType;
+use super::broadcast::Bias;
+use super::fuse::{Clip, Fuse, Scalar, ScalarOp};
 use super::import::Building;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant};
-use super::value::{Pending, PendingKind, Real, Table, TableKind, Value};
+use super::value::{Dequantised, Pending, PendingKind, Real, Table, TableKind, Value};
 use crate::graph::{Finish, Op};
 use std::rc::Rc;
 
@@ -18,10 +21,15 @@ pub(super) fn map(t: &Table, f: impl Fn(f32) -> Result<f32, Fail>) -> Result<Tab
     for (m, v) in made.iter_mut().zip(values) {
         *m = f(v)?;
     }
+    of_values(t, made)
+}
+
+/// These values of a table's codes.
+fn of_values(t: &Table, made: [f32; 256]) -> Result<Table, Fail> {
     if made.iter().any(|v| v.is_nan()) {
         return unsupported("it gives NaN for some codes", "quantise its input to a range where it is defined");
     }
-    Ok(Table { eight: t.eight.clone(), kind: TableKind::Values(Rc::new(made)) })
+    Ok(Table { eight: t.eight.clone(), kind: TableKind::Values(Rc::new(made)), scalar: None })
 }
 
 /// The function of an element-wise operator with one operand, ONNX 1.17.
@@ -39,7 +47,7 @@ pub(super) fn function(node: &Node, op: &str, inputs: Inputs, v: f32) -> Result<
     let y: f64 = match op {
         "Relu" => return Ok(v.max(0.0)),
         "LeakyRelu" => return Ok(if v < 0.0 { v * node.float("alpha", 0.01) } else { v }),
-        "Clip" => return Ok(v.min(bound(2, "max", f32::MAX)?).max(bound(1, "min", f32::MIN)?)),
+        "Clip" => return Ok(v.max(bound(1, "min", f32::MIN)?).min(bound(2, "max", f32::MAX)?)),
         "Abs" => return Ok(v.abs()),
         "Neg" => return Ok(-v),
         "Floor" => return Ok(v.floor()),
@@ -84,18 +92,33 @@ pub(super) fn function(node: &Node, op: &str, inputs: Inputs, v: f32) -> Result<
     Ok(y as f32)
 }
 
+/// What Relu and Clip let through.
+fn limits(node: &Node, op: &str, inputs: Inputs) -> Result<Option<[f32; 2]>, Fail> {
+    if !matches!(op, "Relu" | "Clip") {
+        return Ok(None);
+    }
+    // Both keep order, so the ends say it; a missing limit is the largest number.
+    let (lo, hi) = (function(node, op, inputs, f32::MIN)?, function(node, op, inputs, f32::MAX)?);
+    if lo.is_nan() || hi.is_nan() {
+        return wrong("a limit is NaN");
+    }
+    Ok(Some([if lo == f32::MIN { f32::NEG_INFINITY } else { lo }, if hi == f32::MAX { f32::INFINITY } else { hi }]))
+}
+
 /// An element-wise operator with one operand.
 pub(super) fn unary(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
     match any(inputs, 0)? {
-        Value::Real(Real::Table(t)) => Ok(Value::Real(Real::Table(map(t, |v| function(node, op, inputs, v))?))),
+        Value::Real(Real::Table(t)) => {
+            let made = map(t, |v| function(node, op, inputs, v))?;
+            let clipped = match (t.scalar, limits(node, op, inputs)?) {
+                (Some(s), Some([lo, hi])) => Some(Scalar { clip: s.clip.then(lo, hi), ..s }),
+                _ => None,
+            };
+            Ok(Value::Real(Real::Table(Table { scalar: clipped, ..made })))
+        }
         Value::Real(Real::Pending(p)) if matches!(op, "Relu" | "Clip") => {
-            // Both keep order, so they may be applied to the ends of the range.
-            let mut p = Pending::clone(p);
-            let ends = [p.lo, p.hi].map(|v| v.clamp(f32::MIN, f32::MAX));
-            let (lo, hi) = (function(node, op, inputs, ends[0])?, function(node, op, inputs, ends[1])?);
-            p.lo = if lo == f32::MIN { f32::NEG_INFINITY } else { lo };
-            p.hi = if hi == f32::MAX { f32::INFINITY } else { hi };
-            Ok(Value::Real(Real::Pending(Rc::new(p))))
+            let [lo, hi] = limits(node, op, inputs)?.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
+            Ok(Value::Real(Real::Pending(Rc::new(Pending { clip: p.clip.then(lo, hi), ..Pending::clone(p) }))))
         }
         Value::Real(Real::Pending(_)) => unsupported(
             "its input is a float32 result that is not quantised",
@@ -104,13 +127,13 @@ pub(super) fn unary(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
         Value::Real(Real::Input(_)) => {
             unsupported("its input is the graph's float32 input", "begin with QuantizeLinear and DequantizeLinear")
         }
-        Value::Const(_) | Value::Real(Real::Const { .. }) => {
+        Value::Const(_) | Value::Real(Real::Const(_)) => {
             unsupported("a function of a constant", "fold it (onnxsim, or ONNX Runtime's optimiser)")
         }
         Value::Eight(_) | Value::Sums(_) => {
             unsupported(format!("{op} on integer tensors"), "put it between DequantizeLinear and QuantizeLinear")
         }
-        Value::Unknown => wrong("its input is unknown"),
+        Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
     }
 }
 
@@ -118,9 +141,32 @@ pub(super) fn unary(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
 fn scalar(v: &Value) -> Option<f32> {
     match v {
         Value::Const(a) if a.len() == 1 => a.floats().map(|f| f[0]),
-        Value::Real(Real::Const { ints, scales, .. }) if ints.len() == 1 && scales.len() == 1 => Some(ints[0] as f32 * scales[0]),
+        Value::Real(Real::Const(c)) if c.ints.len() == 1 && c.scales.len() == 1 => Some(c.ints[0] as f32 * c.scales[0]),
         _ => None,
     }
+}
+
+/// The operator with a scalar that QuantizeLinear may be fused with.
+fn with_scalar(op: &str, t: &Table, other: &Value) -> Option<Scalar> {
+    let op = match op {
+        "Add" => ScalarOp::Add,
+        "Mul" => ScalarOp::Mul,
+        _ => return None,
+    };
+    let Value::Real(Real::Const(c)) = other else { return None };
+    let unsigned = t.eight.unsigned;
+    let element = if unsigned { ElementType::Uint8 } else { ElementType::Int8 };
+    let ((scale, zero), constant_zero) = (t.linear()?, c.zero.filter(|_| c.element == element)?);
+    Some(Scalar {
+        op,
+        unsigned,
+        scale,
+        zero: i32::from(zero) + if unsigned { 128 } else { 0 },
+        constant: c.ints[0] + constant_zero,
+        constant_scale: c.scales[0],
+        constant_zero,
+        clip: Clip::NONE,
+    })
 }
 
 /// Add, Sub, Mul, Div.
@@ -135,11 +181,15 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
     match (a, b) {
         (Value::Real(Real::Table(t)), other) if scalar(other).is_some() => {
             let s = scalar(other).unwrap_or(0.0);
-            Ok(Value::Real(Real::Table(map(t, |v| Ok(compute(v, s)))?)))
+            let made = map(t, |v| Ok(compute(v, s)))?;
+            same_shape(t, other)?;
+            Ok(Value::Real(Real::Table(Table { scalar: with_scalar(op, t, other), ..made })))
         }
         (other, Value::Real(Real::Table(t))) if scalar(other).is_some() => {
             let s = scalar(other).unwrap_or(0.0);
-            Ok(Value::Real(Real::Table(map(t, |v| Ok(compute(s, v)))?)))
+            let made = map(t, |v| Ok(compute(s, v)))?;
+            same_shape(t, other)?;
+            Ok(Value::Real(Real::Table(Table { scalar: with_scalar(op, t, other), ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u)))
             if t.eight.map == u.eight.map && t.eight.place == u.eight.place && t.eight.shape == u.eight.shape =>
@@ -148,51 +198,41 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             let (Some(x), Some(y)) = (t.values(), u.values()) else {
                 return unsupported("codes with a scale for each channel", "quantise activations per tensor");
             };
-            let made: [f32; 256] = std::array::from_fn(|i| compute(x[i], y[i]));
-            if made.iter().any(|v| v.is_nan()) {
-                return unsupported("it gives NaN for some codes", "quantise its input to a range where it is defined");
-            }
-            Ok(Value::Real(Real::Table(Table { eight: t.eight.clone(), kind: TableKind::Values(Rc::new(made)) })))
+            Ok(Value::Real(Real::Table(of_values(t, std::array::from_fn(|i| compute(x[i], y[i])))?)))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Add" => {
             Ok(Value::Real(Real::Pending(Rc::new(add(g, t, u)?))))
         }
-        (Value::Real(Real::Table(t)), Value::Real(Real::Const { shape, ints, scales, .. }))
-        | (Value::Real(Real::Const { shape, ints, scales, .. }), Value::Real(Real::Table(t)))
-            if op == "Add" && *shape == t.eight.shape && scales.len() == 1 =>
+        (Value::Real(Real::Table(t)), Value::Real(Real::Const(c))) if op == "Add" && c.shape == t.eight.shape => {
+            let constant = constant_map(g, node, t, c)?;
+            let sum = add(g, t, &constant)?;
+            Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse: narrow(c, sum.fuse), ..sum }))))
+        }
+        (Value::Real(Real::Const(c)), Value::Real(Real::Table(t))) if op == "Add" && c.shape == t.eight.shape => {
+            let constant = constant_map(g, node, t, c)?;
+            let sum = add(g, &constant, t)?;
+            Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse: narrow(c, sum.fuse), ..sum }))))
+        }
+        (Value::Real(Real::Pending(p)), constant @ (Value::Const(_) | Value::Real(Real::Const(_))))
+        | (constant @ (Value::Const(_) | Value::Real(Real::Const(_))), Value::Real(Real::Pending(p)))
+            if op == "Add" && p.clip == Clip::NONE && matches!(p.kind, PendingKind::Conv(_)) =>
         {
-            let constant = constant_map(g, node, t, ints, scales[0])?;
-            Ok(Value::Real(Real::Pending(Rc::new(add(g, t, &constant)?))))
-        }
-        (Value::Real(Real::Pending(p)), constant) | (constant, Value::Real(Real::Pending(p))) if op == "Add" => {
-            let PendingKind::Conv(c) = &p.kind else {
-                return unsupported(
-                    "one operand is a float32 result that is not quantised",
-                    "put QuantizeLinear and DequantizeLinear before it",
-                );
-            };
-            if p.lo != f32::NEG_INFINITY
-                || p.hi != f32::INFINITY
-                || !matches!(constant, Value::Const(_) | Value::Real(Real::Const { .. }))
-            {
-                return unsupported(
-                    "one operand is a float32 result that is not quantised",
-                    "put QuantizeLinear and DequantizeLinear before it",
-                );
+            let bias = Bias::of(constant)?;
+            // MatMul with an int32 constant is one product with a bias for ONNX Runtime; of a convolution, or a product that
+            // has one already, it is a float32 sum.
+            let PendingKind::Conv(c) = &p.kind else { return wrong("no sums") };
+            let joins = c.bare_matmul && matches!(bias.element, ElementType::Int32 | ElementType::Float32);
+            let mut sum = p.plus(&bias)?;
+            if let PendingKind::Conv(c) = &mut sum.kind {
+                c.bare_matmul = false;
             }
-            let more = bias(constant, 1.0, &c.scales)?;
-            let outputs = c.bias.len();
-            if more.len() != 1 && more.len() != outputs {
-                return unsupported(
-                    format!("a constant of {} elements is added to {outputs} channels", more.len()),
-                    "add a bias by channel",
-                );
-            }
-            let bias = c.bias.iter().enumerate().map(|(n, b)| b.wrapping_add(more[n % more.len()])).collect();
-            let mut c = c.clone();
-            c.bias = Rc::new(bias);
-            Ok(Value::Real(Real::Pending(Rc::new(Pending { kind: PendingKind::Conv(c), ..Pending::clone(p) }))))
+            sum.fuse = if joins { p.fuse } else { Fuse::Never };
+            Ok(Value::Real(Real::Pending(Rc::new(sum))))
         }
+        (Value::Real(Real::Pending(_)), _) | (_, Value::Real(Real::Pending(_))) => unsupported(
+            "one operand is a float32 result that is not quantised",
+            "put QuantizeLinear and DequantizeLinear before it",
+        ),
         (Value::Eight(_) | Value::Sums(_), _) | (_, Value::Eight(_) | Value::Sums(_)) => {
             unsupported(format!("{op} on integer tensors"), "put it between DequantizeLinear and QuantizeLinear")
         }
@@ -204,13 +244,45 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
     }
 }
 
+/// A sum with a constant that is wider than 8 bits in the model is never fused.
+fn narrow(c: &Dequantised, fuse: Fuse) -> Fuse {
+    if matches!(c.element, ElementType::Int8 | ElementType::Uint8) { fuse } else { Fuse::Never }
+}
+
+/// A scalar may have more dimensions than the tensor; its result then has them too.
+fn same_shape(t: &Table, other: &Value) -> Result<(), Fail> {
+    let rank = match other {
+        Value::Const(a) => a.shape.len(),
+        Value::Real(Real::Const(c)) => c.shape.len(),
+        _ => 0,
+    };
+    if rank > t.eight.shape.len() {
+        return unsupported(
+            format!("a constant of {rank} dimensions gives a tensor of shape {:?} more", t.eight.shape),
+            "give the constant no more dimensions than the tensor",
+        );
+    }
+    Ok(())
+}
+
 /// A constant tensor as a map of the layout of `like`. It is made by biases, of which each channel has one: so
 /// an input that has no layout yet becomes one pixel.
-fn constant_map(g: &mut Building, node: &Node, like: &Table, ints: &[i32], scale: f32) -> Result<Table, Fail> {
+fn constant_map(g: &mut Building, node: &Node, like: &Table, c: &Dequantised) -> Result<Table, Fail> {
+    let [scale] = c.scales[..] else {
+        return unsupported("a constant with a scale for each channel", "quantise it per tensor");
+    };
+    let ints = &c.ints;
     let flat: Vec<u32> = (0..ints.len() as u32).collect();
     let order = if g.view(&like.eight, [1, 1, ints.len()], &flat).is_some() { flat } else { g.places(&like.eight) };
     let (least, most) = (ints.iter().min().copied().unwrap_or(0), ints.iter().max().copied().unwrap_or(0));
-    let zero_point = if least < -128 { -128 - least } else { (127 - most).min(0) };
+    let unsigned = c.element == ElementType::Uint8;
+    // 8-bit codes as they are, wider ones by any zero point with which they have 8 bits.
+    let zero_point = match (c.element, c.zero) {
+        (ElementType::Int8, Some(z)) => z,
+        (ElementType::Uint8, Some(z)) => z - 128,
+        _ if least < -128 => -128 - least,
+        _ => (127 - most).min(0),
+    };
     let codes: Option<Vec<i8>> = order.iter().map(|&place| i8::try_from(ints[place as usize] + zero_point).ok()).collect();
     let (Some(codes), Ok(zero_point)) = (codes, i8::try_from(zero_point)) else {
         return unsupported("the constant is wider than 8 bits", "quantise it to int8 or uint8");
@@ -218,8 +290,9 @@ fn constant_map(g: &mut Building, node: &Node, like: &Table, ints: &[i32], scale
     let map = g.maps[like.eight.map].shape;
     let finish = Finish::Codes { lo: -128, hi: 127 };
     let shape = like.eight.shape.clone();
-    let eight = g.push(&format!("{} (constant)", node.name), Op::Constant { codes }, finish, shape, map, order, false);
-    Ok(Table { eight, kind: TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 } })
+    let eight = g.push(&format!("{} (constant)", node.name), Op::Constant { codes }, finish, shape, map, order, unsigned);
+    let kind = TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 };
+    Ok(Table { eight, kind, scalar: None })
 }
 
 /// The sum of two dequantised tensors of one shape.
@@ -244,31 +317,7 @@ pub(super) fn add(g: &mut Building, t: &Table, u: &Table) -> Result<Pending, Fai
         shape: t.eight.shape.clone(),
         map,
         order: Rc::new(order),
-        lo: f32::NEG_INFINITY,
-        hi: f32::INFINITY,
+        clip: Clip::NONE,
+        fuse: Fuse::pair(t.eight.unsigned, u.eight.unsigned),
     })
-}
-
-/// A constant as an int32 bias: the scale of DequantizeLinear must be that of the sums.
-pub(super) fn bias(value: &Value, x_scale: f32, w_scales: &[f32]) -> Result<Vec<i32>, Fail> {
-    let Value::Real(Real::Const { ints, scales, .. }) = value else {
-        return match value {
-            Value::Const(a) if a.floats().is_some_and(|f| f.iter().all(|&v| v == 0.0)) => Ok(vec![0]),
-            Value::Const(_) => unsupported(
-                "a float32 bias",
-                "quantise it to int32 with the scale x_scale * w_scale, as ONNX Runtime's quantiser does",
-            ),
-            _ => unsupported("a bias that is computed by the graph", "make it an initialiser"),
-        };
-    };
-    let most = scales.len().max(w_scales.len());
-    let same = (0..most).all(|i| {
-        let (s, expected) = (scales[i % scales.len()], x_scale * w_scales[i % w_scales.len()]);
-        (s - expected).abs() <= 1e-6 * expected
-    });
-    let lengths = scales.len() == 1 || w_scales.len() == 1 || scales.len() == w_scales.len();
-    if !same || !lengths {
-        return unsupported("the scale of the bias is not x_scale * w_scale", "quantise the bias with that scale");
-    }
-    Ok(ints.to_vec())
 }

@@ -3,7 +3,7 @@
 
 use super::node::{Fail, Node};
 use super::proto::{DimensionValue, ModelProto, ValueInfoProto};
-use super::tensor::elements;
+use super::tensor::{LARGEST_MAP, elements};
 use super::value::{Eight, Real, Value};
 use super::{Array, Data, ElementType, ImportError, Unsupported, ops};
 use crate::graph::{Border, Codes, Finish, Graph, Layer, Map, MapId, Op};
@@ -16,6 +16,9 @@ pub type Constants = BTreeMap<String, Array>;
 /// Opsets of the standard domain whose operators mean what is read here.
 const OPSETS: std::ops::RangeInclusive<i64> = 10..=23;
 
+/// All maps of a graph have no more elements.
+const LARGEST_GRAPH: usize = 1 << 25;
+
 /// Reads a model. Graph inputs named in `constants` become constants; one input must remain.
 ///
 /// # Errors
@@ -23,11 +26,12 @@ const OPSETS: std::ops::RangeInclusive<i64> = 10..=23;
 pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError> {
     let model: ModelProto = prost::Message::decode(bytes).map_err(|e| ImportError::Protobuf(e.to_string()))?;
     let wrong = |what: String| Err(ImportError::Graph(what));
+    let beyond = |what: String| Err(ImportError::Beyond(what));
     let Some(graph) = model.graph else { return wrong("the model has no graph".into()) };
     match model.opset_import.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx") {
         Some(o) if OPSETS.contains(&o.version) => {}
         Some(o) => {
-            return wrong(format!(
+            return beyond(format!(
                 "opset {} is not known; {} to {} are (onnx.version_converter converts)",
                 o.version,
                 OPSETS.start(),
@@ -37,11 +41,19 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
         None => return wrong("the model names no opset of the standard operators".into()),
     }
     if !graph.sparse_initializer.is_empty() {
-        return wrong("the model has sparse initialisers; save it with dense ones".into());
+        return beyond("the model has sparse initialisers; save it with dense ones".into());
     }
-    let mut walk = Walk { values: HashMap::new(), graph: Building::default(), unsupported: vec![] };
+    let mut readers: HashMap<String, usize> = HashMap::new();
+    let read = graph.node.iter().flat_map(|n| &n.input).chain(graph.output.iter().map(|o| &o.name));
+    read.for_each(|name| *readers.entry(name.clone()).or_default() += 1);
+    let mut walk = Walk { values: HashMap::new(), readers, graph: Building::default(), unsupported: vec![] };
     for t in &graph.initializer {
-        walk.values.insert(t.name.clone(), Value::Const(Rc::new(Array::from_proto(t)?)));
+        let value = match Array::from_proto(t) {
+            Ok(array) => Value::Const(Rc::new(array)),
+            Err(ImportError::Element { element, .. }) => Value::Foreign(element),
+            Err(e) => return Err(e),
+        };
+        walk.values.insert(t.name.clone(), value);
     }
     let mut inputs = vec![];
     for input in &graph.input {
@@ -57,7 +69,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     }
     let [input] = inputs.as_slice() else {
         let names: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).collect();
-        return wrong(format!(
+        return beyond(format!(
             "the graph has {} inputs that are no constants ({}); the machine takes one",
             names.len(),
             names.join(", ")
@@ -69,7 +81,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
         return Err(ImportError::Unsupported(walk.unsupported));
     }
     let [output] = graph.output.as_slice() else {
-        return wrong(format!("the graph has {} outputs; the machine gives one", graph.output.len()));
+        return beyond(format!("the graph has {} outputs; the machine gives one", graph.output.len()));
     };
     let Some(value) = walk.values.remove(&output.name) else {
         return wrong(format!("no node makes the output '{}'", output.name));
@@ -173,6 +185,8 @@ pub(super) fn image_order(c: usize, h: usize, w: usize) -> Vec<u32> {
 
 struct Walk {
     values: HashMap<String, Value>,
+    /// How often each name is read, the graph's outputs included.
+    readers: HashMap<String, usize>,
     graph: Building,
     unsupported: Vec<Unsupported>,
 }
@@ -181,25 +195,29 @@ impl Walk {
     /// The one input that is no constant.
     fn begin(&mut self, input: &ValueInfoProto) -> Result<(), ImportError> {
         let wrong = |what: String| Err(ImportError::Graph(format!("input '{}': {what}", input.name)));
+        let beyond = |what: String| Err(ImportError::Beyond(format!("input '{}': {what}", input.name)));
         let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
             return wrong("is no tensor".into());
         };
-        let Some(shape) = &tensor.shape else { return wrong("has no shape; give the model static shapes".into()) };
+        let Some(shape) = &tensor.shape else { return beyond("has no shape; give the model static shapes".into()) };
         let mut dims = vec![];
         for d in &shape.dim {
             match &d.value {
                 Some(DimensionValue::Value(v)) if *v > 0 => dims.push(*v as usize),
                 Some(DimensionValue::Value(v)) => return wrong(format!("has a dimension of {v}; every dimension is at least 1")),
                 Some(DimensionValue::Param(p)) => {
-                    return wrong(format!("dimension '{p}' is dynamic; fix it (onnxruntime.tools.make_dynamic_shape_fixed)"));
+                    return beyond(format!("dimension '{p}' is dynamic; fix it (onnxruntime.tools.make_dynamic_shape_fixed)"));
                 }
-                None => return wrong("has an unknown dimension; give the model static shapes".into()),
+                None => return beyond("has an unknown dimension; give the model static shapes".into()),
             }
         }
-        let Some(count) = elements(&dims) else { return wrong(format!("shape {dims:?} is too large")) };
-        let element = ElementType::from_code(tensor.elem_type).map_err(|name| {
-            ImportError::Graph(format!("input '{}': element type {name}; the machine takes int8, uint8 or float32", input.name))
-        })?;
+        let Some(count) = elements(&dims).filter(|&n| n <= LARGEST_MAP) else {
+            return beyond(format!("shape {dims:?} is more than {LARGEST_MAP} elements; no configuration holds so large a map"));
+        };
+        let element = match ElementType::from_code(tensor.elem_type) {
+            Ok(element) => element,
+            Err(name) => return beyond(format!("element type {name}; the machine takes int8, uint8 or float32")),
+        };
         self.graph.maps.push(Map { name: input.name.clone(), shape: [0; 3] });
         self.graph.order.push(Rc::default());
         self.graph.input_name = input.name.clone();
@@ -210,7 +228,7 @@ impl Walk {
         let value = match element {
             ElementType::Int8 | ElementType::Uint8 => Value::Eight(eight),
             ElementType::Float32 => Value::Real(Real::Input(eight)),
-            other => return wrong(format!("element type {other}; the machine takes int8, uint8 or float32")),
+            other => return beyond(format!("element type {other}; the machine takes int8, uint8 or float32")),
         };
         self.values.insert(input.name.clone(), value);
         Ok(())
@@ -246,7 +264,19 @@ impl Walk {
         }
         let inputs: Vec<Option<Value>> =
             node.proto.input.iter().map(|name| (!name.is_empty()).then(|| self.values[name].clone())).collect();
+        let foreign = inputs.iter().enumerate().find_map(|(i, v)| match v {
+            Some(Value::Foreign(element)) => Some((i, element)),
+            _ => None,
+        });
         let value = if inputs.iter().flatten().any(|v| matches!(v, Value::Unknown)) {
+            Value::Unknown
+        } else if let Some((i, element)) = foreign {
+            self.unsupported.push(Unsupported {
+                node: node.name.clone(),
+                op: node.op().to_string(),
+                reason: format!("input {i}, '{}', is {element}", node.proto.input[i]),
+                help: "int8, uint8, int32, int64 and float32 are read".into(),
+            });
             Value::Unknown
         } else {
             match ops::apply(&mut self.graph, node, &inputs) {
@@ -258,6 +288,17 @@ impl Walk {
                 }
             }
         };
+        let value = match node.proto.output.first().and_then(|name| self.readers.get(name)) {
+            Some(&readers) if readers > 1 => value.read_often(),
+            _ => value,
+        };
+        let elements: usize = self.graph.maps.iter().map(Map::len).sum();
+        if elements > LARGEST_GRAPH {
+            return Err(ImportError::Beyond(format!(
+                "the feature maps up to {} are more than {LARGEST_GRAPH} elements; no configuration runs so large a network",
+                node.name
+            )));
+        }
         for (i, name) in node.proto.output.iter().enumerate().filter(|(_, n)| !n.is_empty()) {
             self.values.insert(name.clone(), if i == 0 { value.clone() } else { Value::Unknown });
         }
@@ -290,7 +331,7 @@ impl Walk {
                     "end it in QuantizeLinear, or QuantizeLinear and DequantizeLinear",
                 );
             }
-            Value::Const(_) => return cannot("the output does not depend on the input", ""),
+            Value::Const(_) | Value::Foreign(_) => return cannot("the output does not depend on the input", ""),
             Value::Unknown => return cannot("the output is not the first of its node", ""),
         };
         if let Some(i) = self.graph.layers.iter().position(|l| matches!(l.finish, Finish::Raw32)).filter(|&i| i + 1 != eight.map)

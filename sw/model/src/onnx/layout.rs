@@ -4,7 +4,8 @@
 use super::Data;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant};
-use super::value::{Eight, Pending, Real, Table, Value};
+use super::fuse::Fuse;
+use super::value::{Dequantised, Eight, Pending, Real, Table, Value};
 use std::rc::Rc;
 
 /// The shape after the operator, and for Transpose the place before of each element after.
@@ -120,7 +121,7 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
         Value::Sums(e) => Ok(Value::Sums(of(e)?)),
         Value::Real(Real::Input(e)) => Ok(Value::Real(Real::Input(of(e)?))),
         Value::Real(Real::Table(t)) if t.codes().is_none_or(|c| c.scales.len() == 1) => {
-            Ok(Value::Real(Real::Table(Table { eight: of(&t.eight)?, ..t.clone() })))
+            Ok(Value::Real(Real::Table(Table { eight: of(&t.eight)?, scalar: t.scalar.filter(|_| op != "Flatten"), ..t.clone() })))
         }
         Value::Real(Real::Table(_)) => unsupported("a tensor with a scale for each channel", "quantise activations per tensor"),
         Value::Real(Real::Pending(p)) => {
@@ -134,17 +135,20 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
                 p.order = Rc::new(p.order.iter().map(|&place| to[place as usize]).collect());
             }
             p.shape = shape;
+            if op == "Flatten" {
+                p.fuse = Fuse::Never; // QuantizeLinear moves up through the other layout operators, not through this one
+            }
             Ok(Value::Real(Real::Pending(Rc::new(p))))
         }
-        Value::Real(Real::Const { shape, ints, scales, axis }) if scales.len() == 1 => {
-            let (new, moves) = plan(node, op, inputs, shape)?;
+        Value::Real(Real::Const(c)) if c.scales.len() == 1 => {
+            let (shape, moves) = plan(node, op, inputs, &c.shape)?;
             let ints = match moves {
-                None => ints.clone(),
-                Some(moves) => Rc::new(moves.iter().map(|&from| ints[from as usize]).collect()),
+                None => c.ints.clone(),
+                Some(moves) => Rc::new(moves.iter().map(|&from| c.ints[from as usize]).collect()),
             };
-            Ok(Value::Real(Real::Const { shape: new, ints, scales: scales.clone(), axis: *axis }))
+            Ok(Value::Real(Real::Const(Dequantised { shape, ints, ..c.clone() })))
         }
-        Value::Real(Real::Const { .. }) => {
+        Value::Real(Real::Const(_)) => {
             unsupported("a constant with a scale for each channel", "store it in the layout that is needed")
         }
         Value::Const(a) => {
@@ -165,6 +169,6 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
             array.shape = shape;
             Ok(Value::Const(Rc::new(array)))
         }
-        Value::Unknown => wrong("its input is unknown"),
+        Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
     }
 }

@@ -5,7 +5,9 @@
 //! groups of DequantizeLinear, float operators, QuantizeLinear. What the machine cannot run is collected and
 //! reported at once.
 
+mod broadcast;
 mod float;
+mod fuse;
 mod import;
 mod layout;
 mod node;
@@ -40,7 +42,7 @@ pub enum ElementType {
 impl ElementType {
     /// By its number in onnx.proto; otherwise its name.
     pub(crate) fn from_code(code: i32) -> Result<ElementType, String> {
-        const NAMES: [&str; 17] = [
+        const NAMES: [&str; 26] = [
             "undefined",
             "float32",
             "uint8",
@@ -58,6 +60,15 @@ impl ElementType {
             "complex64",
             "complex128",
             "bfloat16",
+            "float8e4m3fn",
+            "float8e4m3fnuz",
+            "float8e5m2",
+            "float8e5m2fnuz",
+            "uint4",
+            "int4",
+            "float4e2m1",
+            "float8e8m0",
+            "uint2",
         ];
         match code {
             1 => Ok(ElementType::Float32),
@@ -120,9 +131,20 @@ pub enum ImportError {
     /// Not a protobuf message of ONNX.
     #[error("not an ONNX model: {0}")]
     Protobuf(String),
-    /// No graph, several inputs, a cycle and the like.
+    /// No graph, a cycle and the like.
     #[error("{0}")]
     Graph(String),
+    /// A sound model that needs what is not read: several inputs, dynamic shapes, another opset and the like.
+    #[error("{0}")]
+    Beyond(String),
+    /// An element type that is not read.
+    #[error("tensor '{name}' is {element}; int8, uint8, int32, int64 and float32 are read")]
+    Element {
+        /// The tensor.
+        name: String,
+        /// Its element type.
+        element: String,
+    },
     /// A tensor of constants.
     #[error("tensor '{name}': {what}")]
     Tensor {
@@ -144,6 +166,13 @@ pub enum ImportError {
     /// Nodes that the machine cannot run, all of them.
     #[error("{} of the graph cannot run on the machine:\n{}", if .0.len() == 1 { "1 node".into() } else { format!("{} nodes", .0.len()) }, .0.iter().map(|u| format!("  {u}")).collect::<Vec<_>>().join("\n"))]
     Unsupported(Vec<Unsupported>),
+}
+
+impl ImportError {
+    /// Whether the model is sound and the machine, or this reader, does not take it.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, ImportError::Unsupported(_) | ImportError::Beyond(_) | ImportError::Element { .. })
+    }
 }
 
 /// Reads a `TensorProto` file, as ONNX's test data has them.

@@ -69,7 +69,12 @@ impl Node {
 
     pub fn tensor(&self, name: &str) -> Result<Option<Array>, Fail> {
         let Some(t) = self.attribute(name).and_then(|a| a.t.as_ref()) else { return Ok(None) };
-        Array::from_proto(t).map(Some).map_err(|e| Fail::Wrong(e.to_string()))
+        Array::from_proto(t).map(Some).map_err(|e| match e {
+            ImportError::Element { element, .. } => {
+                Fail::Unsupported(format!("a constant of {element}"), "int8, uint8, int32, int64 and float32 are read".into())
+            }
+            e => Fail::Wrong(e.to_string()),
+        })
     }
 
     /// A list of sizes, or `default` for all.

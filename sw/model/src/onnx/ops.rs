@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What each operator means.
 
+use super::broadcast::Bias;
+use super::fuse::{Clip, Fuse};
 use super::import::{Building, describe};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::product::{conv, gemm, matmul};
-use super::value::{Conv, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
+use super::value::{Conv, Dequantised, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
 use super::{Array, Data, ElementType, float};
-use crate::graph::{Codes, Finish, MeanRounding, Op, Operand};
+use crate::graph::{Codes, Finish, MeanRounding, Op, Operand, SumRounding};
+use crate::quantise;
 use std::rc::Rc;
 
 pub(super) type Inputs<'a> = &'a [Option<Value>];
@@ -40,13 +43,13 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
             let bias = bias(inputs, 8)?;
             let x_scale = scale(inputs, 1)?;
             let pending = conv(g, node, &x, zero_point.code(&x)?, x_scale, &weights, bias)?;
-            quantize_pending(g, node, &pending, scale(inputs, 6)?, &self::zero_point(inputs, 7)?)
+            quantize_integers(g, node, pending, scale(inputs, 6)?, &self::zero_point(inputs, 7)?)
         }
         "QLinearMatMul" => {
             let (a, zero_point) = (eight(inputs, 0, "A")?, zero_point(inputs, 2)?);
             let b = weights(inputs, 3, Some(4), 5, Channels::Last)?;
-            let pending = matmul(g, &a, zero_point.code(&a)?, scale(inputs, 1)?, &b, None)?;
-            quantize_pending(g, node, &pending, scale(inputs, 6)?, &self::zero_point(inputs, 7)?)
+            let pending = matmul(g, &a, zero_point.code(&a)?, scale(inputs, 1)?, &b)?;
+            quantize_integers(g, node, pending, scale(inputs, 6)?, &self::zero_point(inputs, 7)?)
         }
         "ConvInteger" => {
             let (x, zero_point) = (eight(inputs, 0, "X")?, zero_point(inputs, 2)?);
@@ -57,7 +60,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
         "MatMulInteger" => {
             let (a, zero_point) = (eight(inputs, 0, "A")?, zero_point(inputs, 2)?);
             let b = weights(inputs, 1, None, 3, Channels::Last)?;
-            let pending = matmul(g, &a, zero_point.code(&a)?, 1.0, &b, None)?;
+            let pending = matmul(g, &a, zero_point.code(&a)?, 1.0, &b)?;
             sums(g, node, &pending)
         }
         "Conv" | "MatMul" | "Gemm" => product(g, node, op, inputs),
@@ -92,7 +95,7 @@ fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<
             let a = linear(eight(inputs, 0, "A")?, scale(inputs, 1)?, zero_point(inputs, 2)?)?;
             let b = linear(eight(inputs, 3, "B")?, scale(inputs, 4)?, zero_point(inputs, 5)?)?;
             let pending = float::add(g, &a, &b)?;
-            quantize_pending(g, node, &pending, scale(inputs, 6)?, &zero_point(inputs, 7)?)
+            quantize_integers(g, node, pending, scale(inputs, 6)?, &zero_point(inputs, 7)?)
         }
         "QLinearGlobalAveragePool" | "QLinearAveragePool" => {
             if node.int("channels_last", 0) != 0 {
@@ -101,7 +104,9 @@ fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<
             let x = linear(eight(inputs, 0, "X")?, scale(inputs, 1)?, zero_point(inputs, 2)?)?;
             let real = super::pool::average(g, node, &x, operand, op == "QLinearGlobalAveragePool")?;
             match real {
-                Value::Real(Real::Pending(p)) => quantize_pending(g, node, &p, scale(inputs, 3)?, &zero_point(inputs, 4)?),
+                Value::Real(Real::Pending(p)) => {
+                    quantize_integers(g, node, Pending::clone(&p), scale(inputs, 3)?, &zero_point(inputs, 4)?)
+                }
                 other => Ok(other),
             }
         }
@@ -120,7 +125,7 @@ fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<
             if inputs.get(7).is_none_or(Option::is_none) {
                 return unsupported("a float32 result", "give it y_scale and y_zero_point");
             }
-            quantize_pending(g, node, &pending, scale(inputs, 7)?, &zero_point(inputs, 8)?)
+            quantize_integers(g, node, pending, scale(inputs, 7)?, &zero_point(inputs, 8)?)
         }
         "Gelu" | "QuickGelu" | "FastGelu" => float::unary(node, op, inputs),
         op => unsupported(format!("com.microsoft.{op} is not compiled"), ""),
@@ -151,7 +156,7 @@ pub(super) fn eight(inputs: Inputs, i: usize, name: &str) -> Result<Eight, Fail>
         Value::Const(_) => unsupported(format!("{name} is a constant"), "fold it"),
         Value::Sums(_) => unsupported(format!("{name} is int32"), "requantise it with QuantizeLinear or a QLinear operator"),
         Value::Real(_) => wrong(format!("{name} is float32, it must be int8 or uint8")),
-        Value::Unknown => wrong(format!("{name} is unknown")),
+        Value::Unknown | Value::Foreign(_) => wrong(format!("{name} is unknown")),
     }
 }
 
@@ -166,9 +171,9 @@ pub(super) fn table(inputs: Inputs, i: usize, name: &str) -> Result<Table, Fail>
         Value::Real(Real::Input(_)) => {
             unsupported(format!("{name} is the graph's float32 input"), "begin with QuantizeLinear and DequantizeLinear")
         }
-        Value::Real(Real::Const { .. }) | Value::Const(_) => unsupported(format!("{name} is a constant"), "fold it"),
+        Value::Real(Real::Const(_)) | Value::Const(_) => unsupported(format!("{name} is a constant"), "fold it"),
         Value::Eight(_) | Value::Sums(_) => wrong(format!("{name} is an integer tensor, it must be float32")),
-        Value::Unknown => wrong(format!("{name} is unknown")),
+        Value::Unknown | Value::Foreign(_) => wrong(format!("{name} is unknown")),
     }
 }
 
@@ -238,6 +243,8 @@ pub(super) struct Weights {
     pub ints: Vec<i32>,
     /// One, or one for each output channel.
     pub scales: Vec<f32>,
+    /// int8 or uint8 in the model.
+    pub element: ElementType,
 }
 
 /// Where the output channels of weights lie.
@@ -259,7 +266,7 @@ fn weights(inputs: Inputs, i: usize, scale_at: Option<usize>, zero_at: usize, ch
     }
     let scales = scale_at.map_or(Ok(vec![1.0]), |at| scales(inputs, at))?;
     let ints = subtract(array, &zero.values, channels)?;
-    Ok(Weights { shape: array.shape.clone(), ints, scales })
+    Ok(Weights { shape: array.shape.clone(), ints, scales, element: array.element() })
 }
 
 fn subtract(array: &Array, zero: &[i32], channels: Channels) -> Result<Vec<i32>, Fail> {
@@ -282,10 +289,10 @@ fn subtract(array: &Array, zero: &[i32], channels: Channels) -> Result<Vec<i32>,
 }
 
 /// int32 bias in input `i`.
-fn bias(inputs: Inputs, i: usize) -> Result<Option<Vec<i32>>, Fail> {
+fn bias(inputs: Inputs, i: usize) -> Result<Option<Bias>, Fail> {
     match constant(inputs, i)? {
         None => Ok(None),
-        Some(Array { data: Data::I32(v), .. }) => Ok(Some(v.clone())),
+        Some(Array { data: Data::I32(v), shape }) => Ok(Some(Bias::plain(shape.clone(), v.clone()))),
         Some(other) => wrong(format!("the bias (input {i}) is {}, not int32", other.element())),
     }
 }
@@ -293,7 +300,8 @@ fn bias(inputs: Inputs, i: usize) -> Result<Option<Vec<i32>>, Fail> {
 /// Codes with what they stand for.
 fn linear(eight: Eight, scale: f32, zero: ZeroPoints) -> Result<Table, Fail> {
     let zero_point = zero.code(&eight)?;
-    Ok(Table { eight, kind: TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 } })
+    let kind = TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 };
+    Ok(Table { eight, kind, scalar: None })
 }
 
 /// A table as an operand: its map in its natural layout, one scale.
@@ -308,7 +316,25 @@ pub(super) fn operand(g: &mut Building, t: &Table) -> Result<Operand, Fail> {
     Ok(Operand { map: t.eight.map, scale, zero_point })
 }
 
+/// Refuses scales for blocks of elements along a dimension.
+fn unblocked(node: &Node, inputs: Inputs) -> Result<(), Fail> {
+    let blocks = node.int("block_size", 0);
+    if blocks != 0 {
+        return unsupported(
+            format!("block_size {blocks}: a scale for each block of elements"),
+            "quantise per tensor, or weights per output channel",
+        );
+    }
+    match constant(inputs, 1)? {
+        Some(a) if a.shape.len() > 1 && a.len() > 1 => {
+            wrong(format!("scales of shape {:?} without block_size; they are a scalar or go along one dimension", a.shape))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    unblocked(node, inputs)?;
     let scales = scales(inputs, 1)?;
     let axis_of = |rank: usize| -> Result<usize, Fail> {
         let axis = node.int("axis", 1);
@@ -333,7 +359,19 @@ fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
                 if zero.values.len() > 1 { zero.values[n / inner % dims] } else { zero.values.first().copied().unwrap_or(0) }
             };
             let ints = values.iter().enumerate().map(|(n, &v)| (v as i32).wrapping_sub(z(n))).collect();
-            Ok(Value::Real(Real::Const { shape: a.shape.clone(), ints: Rc::new(ints), scales: Rc::new(scales), axis }))
+            let one = match zero.values.as_slice() {
+                [] => Some(0),
+                [z] => Some(*z),
+                _ => None,
+            };
+            Ok(Value::Real(Real::Const(Dequantised {
+                shape: a.shape.clone(),
+                ints: Rc::new(ints),
+                scales: Rc::new(scales),
+                axis,
+                element: a.element(),
+                zero: one,
+            })))
         }
         Value::Eight(e) => {
             let axis = axis_of(e.shape.len())?;
@@ -350,11 +388,11 @@ fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
                 return wrong(format!("{} zero points, {} scales", zero_points.len(), scales.len()));
             }
             let kind = TableKind::Linear { scales: Rc::new(scales), zero_points: Rc::new(zero_points), axis };
-            Ok(Value::Real(Real::Table(Table { eight: e.clone(), kind })))
+            Ok(Value::Real(Real::Table(Table { eight: e.clone(), kind, scalar: None })))
         }
         Value::Sums(_) => unsupported("int32 sums as float32", "use a QLinear operator, or QDQ around the float operator"),
         Value::Real(_) => wrong("its input is float32"),
-        Value::Unknown => wrong("its input is unknown"),
+        Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
     }
 }
 
@@ -363,12 +401,8 @@ fn along(shape: &[usize], axis: usize) -> (usize, usize) {
     (shape.get(axis).copied().unwrap_or(1), shape.iter().skip(axis + 1).product())
 }
 
-/// What QuantizeLinear makes of a real value.
-fn quantise(v: f32, scale: f32, zero_point: i8) -> i8 {
-    ((v / scale).round_ties_even() + f32::from(zero_point)).clamp(-128.0, 127.0) as i8
-}
-
 fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    unblocked(node, inputs)?;
     let zero = zero_point(inputs, 2)?;
     match any(inputs, 0)? {
         Value::Real(Real::Table(t)) => quantize_table(g, node, t, scale(inputs, 1)?, &zero),
@@ -396,11 +430,11 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             g.input_codes = Some(Codes { scales, zero_points, axis });
             Ok(Value::Eight(Eight { unsigned, ..e.clone() }))
         }
-        Value::Const(_) | Value::Real(Real::Const { .. }) => {
+        Value::Const(_) | Value::Real(Real::Const(_)) => {
             unsupported("it quantises a constant", "store the quantised constant")
         }
         Value::Eight(_) | Value::Sums(_) => wrong("its input is an integer tensor"),
-        Value::Unknown => wrong("its input is unknown"),
+        Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
     }
 }
 
@@ -440,7 +474,11 @@ fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &Z
     let Some(values) = t.values() else {
         return unsupported("codes with a scale for each channel are requantised", "quantise activations per tensor");
     };
-    let table: Box<[i8; 256]> = Box::new(std::array::from_fn(|i| quantise(values[i], scale, zero_point)));
+    let fused = t.scalar.filter(|s| Fuse::If { unsigned: s.unsigned }.fused(unsigned, &s.clip, scale, zero_point));
+    let table: Box<[i8; 256]> = Box::new(std::array::from_fn(|i| match &fused {
+        Some(s) => s.code(i as u8 as i8, scale, zero_point),
+        None => quantise(values[i], scale, zero_point),
+    }));
     if (0..256).all(|i| table[i] == i as u8 as i8) {
         return Ok(Value::Eight(Eight { unsigned, ..t.eight.clone() }));
     }
@@ -451,10 +489,21 @@ fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &Z
     Ok(Value::Eight(g.push(&node.name, op, finish, t.eight.shape.clone(), map, order, unsigned)))
 }
 
+/// A result of a QLinear operator.
+fn quantize_integers(g: &mut Building, node: &Node, p: Pending, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
+    quantize_pending(g, node, &Pending { fuse: Fuse::Always, ..p }, scale, zero)
+}
+
 fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
     let (zero_point, unsigned) = result_zero(node, zero)?;
-    let lo = if p.lo == f32::NEG_INFINITY { -128 } else { quantise(p.lo, scale, zero_point) };
-    let hi = if p.hi == f32::INFINITY { 127 } else { quantise(p.hi, scale, zero_point) };
+    let fused = p.fuse.fused(unsigned, &p.clip, scale, zero_point);
+    // Limits that vanish let every code through.
+    let (lo, hi) = if fused {
+        (-128, 127)
+    } else {
+        let code = |v: f32, none: i8| if v.is_infinite() { none } else { quantise(v, scale, zero_point) };
+        (code(p.clip.lo, -128), code(p.clip.hi, 127))
+    };
     let codes = Finish::Codes { lo, hi };
     let (op, finish) = match &p.kind {
         PendingKind::Conv(c) => {
@@ -462,11 +511,18 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
             if let Some(s) = scales.iter().find(|s| !legal(**s) || **s >= 16_777_216.0) {
                 return wrong(format!("combined scale {s:e}; it must be a normal number below 2^24"));
             }
-            (convolution(c), Finish::Int8 { scales, zero_point, lo, hi })
+            (convolution(c), Finish::Int8 { scales, zero_point, lo, hi, float32: !fused })
         }
-        PendingKind::Add { a, b } => (Op::Add { a: *a, b: *b, scale, zero_point }, codes),
+        PendingKind::Add { a, b } => {
+            let rounding = if fused { SumRounding::Fused { unsigned } } else { SumRounding::Float32 };
+            (Op::Add { a: *a, b: *b, scale, zero_point, rounding }, codes)
+        }
         PendingKind::Average { input, window, count_padding, global } => {
-            let rounding = if *global { MeanRounding::Exact } else { MeanRounding::Float32 { unsigned } };
+            let rounding = match (fused, global) {
+                (false, _) => MeanRounding::Float32,
+                (true, true) => MeanRounding::Global,
+                (true, false) => MeanRounding::Window { unsigned },
+            };
             let (input, window, count_padding) = (*input, *window, *count_padding);
             (Op::AveragePool { input, window, count_padding, scale, zero_point, rounding }, codes)
         }
@@ -477,7 +533,7 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
             let eight = g.push(&node.name, max, all, p.shape.clone(), p.map, p.order.to_vec(), *of);
             let t = linear(eight, input.scale, ZeroPoints { values: vec![], element: None })?;
             let values: [f32; 256] = std::array::from_fn(|i| {
-                ((f32::from(i as u8 as i8) - f32::from(input.zero_point)) * input.scale).clamp(p.lo, p.hi)
+                ((f32::from(i as u8 as i8) - f32::from(input.zero_point)) * input.scale).max(p.clip.lo).min(p.clip.hi)
             });
             let t = Table { kind: TableKind::Values(Rc::new(values)), ..t };
             return quantize_table(g, node, &t, scale, zero);
@@ -513,8 +569,8 @@ fn product(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Va
             "put QuantizeLinear and DequantizeLinear before it",
         );
     };
-    let (shape, ints, scales, axis) = match any(inputs, 1)? {
-        Value::Real(Real::Const { shape, ints, scales, axis }) => (shape.clone(), ints.to_vec(), scales.to_vec(), *axis),
+    let weights = match any(inputs, 1)? {
+        Value::Real(Real::Const(c)) => c.clone(),
         Value::Const(_) => return unsupported("its weights are float32", "quantise them (DequantizeLinear of an int8 constant)"),
         _ => {
             return unsupported(
@@ -527,23 +583,21 @@ fn product(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Va
     let channel = match op {
         "Conv" => 0,
         _ if transposed => 0,
-        _ => shape.len().saturating_sub(1),
+        _ => weights.shape.len().saturating_sub(1),
     };
-    if scales.len() > 1 && axis != channel {
+    if weights.scales.len() > 1 && weights.axis != channel {
         return unsupported(
-            format!("weight scales go along axis {axis}, which is not the output channels'"),
+            format!("weight scales go along axis {}, which is not the output channels'", weights.axis),
             "quantise weights per output channel",
         );
     }
-    let mut w = Weights { shape, ints, scales };
-    let bias = match inputs.get(2).and_then(Option::as_ref) {
-        None => None,
-        Some(b) => Some(float::bias(b, x_scale, &w.scales)?),
-    };
+    let Dequantised { shape, ints, scales, element, .. } = weights;
+    let mut w = Weights { shape, ints: ints.to_vec(), scales: scales.to_vec(), element };
+    let bias = inputs.get(2).and_then(Option::as_ref).map(Bias::of).transpose()?;
     let pending = match op {
         "Conv" => conv(g, node, &x.eight, zero_point, x_scale, &w, bias)?,
         "Gemm" => gemm(g, node, &x.eight, zero_point, x_scale, &mut w, bias)?,
-        _ => matmul(g, &x.eight, zero_point, x_scale, &w, bias)?,
+        _ => matmul(g, &x.eight, zero_point, x_scale, &w)?,
     };
     Ok(Value::Real(Real::Pending(Rc::new(pending))))
 }
@@ -560,14 +614,8 @@ fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             let (window, shape, map, order) = super::pool::window(g, node, &t.eight, false)?;
             let input = operand(g, &t)?;
             let kind = PendingKind::Max { input, window, unsigned: t.eight.unsigned };
-            Ok(Value::Real(Real::Pending(Rc::new(Pending {
-                kind,
-                shape,
-                map,
-                order: Rc::new(order),
-                lo: f32::NEG_INFINITY,
-                hi: f32::INFINITY,
-            }))))
+            let fuse = Fuse::If { unsigned: t.eight.unsigned };
+            Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse }))))
         }
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Pools.
 
+use super::fuse::{Clip, Fuse};
 use super::import::{Building, image_order};
 use super::node::{Fail, Node, unsupported, wrong};
-use super::product::{image, window_of};
+use super::product::{bounded, image, window_of};
 use super::value::{Eight, Pending, PendingKind, Real, Table, Value};
 use crate::graph::{Operand, Window};
 use std::rc::Rc;
@@ -29,11 +30,16 @@ pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> 
         }
         for (d, size) in [h, w].into_iter().enumerate() {
             let reach = (window.kernel[d] - 1) * window.dilation[d] + 1;
-            let room = (size + window.pads[d] + window.pads[d + 2]).saturating_sub(reach);
-            let mut count = room.div_ceil(window.stride[d]) + 1;
+            // An image smaller than the kernel may have no window at all.
+            let room = (size + window.pads[d] + window.pads[d + 2]) as i64 - reach as i64;
+            let stride = window.stride[d] as i64;
+            let mut count = usize::try_from((room + stride - 1).div_euclid(stride) + 1).unwrap_or(0);
             // No window begins behind the image.
-            if (count - 1) * window.stride[d] >= size + window.pads[d] {
+            if count > 0 && (count - 1) * window.stride[d] >= size + window.pads[d] {
                 count -= 1;
+            }
+            if count == 0 {
+                return wrong(format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel));
             }
             window.pads[d + 2] = ((count - 1) * window.stride[d] + reach).saturating_sub(size + window.pads[d]);
         }
@@ -41,10 +47,14 @@ pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> 
     let Some([oh, ow]) = window.output(h, w) else {
         return wrong(format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel));
     };
+    bounded(&[oh, ow, c])?;
+    bounded(&window.kernel)?;
     let empty = |d: usize, size: usize, count: usize| {
         (0..count).any(|i| {
-            let mut taps = (0..window.kernel[d]).map(|k| i * window.stride[d] + k * window.dilation[d]);
-            !taps.any(|at| at >= window.pads[d] && at - window.pads[d] < size)
+            // The first tap that does not lie before the image.
+            let before = window.pads[d].saturating_sub(i * window.stride[d]).div_ceil(window.dilation[d]);
+            let at = i * window.stride[d] + before * window.dilation[d];
+            before >= window.kernel[d] || at >= window.pads[d] + size
         })
     };
     if empty(0, h, oh) || empty(1, w, ow) {
@@ -68,13 +78,10 @@ pub(super) fn average(
     let (window, shape, map, order) = window(g, node, &x.eight, global)?;
     let input = operand(g, x)?;
     let count_padding = !global && node.int("count_include_pad", 0) != 0;
+    // ONNX Runtime takes a window over the whole map for a global pool.
+    let [_, h, w] = image(&x.eight.shape)?;
+    let global = global || window.kernel == [h, w] && window.pads == [0; 4];
     let kind = PendingKind::Average { input, window, count_padding, global };
-    Ok(Value::Real(Real::Pending(Rc::new(Pending {
-        kind,
-        shape,
-        map,
-        order: Rc::new(order),
-        lo: f32::NEG_INFINITY,
-        hi: f32::INFINITY,
-    }))))
+    let fuse = Fuse::If { unsigned: x.eight.unsigned };
+    Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse }))))
 }

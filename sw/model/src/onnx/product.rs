@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Convolutions and matrix products.
 
+use super::broadcast::Bias;
+use super::fuse::{Clip, Fuse};
 use super::import::{Building, image_order};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::Weights;
 use super::value::{Conv, Eight, Pending, PendingKind};
+use super::tensor::LARGEST_MAP;
 use crate::graph::Window;
 use std::rc::Rc;
 
@@ -65,15 +68,6 @@ fn combined(x_scale: f32, scales: &[f32], outputs: usize) -> Result<Vec<f32>, Fa
     }
 }
 
-fn bias_of(bias: Option<Vec<i32>>, outputs: usize) -> Result<Vec<i32>, Fail> {
-    match bias {
-        None => Ok(vec![0; outputs]),
-        Some(b) if b.len() == 1 => Ok(vec![b[0]; outputs]),
-        Some(b) if b.len() == outputs => Ok(b),
-        Some(b) => wrong(format!("a bias of {} elements, {outputs} output channels", b.len())),
-    }
-}
-
 fn narrow(ints: impl Iterator<Item = i32>) -> Result<Vec<i16>, Fail> {
     ints.map(|v| i16::try_from(v).ok().filter(|v| (-255..=255).contains(v)))
         .collect::<Option<Vec<i16>>>()
@@ -88,7 +82,7 @@ pub(super) fn conv(
     zero_point: i8,
     x_scale: f32,
     weights: &Weights,
-    bias: Option<Vec<i32>>,
+    bias: Option<Bias>,
 ) -> Result<Pending, Fail> {
     let [c, h, w] = image(&x.shape)?;
     let rank = x.shape.len();
@@ -112,6 +106,7 @@ pub(super) fn conv(
     let Some([oh, ow]) = window.output(h, w) else {
         return wrong(format!("a kernel of {kernel:?} is larger than the padded image of {h} x {w}"));
     };
+    bounded(&[oh, ow, outputs])?;
     let Some(input) = g.view(x, [h, w, c], &image_order(c, h, w)) else {
         return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
     };
@@ -124,15 +119,37 @@ pub(super) fn conv(
         window,
         groups,
         weights: Rc::new(narrow(relaid.map(|(tap, ch, out)| at(tap, ch, out)))?),
-        bias: Rc::new(bias_of(bias, outputs)?),
+        bias: Rc::new(vec![0; outputs]),
         scales: Rc::new(combined(x_scale, &weights.scales, outputs)?),
+        bare_matmul: false,
     });
     let shape = if rank == 4 { vec![1, outputs, oh, ow] } else { vec![1, outputs, ow] };
-    Ok(pending(kind, shape, [oh, ow, outputs], image_order(outputs, oh, ow)))
+    let fuse = Fuse::product(x.unsigned, weights.element, bias.as_ref().map(|b| b.element));
+    let sums = pending(kind, shape, [oh, ow, outputs], image_order(outputs, oh, ow), fuse);
+    match bias {
+        None => Ok(sums),
+        Some(bias) if bias.shape == [outputs] => {
+            let shape = [&[outputs], &vec![1; rank - 2][..]].concat();
+            sums.plus(&bias.reshaped(shape))
+        }
+        Some(bias) => wrong(format!("a bias of shape {:?}, {outputs} output channels", bias.shape)),
+    }
 }
 
-fn pending(kind: PendingKind, shape: Vec<usize>, map: [usize; 3], order: Vec<u32>) -> Pending {
-    Pending { kind, shape, map, order: Rc::new(order), lo: f32::NEG_INFINITY, hi: f32::INFINITY }
+/// Refuses a map that no configuration could hold, before memory is asked for.
+pub(super) fn bounded(shape: &[usize]) -> Result<(), Fail> {
+    let count = shape.iter().try_fold(1usize, |a, &d| a.checked_mul(d)).unwrap_or(usize::MAX);
+    if count > LARGEST_MAP {
+        return unsupported(
+            format!("a result of shape {shape:?}, which is more than {LARGEST_MAP} elements"),
+            "no configuration holds so large a map: make the input, the padding or the number of outputs smaller",
+        );
+    }
+    Ok(())
+}
+
+fn pending(kind: PendingKind, shape: Vec<usize>, map: [usize; 3], order: Vec<u32>, fuse: Fuse) -> Pending {
+    Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse }
 }
 
 /// A matrix product with constant right side, perhaps one for each batch.
@@ -142,7 +159,6 @@ pub(super) fn matmul(
     zero_point: i8,
     x_scale: f32,
     b: &Weights,
-    bias: Option<Vec<i32>>,
 ) -> Result<Pending, Fail> {
     let (Some(&k), &[ref lead @ .., bk, n]) = (a.shape.last(), b.shape.as_slice()) else {
         return unsupported(
@@ -156,6 +172,7 @@ pub(super) fn matmul(
     let batches: usize = lead.iter().product();
     let rows_shape = &a.shape[..a.shape.len() - 1];
     let rows: usize = rows_shape.iter().product();
+    bounded(&[batches, rows, n])?;
     let mut window = Window::POINT;
     let (input, groups, weights, outputs, shape, map, order);
     if batches == 1 {
@@ -208,10 +225,11 @@ pub(super) fn matmul(
         window,
         groups,
         weights: Rc::new(narrow(weights.into_iter())?),
-        bias: Rc::new(bias_of(bias, outputs)?),
+        bias: Rc::new(vec![0; outputs]),
         scales: Rc::new(combined(x_scale, &b.scales, outputs)?),
+        bare_matmul: true,
     });
-    Ok(pending(kind, shape, map, order))
+    Ok(pending(kind, shape, map, order, Fuse::product(a.unsigned, b.element, None)))
 }
 
 /// Gemm and QGemm: a matrix product with bias.
@@ -222,7 +240,7 @@ pub(super) fn gemm(
     zero_point: i8,
     x_scale: f32,
     b: &mut Weights,
-    bias: Option<Vec<i32>>,
+    bias: Option<Bias>,
 ) -> Result<Pending, Fail> {
     if node.int("transA", 0) != 0 {
         return unsupported("transA", "transpose the activation where it is made");
@@ -238,5 +256,10 @@ pub(super) fn gemm(
     if b.shape.len() != 2 || a.shape.len() != 2 {
         return wrong(format!("shapes {:?} and {:?}: Gemm multiplies matrices", a.shape, b.shape));
     }
-    matmul(g, a, zero_point, x_scale, b, bias)
+    let mut sums = matmul(g, a, zero_point, x_scale, b)?;
+    if let PendingKind::Conv(c) = &mut sums.kind {
+        c.bare_matmul = false;
+    }
+    let Some(bias) = bias else { return Ok(sums) };
+    Ok(Pending { fuse: Fuse::product(a.unsigned, b.element, Some(bias.element)), ..sums.plus(&bias)? })
 }

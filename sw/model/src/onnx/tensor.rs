@@ -30,6 +30,8 @@ pub struct Array {
 
 /// No model that fits the machine has a tensor of more elements.
 const LARGEST: usize = 1 << 28;
+/// Nor a feature map: eight times the X memory of the largest configuration.
+pub(crate) const LARGEST_MAP: usize = 1 << 22;
 
 /// The product of dimensions, if it is one that fits.
 pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
@@ -92,7 +94,8 @@ impl Array {
         if p.data_location != 0 || !p.external_data.is_empty() {
             return Err(bad("its data lies in another file; save the model with the data inside".into()));
         }
-        let kind = ElementType::from_code(p.data_type).map_err(|name| bad(format!("element type {name} is not supported")))?;
+        let kind = ElementType::from_code(p.data_type)
+            .map_err(|element| ImportError::Element { name: p.name.clone(), element })?;
         let shape: Vec<usize> =
             p.dims.iter().map(|&d| usize::try_from(d).map_err(|_| bad(format!("dimension {d}")))).collect::<Result<_, _>>()?;
         let count = elements(&shape).ok_or_else(|| bad(format!("shape {shape:?} is beyond {LARGEST} elements")))?;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a name in the graph stands for while it is read.
 
-use super::Array;
+use super::fuse::{Clip, Fuse, Scalar};
+use super::{Array, ElementType};
 use crate::graph::{Codes, MapId, Operand, Window};
 use std::rc::Rc;
 
@@ -21,6 +22,8 @@ pub(super) struct Eight {
 #[derive(Clone)]
 pub(super) enum Value {
     Const(Rc<Array>),
+    /// A constant of an element type that is not read: its name.
+    Foreign(String),
     /// int8 or uint8.
     Eight(Eight),
     /// int32 sums that nothing has requantised: the map holds them.
@@ -30,17 +33,44 @@ pub(super) enum Value {
     Unknown,
 }
 
+impl Value {
+    /// The same where several operators read it: QuantizeLinear is not fused with what makes it.
+    pub fn read_often(self) -> Value {
+        match self {
+            Value::Real(Real::Pending(p)) => {
+                Value::Real(Real::Pending(Rc::new(Pending { fuse: Fuse::Never, ..Pending::clone(&p) })))
+            }
+            Value::Real(Real::Table(t)) => Value::Real(Real::Table(Table { scalar: None, ..t })),
+            other => other,
+        }
+    }
+}
+
 /// A float32 tensor.
 #[derive(Clone)]
 pub(super) enum Real {
     /// The graph's input, not quantised yet.
     Input(Eight),
-    /// A constant made by DequantizeLinear: integers less zero point, scales, the dimension they go along.
-    Const { shape: Vec<usize>, ints: Rc<Vec<i32>>, scales: Rc<Vec<f32>>, axis: usize },
+    /// A constant made by DequantizeLinear.
+    Const(Dequantised),
     /// A value for each code.
     Table(Table),
     /// The result of a machine operation, not quantised yet.
     Pending(Rc<Pending>),
+}
+
+/// Constant integers with what they stand for.
+#[derive(Clone)]
+pub(super) struct Dequantised {
+    pub shape: Vec<usize>,
+    /// Less their zero points.
+    pub ints: Rc<Vec<i32>>,
+    pub scales: Rc<Vec<f32>>,
+    /// The dimension that several scales go along.
+    pub axis: usize,
+    pub element: ElementType,
+    /// The zero point, where it is one.
+    pub zero: Option<i32>,
 }
 
 /// float32 values that depend on one code each.
@@ -48,6 +78,8 @@ pub(super) enum Real {
 pub(super) struct Table {
     pub eight: Eight,
     pub kind: TableKind,
+    /// The operator with a constant that made them, where QuantizeLinear may be fused with it.
+    pub scalar: Option<Scalar>,
 }
 
 #[derive(Clone)]
@@ -98,9 +130,10 @@ pub(super) struct Pending {
     /// Shape of its map, and the place in the tensor of each element of it.
     pub map: [usize; 3],
     pub order: Rc<Vec<u32>>,
-    /// Clipped to these afterwards.
-    pub lo: f32,
-    pub hi: f32,
+    /// What Relu and Clip afterwards let through.
+    pub clip: Clip,
+    /// Whether QuantizeLinear is fused with it.
+    pub fuse: Fuse,
 }
 
 #[derive(Clone)]
@@ -122,4 +155,6 @@ pub(super) struct Conv {
     pub bias: Rc<Vec<i32>>,
     /// `f32(x_scale * w_scale)` of each output channel.
     pub scales: Rc<Vec<f32>>,
+    /// A MatMul with nothing added yet.
+    pub bare_matmul: bool,
 }
