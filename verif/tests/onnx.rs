@@ -7,8 +7,8 @@ use systole_compiler::{Options, compile};
 use systole_golden::graph::run_graph;
 use systole_isa::Config;
 use systole_model::onnx::{Array, Constants, Data, import};
-use systole_verif::conformance::{Status, run_case};
-use systole_verif::onnx_case::{cases, difference};
+use systole_verif::conformance::{Status, Verdict, run_case};
+use systole_verif::onnx_case::{cases, difference, differing};
 use systole_verif::{Backend, check_graph};
 
 /// Third-party cases, where they are beside the checkout.
@@ -60,6 +60,103 @@ fn node_cases_agree_and_only_dynamic_quantisation_is_refused() {
 fn the_models_agree_on_every_stored_input() {
     if let Some(unsupported) = check("models") {
         assert!(unsupported.is_empty(), "{unsupported:?}");
+    }
+}
+
+/// Verdicts on all cases of a folder, by name.
+fn verdicts(folder: &Path, backend: Backend) -> Vec<Verdict> {
+    let config = Config::named("base").unwrap();
+    cases(folder).unwrap().iter().map(|case| run_case(case, &config, backend).unwrap()).collect()
+}
+
+fn named(verdicts: &[Verdict], status: Status) -> Vec<&str> {
+    verdicts.iter().filter(|v| v.status == status).map(|v| v.name.as_str()).collect()
+}
+
+/// One small network for each rule, with the outputs of ONNX Runtime 1.32.0 (scripts/ort_rules.py).
+#[test]
+fn each_rule_of_onnx_runtimes_arithmetic_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/ort");
+    for case in cases(&folder).unwrap() {
+        let graph = case.graph().unwrap().unwrap();
+        for set in &case.sets {
+            let codes = graph.input.pack(&set.inputs[0].1).unwrap();
+            let got = graph.output.1.unpack(&run_graph(&graph, &codes).values);
+            assert_eq!(differing(&got, &set.outputs[0].1), 0, "{}: the operator reference", case.name);
+        }
+    }
+    let verdicts = verdicts(&folder, Backend::Model);
+    assert_eq!(named(&verdicts, Status::Failed), Vec::<&str>::new());
+    assert_eq!(
+        named(&verdicts, Status::Declared),
+        ["sum_flatten", "sum_relu_stays", "sum_tenths", "sum_two_types", "window_2x2"],
+        "sums and means without exact constants, and no others"
+    );
+    assert_eq!(named(&verdicts, Status::Passed).len(), 24);
+    for v in verdicts.iter().filter(|v| v.status == Status::Declared) {
+        assert!(v.reason.contains(&format!("declared: {} of {} elements differ", v.differing, v.compared)), "{}", v.reason);
+        assert_eq!(v.max_abs_diff, Some(1.0), "{}", v.name);
+    }
+}
+
+#[test]
+fn cases_that_failed_in_other_hands_are_exact_or_declared() {
+    let Some(folder) = shared("conformance/field/wrong") else { return };
+    for backend in [Backend::Model, Backend::Rtl] {
+        let verdicts = verdicts(&folder, backend);
+        assert_eq!(named(&verdicts, Status::Failed), Vec::<&str>::new(), "{verdicts:#?}");
+        assert_eq!(named(&verdicts, Status::Unsupported), Vec::<&str>::new());
+        for exact in ["gap_int8_qop_12x12_same", "odd_mul_const_q_scalar", "odd_three_consumers", "qlinearadd_half_odd_zero_point"] {
+            assert!(named(&verdicts, Status::Passed).contains(&exact), "{exact}");
+        }
+    }
+}
+
+/// Jumps of an index beyond 2,047, residual maps larger than a sub-bank, padded maps of 4,000 columns.
+#[test]
+fn large_maps_run_bit_exact() {
+    let Some(folder) = shared("conformance/field/refused") else { return };
+    let config = Config::named("base").unwrap();
+    for name in ["loop_d4_46x46", "nofit_residual_36x36x32", "m5_nosoftmax_4000-qdq_s8s8_pc"] {
+        for case in cases(&folder.join(name)).unwrap() {
+            for backend in [Backend::Model, Backend::Rtl] {
+                let verdict = run_case(&case, &config, backend).unwrap();
+                assert_eq!(verdict.status, Status::Passed, "{name}: {}", verdict.reason);
+            }
+        }
+    }
+}
+
+/// A tensor of ONNX's wire format with no more than type and name.
+fn tensor_of_type(data_type: u8) -> Vec<u8> {
+    vec![0x10, data_type, 0x42, 1, b'x']
+}
+
+#[test]
+fn a_case_of_another_element_type_or_without_data_stops_no_other() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/ort");
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |name: &str| {
+        let (from, to) = (rules.join("scalar_sum"), folder.path().join(name));
+        std::fs::create_dir_all(to.join("test_data_set_0")).unwrap();
+        for file in ["model.onnx", "test_data_set_0/input_0.pb", "test_data_set_0/output_0.pb"] {
+            std::fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+        to
+    };
+    copy("a_sound");
+    for (name, code) in [("b_float16", 10), ("c_int16", 5), ("d_float8", 17), ("e_int4", 22), ("f_unheard_of", 99)] {
+        std::fs::write(copy(name).join("test_data_set_0/input_0.pb"), tensor_of_type(code)).unwrap();
+    }
+    std::fs::remove_dir_all(copy("g_no_data").join("test_data_set_0")).unwrap();
+    std::fs::write(copy("h_broken").join("test_data_set_0/input_0.pb"), [0xff, 0xff]).unwrap();
+    copy("i_sound");
+    let verdicts = verdicts(folder.path(), Backend::Model);
+    assert_eq!(named(&verdicts, Status::Passed), ["a_sound", "i_sound"]);
+    assert_eq!(named(&verdicts, Status::Unsupported), ["b_float16", "c_int16", "d_float8", "e_int4", "f_unheard_of"]);
+    assert_eq!(named(&verdicts, Status::Failed), ["g_no_data", "h_broken"]);
+    for (verdict, word) in verdicts[1..].iter().zip(["float16", "int16", "float8e4m3fn", "int4", "number 99", "test_data_set_0"]) {
+        assert!(verdict.reason.contains(word), "{}: {}", verdict.name, verdict.reason);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use prost::Message;
-use systole_model::graph::{Finish, Op};
+use systole_model::graph::{Finish, MeanRounding, Op};
 use systole_model::onnx::proto::{
     AttributeProto, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
@@ -140,6 +140,181 @@ fn a_flattened_image_is_multiplied_in_its_own_order() {
 }
 
 /// `make test-long` runs a thousand times as many.
+const UINT8: i32 = 2;
+const INT32: i32 = 6;
+
+fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto { name: name.into(), ints: values.to_vec(), ..Default::default() }
+}
+
+fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto { name: name.into(), i: value, ..Default::default() }
+}
+
+fn with(mut node: NodeProto, attributes: Vec<AttributeProto>) -> NodeProto {
+    node.attribute = attributes;
+    node
+}
+
+/// `x` (4 x 3) by a 3 x 4 matrix between DequantizeLinear and QuantizeLinear, with an int32 constant of a shape added by Gemm, or
+/// by Add behind MatMul.
+fn biased(shape: &[i64], operator: &str, values: impl Fn(i32) -> i32) -> ModelProto {
+    let count: i64 = shape.iter().product();
+    let raw = (0..count as i32).flat_map(|i| values(i).to_le_bytes()).collect();
+    let mut nodes = vec![
+        node("DequantizeLinear", &["x", "xs", "xz"], "xr"),
+        node("DequantizeLinear", &["w", "ws", "wz"], "wr"),
+        node("DequantizeLinear", &["b", "bs"], "br"),
+    ];
+    if operator == "Gemm" {
+        nodes.push(node("Gemm", &["xr", "wr", "br"], "s"));
+    } else {
+        nodes.extend([node("MatMul", &["xr", "wr"], "m"), node("Add", &["br", "m"], "s")]);
+    }
+    nodes.push(node("QuantizeLinear", &["s", "ys", "yz"], "y"));
+    let constants = vec![
+        tensor("w", &[3, 4], INT8, vec![1; 12]),
+        tensor("b", shape, INT32, raw),
+        scale("xs", 0.5),
+        zero("xz", 1),
+        scale("ws", 0.25),
+        zero("wz", 0),
+        scale("bs", 0.125),
+        scale("ys", 2.0),
+        zero("yz", -3),
+    ];
+    model(nodes, constants, info("x", INT8, &[Some(4), Some(3)]))
+}
+
+#[test]
+fn a_constant_is_a_bias_by_channel_only_where_onnx_broadcasts_it_so() {
+    for operator in ["Gemm", "Add"] {
+        let bias = |shape: &[i64], values: fn(i32) -> i32| {
+            let graph = import(&biased(shape, operator, values).encode_to_vec(), &Constants::new()).expect("a sound model");
+            let Op::Conv { bias, .. } = &graph.layers[0].op else { panic!("a product") };
+            bias.clone()
+        };
+        assert_eq!(bias(&[4], |i| i * 10), [0, 10, 20, 30]);
+        assert_eq!(bias(&[1, 4], |i| i * 10), [0, 10, 20, 30]);
+        assert_eq!(bias(&[1], |_| 7), [7; 4]);
+        assert_eq!(bias(&[1, 1], |_| 7), [7; 4]);
+        // The count fits a bias by channel, the shape does not: right only where rows are alike.
+        assert_eq!(bias(&[4, 1], |_| 7), [7; 4]);
+        assert_eq!(bias(&[4, 4], |i| i % 4), [0, 1, 2, 3]);
+        refused(&biased(&[4, 1], operator, |i| i), &["shape [4, 1]", "[4, 4]", "differs inside a channel"]);
+        refused(&biased(&[4, 4], operator, |i| i), &["shape [4, 4]", "differs inside a channel"]);
+        refused(&biased(&[3], operator, |i| i), &["shape [3]", "broadcasts"]);
+        refused(&biased(&[1, 1, 4], operator, |i| i), &["shape [1, 1, 4]", "broadcasts"]);
+    }
+}
+
+/// One convolution over a 1-channel image, its attributes as given.
+fn convolution(image: [i64; 2], kernel: [i64; 2], attributes: Vec<AttributeProto>) -> ModelProto {
+    let conv = with(node("QLinearConv", &["x", "xs", "xz", "w", "ws", "wz", "ys", "yz"], "y"), attributes);
+    let weights = tensor("w", &[1, 1, kernel[0], kernel[1]], INT8, vec![1; (kernel[0] * kernel[1]) as usize]);
+    let rest = [scale("xs", 0.5), zero("xz", 1), scale("ws", 0.25), zero("wz", 0), scale("ys", 2.0), zero("yz", -3)];
+    let input = info("x", INT8, &[Some(1), Some(1), Some(image[0]), Some(image[1])]);
+    model(vec![conv], std::iter::once(weights).chain(rest).collect(), input)
+}
+
+fn pool(kind: &str, image: [i64; 2], attributes: Vec<AttributeProto>) -> ModelProto {
+    let input = info("x", INT8, &[Some(1), Some(1), Some(image[0]), Some(image[1])]);
+    model(vec![with(node(kind, &["x"], "y"), attributes)], vec![], input)
+}
+
+#[test]
+fn sizes_are_bounded_before_memory_is_asked_for() {
+    let far = 1_000_000;
+    refused(&convolution([8, 8], [3, 3], vec![ints("pads", &[far; 4])]), &["more than 4194304 elements"]);
+    refused(&convolution([8, 8], [3, 3], vec![ints("pads", &[i64::MAX; 4])]), &["pads"]);
+    refused(&pool("MaxPool", [8, 8], vec![ints("kernel_shape", &[far; 2]), ints("pads", &[far - 1; 4])]), &["4194304 elements"]);
+    refused(&pool("MaxPool", [8, 8], vec![ints("kernel_shape", &[2; 2]), ints("pads", &[far; 4])]), &["4194304 elements"]);
+    refused(&convolution([1 << 20, 1 << 20], [1, 1], vec![]), &["input 'x'", "4194304 elements"]);
+    let mut wide = product();
+    let graph = wide.graph.as_mut().expect("a graph");
+    graph.input = vec![info("x", INT8, &[Some(1 << 20), Some(3)])];
+    graph.initializer[0] = tensor("w", &[3, 8], INT8, vec![1; 24]);
+    refused(&wide, &["[1, 1048576, 8]", "4194304 elements"]);
+}
+
+#[test]
+fn a_pool_with_ceil_mode_has_the_windows_that_onnx_says() {
+    let attributes = |stride: i64| vec![ints("kernel_shape", &[3, 1]), ints("strides", &[stride, 1]), int("ceil_mode", 1)];
+    // A kernel larger than the image: one window that begins inside at stride 2, none at stride 1.
+    let graph = import(&pool("MaxPool", [2, 1], attributes(2)).encode_to_vec(), &Constants::new()).expect("a sound model");
+    assert_eq!(graph.maps[1].shape, [1, 1, 1]);
+    refused(&pool("MaxPool", [2, 1], attributes(1)), &["larger than the padded image"]);
+    refused(&pool("MaxPool", [1, 1], attributes(1)), &["larger than the padded image"]);
+}
+
+#[test]
+fn scales_for_blocks_are_unsupported_whatever_their_shape() {
+    let raw = |count: usize| (0..count).flat_map(|_| 0.5f32.to_le_bytes()).collect::<Vec<u8>>();
+    for (shape, block) in [(vec![2, 2], 2), (vec![1, 2], 3), (vec![3], 1)] {
+        let count: i64 = shape.iter().product();
+        let mut broken = biased(&[4], "Gemm", |i| i);
+        let graph = broken.graph.as_mut().expect("a graph");
+        graph.node[1].attribute = vec![int("block_size", block)];
+        *graph.initializer.iter_mut().find(|t| t.name == "ws").expect("a scale") =
+            tensor("ws", &shape, FLOAT, raw(count as usize));
+        refused(&broken, &["cannot run on the machine", &format!("block_size {block}")]);
+    }
+}
+
+#[test]
+fn a_constant_of_an_element_type_that_is_not_read_matters_where_it_is_used() {
+    let mut model = product();
+    let graph = model.graph.as_mut().expect("a graph");
+    graph.initializer.push(tensor("unused", &[2], 10, vec![0; 4]));
+    import(&model.encode_to_vec(), &Constants::new()).expect("nothing reads it");
+    let graph = model.graph.as_mut().expect("a graph");
+    graph.initializer[0].data_type = 22;
+    refused(&model, &["cannot run on the machine", "input 3, 'w', is int4"]);
+}
+
+/// The second-last node is an operator on `r`, the dequantised input.
+fn group(element: i32, ops: Vec<NodeProto>, result: &str, y_zero: TensorProto) -> ModelProto {
+    let mut nodes = vec![node("DequantizeLinear", &["x", "xs", "xz"], "r")];
+    nodes.extend(ops);
+    nodes.push(node("QuantizeLinear", &[result, "ys", "yz"], "y"));
+    let x_zero = if element == UINT8 { tensor("xz", &[], UINT8, vec![3]) } else { zero("xz", 3) };
+    let constants = vec![scale("xs", 0.1), x_zero, scale("ys", 0.1), y_zero];
+    model(nodes, constants, info("x", element, &[Some(1), Some(4), Some(6), Some(6)]))
+}
+
+#[test]
+fn a_group_is_float32_where_onnx_runtime_does_not_fuse_it() {
+    let rounding = |m: ModelProto| {
+        let graph = import(&m.encode_to_vec(), &Constants::new()).expect("a sound model");
+        let Op::AveragePool { rounding, .. } = graph.layers[0].op else { panic!("a pool") };
+        rounding
+    };
+    let windowed = |output: &str| with(node("AveragePool", &["r"], output), vec![ints("kernel_shape", &[2, 2])]);
+    let int8 = |v: i8| zero("yz", v);
+    let uint8 = |v: u8| tensor("yz", &[], UINT8, vec![v]);
+    assert_eq!(rounding(group(INT8, vec![windowed("p")], "p", int8(5))), MeanRounding::Window { unsigned: false });
+    assert_eq!(rounding(group(UINT8, vec![windowed("p")], "p", uint8(5))), MeanRounding::Window { unsigned: true });
+    assert_eq!(rounding(group(INT8, vec![windowed("p")], "p", uint8(5))), MeanRounding::Float32);
+    assert_eq!(rounding(group(UINT8, vec![windowed("p")], "p", int8(5))), MeanRounding::Float32);
+    let relu = || vec![windowed("p"), node("Relu", &["p"], "q")];
+    assert_eq!(rounding(group(INT8, relu(), "q", int8(5))), MeanRounding::Float32);
+    assert_eq!(rounding(group(INT8, relu(), "q", int8(-128))), MeanRounding::Window { unsigned: false });
+    assert_eq!(rounding(group(UINT8, relu(), "q", uint8(0))), MeanRounding::Window { unsigned: true });
+    let flat = vec![windowed("p"), node("Flatten", &["p"], "q")];
+    assert_eq!(rounding(group(INT8, flat, "q", int8(5))), MeanRounding::Float32);
+    let dead = vec![windowed("p"), node("Relu", &["p"], "unused")];
+    assert_eq!(rounding(group(INT8, dead, "p", int8(5))), MeanRounding::Window { unsigned: false });
+    let both = node("Add", &["ar", "br"], "s");
+    let again = [node("QuantizeLinear", &["p", "xs", "xz"], "b"), node("DequantizeLinear", &["b", "xs", "xz"], "br")];
+    let once = [node("QuantizeLinear", &["p", "ys", "yz"], "a"), node("DequantizeLinear", &["a", "ys", "yz"], "ar")];
+    let twice = [vec![windowed("p")], once.into(), again.into(), vec![both]].concat();
+    assert_eq!(rounding(group(INT8, twice, "s", int8(5))), MeanRounding::Float32);
+    let whole = with(node("AveragePool", &["r"], "p"), vec![ints("kernel_shape", &[6, 6])]);
+    assert_eq!(rounding(group(INT8, vec![whole], "p", int8(5))), MeanRounding::Global);
+    let global = vec![node("GlobalAveragePool", &["r"], "p"), node("Relu", &["p"], "q")];
+    assert_eq!(rounding(group(INT8, global, "q", int8(5))), MeanRounding::Float32);
+}
+
 fn cases() -> u32 {
     if std::env::var_os("SYSTOLE_LONG").is_some() { 3_000_000 } else { 3000 }
 }

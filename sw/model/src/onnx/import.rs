@@ -2,7 +2,7 @@
 //! The walk over a model's nodes: every name gets a value, every machine operation a layer.
 
 use super::node::{Fail, Node};
-use super::proto::{DimensionValue, ModelProto, ValueInfoProto};
+use super::proto::{DimensionValue, GraphProto, ModelProto, ValueInfoProto};
 use super::tensor::{LARGEST_MAP, elements};
 use super::value::{Eight, Real, Value};
 use super::{Array, Data, ElementType, ImportError, Unsupported, ops};
@@ -43,10 +43,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     if !graph.sparse_initializer.is_empty() {
         return beyond("the model has sparse initialisers; save it with dense ones".into());
     }
-    let mut readers: HashMap<String, usize> = HashMap::new();
-    let read = graph.node.iter().flat_map(|n| &n.input).chain(graph.output.iter().map(|o| &o.name));
-    read.for_each(|name| *readers.entry(name.clone()).or_default() += 1);
-    let mut walk = Walk { values: HashMap::new(), readers, graph: Building::default(), unsupported: vec![] };
+    let mut walk = Walk { values: HashMap::new(), readers: readers(&graph), graph: Building::default(), unsupported: vec![] };
     for t in &graph.initializer {
         let value = match Array::from_proto(t) {
             Ok(array) => Value::Const(Rc::new(array)),
@@ -87,6 +84,23 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
         return wrong(format!("no node makes the output '{}'", output.name));
     };
     walk.end(&output.name, value, if graph.name.is_empty() { "network" } else { &graph.name })
+}
+
+/// How often each name is read by what leads to an output, the outputs included.
+fn readers(graph: &GraphProto) -> HashMap<String, usize> {
+    let makers: HashMap<&str, usize> =
+        graph.node.iter().enumerate().flat_map(|(i, n)| n.output.iter().map(move |o| (o.as_str(), i))).collect();
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut seen = vec![false; graph.node.len()];
+    let mut waiting: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+    while let Some(name) = waiting.pop() {
+        *counts.entry(name.to_string()).or_default() += 1;
+        if let Some(&maker) = makers.get(name).filter(|&&m| !seen[m]) {
+            seen[maker] = true;
+            waiting.extend(graph.node[maker].input.iter().map(String::as_str).filter(|n| !n.is_empty()));
+        }
+    }
+    counts
 }
 
 /// The graph as it grows.
@@ -185,7 +199,7 @@ pub(super) fn image_order(c: usize, h: usize, w: usize) -> Vec<u32> {
 
 struct Walk {
     values: HashMap<String, Value>,
-    /// How often each name is read, the graph's outputs included.
+    /// How often each name is read by what leads to an output, the outputs included.
     readers: HashMap<String, usize>,
     graph: Building,
     unsupported: Vec<Unsupported>,

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the cases of verif/data/ort: one small network for each rule of ONNX Runtime's arithmetic that the importer follows,
+with the outputs that ONNX Runtime computes.
+
+    .venv-ort/bin/python scripts/ort_rules.py verif/data/ort
+
+They are kept in the repository, so that the quick suite needs no ONNX Runtime; docs/arithmetic.md describes the rules.
+"""
+import pathlib
+import shutil
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+
+from ort_cases import options
+
+
+class Graph:
+    """A graph made node by node; `x` is its input, `y` its output."""
+
+    def __init__(self, shape, unsigned=False, seed=1):
+        self.rng = np.random.default_rng(seed)
+        self.unsigned, self.kind = unsigned, np.uint8 if unsigned else np.int8
+        low, high = (0, 256) if unsigned else (-128, 128)
+        self.x = self.rng.integers(low, high, size=shape).astype(self.kind)
+        self.nodes, self.constants = [], []
+
+    def constant(self, value):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def node(self, kind, inputs, output=None, **attributes):
+        output = output or f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def codes(self, scale, zero, kind=None):
+        return [self.constant(np.float32(scale)), self.constant((kind or self.kind)(zero))]
+
+    def real(self, tensor, scale, zero, kind=None):
+        return self.node("DequantizeLinear", [tensor, *self.codes(scale, zero, kind)])
+
+    def quantize(self, tensor, scale, zero, kind=None):
+        return self.node("QuantizeLinear", [tensor, *self.codes(scale, zero, kind)], "y")
+
+    def channel(self, which, kind=None):
+        """One of two channels of the input, by a convolution that picks it; in another type by a requantisation."""
+        weights = np.zeros((1, 2, 1, 1), np.int8)
+        weights[0, which] = 1
+        zero = self.kind(0)
+        w = [self.constant(weights), self.constant(np.float32(1)), self.constant(np.int8(0))]
+        one = [self.constant(np.float32(1)), self.constant(zero)]
+        picked = self.node("QLinearConv", ["x", *one, *w, *one])
+        if kind is None:
+            return picked
+        moved = self.node("DequantizeLinear", [picked, *self.codes(1, 0)])
+        return self.node("QuantizeLinear", [moved, *self.codes(1, 0 if self.unsigned else 128, kind)])
+
+    def model(self):
+        info = lambda name, array: helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+        y = helper.make_tensor_value_info("y", helper.np_dtype_to_tensor_dtype(np.dtype(self.kind)), None)
+        graph = helper.make_graph(self.nodes, "rule", [info("x", self.x)], [y], self.constants)
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def total(a, b, y, unsigned=False, behind=(), second=None):
+    """A sum of two maps, with operators behind it; `second`: the second operand is of that type."""
+    g = Graph([1, 2, 24, 24], unsigned)
+    operands = [g.real(g.channel(0), *a), g.real(g.channel(1, second), *b, second)]
+    result = g.node("Add", operands)
+    for kind, *ends in behind:
+        result = g.node(kind, [result, *(g.constant(np.float32(v)) for v in ends)])
+    g.quantize(result, *y)
+    return g
+
+
+def mean(shape, x, y, unsigned=False, behind=(), **window):
+    """A pool: of the whole map where no window is given."""
+    g = Graph(shape, unsigned)
+    kind = "AveragePool" if window else "GlobalAveragePool"
+    result = g.node(kind, [g.real("x", *x)], **window)
+    for name in behind:
+        result = g.node(name, [result])
+    g.quantize(result, *y)
+    return g
+
+
+def scalar(kind, x, constant, c, y, element=None, first=False):
+    """All codes and a quantised scalar."""
+    g = Graph([1, 256])
+    g.x = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
+    operands = [g.real("x", *x), g.real(g.constant((element or np.int8)(constant)), *c, element)]
+    g.quantize(g.node(kind, operands[::-1] if first else operands), *y)
+    return g
+
+
+def product(kind, shape, zero, behind=(), rows=6):
+    """A matrix product with a bias of some shape; or a convolution with Relu behind it."""
+    g = Graph([rows, 20])
+    weights = g.rng.integers(-128, 128, size=(20, 10)).astype(np.int8)
+    inputs = [g.real("x", 0.05, 3), g.node("DequantizeLinear", [g.constant(weights), *g.codes(0.01, 0)])]
+    bias = g.rng.integers(-4000, 4000, size=shape).astype(np.int32)
+    b = g.node("DequantizeLinear", [g.constant(bias), g.constant(np.float32(np.float32(0.05) * np.float32(0.01)))])
+    result = g.node("Gemm", [*inputs, b]) if kind == "Gemm" else g.node("Add", [g.node("MatMul", inputs), b])
+    for name in behind:
+        result = g.node(name, [result])
+    g.quantize(result, 0.2, zero)
+    return g
+
+
+def cases():
+    relu, clip = ("Relu",), ("Clip", -100.0, 100.0)
+    yield "sum_equal", total((0.05, 3), (0.05, 3), (0.05, 3))
+    yield "sum_halves_odd_zero", total((0.03125, 0), (0.03125, 0), (0.0625, 1))
+    yield "sum_halves_odd_zero_uint8", total((0.03125, 100), (0.03125, 3), (0.0625, 7), unsigned=True)
+    yield "sum_tenths", total((0.1, 0), (0.03, -5), (0.1, -128))
+    yield "sum_relu_vanishes", total((0.05, 0), (0.05, 9), (0.1, -128), behind=[relu])
+    yield "sum_relu_stays", total((0.05, 0), (0.05, 9), (0.1, 5), behind=[relu])
+    yield "sum_clip_vanishes", total((0.05, 0), (0.05, 9), (0.1, 5), behind=[clip])
+    yield "sum_two_types", total((0.05, 0), (0.05, 9), (0.1, 5), second=np.uint8)
+    yield "sum_flatten", total((0.05, 0), (0.05, 9), (0.1, 5), behind=[("Flatten",)])
+    yield "mean_map", mean([1, 60, 7, 7], (0.0655117, -60), (0.0655117, -60))
+    yield "mean_map_12", mean([1, 32, 12, 12], (0.09184877, 74), (0.09184877, 75))
+    yield "mean_map_relu_stays", mean([1, 32, 7, 7], (0.0655117, 0), (0.0655117, 3), behind=["Relu"])
+    yield "window_whole_map", mean([1, 60, 4, 4], (0.09184877, 74), (0.09184877, 74), kernel_shape=[4, 4])
+    yield "window_2x2", mean([1, 8, 12, 12], (0.0655117, -60), (0.0655117, -60), kernel_shape=[2, 2])
+    yield "window_2x2_exact", mean([1, 8, 12, 12], (0.0625, -60), (0.0625, -61), kernel_shape=[2, 2])
+    padded = dict(kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2])
+    yield "window_3x3_uint8", mean([1, 8, 12, 12], (0.0655117, 60), (0.0655117, 60), unsigned=True, **padded)
+    yield "window_3x3_counted", mean([1, 8, 12, 12], (0.0655117, 60), (0.03, 7), count_include_pad=1, **padded)
+    yield "window_ceil", mean([1, 4, 6, 6], (0.5, 3), (0.25, 3), kernel_shape=[3, 3], strides=[4, 4], ceil_mode=1)
+    yield "scalar_product", scalar("Mul", (0.1, 0), 93, (0.01, 0), (0.1, 3))
+    yield "scalar_product_first", scalar("Mul", (0.1, 7), -50, (0.01, 9), (0.04, 4), first=True)
+    yield "scalar_product_of_two_types", scalar("Mul", (0.1, 0), 93, (0.01, 0), (0.1, 3), element=np.uint8)
+    yield "scalar_sum", scalar("Add", (0.1, 0), 5, (0.01, 0), (0.2, 3))
+    yield "gemm_row_bias", product("Gemm", [1, 10], -5)
+    yield "gemm_scalar_bias", product("Gemm", [1], -5)
+    yield "gemm_column_bias_of_one_row", product("Gemm", [1, 1], -5, rows=1)
+    yield "matmul_bias", product("MatMul", [10], -128, behind=["Relu"])
+    yield "matmul_relu_stays", product("MatMul", [10], -7, behind=["Relu"])
+    g = Graph([1, 256])
+    g.x = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
+    ends = [g.constant(np.float32(v)) for v in (2, -1)]
+    g.quantize(g.node("Clip", [g.real("x", 0.05, 0), *ends]), 0.05, 3)
+    yield "clip_of_crossed_limits", g
+    g = Graph([1, 64])
+    g.x = (g.rng.standard_normal((1, 64)) * 3).astype(np.float32)
+    g.x[0, ::5] = [np.nan, np.inf, -np.inf, 1e30, -1e30, -np.nan, np.nan, 0, -0.0, 3e9, 1e-30, np.nan, 2.5]
+    g.quantize("x", 0.05, 3)
+    yield "not_a_number", g
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, g in cases():
+        model = g.model()
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options(g.unsigned), providers=["CPUExecutionProvider"])
+        data = folder / name / "test_data_set_0"
+        data.mkdir(parents=True)
+        onnx.save(model, data.parent / "model.onnx")
+        for tensor, value in (("input_0", g.x), ("output_0", session.run(None, {"x": g.x})[0])):
+            (data / f"{tensor}.pb").write_bytes(numpy_helper.from_array(value, tensor).SerializeToString())
+    print(f"{len(list(folder.iterdir()))} cases by ONNX Runtime {onnxruntime.__version__} in {folder}")
+
+
+if __name__ == "__main__":
+    main()

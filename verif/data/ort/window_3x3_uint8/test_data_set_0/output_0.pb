@@ -1,0 +1,1 @@
+Boutput_0J …žtm†ŸrmJƒ hj…v—^m„‚ÁBovº®›ZcŒ¿º~Á·ˆrz¦³Ž}d]ˆ€~b„tº†OS„•Rmk]q‹jh„yž’“Ÿ¤‘nœˆz~°kŒ‡qˆ£’—\pŽ–†~b_ˆ©r}wt„£cin‹S`pz›jts¢|uRmf[H|_HœŸqµrid£‰p¼„‚L[œœ”šc‚y]‹Š~ERf^TRiˆz„lpZpŽ‹j|fY†¥‹jil¦„U—Ž·t€‡oŽ¤soŽ¨htˆ˜n‚0Xhv°gL[t£|m|†t•}®¥­Ž’†›yo[ŒRs”ˆ|ŠHzsˆ˜p{‹sk}‰S‰|–{n¨®ž“«Ÿjbc`e…_a\veh
