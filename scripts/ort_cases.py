@@ -181,18 +181,22 @@ class Network:
     def constant_operand(self, name):
         """A sum or product with a constant: a scalar, a number for each channel, or a tensor."""
         rng, x = self.rng, self.tensors[-1]
-        if self.style == "qlinear":
-            return
-        kind = rng.choice(["Add", "Mul", "Sub"])
+        kind = rng.choice(["Add", "Mul"] if self.style == "qlinear" else ["Add", "Mul", "Sub"])
         shapes = [[], [1] * len(x[1]), x[1], [1, x[1][1], *[1] * (len(x[1]) - 2)]]
         shape = shapes[int(rng.choice(4, p=[0.4, 0.2, 0.3, 0.1]))]
         scale = float(rng.choice([float(x[2]), 10 ** rng.uniform(-2.5, -0.5), 0.01]))
         reach = self.sum_scale(float(x[2]), scale) if kind != "Mul" else float(x[2]) * scale * 100 * rng.uniform(0.3, 1.2)
         self.map(name, x[1], reach)
         y = self.tensors[-1]
-        element = self.kind if rng.random() < 0.8 else (np.int8 if self.unsigned else np.uint8)
+        element = self.kind if self.style == "qlinear" or rng.random() < 0.8 else (np.int8 if self.unsigned else np.uint8)
         parts = (("c", self.codes(shape, element)), ("cs", np.float32(scale)), ("cz", self.codes((), element)))
-        constant = self.node("DequantizeLinear", [self.constant(f"{name}_{part}", v) for part, v in parts], f"{name}_cr")
+        parts = [self.constant(f"{name}_{part}", v) for part, v in parts]
+        if self.style == "qlinear":
+            operands = [x[0], x[3], x[4]], parts
+            a, b = operands if rng.random() < 0.7 else operands[::-1]
+            self.node(f"QLinear{kind}", [*a, *b, y[3], y[4]], name, domain="com.microsoft")
+            return
+        constant = self.node("DequantizeLinear", parts, f"{name}_cr")
         inputs = [self.real(x), constant]
         self.quantize(name, self.node(str(kind), inputs if rng.random() < 0.7 else inputs[::-1], f"{name}_of"), y)
 

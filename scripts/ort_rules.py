@@ -100,6 +100,15 @@ def scalar(kind, x, constant, c, y, element=None, first=False):
     return g
 
 
+def alone(kind, x, y, unsigned=False):
+    """All codes with themselves."""
+    g = Graph([1, 256], unsigned)
+    g.x = np.arange(256).astype(np.uint8).view(g.kind).reshape(1, 256)
+    real = g.real("x", *x)
+    g.quantize(g.node(kind, [real, real]), *y)
+    return g
+
+
 def product(kind, shape, zero, behind=(), rows=6):
     """A matrix product with a bias of some shape; or a convolution with Relu behind it."""
     g = Graph([rows, 20])
@@ -139,6 +148,8 @@ def cases():
     yield "scalar_product_first", scalar("Mul", (0.1, 7), -50, (0.01, 9), (0.04, 4), first=True)
     yield "scalar_product_of_two_types", scalar("Mul", (0.1, 0), 93, (0.01, 0), (0.1, 3), element=np.uint8)
     yield "scalar_sum", scalar("Add", (0.1, 0), 5, (0.01, 0), (0.2, 3))
+    yield "double", alone("Add", (0.03125, 4), (0.125, 1))
+    yield "square", alone("Mul", (0.05, 4), (0.25, 101), unsigned=True)
     yield "gemm_row_bias", product("Gemm", [1, 10], -5)
     yield "gemm_scalar_bias", product("Gemm", [1], -5)
     yield "gemm_column_bias_of_one_row", product("Gemm", [1, 1], -5, rows=1)

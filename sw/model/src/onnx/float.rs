@@ -4,7 +4,7 @@
 
 use super::ElementType;
 use super::broadcast::Bias;
-use super::fuse::{Clip, Fuse, Scalar, ScalarOp};
+use super::fuse::{Clip, Fuse, Scalar, ScalarOp, Side};
 use super::import::Building;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant};
@@ -146,27 +146,27 @@ fn scalar(v: &Value) -> Option<f32> {
     }
 }
 
-/// The operator with a scalar that QuantizeLinear may be fused with.
-fn with_scalar(op: &str, t: &Table, other: &Value) -> Option<Scalar> {
+/// The operator on codes and a scalar, or on the same codes twice, that QuantizeLinear may be fused with.
+fn fusible(op: &str, t: &Table, other: &Value) -> Option<Scalar> {
     let op = match op {
         "Add" => ScalarOp::Add,
         "Mul" => ScalarOp::Mul,
         _ => return None,
     };
-    let Value::Real(Real::Const(c)) = other else { return None };
     let unsigned = t.eight.unsigned;
+    let side = |t: &Table| {
+        t.linear().map(|(scale, zero)| Side { scale, zero: i32::from(zero) + if unsigned { 128 } else { 0 } })
+    };
     let element = if unsigned { ElementType::Uint8 } else { ElementType::Int8 };
-    let ((scale, zero), constant_zero) = (t.linear()?, c.zero.filter(|_| c.element == element)?);
-    Some(Scalar {
-        op,
-        unsigned,
-        scale,
-        zero: i32::from(zero) + if unsigned { 128 } else { 0 },
-        constant: c.ints[0] + constant_zero,
-        constant_scale: c.scales[0],
-        constant_zero,
-        clip: Clip::NONE,
-    })
+    let (b, constant) = match other {
+        Value::Real(Real::Const(c)) if c.element == element => {
+            let zero = c.zero?;
+            (Side { scale: c.scales[0], zero }, Some(c.ints[0] + zero))
+        }
+        Value::Real(Real::Table(u)) => (side(u)?, None),
+        _ => return None,
+    };
+    Some(Scalar { op, unsigned, a: side(t)?, b, constant, clip: Clip::NONE })
 }
 
 /// Add, Sub, Mul, Div.
@@ -183,13 +183,13 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             let s = scalar(other).unwrap_or(0.0);
             let made = map(t, |v| Ok(compute(v, s)))?;
             same_shape(t, other)?;
-            Ok(Value::Real(Real::Table(Table { scalar: with_scalar(op, t, other), ..made })))
+            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other), ..made })))
         }
         (other, Value::Real(Real::Table(t))) if scalar(other).is_some() => {
             let s = scalar(other).unwrap_or(0.0);
             let made = map(t, |v| Ok(compute(s, v)))?;
             same_shape(t, other)?;
-            Ok(Value::Real(Real::Table(Table { scalar: with_scalar(op, t, other), ..made })))
+            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other), ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u)))
             if t.eight.map == u.eight.map && t.eight.place == u.eight.place && t.eight.shape == u.eight.shape =>
@@ -198,7 +198,8 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             let (Some(x), Some(y)) = (t.values(), u.values()) else {
                 return unsupported("codes with a scale for each channel", "quantise activations per tensor");
             };
-            Ok(Value::Real(Real::Table(of_values(t, std::array::from_fn(|i| compute(x[i], y[i])))?)))
+            let made = of_values(t, std::array::from_fn(|i| compute(x[i], y[i])))?;
+            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, b), ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Add" => {
             Ok(Value::Real(Real::Pending(Rc::new(add(g, t, u)?))))

@@ -75,17 +75,23 @@ pub(super) enum ScalarOp {
     Mul,
 }
 
-/// Codes and one quantised constant of their type, with nothing behind but clips: QuantizeLinear makes QLinearAdd or
-/// QLinearMul of it. Codes and zero points are those of the tensors in the model.
+/// A quantised operand as it is in the model.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Side {
+    pub scale: f32,
+    pub zero: i32,
+}
+
+/// Codes with one quantised constant of their type, or with themselves, and nothing behind but clips: QuantizeLinear makes
+/// QLinearAdd or QLinearMul of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scalar {
     pub op: ScalarOp,
     pub unsigned: bool,
-    pub scale: f32,
-    pub zero: i32,
-    pub constant: i32,
-    pub constant_scale: f32,
-    pub constant_zero: i32,
+    pub a: Side,
+    pub b: Side,
+    /// The code of the constant; `None`: both operands are the same codes.
+    pub constant: Option<i32>,
     pub clip: Clip,
 }
 
@@ -94,16 +100,17 @@ impl Scalar {
     /// operand.
     pub fn code(&self, code: i8, scale: f32, zero_point: i8) -> i8 {
         let up = if self.unsigned { 128 } else { 0 };
-        let (x, c) = (i32::from(code) + up, self.constant);
+        let x = i32::from(code) + up;
+        let c = self.constant.unwrap_or(x);
         let y_zero = (i32::from(zero_point) + up) as f32;
         let y = match self.op {
             ScalarOp::Mul => {
-                let s = self.scale * self.constant_scale / scale;
-                ((x - self.zero) * (c - self.constant_zero)) as f32 * s + y_zero
+                let s = self.a.scale * self.b.scale / scale;
+                ((x - self.a.zero) * (c - self.b.zero)) as f32 * s + y_zero
             }
             ScalarOp::Add => {
-                let (ra, rb) = (self.scale / scale, self.constant_scale / scale);
-                let fixed = y_zero - ra.mul_add(self.zero as f32, rb * self.constant_zero as f32);
+                let (ra, rb) = (self.a.scale / scale, self.b.scale / scale);
+                let fixed = y_zero - ra.mul_add(self.a.zero as f32, rb * self.b.zero as f32);
                 ra.mul_add(x as f32, rb.mul_add(c as f32, fixed))
             }
         };

@@ -91,11 +91,15 @@ fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<
     match op {
         "QuantizeLinear" => quantize(g, node, inputs),
         "DequantizeLinear" => dequantize(node, inputs),
-        "QLinearAdd" => {
-            let a = linear(eight(inputs, 0, "A")?, scale(inputs, 1)?, zero_point(inputs, 2)?)?;
-            let b = linear(eight(inputs, 3, "B")?, scale(inputs, 4)?, zero_point(inputs, 5)?)?;
-            let pending = float::add(g, &a, &b)?;
-            quantize_integers(g, node, pending, scale(inputs, 6)?, &zero_point(inputs, 7)?)
+        "QLinearAdd" | "QLinearMul" => {
+            let real = |i: usize| dequantize(node, &inputs[i.min(inputs.len())..(i + 3).min(inputs.len())]).map(Some);
+            let operands = [real(0)?, real(3)?];
+            let (scale, zero) = (scale(inputs, 6)?, zero_point(inputs, 7)?);
+            match float::binary(g, node, op.trim_start_matches("QLinear"), &operands)? {
+                Value::Real(Real::Pending(p)) => quantize_integers(g, node, Pending::clone(&p), scale, &zero),
+                Value::Real(Real::Table(t)) => quantize_table(g, node, &t, scale, &zero),
+                other => Ok(other),
+            }
         }
         "QLinearGlobalAveragePool" | "QLinearAveragePool" => {
             if node.int("channels_last", 0) != 0 {
