@@ -74,7 +74,7 @@ struct Calls {
     time: unsafe extern "C" fn(*mut c_void) -> u64,
     stopped: unsafe extern "C" fn(*mut c_void) -> c_int,
     place: unsafe extern "C" fn(*mut c_void) -> *const c_char,
-    text: unsafe extern "C" fn(*mut c_void) -> *const c_char,
+    text: unsafe extern "C" fn(*mut c_void, *mut u64) -> *const u8,
     clear_text: unsafe extern "C" fn(*mut c_void),
     trace_open: unsafe extern "C" fn(*mut c_void, *const c_char, c_int) -> c_int,
     trace_pause: unsafe extern "C" fn(*mut c_void),
@@ -234,14 +234,9 @@ impl Model {
     /// The port of that name.
     ///
     /// # Errors
-    /// [`Error::UnknownPort`], with the names there are.
+    /// [`Error::UnknownPort`], with the names there are; [`Error::UnsupportedPort`], with what to do.
     pub fn port(&self, name: &str) -> Result<Port, Error> {
-        let ports = self.library.ports();
-        ports.iter().position(|p| p.name == name).map(|i| Port(i as u32)).ok_or_else(|| Error::UnknownPort {
-            top: self.library.top().into(),
-            name: name.into(),
-            known: ports.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", "),
-        })
+        self.library.find(name).map(|i| Port(i as u32))
     }
 
     /// Bits of a port.
@@ -326,6 +321,22 @@ impl Model {
                 memory[n - 1] &= (1 << (s.width % 32)) - 1;
             }
         }
+    }
+
+    /// A port's value as bytes, lowest first, into `bytes`; missing bytes are zero.
+    pub fn get_bytes(&self, port: Port, bytes: &mut [u8]) {
+        let mut words = vec![0; bytes.len().div_ceil(4)];
+        self.get_words(port, &mut words);
+        for (chunk, word) in bytes.chunks_mut(4).zip(words) {
+            chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+        }
+    }
+
+    /// Writes a port from bytes, lowest first; missing bytes are zero, bits beyond the width are dropped.
+    pub fn set_bytes(&mut self, port: Port, bytes: &[u8]) {
+        let word = |chunk: &[u8]| chunk.iter().rev().fold(0, |w, &b| w << 8 | u32::from(b));
+        let words: Vec<u32> = bytes.chunks(4).map(word).collect();
+        self.set_words(port, &words);
     }
 
     /// A port of more than 64 bits as a bit slice; `None` for a narrower one (use [`Model::get`]).
@@ -440,20 +451,23 @@ impl Model {
     pub fn stop(&self) -> Option<Stop> {
         // SAFETY: as in `eval`; the text lives until the next call that changes it.
         let (how, text) = unsafe { ((self.calls.stopped)(self.raw), CStr::from_ptr((self.calls.place)(self.raw))) };
-        (how != 0).then(|| Stop { finished: how == 1, text: text.to_string_lossy().into_owned() })
+        (how != 0).then(|| Stop { finished: how == 1, text: self.library.here(text.to_string_lossy().into_owned()) })
     }
 
-    /// What the design printed since the last call.
+    /// What the design printed since the last call, up to 16 MiB; where that is exceeded, the last line says so.
     pub fn take_output(&mut self) -> String {
         // SAFETY: as in `stop`.
         unsafe {
-            let text = CStr::from_ptr((self.calls.text)(self.raw)).to_string_lossy().into_owned();
+            let mut length = 0;
+            let text = (self.calls.text)(self.raw, &mut length);
+            let text = String::from_utf8_lossy(std::slice::from_raw_parts(text, length as usize)).into_owned();
             (self.calls.clear_text)(self.raw);
-            text
+            self.library.here(text)
         }
     }
 
-    /// Begins (or goes on) to dump to an FST file, `depth` levels deep (0: all).
+    /// Begins to dump to an FST file, `depth` levels deep (0: all), or goes on with the file where it is the one that is
+    /// open. Another file ends that one.
     ///
     /// # Errors
     /// [`Error::NotBuiltWith`]; [`Error::Write`] when the file cannot be written.
@@ -487,7 +501,9 @@ impl Model {
         let text = writable(path)?;
         // SAFETY: as in `eval`.
         unsafe { (self.calls.coverage)(self.raw, text.as_ptr()) };
-        Ok(())
+        let fail = |source| Error::Write { path: path.into(), source };
+        let data = std::fs::read_to_string(path).map_err(fail)?;
+        std::fs::write(path, self.library.here(data)).map_err(fail)
     }
 
     /// Answers the DPI import `name`: arguments in order, outputs written back, result returned.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of the shim that is the same for every design.
 #include "verilated.h"
-#include "verilated_sym_props.h"
 #include "verilated_syms.h"
 #include <cstdarg>
 #include <cstdio>
@@ -29,10 +28,20 @@ struct Instance {
     bool listed = false;
 #if VRS_TRACE
     VerilatedFstC* trace = nullptr;
+    std::string traced;  // its file
     int dumping = 0;
 #endif
 };
 thread_local Instance* current = nullptr;
+constexpr size_t kept = 16 << 20;  // bytes of output between two calls of take_output
+
+// Bits of a word: newer versions keep every packed range, and elements(0) of theirs is not set for all variables.
+template <class Var> auto bits_of(const Var& var, int) -> decltype(var.packedRanges(), 0u) {
+    unsigned bits = 1;
+    for (const auto& range : var.packedRanges()) bits *= range.elements();
+    return bits;
+}
+template <class Var> unsigned bits_of(const Var& var, long) { return var.elements(0); }
 
 struct Use {  // makes an instance the current one, and its context the thread's
     explicit Use(Instance* m) { current = m; Verilated::threadContextp(m->context); }
@@ -64,12 +73,22 @@ extern "C" vluint64_t vrs_random() {  // xoroshiro128+, where Verilator has no c
 }
 
 extern "C" int vrs_printf(const char* format, ...) {
-    char line[4096];
-    va_list args;
+    va_list args, again;
     va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
+    va_copy(again, args);
+    const int n = vsnprintf(nullptr, 0, format, args);
     va_end(args);
-    if (current && current->text.size() < 65536) current->text += line;
+    if (current && n > 0) {
+        std::string& text = current->text;
+        const size_t before = text.size();
+        if (before < kept) {
+            text.resize(before + n + 1);
+            vsnprintf(&text[before], n + 1, format, again);
+            text.resize(before + n);
+            if (text.size() >= kept) text += "\n[output beyond 16 MiB is dropped: call take_output more often]\n";
+        }
+    }
+    va_end(again);
     return n;
 }
 void vl_stop(const char* file, int line, const char*) VL_MT_UNSAFE { stopped(2, file, line, "$stop or failed check"); }
@@ -145,15 +164,25 @@ unsigned long long vrs_cycles(void* p, unsigned char* clk, unsigned long long n)
 unsigned long long vrs_time(void* p) { return static_cast<Instance*>(p)->time; }
 int vrs_stopped(void* p) { return static_cast<Instance*>(p)->stopped; }
 const char* vrs_where(void* p) { return static_cast<Instance*>(p)->where.c_str(); }
-const char* vrs_text(void* p) { return static_cast<Instance*>(p)->text.c_str(); }
+const char* vrs_text(void* p, unsigned long long* length) {  // may hold any byte
+    const std::string& text = static_cast<Instance*>(p)->text;
+    *length = text.size();
+    return text.data();
+}
 void vrs_clear_text(void* p) { static_cast<Instance*>(p)->text.clear(); }
 void vrs_set_rust(void* p, void* rust) { static_cast<Instance*>(p)->rust = rust; }
 int vrs_trace_open(void* p, const char* path, int depth) {
 #if VRS_TRACE
     Instance* m = static_cast<Instance*>(p);
     Use use(m);
+    if (m->trace && m->traced != path) {
+        m->trace->close();
+        delete m->trace;
+        m->trace = nullptr;
+    }
     if (!m->trace) {
         m->trace = new VerilatedFstC;
+        m->traced = path;
         m->top->trace(m->trace, depth);
         m->trace->open(path);
     }
@@ -194,8 +223,8 @@ int vrs_variables(void* p) {
                     const VerilatedVar& var = v.second;
                     if (var.isParam() || var.udims() > 1 || !(var.vltype() == VLVT_UINT8 || var.vltype() == VLVT_UINT16
                         || var.vltype() == VLVT_UINT32 || var.vltype() == VLVT_UINT64 || var.vltype() == VLVT_WDATA)) continue;
-                    unsigned depth = var.udims() ? var.unpacked().elements() : 1;
-                    m->variables.push_back({std::string(s.first) + "." + v.first, var.datap(), (unsigned)var.packed().elements(), depth});
+                    unsigned depth = var.udims() ? var.elements(1) : 1;
+                    m->variables.push_back({std::string(s.first) + "." + v.first, var.datap(), bits_of(var, 0), depth});
                 }
             }
     }

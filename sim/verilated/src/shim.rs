@@ -5,7 +5,7 @@ use crate::port::PortInfo;
 use std::fmt::Write;
 
 /// Goes into the cache key: a change here makes every cached model stale.
-pub(crate) const VERSION: u32 = 7;
+pub(crate) const VERSION: u32 = 9;
 
 /// Included in front of every C++ file: `$display` and friends print through the shim.
 pub(crate) const PRINT_HEADER: &str = "\
@@ -23,6 +23,27 @@ pub(crate) struct DpiImport {
     pub name: String,
     pub result: String,
     pub args: Vec<String>, // C types
+}
+
+impl DpiImport {
+    /// A type of its result or arguments that is no scalar of up to 64 bits.
+    pub fn unsupported(&self) -> Option<&str> {
+        const SCALARS: [&str; 11] = [
+            "char",
+            "signed char",
+            "unsigned char",
+            "short",
+            "unsigned short",
+            "int",
+            "unsigned int",
+            "long long",
+            "unsigned long long",
+            "svBit",
+            "svLogic",
+        ];
+        let scalar = |kind: &str| SCALARS.contains(&kind.strip_suffix('*').unwrap_or(kind)) || kind == "unsigned";
+        std::iter::once(&self.result).filter(|r| *r != "void").chain(&self.args).map(String::as_str).find(|k| !scalar(k))
+    }
 }
 
 /// DPI imports in `V*__Dpi.h`: `extern int name(int a, int* b);` below a DPI import comment.
@@ -77,7 +98,7 @@ pub(crate) fn own_random(text: &str) -> Option<String> {
 }
 
 /// The shim of a design with these ports.
-pub(crate) fn generate(ports: &[PortInfo], dpi: &[DpiImport], trace: bool, coverage: bool) -> String {
+pub(crate) fn generate(ports: &[(PortInfo, String)], dpi: &[DpiImport], trace: bool, coverage: bool) -> String {
     let mut t = String::from("// Generated; see the crate `verilated`.\n#include \"Vmodel.h\"\n");
     if trace {
         t.push_str("#include \"verilated_fst_c.h\"\n");
@@ -114,8 +135,8 @@ pub(crate) fn generate(ports: &[PortInfo], dpi: &[DpiImport], trace: bool, cover
         );
     }
     t.push_str("void* vrs_port(void* p, unsigned i) {\n    Vmodel* top = static_cast<Instance*>(p)->top;\n    switch (i) {\n");
-    for (i, p) in ports.iter().enumerate() {
-        let _ = writeln!(t, "    case {i}: return &top->{};", p.name);
+    for (i, (_, cpp)) in ports.iter().enumerate() {
+        let _ = writeln!(t, "    case {i}: return &top->{cpp};");
     }
     t.push_str("    default: return nullptr;\n    }\n}\n}\n");
     t
@@ -132,5 +153,16 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(found[0], DpiImport { name: "add".into(), result: "int".into(), args: vec!["int".into(), "int".into()] });
         assert_eq!(found[1].args, vec!["long long".to_string(), "int*".to_string()]);
+        assert!(found.iter().all(|d| d.unsupported().is_none()));
+    }
+
+    #[test]
+    fn dpi_imports_of_what_is_no_scalar_are_found() {
+        for kind in ["const char* s", "double d", "void* h", "const svBitVecVal* v", "const svOpenArrayHandle a"] {
+            let found = parse_dpi(&format!("// DPI import at a.v:3\nextern int f(int a, {kind});"));
+            assert!(found[0].unsupported().is_some(), "{kind}");
+        }
+        let found = parse_dpi("// DPI import at a.v:3\nextern const char* f(int a);\nextern unsigned char g(char* a);");
+        assert!(found[0].unsupported().is_some() && found[1].unsupported().is_none());
     }
 }

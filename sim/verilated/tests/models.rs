@@ -183,8 +183,26 @@ fn roll(model: &mut Model, times: usize) -> Vec<u64> {
 fn blank() -> Spec {
     design(
         "blank",
-        "module blank(input clk, input [7:0] a, output reg [31:0] q, output [99:0] w, output [15:0] m, output [31:0] x);\n  reg [31:0] r;\n  reg [99:0] wide;\n  reg [15:0] mem [0:3];\n  assign w = wide, m = mem[a[1:0]], x = a[7] ? 32'd0 : 32'bx;\n  always @(posedge clk) begin\n    q <= r;\n    if (a == 8'd9) begin r <= q; wide <= {w[98:0], 1'b1}; mem[0] <= q[15:0]; end\n  end\nendmodule\n",
+        "module blank(input clk, input [7:0] a, output reg [31:0] q, output [99:0] w, output [15:0] m, output [31:0] x);\n  reg [31:0] r;\n  reg [99:0] wide;\n  reg [15:0] mem [0:3];\n  reg [99:0] board [0:2] /*verilator public_flat_rw*/;\n  reg [8:0] flag /*verilator public_flat_rw*/;\n  assign w = wide, m = mem[a[1:0]], x = a[7] ? 32'd0 : 32'bx;\n  always @(posedge clk) begin\n    q <= r;\n    if (a == 8'd9) begin r <= q; wide <= {w[98:0], 1'b1}; mem[0] <= q[15:0]; end\n  end\nendmodule\n",
     )
+}
+
+#[test]
+fn public_signals_and_memories_are_listed_read_and_written() {
+    let mut model = Model::with_initial(&blank().build().expect("builds"), 3, Initial::Random).expect("opens");
+    let mut all = model.variables();
+    all.retain(|v| v.name.ends_with(".board") || v.name.ends_with(".flag"));
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    assert_eq!(all.iter().map(|v| (v.width, v.depth)).collect::<Vec<_>>(), [(100, 3), (9, 1)]);
+    let (board, flag) = (&all[0], &all[1]);
+    for index in 0..3 {
+        assert_eq!(model.peek(board, index)[3] >> 4, 0, "random within its width");
+        model.poke(board, index, &[index, 1, 2, 3]);
+    }
+    model.poke(flag, 0, &[0x1a5]);
+    model.eval();
+    assert_eq!((0..3).map(|i| model.peek(board, i)).collect::<Vec<_>>(), [[0, 1, 2, 3], [1, 1, 2, 3], [2, 1, 2, 3]]);
+    assert_eq!(model.peek(flag, 0), [0x1a5]);
 }
 
 /// What its outputs show after two cycles.
@@ -219,6 +237,32 @@ fn registers_memories_and_x_begin_at_random_and_a_seed_repeats_them() {
     let fixed = |initial| seen(&mut Model::with_initial(&library, 5, initial).expect("opens"));
     assert_eq!(fixed(Initial::Zeros), [0; 7]);
     assert_eq!(fixed(Initial::Ones), [u32::MAX, u32::MAX, u32::MAX, u32::MAX, 15, 0xffff, u32::MAX]);
+}
+
+#[test]
+fn the_environment_chooses_how_models_begin() {
+    let library = blank().build().expect("builds");
+    if std::env::var_os("TEST_CHILD").is_some() {
+        let shown = Model::with_seed(&library, 5).map(|mut model| seen(&mut model));
+        println!("begins {:?}", shown.map_err(|e| e.to_string()));
+        return;
+    }
+    let child = |setting: &str| {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+        child.args(["--exact", "the_environment_chooses_how_models_begin", "--nocapture"]);
+        let output = child.env("TEST_CHILD", "1").env("VERILATED_X", setting).output().expect("runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().find_map(|l| l.split_once("begins ")).map(|(_, shown)| shown.to_string()).expect("it shows the values")
+    };
+    let direct = |initial| format!("Ok({:?})", seen(&mut Model::with_initial(&library, 5, initial).expect("opens")));
+    assert_eq!(child("zeros"), direct(Initial::Zeros));
+    assert_eq!(child("ones"), direct(Initial::Ones));
+    assert_eq!(child("random"), direct(Initial::Random));
+    assert_eq!(child(""), direct(Initial::Random));
+    assert_eq!(child("random:7"), child("random:7"));
+    assert_ne!(child("random:7"), direct(Initial::Random));
+    let refused = child("sometimes");
+    assert!(refused.starts_with("Err") && refused.contains("VERILATED_X=sometimes") && refused.contains("random:N"), "{refused}");
 }
 
 #[test]
@@ -325,9 +369,23 @@ fn waves_and_coverage_are_written_only_by_models_built_for_them() {
     model.run_cycles(clk, 50);
     model.trace_pause();
     model.write_coverage(&coverage).expect("written");
+    // Another file ends the first, and is a wave of its own; the same one goes on.
+    let second = folder.path().join("second.fst");
+    for path in [&second, &second] {
+        model.trace_open(path, 0).expect("opens");
+        model.run_cycles(clk, 5000);
+        model.trace_pause();
+    }
     let error = model.write_coverage(&folder.path().join("none/c.dat")).expect_err("no folder").to_string();
     assert!(error.contains("cannot write") && error.contains("none/c.dat"), "{error}");
     drop(model);
-    assert!(std::fs::metadata(&wave).expect("written").len() > 100);
+    for path in [&wave, &second] {
+        // An FST begins with a header block: type 0, length 329, first and last time.
+        let bytes = std::fs::read(path).expect("written");
+        assert!(bytes.len() > 400 && bytes[..9] == [0, 0, 0, 0, 0, 0, 0, 1, 73], "{}", path.display());
+        let time = |at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let expected = if path == &wave { (0, 99) } else { (100, 20_099) };
+        assert_eq!((time(9), time(17)), expected, "{}", path.display());
+    }
     assert!(std::fs::read_to_string(&coverage).expect("text").contains("counter8"));
 }
