@@ -3,6 +3,7 @@
 #include "verilated.h"
 #include "verilated_syms.h"
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -63,13 +64,24 @@ inline void dump(Instance* m) {
 // Verilator keeps one generator a thread and starts it again whenever any thread of the process makes a model. In its
 // place stands the generator of the instance that runs (build.rs puts the calls there); null: no instance does.
 extern "C" void* vrs_random_state() { return current ? current->random : nullptr; }
-extern "C" vluint64_t vrs_random() {  // xoroshiro128+, where Verilator has no class for it
+extern "C" uint64_t vrs_random() {  // xoroshiro128+, where Verilator has no class for it
     vluint64_t* const s = current->random;
     const vluint64_t result = s[0] + s[1];
     s[1] ^= s[0];
     s[0] = ((s[0] << 55) | (s[0] >> 9)) ^ s[1] ^ (s[1] << 14);
     s[1] = (s[1] << 36) | (s[1] >> 28);
     return result;
+}
+
+// Word `index` of what a key gives (splitmix64).
+extern "C" uint64_t vrs_mixed(uint64_t key, uint64_t index) {
+    for (int round = 0; round < 2; round++) {
+        key += (index + 1) * 0x9e3779b97f4a7c15ULL;
+        key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9ULL;
+        key = (key ^ (key >> 27)) * 0x94d049bb133111ebULL;
+        key ^= key >> 31;
+    }
+    return key;
 }
 
 extern "C" int vrs_printf(const char* format, ...) {

@@ -5,7 +5,7 @@ use crate::port::PortInfo;
 use std::fmt::Write;
 
 /// Goes into the cache key: a change here makes every cached model stale.
-pub(crate) const VERSION: u32 = 9;
+pub(crate) const VERSION: u32 = 10;
 
 /// Included in front of every C++ file: `$display` and friends print through the shim.
 pub(crate) const PRINT_HEADER: &str = "\
@@ -77,7 +77,7 @@ const BODY: &str = include_str!("shim.cpp");
 
 /// `verilated.cpp` with the generator of the running instance in place of the thread's; `None` where it is in no known form.
 pub(crate) fn own_random(text: &str) -> Option<String> {
-    const DECLARATION: &str = "#include <cstdint>\nextern \"C\" void* vrs_random_state();\nextern \"C\" uint64_t vrs_random();\n";
+    const DECLARATION: &str = "#include <cstdint>\nextern \"C\" void* vrs_random_state();\nextern \"C\" uint64_t vrs_random();\nextern \"C\" uint64_t vrs_mixed(uint64_t key, uint64_t index);\n";
     let forms = [
         ("\nuint64_t vl_rand64() VL_MT_SAFE {\n", "    if (vrs_random_state()) return vrs_random();\n"),
         (
@@ -87,12 +87,26 @@ pub(crate) fn own_random(text: &str) -> Option<String> {
     ];
     let (head, call) = forms.iter().find(|(head, _)| text.matches(head).count() == 1)?;
     let mut text = DECLARATION.to_string() + &text.replace(head, &format!("{head}{call}"));
-    // An X of the Verilog is random here even where registers are to begin with zeros or ones.
-    for (result, size, out) in [("IData", 'I', ""), ("QData", 'Q', ""), ("WDataOutP", 'W', ", outwp")] {
-        let start = format!("\n{result} VL_SCOPED_RAND_RESET_ASSIGN_{size}(");
-        let Some(body) = text.find(&start).and_then(|at| Some(at + text[at..].find("{\n")? + 2)) else { continue };
+    // Newer versions make initial values from the names of variables: by a generator whose first number has a constant
+    // bit 0 in some, and for an X of the Verilog even where registers are to begin with zeros or ones.
+    const KEY: &str = "Verilated::threadContextp()->randSeed() ^ scopeHash ^ salt";
+    let narrow = |mask: &str| {
+        format!("    if (Verilated::threadContextp()->randReset() == 2) return vrs_mixed({KEY}, 0) & {mask}(obits);\n")
+    };
+    let wide = format!(
+        "    if (Verilated::threadContextp()->randReset() == 2) {{\n        \
+         for (int i = 0; i < VL_WORDS_I(obits); ++i) outwp[i] = vrs_mixed({KEY}, i);\n        \
+         outwp[VL_WORDS_I(obits) - 1] &= VL_MASK_E(obits);\n        return outwp;\n    }}\n"
+    );
+    for (result, size, out, body) in
+        [("IData", 'I', "", narrow("VL_MASK_I")), ("QData", 'Q', "", narrow("VL_MASK_Q")), ("WDataOutP", 'W', ", outwp", wide)]
+    {
         let call = format!("    return VL_SCOPED_RAND_RESET_{size}(obits{out}, scopeHash, salt);\n");
-        text.insert_str(body, &call);
+        for (function, body) in [("VL_SCOPED_RAND_RESET", &body), ("VL_SCOPED_RAND_RESET_ASSIGN", &call)] {
+            let start = format!("\n{result} {function}_{size}(");
+            let Some(at) = text.find(&start).and_then(|at| Some(at + text[at..].find("{\n")? + 2)) else { continue };
+            text.insert_str(at, body);
+        }
     }
     Some(text)
 }
