@@ -6,10 +6,10 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long lint formal gen bench ort-cases scalesim rram-campaigns synth clean
+.PHONY: help setup run test test-long lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing (Debian, Ubuntu); asks nothing
 	scripts/setup.sh
@@ -41,6 +41,10 @@ ort-cases: setup ## random networks by ONNX Runtime itself, run by the chip
 
 scalesim: setup ## cycles beside SCALE-Sim 3.0.0, as a table
 	scripts/scalesim.sh
+
+verilator-versions: setup ## binding, harness and a sample of blocks on each Verilator of the README
+	scripts/setup.sh --verilators
+	scripts/verilator_versions.sh
 
 rram-campaigns: setup ## what the RRAM controller promises, in full (docs/rram.md): an hour of one core
 	scripts/rram_campaigns.sh

@@ -434,14 +434,9 @@ impl Signal {
         self.get() != 0
     }
 
-    /// The value as bytes, lowest first.
+    /// The value as bytes, lowest first; bytes beyond the width are zero.
     pub fn get_bytes(&self, bytes: &mut [u8]) {
-        let mut words = [0u32; 64];
-        let n = bytes.len().div_ceil(4).min(64);
-        self.sim.inner.model.borrow().get_words(self.port, &mut words[..n]);
-        for (i, b) in bytes.iter_mut().enumerate() {
-            *b = (words[i / 4] >> (8 * (i % 4))) as u8;
-        }
+        self.sim.inner.model.borrow().get_bytes(self.port, bytes);
     }
 
     /// Writes the port just after this edge (bits beyond the width are dropped).

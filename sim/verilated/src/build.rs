@@ -1,46 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From Verilog to a shared object, once for each set of sources, flags and tools.
+//! From Verilog to a shared object, once for each content of sources, flags and tools.
 
-use crate::port::{PortInfo, parse_header};
-use crate::{Error, shim};
+use crate::inputs::{Inputs, Places, clean};
+use crate::tools::{Tools, run};
+use crate::{Error, Library, Spec, cache, parameter, port, shim};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
-/// What to build.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Spec {
-    top: String,
-    sources: Vec<PathBuf>,
-    include_dirs: Vec<PathBuf>,
-    parameters: Vec<(String, String)>,
-    defines: Vec<(String, String)>,
-    arguments: Vec<String>,
-    trace: bool,
-    coverage: bool,
-}
-
-/// A compiled model: its ports, and the shared object that makes instances.
-pub struct Library {
-    pub(crate) library: libloading::Library,
-    pub(crate) trace: bool,
-    pub(crate) coverage: bool,
-    top: String,
-    ports: Vec<PortInfo>,
-}
-
-/// Where compiled models are kept: `VERILATED_CACHE`, or `verilated/` in cargo's target folder.
-pub fn cache_dir() -> PathBuf {
-    if let Some(dir) = std::env::var_os("VERILATED_CACHE") {
-        return dir.into();
-    }
-    // The test or program runs from target/<profile>/[deps/]; its folder's CACHEDIR.TAG marks target.
-    let marked = std::env::current_exe()
-        .ok()
-        .and_then(|exe| exe.ancestors().find(|a| a.join("CACHEDIR.TAG").exists()).map(Path::to_path_buf));
-    marked.unwrap_or_else(std::env::temp_dir).join("verilated")
-}
+/// What is sealed beside a model.
+const SEALED: [&str; 3] = ["model.so", "Vmodel.h", "inputs"];
+/// States of the files of one design that are kept, so that going back and forth between them builds nothing.
+const KEPT: usize = 16;
 
 /// How hard the C++ compiler works on models: `VERILATED_OPT`, or `-O3`. `-O1` builds in half the time what then runs a
 /// little slower.
@@ -48,146 +22,92 @@ fn level() -> String {
     std::env::var("VERILATED_OPT").unwrap_or_else(|_| "-O3".into())
 }
 
-impl std::fmt::Debug for Library {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Library").field("top", &self.top).field("ports", &self.ports).finish_non_exhaustive()
-    }
-}
-
 impl Spec {
-    /// A design with this top module.
-    pub fn new(top: impl Into<String>) -> Spec {
-        Spec {
-            top: top.into(),
-            sources: vec![],
-            include_dirs: vec![],
-            parameters: vec![],
-            defines: vec![],
-            arguments: vec![],
-            trace: false,
-            coverage: false,
-        }
-    }
-
-    /// Adds a source file (or a `.vlt` file of accepted warnings).
-    pub fn source(mut self, path: impl Into<PathBuf>) -> Spec {
-        self.sources.push(path.into());
-        self
-    }
-
-    /// Adds source files.
-    pub fn sources<P: Into<PathBuf>>(mut self, paths: impl IntoIterator<Item = P>) -> Spec {
-        self.sources.extend(paths.into_iter().map(Into::into));
-        self
-    }
-
-    /// Adds a folder for `include files.
-    pub fn include_dir(mut self, path: impl Into<PathBuf>) -> Spec {
-        self.include_dirs.push(path.into());
-        self
-    }
-
-    /// Sets a parameter of the top module, as Verilog text.
-    pub fn parameter(mut self, name: impl Into<String>, value: impl ToString) -> Spec {
-        self.parameters.push((name.into(), value.to_string()));
-        self
-    }
-
-    /// Defines a macro.
-    pub fn define(mut self, name: impl Into<String>, value: impl ToString) -> Spec {
-        self.defines.push((name.into(), value.to_string()));
-        self
-    }
-
-    /// Adds an argument for Verilator.
-    pub fn argument(mut self, argument: impl Into<String>) -> Spec {
-        self.arguments.push(argument.into());
-        self
-    }
-
-    /// With FST tracing. Costs nothing until a trace is opened, then about a factor of 100.
-    pub fn trace(mut self, on: bool) -> Spec {
-        self.trace = on;
-        self
-    }
-
-    /// With line and toggle coverage.
-    pub fn coverage(mut self, on: bool) -> Spec {
-        self.coverage = on;
-        self
-    }
-
-    /// The top module's name.
-    pub fn top(&self) -> &str {
-        &self.top
-    }
-
-    /// Builds the model, or takes it from the cache. Sources with the same content, flags and
-    /// tools are built once; other processes that want the same wait.
+    /// Builds the model, or takes it from the cache. It is built once for each content of all files that Verilator read,
+    /// flags and tools, also where the project has been copied elsewhere; other processes that want the same wait.
     ///
     /// # Errors
-    /// [`Error::ToolMissing`], [`Error::Source`], [`Error::Verilog`], [`Error::Compile`],
-    /// [`Error::Cache`], [`Error::Load`]. A build that fails leaves nothing in the cache.
+    /// [`Error::ToolMissing`], [`Error::Source`], [`Error::Parameter`], [`Error::Verilog`], [`Error::Unsupported`],
+    /// [`Error::Compile`], [`Error::NoCache`], [`Error::SharedCache`], [`Error::Cache`], [`Error::Load`]. A build that
+    /// fails leaves nothing in the cache.
     pub fn build(&self) -> Result<Arc<Library>, Error> {
         // One load of a shared object per process: a second one would be the same anyway.
-        static LOADED: Mutex<Vec<(String, Arc<Library>)>> = Mutex::new(Vec::new());
-        let key = self.key()?;
+        static LOADED: Mutex<Vec<(PathBuf, PathBuf, Arc<Library>)>> = Mutex::new(Vec::new());
+        let tools = Tools::get()?;
+        let cache = cache::open()?;
+        let places = Places::new(self)?;
+        let design = cache.join(format!("{}-{}", self.top.replace(['/', '\0'], "_"), self.key(tools, &places)?));
         let mut loaded = LOADED.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some((_, library)) = loaded.iter().find(|(k, _)| *k == key) {
+        fs::create_dir_all(&design).map_err(|source| Error::Cache { path: design.clone(), source })?;
+        let _lock = cache::lock(&design.join("lock"))?;
+        let home = match find(&design, &places) {
+            Some(home) => home,
+            None => self.make(tools, &cache, &design, &places)?,
+        };
+        if let Some((.., library)) = loaded.iter().find(|(h, root, _)| *h == home && *root == places.root) {
             return Ok(library.clone());
         }
-        let cache = cache_dir();
-        let at = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| Error::Cache { path, source }
-        };
-        fs::create_dir_all(&cache).map_err(at(&cache))?;
-        let home = cache.join(format!("{}-{key}", self.top));
-        let lock_path = cache.join(format!("{}-{key}.lock", self.top));
-        let lock = fs::File::create(&lock_path).map_err(at(&lock_path))?;
-        fs4::FileExt::lock(&lock).map_err(at(&lock_path))?;
-        if !home.join("model.so").exists() {
-            let work = tempfile::Builder::new().prefix("building-").tempdir_in(&cache).map_err(at(&cache))?;
-            self.compile(work.path())?;
-            let _ = fs::remove_dir_all(&home);
-            fs::rename(work.path(), &home).map_err(at(&home))?;
-            let _ = work.keep(); // renamed away
-        }
-        let library = Arc::new(self.load(&home)?);
-        loaded.push((key, library.clone()));
+        let library = Arc::new(Library::load(self, &home, &places.root)?);
+        loaded.push((home, places.root, library.clone()));
         Ok(library)
     }
 
-    fn key(&self) -> Result<String, Error> {
-        let mut hash = blake3::Hasher::new();
-        let mut add = |bytes: &[u8]| {
-            hash.update(&(bytes.len() as u64).to_le_bytes());
-            hash.update(bytes);
-        };
-        add(&shim::VERSION.to_le_bytes());
-        add(versions()?.as_bytes());
-        add(level().as_bytes());
-        add(format!("{:?}", (&self.top, &self.parameters, &self.defines, &self.arguments, self.trace, self.coverage)).as_bytes());
-        let read = |path: &Path| fs::read(path).map_err(|source| Error::Source { path: path.to_path_buf(), source });
+    /// Names everything but the content of the files.
+    fn key(&self, tools: &Tools, places: &Places) -> Result<String, Error> {
+        let name = |path: &PathBuf| places.name(&clean(&places.work.join(path)));
         for path in &self.sources {
-            add(path.as_os_str().as_encoded_bytes());
-            add(&read(path)?);
+            fs::File::open(path).map_err(|source| Error::Source { path: path.clone(), source })?;
         }
-        for dir in &self.include_dirs {
-            let entries = fs::read_dir(dir).map_err(|source| Error::Source { path: dir.clone(), source })?;
-            let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_file()).collect();
-            files.sort();
-            for path in files {
-                add(path.as_os_str().as_encoded_bytes());
-                add(&read(&path)?);
-            }
+        for path in &self.include_dirs {
+            fs::read_dir(path).map_err(|source| Error::Source { path: path.clone(), source })?;
         }
-        Ok(hash.finalize().to_hex()[..24].to_string())
+        let root = places.root.to_string_lossy();
+        let arguments: Vec<String> = match &*root {
+            "/" => self.arguments.clone(),
+            root => self.arguments.iter().map(|a| a.replace(&format!("{root}/"), "{root}/")).collect(),
+        };
+        let text = format!(
+            "{:?}",
+            (
+                (shim::VERSION, &tools.fingerprint, level()),
+                (&self.top, &self.parameters, &self.defines, arguments, self.trace, self.coverage),
+                self.sources.iter().map(name).collect::<Vec<_>>(),
+                self.include_dirs.iter().map(name).collect::<Vec<_>>(),
+            )
+        );
+        Ok(blake3::hash(text.as_bytes()).to_hex()[..24].to_string())
     }
 
-    fn compile(&self, work: &Path) -> Result<(), Error> {
-        let mut verilator = Command::new("verilator");
-        verilator.args(["--cc", "-O3", "--x-assign", "fast", "--prefix", "Vmodel", "--top-module", &self.top]);
+    /// Builds the model for the files as they are; gives its folder.
+    fn make(&self, tools: &Tools, cache: &Path, design: &Path, places: &Places) -> Result<PathBuf, Error> {
+        for attempt in 1..=3 {
+            let workshop = cache::Workshop::open(cache)?;
+            let work = workshop.path();
+            let since = SystemTime::now();
+            self.verilate(tools, work, places)?;
+            let list = fs::read_to_string(work.join("Vmodel__verFiles.dat"))
+                .map_err(|source| Error::Cache { path: work.into(), source })?;
+            // A file from the future of this machine's clock changes no more in the third attempt.
+            let since = if attempt < 3 { since } else { SystemTime::now() + std::time::Duration::from_secs(1 << 32) };
+            let Some(inputs) = Inputs::after(self, places, &list, &tools.include, since)? else { continue };
+            fs::write(work.join("inputs"), inputs.to_text()).map_err(|source| Error::Cache { path: work.into(), source })?;
+            let home = design.join(inputs.key());
+            self.compile(tools, work, cache)?;
+            cache::seal(work, "sum", &SEALED)?;
+            workshop.finish(&home)?;
+            prune(design);
+            return Ok(home);
+        }
+        Err(Error::Cache { path: design.into(), source: std::io::Error::other("the sources change all the time") })
+    }
+
+    fn verilate(&self, tools: &Tools, work: &Path, places: &Places) -> Result<(), Error> {
+        if self.arguments.iter().any(|a| a.trim_start_matches('-') == "sc") {
+            return Err(self.unsupported("its arguments ask for SystemC".into(), "leave out --sc"));
+        }
+        let mut verilator = tools.verilator();
+        verilator.args(["--cc", "-O3", "--x-assign", "unique", "--x-initial", "unique"]);
+        verilator.args(["--prefix", "Vmodel", "--top-module", &self.top]);
         verilator.args(["-Wno-fatal", "-Wno-WIDTH", "-Wno-DECLFILENAME", "--assert", "--Mdir"]).arg(work);
         if self.trace {
             verilator.args(["--trace-fst", "--trace-structs"]);
@@ -195,37 +115,96 @@ impl Spec {
         if self.coverage {
             verilator.arg("--coverage");
         }
-        verilator.args(self.include_dirs.iter().map(|d| format!("-I{}", d.display())));
+        // Absolute, so that what the design says of its sources does not depend on where the program stands.
+        let absolute = |path: &PathBuf| clean(&places.work.join(path));
+        verilator.args(self.include_dirs.iter().map(|d| format!("-I{}", absolute(d).display())));
         verilator.args(self.defines.iter().map(|(n, v)| if v.is_empty() { format!("-D{n}") } else { format!("-D{n}={v}") }));
-        verilator.args(self.parameters.iter().map(|(n, v)| format!("-G{n}={v}")));
-        verilator.args(&self.arguments).args(&self.sources);
-        let output = run(&mut verilator, "verilator", "verilator")?;
-        if !output.status.success() {
-            return Err(Error::Verilog { top: self.top.clone(), text: String::from_utf8_lossy(&output.stderr).into_owned() });
+        for (name, value) in &self.parameters {
+            let literal = parameter::literal(value).ok_or_else(|| Error::Parameter {
+                top: self.top.clone(),
+                name: name.clone(),
+                value: value.clone(),
+            })?;
+            verilator.arg(format!("-G{name}={literal}"));
         }
+        verilator.args(&self.arguments).args(self.sources.iter().map(absolute));
+        let output = run(verilator.current_dir(&places.work), "verilator")?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        if text.contains("NEEDTIMINGOPT") {
+            return Err(self.unsupported(format!("it has delays or waits for time:\n{}", text.trim()), DELAYS));
+        }
+        if !output.status.success() {
+            return Err(Error::Verilog { top: self.top.clone(), text: text.into_owned() });
+        }
+        let settings = fs::read_to_string(work.join("Vmodel_classes.mk")).unwrap_or_default();
+        let on = |name: &str| settings.lines().any(|l| l.trim() == format!("{name} = 1"));
+        if !work.join("Vmodel.h").is_file() {
+            return Err(self.unsupported(
+                "its arguments keep Verilator from writing a C++ model where the binding looks".into(),
+                "leave out --prefix, --Mdir, --lint-only and the like",
+            ));
+        }
+        if on("VM_TIMING") {
+            return Err(self.unsupported("it has delays or waits for time (--timing)".into(), DELAYS));
+        }
+        if on("VM_TRACE") && !self.trace || on("VM_TRACE_VCD") || on("VM_TRACE_SAIF") {
+            return Err(self.unsupported(
+                "its arguments ask for a trace that the binding does not open".into(),
+                "leave out --trace and the like and use Spec::trace, which gives FST",
+            ));
+        }
+        if on("VM_COVERAGE") && !self.coverage {
+            return Err(self.unsupported("its arguments ask for coverage".into(), "use Spec::coverage"));
+        }
+        Ok(())
+    }
+
+    fn unsupported(&self, what: String, advice: &'static str) -> Error {
+        Error::Unsupported { top: self.top.clone(), what, advice }
+    }
+
+    fn compile(&self, tools: &Tools, work: &Path, cache: &Path) -> Result<(), Error> {
         let cache_error = |source| Error::Cache { path: work.to_path_buf(), source };
         let header = fs::read_to_string(work.join("Vmodel.h")).map_err(cache_error)?;
+        let ports = port::parse_header(&header);
+        if let Some((port, _)) = ports.usable.iter().find(|(_, cpp)| port::is_member(&header, cpp)) {
+            return Err(self.unsupported(
+                format!("its port '{}' has the name of a part of Verilator's C++ class", port.name),
+                "rename it, or wrap the module in one whose port has another name",
+            ));
+        }
         let dpi = fs::read_to_string(work.join("Vmodel__Dpi.h")).unwrap_or_default();
-        let shim = shim::generate(&parse_header(&header), &shim::parse_dpi(&dpi), self.trace, self.coverage);
+        let imports = shim::parse_dpi(&dpi);
+        if let Some((import, kind)) = imports.iter().find_map(|i| Some((i, i.unsupported()?))) {
+            return Err(self.unsupported(
+                format!("its DPI import '{}' has a value of the C type '{kind}'", import.name),
+                "use int, longint, shortint, byte, bit or logic (one bit), or their outputs",
+            ));
+        }
+        let shim = shim::generate(&ports.usable, &imports, self.trace, self.coverage);
         fs::write(work.join("vrs_shim.cpp"), shim).map_err(cache_error)?;
         fs::write(work.join("vrs_print.h"), shim::PRINT_HEADER).map_err(cache_error)?;
 
-        let include = PathBuf::from(verilator_root()?).join("include");
         let mut files: Vec<PathBuf> = fs::read_dir(work)
             .map_err(cache_error)?
             .filter_map(|e| Some(e.ok()?.path()))
             .filter(|p| p.extension().is_some_and(|e| e == "cpp"))
             .collect();
         files.sort();
-        let runtime = self.runtime(&include, !dpi.is_empty())?;
+        let settings = fs::read_to_string(work.join("Vmodel_classes.mk")).map_err(cache_error)?;
+        let runtime = self.runtime(tools, cache, &library_files(&settings))?;
         let level = level();
-        let (mut objects, mut commands) = (Vec::new(), Vec::new());
-        for file in &files {
+        let (slow, fast): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(|file| {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let object = work.join(&name).with_extension("o");
-            let slow = name.contains("__Slow") || name.contains("__Syms") || name.contains("__Trace");
-            commands.push(self.compiler(file, &object, work, &include, if slow { "-O0" } else { &level }));
-            objects.push(object);
+            name.contains("__Slow") || name.contains("__Syms") || name.contains("__Trace")
+        });
+        let (mut objects, mut commands) = (Vec::new(), Vec::new());
+        for (group, files, level) in [("vrs_fast", fast, level.as_str()), ("vrs_slow", slow, "-O0")] {
+            for file in together(work, group, files).map_err(cache_error)? {
+                let object = file.with_extension("o");
+                commands.push(self.compiler(&file, &object, work, &tools.include, level));
+                objects.push(object);
+            }
         }
         self.run_all(commands)?;
         let mut link = Command::new("g++");
@@ -233,6 +212,9 @@ impl Spec {
         link.args(["-lpthread", "-latomic"]);
         if self.trace {
             link.arg("-lz");
+        }
+        if self.trace && tools.lz4 {
+            link.arg("-llz4");
         }
         self.run_all(vec![link])?;
         for object in objects {
@@ -246,6 +228,7 @@ impl Spec {
         let mut cc = Command::new("g++");
         cc.args(["-std=c++17", "-c", "-fPIC", "-fvisibility=hidden", level, "-w"]);
         cc.args(["-DVL_USER_STOP", "-DVL_USER_FINISH", "-DVL_USER_FATAL", "-DVL_TIME_CONTEXT"]);
+        // (Verilator's library takes no notice of these.)
         cc.args([
             format!("-DVM_TRACE={}", u8::from(self.trace)),
             format!("-DVM_TRACE_FST={}", u8::from(self.trace)),
@@ -257,29 +240,30 @@ impl Spec {
         cc
     }
 
-    /// Objects of Verilator's own library: the same for every model with these flags, so compiled once.
-    fn runtime(&self, include: &Path, dpi: bool) -> Result<Vec<PathBuf>, Error> {
-        let mut names = vec!["verilated", "verilated_threads"];
-        names.extend(self.trace.then_some("verilated_fst_c"));
-        names.extend(self.coverage.then_some("verilated_cov"));
-        names.extend(dpi.then_some("verilated_dpi"));
-        let text = format!("{} {} {} {}", shim::VERSION, versions()?, self.trace, self.coverage);
-        let cache = cache_dir();
+    /// Objects of Verilator's own library: the same for every model, so compiled once.
+    fn runtime(&self, tools: &Tools, cache: &Path, names: &[String]) -> Result<Vec<PathBuf>, Error> {
+        let text = format!("{} {}", shim::VERSION, tools.fingerprint);
         let home = cache.join(format!("runtime-{}", &blake3::hash(text.as_bytes()).to_hex()[..24]));
         let error = |source| Error::Cache { path: home.clone(), source };
         fs::create_dir_all(&home).map_err(error)?;
-        let lock = fs::File::create(home.join("lock")).map_err(error)?;
-        fs4::FileExt::lock(&lock).map_err(error)?;
+        let _lock = cache::lock(&home.join("lock"))?;
         fs::write(home.join("vrs_print.h"), shim::PRINT_HEADER).map_err(error)?;
-        let object = |name: &str| home.join(name).with_extension("o");
-        let missing: Vec<&str> = names.iter().copied().filter(|n| !object(n).exists()).collect();
-        let half = |name: &str| home.join(name).with_extension("half");
-        let compile = |n: &&str| self.compiler(&include.join(n).with_extension("cpp"), &half(n), &home, include, "-O2");
+        let object = |name: &str| format!("{name}.o");
+        let missing: Vec<&String> =
+            names.iter().filter(|n| !cache::is_whole(&home, &format!("{n}.sum"), &[&object(n)])).collect();
+        if missing.iter().any(|n| *n == "verilated") {
+            let path = tools.include.join("verilated.cpp");
+            let text = fs::read_to_string(&path).map_err(|source| Error::Source { path, source })?;
+            let text = shim::own_random(&text).ok_or_else(|| Error::Unknown { version: tools.version.clone() })?;
+            fs::write(home.join("verilated.cpp"), text).map_err(error)?;
+        }
+        let source = |n: &str| if n == "verilated" { &home } else { &tools.include }.join(n).with_extension("cpp");
+        let compile = |n: &&String| self.compiler(&source(n), &home.join(object(n)), &home, &tools.include, "-O2");
         self.run_all(missing.iter().map(compile).collect())?;
         for name in missing {
-            fs::rename(half(name), object(name)).map_err(error)?;
+            cache::seal(&home, &format!("{name}.sum"), &[&object(name)])?;
         }
-        Ok(names.into_iter().map(object).collect())
+        Ok(names.iter().map(|n| home.join(object(n))).collect())
     }
 
     fn run_all(&self, commands: Vec<Command>) -> Result<(), Error> {
@@ -291,11 +275,11 @@ impl Spec {
                 scope.spawn(|| {
                     loop {
                         let Some(mut command) = queue.lock().unwrap_or_else(|e| e.into_inner()).pop() else { return };
-                        let result = run(&mut command, "g++", "g++").and_then(|out| {
+                        let result = run(&mut command, "g++").and_then(|out| {
                             if out.status.success() {
                                 return Ok(());
                             }
-                            Err(Error::Compile { top: self.top.clone(), text: String::from_utf8_lossy(&out.stderr).into_owned() })
+                            Err(self.refused(String::from_utf8_lossy(&out.stderr).into_owned()))
                         });
                         if result.is_err() {
                             *outcome.lock().unwrap_or_else(|e| e.into_inner()) = result;
@@ -308,48 +292,185 @@ impl Spec {
         outcome.into_inner().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn load(&self, home: &Path) -> Result<Library, Error> {
-        let path = home.join("model.so");
-        let header =
-            fs::read_to_string(home.join("Vmodel.h")).map_err(|source| Error::Cache { path: home.to_path_buf(), source })?;
-        let library = crate::model::open(&path)?;
-        Ok(Library { library, trace: self.trace, coverage: self.coverage, top: self.top.clone(), ports: parse_header(&header) })
+    fn refused(&self, text: String) -> Error {
+        for (header, library, package) in [("zlib.h", "-lz", "zlib1g-dev"), ("lz4.h", "-llz4", "liblz4-dev")] {
+            if text.contains(&format!("{header}: No such file")) || text.contains(&format!("cannot find {library}:")) {
+                return Error::ToolMissing { tool: header.into(), package };
+            }
+        }
+        Error::Compile { top: self.top.clone(), text }
     }
 }
 
-impl Library {
-    /// The design's ports.
-    pub fn ports(&self) -> &[PortInfo] {
-        &self.ports
+const DELAYS: &str = "the bench drives time: take them out, or pass the argument --no-timing to ignore delays";
+
+/// Small files as one: in each of them the compiler would read Verilator's headers again, which takes most of its time.
+fn together(work: &Path, group: &str, files: Vec<PathBuf>) -> std::io::Result<Vec<PathBuf>> {
+    const SMALL: u64 = 256 << 10;
+    let mut size = 0;
+    for file in &files {
+        size += fs::metadata(file)?.len();
+    }
+    if files.len() < 2 || size > SMALL {
+        return Ok(files);
+    }
+    let path = work.join(group).with_extension("cpp");
+    let names = files.iter().filter_map(|f| f.file_name()).map(|n| format!("#include \"{}\"\n", n.to_string_lossy()));
+    fs::write(&path, names.collect::<String>())?;
+    Ok(vec![path])
+}
+
+/// A model in the cache for the files as they are. One that was damaged is taken away.
+fn find(design: &Path, places: &Places) -> Option<PathBuf> {
+    let mut hashes = BTreeMap::new();
+    for home in fs::read_dir(design).ok()?.flatten().map(|e| e.path()).filter(|p| p.is_dir()) {
+        let inputs = fs::read_to_string(home.join("inputs")).ok().and_then(|text| Inputs::from_text(&text));
+        if !inputs.is_some_and(|inputs| inputs.stand(places, &mut hashes)) {
+            continue;
+        }
+        if cache::is_whole(&home, "sum", &SEALED) {
+            return Some(home);
+        }
+        let _ = fs::remove_dir_all(&home);
+    }
+    None
+}
+
+/// Takes away the oldest models of a design. (Programs that have loaded one keep it.)
+fn prune(design: &Path) {
+    let Ok(entries) = fs::read_dir(design) else { return };
+    let mut homes: Vec<(SystemTime, PathBuf)> = entries
+        .flatten()
+        .filter(|e| e.path().is_dir())
+        .filter_map(|e| Some((e.metadata().ok()?.modified().ok()?, e.path())))
+        .collect();
+    homes.sort();
+    for (_, home) in homes.iter().rev().skip(KEPT) {
+        let _ = fs::remove_dir_all(home);
+    }
+}
+
+/// The files of Verilator's library that a model needs, as the makefile that it wrote lists them.
+fn library_files(settings: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut inside = false;
+    for line in settings.lines().map(str::trim) {
+        if line.starts_with("VM_GLOBAL_") {
+            inside = true;
+        } else if inside && !line.is_empty() && !line.starts_with('#') {
+            names.push(line.trim_end_matches('\\').trim().to_string());
+        } else if line.is_empty() {
+            inside = false;
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A project in a folder: its spec and places. Each of its files is found in another way.
+    fn project(dir: &Path) -> (Spec, Places) {
+        for (path, text) in [
+            (
+                "rtl/top.v",
+                "`include \"deep/a.vh\"\n`include \"near/b.vh\"\nmodule top(output [31:0] q);\n  wire [7:0] l;\n  leaf u(l);\n  assign q = {`A, `B, l, `C};\nendmodule\n",
+            ),
+            ("inc/deep/a.vh", "`include \"deeper.vh\"\n"),
+            ("inc2/deeper.vh", "`define A 8'd1\n"),
+            ("near/b.vh", "`define B 8'd2\n"),
+            ("lib/leaf.v", "module leaf(output [7:0] l);\n  assign l = 8'd3;\nendmodule\n"),
+            ("arguments.f", "-Iinc2 +define+C=8'd4\n"),
+        ] {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().expect("inside")).expect("created");
+            fs::write(path, text).expect("written");
+        }
+        let spec = Spec::new("top").source(dir.join("rtl/top.v")).include_dir(dir.join("inc"));
+        let spec = ["-y", "lib", "-f", "arguments.f", "-Iinc3"].into_iter().fold(spec, Spec::argument);
+        let root = Places::new(&spec).expect("places").root;
+        assert_eq!(root, dir);
+        (spec, Places { root, work: dir.into() })
     }
 
-    /// The top module's name.
-    pub fn top(&self) -> &str {
-        &self.top
+    fn inputs(spec: &Spec, places: &Places) -> Inputs {
+        let (tools, work) = (Tools::get().expect("tools"), tempfile::tempdir().expect("a folder"));
+        let since = SystemTime::now();
+        spec.verilate(tools, work.path(), places).expect("Verilator takes it");
+        let list = fs::read_to_string(work.path().join("Vmodel__verFiles.dat")).expect("a list");
+        Inputs::after(spec, places, &list, &tools.include, since).expect("read").expect("nothing changed meanwhile")
     }
-}
 
-fn run(command: &mut Command, tool: &'static str, package: &'static str) -> Result<Output, Error> {
-    command.output().map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::ToolMissing { tool, package },
-        _ => Error::Compile { top: String::new(), text: format!("{tool}: {e}") },
-    })
-}
-
-fn ask(tool: &'static str, argument: &[&str]) -> Result<String, Error> {
-    let output = run(Command::new(tool).args(argument), tool, tool)?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
-}
-
-fn versions() -> Result<&'static str, Error> {
-    static VERSIONS: OnceLock<String> = OnceLock::new();
-    if let Some(v) = VERSIONS.get() {
-        return Ok(v);
+    #[test]
+    fn a_model_is_good_for_the_files_that_verilator_read_and_no_others() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (spec, places) = project(dir.path());
+        let made = inputs(&spec, &places);
+        let stand = || made.stand(&places, &mut BTreeMap::new());
+        assert!(stand());
+        for file in ["rtl/top.v", "inc/deep/a.vh", "inc2/deeper.vh", "near/b.vh", "lib/leaf.v", "arguments.f"] {
+            let path = dir.path().join(file);
+            let text = fs::read_to_string(&path).expect("read");
+            fs::write(&path, text.clone() + "// more\n").expect("written");
+            assert!(!stand(), "{file} was changed");
+            assert_ne!(inputs(&spec, &places).key(), made.key(), "{file} was changed");
+            fs::remove_file(&path).expect("removed");
+            assert!(!stand(), "{file} is gone");
+            fs::write(&path, text).expect("written");
+            assert!(stand(), "{file} is as it was");
+        }
+        fs::write(dir.path().join("inc/other.vh"), "not read").expect("written");
+        assert!(stand());
+        for file in ["inc/deeper.vh", "inc/near/b.vh", "inc3/deep/a.vh", "inc/leaf.sv", "lib/deeper.vh"] {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().expect("inside")).expect("created");
+            fs::write(&path, "").expect("written");
+            assert!(!stand(), "{file} may be read in place of another");
+            fs::remove_file(&path).expect("removed");
+        }
+        assert!(stand());
     }
-    let v = format!("{}\n{}", ask("verilator", &["--version"])?, ask("g++", &["-dumpfullversion", "-dumpmachine"])?);
-    Ok(VERSIONS.get_or_init(|| v))
-}
 
-fn verilator_root() -> Result<String, Error> {
-    ask("verilator", &["--getenv", "VERILATOR_ROOT"])
+    #[test]
+    fn a_file_that_changes_while_verilator_reads_leaves_no_doubtful_list() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (spec, places) = project(dir.path());
+        let since = SystemTime::now() - std::time::Duration::from_secs(60);
+        let list = format!("S 1 2 3 \"{}\"\n", dir.path().join("rtl/top.v").display());
+        assert!(Inputs::after(&spec, &places, &list, Path::new("/none"), since).expect("read").is_none());
+    }
+
+    #[test]
+    fn a_copy_of_a_project_is_the_same_unless_a_source_speaks_of_its_path() {
+        let (here, there) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let projects = [project(here.path()), project(there.path())];
+        let tools = Tools::get().expect("tools");
+        let key = |i: usize| projects[i].0.key(tools, &projects[i].1).expect("a key");
+        assert_eq!(key(0), key(1));
+        let made = inputs(&projects[0].0, &projects[0].1);
+        assert!(made.stand(&projects[1].1, &mut BTreeMap::new()));
+        assert_eq!(made.key(), inputs(&projects[1].0, &projects[1].1).key());
+        fs::write(there.path().join("lib/leaf.v"), "module leaf(output [7:0] l);\n  assign l = 8'd9;\nendmodule\n")
+            .expect("written");
+        assert!(!made.stand(&projects[1].1, &mut BTreeMap::new()), "same names, other content");
+
+        for dir in [here.path(), there.path()] {
+            fs::write(
+                dir.join("lib/leaf.v"),
+                "module leaf(output [7:0] l);\n  assign l = 3;\n  initial $display(`__FILE__);\nendmodule\n",
+            )
+            .expect("written");
+        }
+        let made = inputs(&projects[0].0, &projects[0].1);
+        assert!(made.stand(&projects[0].1, &mut BTreeMap::new()));
+        assert!(!made.stand(&projects[1].1, &mut BTreeMap::new()));
+        assert_ne!(made.key(), inputs(&projects[1].0, &projects[1].1).key());
+    }
+
+    #[test]
+    fn files_of_the_library_are_those_of_the_makefile() {
+        let text = "VM_CLASSES_FAST += \\\n\tVmodel \\\n\nVM_GLOBAL_FAST += \\\n\tverilated \\\n\tverilated_dpi \\\n\n# Gen\nVM_GLOBAL_SLOW += \\\n\n";
+        assert_eq!(library_files(text), ["verilated", "verilated_dpi"]);
+    }
 }

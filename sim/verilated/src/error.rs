@@ -11,7 +11,7 @@ pub enum Error {
     #[error("{tool} was not found; install it (Debian, Ubuntu: apt install {package})")]
     ToolMissing {
         /// Its name.
-        tool: &'static str,
+        tool: String,
         /// The package that has it.
         package: &'static str,
     },
@@ -30,6 +30,75 @@ pub enum Error {
         top: String,
         /// What Verilator says.
         text: String,
+    },
+    /// A parameter's value that is no Verilog literal.
+    #[error(
+        "{top}: parameter {name}: '{value}' is no value; use a number of up to 128 bits, a literal such as 256'hff, true, false, \
+         or a string in double quotes"
+    )]
+    Parameter {
+        /// Top module.
+        top: String,
+        /// The parameter.
+        name: String,
+        /// The value given.
+        value: String,
+    },
+    /// A design that Verilator takes and the binding does not.
+    #[error("{top} cannot be used: {what}; {advice}")]
+    Unsupported {
+        /// Top module.
+        top: String,
+        /// What is against it.
+        what: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A port that the design has and the binding cannot use.
+    #[error("port '{name}' of {top} {why}")]
+    UnsupportedPort {
+        /// Top module.
+        top: String,
+        /// The port.
+        name: String,
+        /// What is against it, and what to do.
+        why: &'static str,
+    },
+    /// There is no folder for compiled models.
+    #[error("there is no folder for compiled models: set VERILATED_CACHE, XDG_CACHE_HOME or HOME")]
+    NoCache,
+    /// Others can write to the folder of compiled models, and so make this program run their code.
+    #[error(
+        "model cache {path}: user {user} must own it and no other may write there (owner {owner}, mode {mode:o}); remove it, or \
+         chmod 700, or set VERILATED_CACHE to another folder"
+    )]
+    SharedCache {
+        /// The folder.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// Its permissions.
+        mode: u32,
+        /// This process's user.
+        user: u32,
+    },
+    /// A Verilator whose library is built otherwise than the binding knows.
+    #[error(
+        "the random generator in verilated.cpp of this Verilator ({version}) is not known; use one of the versions in the README"
+    )]
+    Unknown {
+        /// What `verilator --version` says.
+        version: String,
+    },
+    /// An environment variable with a value that is not understood.
+    #[error("{variable}={value} is not understood; it may be {allowed}")]
+    Setting {
+        /// Its name.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        allowed: &'static str,
     },
     /// The C++ compiler refuses what Verilator wrote.
     #[error("the model of {top} does not compile:\n{text}")]

@@ -2,13 +2,22 @@
 #![doc = include_str!("../README.md")]
 
 mod build;
+mod cache;
 mod error;
+mod inputs;
+mod library;
 #[allow(unsafe_code)]
 mod model;
+mod parameter;
 mod port;
 mod shim;
+mod spec;
+mod tools;
 
-pub use build::{Library, Spec, cache_dir};
+pub use cache::cache_dir;
 pub use error::Error;
-pub use model::{DpiValue, Model, Stop, Variable};
+pub use library::Library;
+pub use model::{DpiValue, Initial, Model, Stop, Variable};
 pub use port::{Direction, Port, PortInfo};
+pub use spec::Spec;
+pub use tools::verilator;
