@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The RTL behind a host transport.
 
-use crate::device::{Corner, Device, Pulse};
+use crate::Part;
+use crate::device::{Device, Pulse};
+use crate::wave::Wave;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
 use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
@@ -9,6 +11,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use systole_files::{FileError, LockError};
 use systole_host::{HostError, Transport};
 use systole_isa::Config;
 use thiserror::Error;
@@ -25,6 +28,12 @@ pub enum ChipError {
     /// The RRAM part's file.
     #[error("{0}")]
     Part(String),
+    /// The RRAM part's file is in use.
+    #[error(transparent)]
+    Busy(LockError),
+    /// The file of a wave.
+    #[error(transparent)]
+    Wave(#[from] FileError),
     /// The driver's error.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -43,46 +52,6 @@ pub struct Options {
     pub upsets: bool,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
-}
-
-/// An RRAM part.
-#[derive(Debug, Clone)]
-pub struct Part {
-    /// Its file: read if it is there, written when the simulation ends.
-    pub file: Option<PathBuf>,
-    /// Parameters of a new part.
-    pub corner: Corner,
-    /// Seed of a new part.
-    pub seed: u64,
-    /// Cycles of a pulse.
-    pub pulse_cycles: u32,
-}
-
-impl Part {
-    /// The part in its file, or a new one.
-    ///
-    /// # Errors
-    /// [`ChipError::Part`].
-    pub fn open(&self, config: &Config) -> Result<Device, ChipError> {
-        match &self.file {
-            Some(file) => Device::open(file, config, self.corner.clone(), self.seed).map_err(ChipError::Part),
-            None => Ok(Device::new(config, self.corner.clone(), self.seed)),
-        }
-    }
-
-    /// Writes the part to its file, where it has one.
-    ///
-    /// # Errors
-    /// [`ChipError::Part`].
-    pub fn save(&self, device: &Device) -> Result<(), ChipError> {
-        self.file.as_ref().map_or(Ok(()), |file| device.save(file).map_err(ChipError::Part))
-    }
-}
-
-impl Default for Part {
-    fn default() -> Part {
-        Part { file: None, corner: Corner::typ22(), seed: 1, pulse_cycles: 100 }
-    }
 }
 
 fn root() -> PathBuf {
@@ -389,21 +358,28 @@ where
         None => spec(config)?,
         Some(part) => spec_with_device(config, part.pulse_cycles)?,
     };
-    let device = match &options.part {
-        None => None,
-        Some(part) => Some(Rc::new(RefCell::new(part.open(config)?))),
+    // The part's lock is held from here to the end.
+    let (device, file) = match &options.part {
+        None => (None, None),
+        Some(part) => {
+            let (device, file) = part.open(config)?;
+            (Some(Rc::new(RefCell::new(device))), Some(file))
+        }
     };
     let spec = if options.upsets { spec.argument("--public-flat-rw").define("SYNTHESIS", "") } else { spec };
+    let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
     let library = spec.trace(options.trace.is_some()).build()?;
     let (pause, behind) = (options.pause, device.clone());
-    let run = harness::run(&library, options.seed.max(1), options.trace.clone(), move |sim| async move {
+    let run = harness::run(&library, options.seed.max(1), window, move |sim| async move {
         let cells = behind.map(|device| Cells::attach(&sim, device).unwrap_or_else(|e| panic!("{e}")));
         let mut transport = RtlTransport::reset(&sim, pause).await;
         transport.cells = cells;
         job(transport).await
-    })?;
-    if let (Some(device), Some(part)) = (device, &options.part) {
-        part.save(&device.borrow())?;
+    });
+    wave.map_or(Ok(()), Wave::finish)?;
+    let run = run?;
+    if let (Some(device), Some(file)) = (device, file) {
+        file.save(&device.borrow())?;
     }
     Ok(run.value)
 }
