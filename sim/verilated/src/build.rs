@@ -187,7 +187,18 @@ impl Spec {
 
     fn compile(&self, work: &Path) -> Result<(), Error> {
         let mut verilator = Command::new("verilator");
-        verilator.args(["--cc", "-O3", "--x-assign", "fast", "--prefix", "Vmodel", "--top-module", &self.top]);
+        verilator.args([
+            "--cc",
+            "-O3",
+            "--x-assign",
+            "unique",
+            "--x-initial",
+            "unique",
+            "--prefix",
+            "Vmodel",
+            "--top-module",
+            &self.top,
+        ]);
         verilator.args(["-Wno-fatal", "-Wno-WIDTH", "-Wno-DECLFILENAME", "--assert", "--Mdir"]).arg(work);
         if self.trace {
             verilator.args(["--trace-fst", "--trace-structs"]);
@@ -274,7 +285,15 @@ impl Spec {
         let object = |name: &str| home.join(name).with_extension("o");
         let missing: Vec<&str> = names.iter().copied().filter(|n| !object(n).exists()).collect();
         let half = |name: &str| home.join(name).with_extension("half");
-        let compile = |n: &&str| self.compiler(&include.join(n).with_extension("cpp"), &half(n), &home, include, "-O2");
+        if missing.contains(&"verilated") {
+            let path = include.join("verilated.cpp");
+            let text = fs::read_to_string(&path).map_err(|source| Error::Source { path, source })?;
+            let text =
+                shim::own_random(&text).ok_or_else(|| Error::Unknown { version: versions().unwrap_or_default().into() })?;
+            fs::write(home.join("verilated.cpp"), text).map_err(error)?;
+        }
+        let source = |n: &str| if n == "verilated" { home.join("verilated.cpp") } else { include.join(n).with_extension("cpp") };
+        let compile = |n: &&str| self.compiler(&source(n), &half(n), &home, include, "-O2");
         self.run_all(missing.iter().map(compile).collect())?;
         for name in missing {
             fs::rename(half(name), object(name)).map_err(error)?;

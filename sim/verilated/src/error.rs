@@ -31,6 +31,24 @@ pub enum Error {
         /// What Verilator says.
         text: String,
     },
+    /// A Verilator whose library is built otherwise than the binding knows.
+    #[error(
+        "the random generator in verilated.cpp of this Verilator ({version}) is not known; use one of the versions in the README"
+    )]
+    Unknown {
+        /// What `verilator --version` says.
+        version: String,
+    },
+    /// An environment variable with a value that is not understood.
+    #[error("{variable}={value} is not understood; it may be {allowed}")]
+    Setting {
+        /// Its name.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        allowed: &'static str,
+    },
     /// The C++ compiler refuses what Verilator wrote.
     #[error("the model of {top} does not compile:\n{text}")]
     Compile {

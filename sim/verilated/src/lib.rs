@@ -10,5 +10,5 @@ mod shim;
 
 pub use build::{Library, Spec, cache_dir};
 pub use error::Error;
-pub use model::{DpiValue, Model, Stop, Variable};
+pub use model::{DpiValue, Initial, Model, Stop, Variable};
 pub use port::{Direction, Port, PortInfo};

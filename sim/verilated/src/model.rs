@@ -2,7 +2,7 @@
 //! A running model. All unsafe code of the crate is here: calls into the shim, and the memory of
 //! ports, which lives as long as the model does.
 
-use crate::{Error, Library, Port};
+use crate::{Direction, Error, Library, Port};
 use bitvec::order::Lsb0;
 use bitvec::slice::BitSlice;
 use std::collections::HashMap;
@@ -21,6 +21,42 @@ pub struct Stop {
 
 /// Arguments of a DPI call, in order, as 64-bit words; output arguments are written back.
 pub type DpiValue = u64;
+
+/// What registers and memories without an initial value hold when a model begins, and what an X in the Verilog becomes.
+/// Inputs begin at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Initial {
+    /// All bits 0: what hides a missing reset.
+    Zeros,
+    /// All bits 1.
+    Ones,
+    /// Random bits, the same for the same seed.
+    #[default]
+    Random,
+}
+
+/// `VERILATED_X`: how models begin, and a number that makes other runs of the same seeds.
+fn setting() -> Result<(Initial, u32), Error> {
+    let Ok(value) = std::env::var("VERILATED_X") else { return Ok((Initial::default(), 0)) };
+    parse_setting(&value).ok_or(Error::Setting {
+        variable: "VERILATED_X",
+        value,
+        allowed: "zeros, ones, random, or random:N with a number N for other random values",
+    })
+}
+
+fn parse_setting(value: &str) -> Option<(Initial, u32)> {
+    match value.split_once(':') {
+        None => match value {
+            "" | "random" => Some((Initial::Random, 0)),
+            "zeros" => Some((Initial::Zeros, 0)),
+            "ones" => Some((Initial::Ones, 0)),
+            _ => None,
+        },
+        Some(("random", n)) => Some((Initial::Random, n.parse().ok()?)),
+        Some(_) => None,
+    }
+}
 
 type DpiHandler = Box<dyn FnMut(&mut [DpiValue]) -> DpiValue>;
 
@@ -118,14 +154,32 @@ impl Model {
         Model::with_seed(library, 1)
     }
 
-    /// A new instance with this seed for `$random` and random initial values.
+    /// A new instance with this seed for `$random` and for random initial values. They are random unless the environment
+    /// variable `VERILATED_X` says `zeros` or `ones`; `random:7` gives other ones than `random` from the same seed, so that
+    /// a suite whose seeds are fixed can be run with many.
     ///
     /// # Errors
-    /// [`Error::SeedZero`], [`Error::Load`].
+    /// [`Error::SeedZero`], [`Error::Load`], [`Error::Setting`].
     pub fn with_seed(library: &Arc<Library>, seed: u32) -> Result<Model, Error> {
+        let (initial, other) = setting()?;
         if seed == 0 {
             return Err(Error::SeedZero);
         }
+        Model::begin(library, seed ^ other.wrapping_mul(0x9e37_79b9), initial)
+    }
+
+    /// A new instance that begins in this way, whatever `VERILATED_X` says.
+    ///
+    /// # Errors
+    /// [`Error::SeedZero`], [`Error::Load`].
+    pub fn with_initial(library: &Arc<Library>, seed: u32, initial: Initial) -> Result<Model, Error> {
+        if seed == 0 {
+            return Err(Error::SeedZero);
+        }
+        Model::begin(library, seed, initial)
+    }
+
+    fn begin(library: &Arc<Library>, seed: u32, initial: Initial) -> Result<Model, Error> {
         let l = &library.library;
         let missing = |e: libloading::Error| Error::Load { path: library.top().into(), text: e.to_string() };
         // SAFETY: the shim defines these functions with these types (shim.rs).
@@ -135,7 +189,7 @@ impl Model {
                     *l.get(concat!($name, "\0").as_bytes()).map_err(missing)?
                 };
             }
-            let new: unsafe extern "C" fn(c_int) -> *mut c_void = symbol!("vrs_new");
+            let new: unsafe extern "C" fn(u32, c_int) -> *mut c_void = symbol!("vrs_new");
             let port: unsafe extern "C" fn(*mut c_void, u32) -> *mut c_void = symbol!("vrs_port");
             let set_rust: unsafe extern "C" fn(*mut c_void, *mut c_void) = symbol!("vrs_set_rust");
             let set_dpi: unsafe extern "C" fn(unsafe extern "C" fn(*mut c_void, *const c_char, c_int, *mut u64) -> u64) =
@@ -156,14 +210,19 @@ impl Model {
                 variables: symbol!("vrs_variables"),
                 variable: symbol!("vrs_variable"),
             };
-            let raw = new((seed & 0x7fff_ffff).max(1) as c_int);
+            let raw = new(seed, initial as c_int);
             let mut dpi: Box<HashMap<String, DpiHandler>> = Box::default();
             set_rust(raw, std::ptr::from_mut(&mut *dpi).cast());
             set_dpi(dpi_call);
             let slots = (0..library.ports().len() as u32)
                 .map(|i| Slot { at: port(raw, i), width: library.ports()[i as usize].width })
                 .collect();
-            Ok(Model { library: library.clone(), raw, calls, slots, dpi })
+            let mut model = Model { library: library.clone(), raw, calls, slots, dpi };
+            let ports = library.ports().iter().enumerate();
+            for (i, _) in ports.filter(|(_, p)| p.direction == Direction::Input) {
+                model.set(Port(i as u32), 0);
+            }
+            Ok(model)
         }
     }
 
@@ -442,5 +501,20 @@ impl Drop for Model {
     fn drop(&mut self) {
         // SAFETY: the instance is freed once, with its own context current (the shim sees to it).
         unsafe { (self.calls.free)(self.raw) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_of_initial_values_is_understood_or_refused() {
+        assert_eq!(parse_setting("zeros"), Some((Initial::Zeros, 0)));
+        assert_eq!(parse_setting("ones"), Some((Initial::Ones, 0)));
+        assert_eq!(parse_setting("random:7"), Some((Initial::Random, 7)));
+        for wrong in ["zero", "zeros:1", "random:", "random:x", "7"] {
+            assert_eq!(parse_setting(wrong), None, "{wrong}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::port::PortInfo;
 use std::fmt::Write;
 
 /// Goes into the cache key: a change here makes every cached model stale.
-pub(crate) const VERSION: u32 = 6;
+pub(crate) const VERSION: u32 = 7;
 
 /// Included in front of every C++ file: `$display` and friends print through the shim.
 pub(crate) const PRINT_HEADER: &str = "\
@@ -52,199 +52,29 @@ pub(crate) fn parse_dpi(text: &str) -> Vec<DpiImport> {
     imports
 }
 
-const BODY: &str = r#"
-#include "verilated.h"
-#include "verilated_sym_props.h"
-#include "verilated_syms.h"
-#include <cstdarg>
-#include <cstdio>
-#include <cstring>
-#include <string>
-#include <vector>
+const BODY: &str = include_str!("shim.cpp");
 
-namespace {
-struct Variable {  // a public signal or memory
-    std::string name;
-    void* at;
-    unsigned width, depth;
-};
-struct Instance {
-    VerilatedContext* context = nullptr;
-    Vmodel* top = nullptr;
-    vluint64_t time = 0;
-    bool settled = false;  // evaluated once: edges count from then on
-    int stopped = 0;  // 1 $finish, 2 $stop or a failed check, 3 fatal
-    std::string where;
-    std::string text;  // what the design printed since it was last fetched
-    void* rust = nullptr;
-    std::vector<Variable> variables;
-    bool listed = false;
-#if VRS_TRACE
-    VerilatedFstC* trace = nullptr;
-    int dumping = 0;
-#endif
-};
-thread_local Instance* current = nullptr;
-
-struct Use {  // makes an instance the current one, and its context the thread's
-    explicit Use(Instance* m) { current = m; Verilated::threadContextp(m->context); }
-};
-
-void stopped(int how, const char* file, int line, const char* text) {
-    if (!current || current->stopped >= how) return;
-    current->stopped = how;
-    current->where = std::string(file ? file : "") + ":" + std::to_string(line) + ": " + (text ? text : "");
-}
-
-inline void dump(Instance* m) {
-#if VRS_TRACE
-    if (m->dumping) m->trace->dump(m->time);
-#endif
-}
-}  // namespace
-
-extern "C" int vrs_printf(const char* format, ...) {
-    char line[4096];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (current && current->text.size() < 65536) current->text += line;
-    return n;
-}
-void vl_stop(const char* file, int line, const char*) VL_MT_UNSAFE { stopped(2, file, line, "$stop or failed check"); }
-void vl_finish(const char* file, int line, const char*) VL_MT_UNSAFE { stopped(1, file, line, "$finish"); }
-void vl_fatal(const char* file, int line, const char*, const char* text) VL_MT_UNSAFE { stopped(3, file, line, text); }
-
-#pragma GCC visibility push(default)
-extern "C" {
-void* vrs_new(int seed) {
-    Instance* m = new Instance;
-    m->context = new VerilatedContext;
-    Use use(m);
-    m->context->randSeed(seed);
-    m->context->randReset(0);
-#if VRS_TRACE
-    m->context->traceEverOn(true);
-#endif
-    m->top = new Vmodel(m->context, "TOP");
-    return m;
-}
-void vrs_free(void* p) {
-    Instance* m = static_cast<Instance*>(p);
-    Use use(m);  // another context current here would hang the scope destructor
-#if VRS_TRACE
-    if (m->trace) { m->trace->close(); delete m->trace; }
-#endif
-    m->top->final();
-    delete m->top;
-    delete m->context;
-    Verilated::threadContextp(nullptr);
-    current = nullptr;
-    delete m;
-}
-void vrs_eval(void* p) {
-    Instance* m = static_cast<Instance*>(p);
-    Use use(m);
-    m->settled = true;
-    m->top->eval();
-}
-void vrs_advance(void* p) {  // one step of time, dumped with the values that stand
-    Instance* m = static_cast<Instance*>(p);
-    dump(m);
-    m->context->time(++m->time);
-}
-unsigned long long vrs_cycles(void* p, unsigned char* clk, unsigned long long n) {
-    Instance* m = static_cast<Instance*>(p);
-    Use use(m);
-    unsigned long long i = 0;
-    if (!m->settled) {  // a rise in the first evaluation would be no edge
-        m->settled = true;
-        *clk = 0;
-        m->top->eval();
+/// `verilated.cpp` with the generator of the running instance in place of the thread's; `None` where it is in no known form.
+pub(crate) fn own_random(text: &str) -> Option<String> {
+    const DECLARATION: &str = "#include <cstdint>\nextern \"C\" void* vrs_random_state();\nextern \"C\" uint64_t vrs_random();\n";
+    let forms = [
+        ("\nuint64_t vl_rand64() VL_MT_SAFE {\n", "    if (vrs_random_state()) return vrs_random();\n"),
+        (
+            "\nVlRNG& VlRNG::vl_thread_rng() VL_MT_SAFE {\n",
+            "    static_assert(sizeof(VlRNG) == 16, \"\");\n    if (void* const own = vrs_random_state()) return *static_cast<VlRNG*>(own);\n",
+        ),
+    ];
+    let (head, call) = forms.iter().find(|(head, _)| text.matches(head).count() == 1)?;
+    let mut text = DECLARATION.to_string() + &text.replace(head, &format!("{head}{call}"));
+    // An X of the Verilog is random here even where registers are to begin with zeros or ones.
+    for (result, size, out) in [("IData", 'I', ""), ("QData", 'Q', ""), ("WDataOutP", 'W', ", outwp")] {
+        let start = format!("\n{result} VL_SCOPED_RAND_RESET_ASSIGN_{size}(");
+        let Some(body) = text.find(&start).and_then(|at| Some(at + text[at..].find("{\n")? + 2)) else { continue };
+        let call = format!("    return VL_SCOPED_RAND_RESET_{size}(obits{out}, scopeHash, salt);\n");
+        text.insert_str(body, &call);
     }
-    for (; i < n && !m->stopped; i++) {
-        *clk = 1;
-        m->top->eval();
-        dump(m);
-        m->context->time(++m->time);
-        *clk = 0;
-        m->top->eval();
-        dump(m);
-        m->context->time(++m->time);
-    }
-    return i;
+    Some(text)
 }
-unsigned long long vrs_time(void* p) { return static_cast<Instance*>(p)->time; }
-int vrs_stopped(void* p) { return static_cast<Instance*>(p)->stopped; }
-const char* vrs_where(void* p) { return static_cast<Instance*>(p)->where.c_str(); }
-const char* vrs_text(void* p) { return static_cast<Instance*>(p)->text.c_str(); }
-void vrs_clear_text(void* p) { static_cast<Instance*>(p)->text.clear(); }
-void vrs_set_rust(void* p, void* rust) { static_cast<Instance*>(p)->rust = rust; }
-int vrs_trace_open(void* p, const char* path, int depth) {
-#if VRS_TRACE
-    Instance* m = static_cast<Instance*>(p);
-    Use use(m);
-    if (!m->trace) {
-        m->trace = new VerilatedFstC;
-        m->top->trace(m->trace, depth);
-        m->trace->open(path);
-    }
-    m->dumping = 1;
-    return m->trace->isOpen();
-#else
-    return -1;
-#endif
-}
-void vrs_trace_pause(void* p) {
-#if VRS_TRACE
-    Instance* m = static_cast<Instance*>(p);
-    m->dumping = 0;
-    if (m->trace) m->trace->flush();
-#endif
-}
-int vrs_coverage(void* p, const char* path) {
-#if VRS_COVERAGE
-    Instance* m = static_cast<Instance*>(p);
-    Use use(m);
-    m->context->coveragep()->write(path);
-    return 0;
-#else
-    return -1;
-#endif
-}
-int vrs_variables(void* p) {
-    Instance* m = static_cast<Instance*>(p);
-    Use use(m);
-    if (!m->listed) {
-        m->listed = true;
-        const VerilatedScopeNameMap* scopes = m->context->scopeNameMap();
-        if (scopes)
-            for (const auto& s : *scopes) {
-                VerilatedVarNameMap* vars = s.second->varsp();
-                if (!vars) continue;
-                for (const auto& v : *vars) {
-                    const VerilatedVar& var = v.second;
-                    if (var.isParam() || var.udims() > 1 || !(var.vltype() == VLVT_UINT8 || var.vltype() == VLVT_UINT16
-                        || var.vltype() == VLVT_UINT32 || var.vltype() == VLVT_UINT64 || var.vltype() == VLVT_WDATA)) continue;
-                    unsigned depth = var.udims() ? var.unpacked().elements() : 1;
-                    m->variables.push_back({std::string(s.first) + "." + v.first, var.datap(), (unsigned)var.packed().elements(), depth});
-                }
-            }
-    }
-    return (int)m->variables.size();
-}
-const char* vrs_variable(void* p, unsigned i, void** at, unsigned* width, unsigned* depth) {
-    const Variable& v = static_cast<Instance*>(p)->variables[i];
-    *at = v.at;
-    *width = v.width;
-    *depth = v.depth;
-    return v.name.c_str();
-}
-typedef unsigned long long (*vrs_dpi_fn)(void* rust, const char* name, int count, unsigned long long* args);
-static vrs_dpi_fn vrs_dpi = nullptr;
-void vrs_set_dpi(vrs_dpi_fn f) { vrs_dpi = f; }
-"#;
 
 /// The shim of a design with these ports.
 pub(crate) fn generate(ports: &[PortInfo], dpi: &[DpiImport], trace: bool, coverage: bool) -> String {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use verilated::{Direction, Error, Model, Spec};
+use verilated::{Direction, Error, Initial, Model, Spec};
 
 /// A Verilog file in a folder of its own, the same for every run, so that models come from the cache.
 fn verilog(name: &str, text: &str) -> PathBuf {
@@ -157,23 +157,101 @@ fn models_are_independent_and_die_in_any_order() {
 
 #[test]
 fn seeds_repeat_and_zero_is_refused() {
-    let library =
-        design("dice", "module dice(input clk, output reg [31:0] q);\n  always @(posedge clk) q <= $random;\nendmodule\n")
-            .build()
-            .expect("builds");
-    let roll = |seed: u32| {
-        let mut model = Model::with_seed(&library, seed).expect("opens");
-        let (clk, q) = (model.port("clk").expect("a port"), model.port("q").expect("a port"));
-        (0..8)
-            .map(|_| {
-                model.run_cycles(clk, 1);
-                model.get(q)
-            })
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(roll(5), roll(5));
-    assert_ne!(roll(5), roll(6));
+    let library = dice().build().expect("builds");
+    let rolled = |seed: u32| roll(&mut Model::with_seed(&library, seed).expect("opens"), 8);
+    assert_eq!(rolled(5), rolled(5));
+    assert_ne!(rolled(5), rolled(6));
     assert!(matches!(Model::with_seed(&library, 0), Err(Error::SeedZero)));
+    assert!(matches!(Model::with_initial(&library, 0, Initial::Zeros), Err(Error::SeedZero)));
+}
+
+fn dice() -> Spec {
+    design("dice", "module dice(input clk, output reg [31:0] q);\n  always @(posedge clk) q <= $random;\nendmodule\n")
+}
+
+fn roll(model: &mut Model, times: usize) -> Vec<u64> {
+    let (clk, q) = (model.port("clk").expect("a port"), model.port("q").expect("a port"));
+    (0..times)
+        .map(|_| {
+            model.run_cycles(clk, 1);
+            model.get(q)
+        })
+        .collect()
+}
+
+/// Registers, memories and an X, none of them ever written.
+fn blank() -> Spec {
+    design(
+        "blank",
+        "module blank(input clk, input [7:0] a, output reg [31:0] q, output [99:0] w, output [15:0] m, output [31:0] x);\n  reg [31:0] r;\n  reg [99:0] wide;\n  reg [15:0] mem [0:3];\n  assign w = wide, m = mem[a[1:0]], x = a[7] ? 32'd0 : 32'bx;\n  always @(posedge clk) begin\n    q <= r;\n    if (a == 8'd9) begin r <= q; wide <= {w[98:0], 1'b1}; mem[0] <= q[15:0]; end\n  end\nendmodule\n",
+    )
+}
+
+/// What its outputs show after two cycles.
+fn seen(model: &mut Model) -> Vec<u32> {
+    let port = |name: &str| model.port(name).expect("a port");
+    let (clk, a, outputs) = (port("clk"), port("a"), ["q", "w", "m", "x"].map(port));
+    assert_eq!((model.get(clk), model.get(a)), (0, 0), "inputs begin low");
+    assert_eq!(model.run_cycles(clk, 2), 2);
+    let mut all = vec![];
+    for output in outputs {
+        let mut words = vec![0; model.width(output).div_ceil(32) as usize];
+        model.get_words(output, &mut words);
+        all.extend(words);
+    }
+    all
+}
+
+#[test]
+fn registers_memories_and_x_begin_at_random_and_a_seed_repeats_them() {
+    let library = blank().build().expect("builds");
+    let with = |seed| seen(&mut Model::with_initial(&library, seed, Initial::Random).expect("opens"));
+    let runs: Vec<Vec<u32>> = (1..=20).map(with).collect();
+    for (i, run) in runs.iter().enumerate() {
+        assert_eq!(*run, with(i as u32 + 1), "seed {}", i + 1);
+        assert!(runs[..i].iter().all(|other| other != run), "seed {}", i + 1);
+    }
+    for word in [0, 1, 2, 3, 5, 6] {
+        assert!((0..12).all(|bit| runs.iter().any(|r| r[word] >> bit & 1 == 0)), "word {word} has bits that are never 0");
+        assert!((0..12).all(|bit| runs.iter().any(|r| r[word] >> bit & 1 == 1)), "word {word} has bits that are never 1");
+    }
+    assert_ne!(with(1), with(0x8000_0001), "all bits of a seed count");
+    let fixed = |initial| seen(&mut Model::with_initial(&library, 5, initial).expect("opens"));
+    assert_eq!(fixed(Initial::Zeros), [0; 7]);
+    assert_eq!(fixed(Initial::Ones), [u32::MAX, u32::MAX, u32::MAX, u32::MAX, 15, 0xffff, u32::MAX]);
+}
+
+#[test]
+fn models_of_other_threads_change_nothing_that_a_seed_gives() {
+    let (dice, blank) = (dice().build().expect("builds"), blank().build().expect("builds"));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let (rolls, begins) = std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut seed = 100;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    seed += 1;
+                    roll(&mut Model::with_seed(&dice, seed).expect("opens"), 3);
+                    seen(&mut Model::with_initial(&blank, seed, Initial::Random).expect("opens"));
+                }
+            });
+        }
+        let rolls: Vec<_> = (0..300).map(|_| roll(&mut Model::with_seed(&dice, 5).expect("opens"), 50)).collect();
+        let begins: Vec<_> =
+            (0..300).map(|_| seen(&mut Model::with_initial(&blank, 5, Initial::Random).expect("opens"))).collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        (rolls, begins)
+    });
+    assert!(rolls.iter().all(|r| *r == rolls[0]) && begins.iter().all(|b| *b == begins[0]));
+
+    let mut pair = [5, 6].map(|seed| Model::with_seed(&dice, seed).expect("opens"));
+    let mut mixed = [vec![], vec![]];
+    for _ in 0..50 {
+        mixed[0].extend(roll(&mut pair[0], 1));
+        mixed[1].extend(roll(&mut pair[1], 1));
+    }
+    assert_eq!(mixed[0], rolls[0], "two models that take turns");
+    assert_ne!(mixed[0], mixed[1]);
 }
 
 #[test]
