@@ -10,6 +10,7 @@ module two_clocks (
 );
   initial a_o = 0;
   initial b_o = 0;
+  initial a_seen_by_b_o = 0;
   always @(posedge a_clk_i) a_o <= a_o + 1;
   always @(posedge b_clk_i) begin
     b_o <= b_o + 1;
