@@ -170,9 +170,16 @@ impl Cells {
             Ok::<_, String>(rows)
         })?;
         let cells = Cells { device, rows: Rc::new(rows) };
-        let words = cells.device.borrow().words();
-        cells.show(sim, &words);
+        cells.show_all(sim); // what was never pulsed reads 0, and the model's memories hold anything
         Ok(cells)
+    }
+
+    /// Writes how every sub-word reads into the macros.
+    fn show_all(&self, sim: &Sim) {
+        let rows = self.rows.iter().enumerate();
+        let words: Vec<(u32, u32)> =
+            rows.flat_map(|(row, planes)| (0..planes[0].depth).map(move |address| (row as u32, address))).collect();
+        self.show(sim, &words);
     }
 
     /// Writes how these sub-words read into the macros.
@@ -214,11 +221,12 @@ pub struct RtlTransport {
 const ACCESS_LIMIT: u64 = 1000;
 
 impl RtlTransport {
-    /// Connects to a simulation of `systole_top` and resets the chip.
+    /// Resets the chip in a simulation of `systole_top` and connects to it: before the reset its outputs may say anything.
     pub async fn reset(sim: &Sim, pause: f64) -> RtlTransport {
         let clock = sim.clock("clk_i");
+        reset_pulse(sim, &clock).await;
         let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
-        let transport = RtlTransport {
+        RtlTransport {
             registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
             image: StreamSource::new(&clock, "s_axis_img_", pauses("img")),
             input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
@@ -227,21 +235,16 @@ impl RtlTransport {
             cells: None,
             clock: clock.clone(),
             sim: sim.clone(),
-        };
-        transport.power_cycle().await;
-        transport
+        }
     }
 
-    /// Resets the chip, as if power had come back: what is not in RRAM counts as lost.
+    /// Resets the chip, as if power had come back: what is not in RRAM counts as lost, and a frame that had come in part too.
     pub async fn power_cycle(&self) {
         self.registers.abort();
         self.image.abort();
         self.input.abort();
-        let rst = self.sim.signal("rst_i");
-        rst.set(1);
-        self.clock.cycles(4).await;
-        rst.set(0);
-        self.clock.cycles(2).await;
+        reset_pulse(&self.sim, &self.clock).await;
+        self.output.abort();
     }
 
     /// Does something to the RRAM cells (time, heat, faults); what changed is read by the chip from now on. `None` on block RAM.
@@ -255,18 +258,9 @@ impl RtlTransport {
 
     /// Makes the macros read what the cells are now, all of them.
     pub fn show_all(&self) {
-        let Some(cells) = &self.cells else { return };
-        let device = cells.device.borrow();
-        self.sim.with_model(|model| {
-            for (row, planes) in cells.rows.iter().enumerate() {
-                for address in 0..planes[0].depth {
-                    for (variable, plane) in planes.iter().zip(device.planes(row as u32, address)) {
-                        let halves: Vec<u32> = plane.iter().flat_map(|&w| [w as u32, (w >> 32) as u32]).collect();
-                        model.poke(variable, address, &halves);
-                    }
-                }
-            }
-        });
+        if let Some(cells) = &self.cells {
+            cells.show_all(&self.sim);
+        }
     }
 
     /// The chip's clock.
@@ -288,6 +282,14 @@ impl RtlTransport {
     pub fn input(&self) -> &StreamSource {
         &self.input
     }
+}
+
+async fn reset_pulse(sim: &Sim, clock: &Clock) {
+    let rst = sim.signal("rst_i");
+    rst.set(1);
+    clock.cycles(4).await;
+    rst.set(0);
+    clock.cycles(2).await;
 }
 
 fn host_error(e: LiteError) -> HostError {
