@@ -95,6 +95,8 @@ fn devices_and_fifos_are_written_as_they_stand() {
         }
         assert!(at("null").is_symlink());
         assert!(fs::symlink_metadata(at("device")).unwrap().file_type().is_char_device());
+        assert!(Command::new("mknod").arg(at("full")).args(["c", "1", "7"]).status().unwrap().success());
+        assert!(write(&at("full"), b"x").unwrap_err().to_string().contains("full: No space"));
     }
     let before = names(folder.path());
     assert!(Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
@@ -109,11 +111,13 @@ fn devices_and_fifos_are_written_as_they_stand() {
 
 #[test]
 fn an_own_descriptor_is_not_taken_for_the_file_that_is_open_in_it() {
-    for (path, number) in [("/dev/stdout", 1), ("/dev/fd/2", 2), ("/proc/self/fd/1", 1)] {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("stdout"); // as /dev/stdout is, which is not put at risk
+    symlink("/proc/self/fd/1", &link).unwrap();
+    for (path, number) in [(link.to_str().unwrap(), 1), ("/dev/fd/2", 2), ("/proc/self/fd/1", 1)] {
         let place = Place::of(Path::new(path)).unwrap();
         assert!(matches!(place, Place::Open(n) if n == number), "{path}: {place:?}");
     }
-    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let file = fs::File::create(&path).unwrap();
     fs::write(&path, "before ").unwrap();
