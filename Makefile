@@ -6,10 +6,11 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth clean
+.PHONY: help setup run test test-long test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s
+", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing (Debian, Ubuntu); asks nothing
 	scripts/setup.sh
@@ -22,6 +23,9 @@ test: setup lint formal ## lint, proofs and the quick test suite
 
 test-long: setup lint formal ## lint, proofs and the long test suite
 	SYSTOLE_LONG=1 cargo test --workspace
+
+test-random-init: setup ## the chip's suites, registers and memories beginning at random by three seeds, and as ones
+	scripts/random_init.sh
 
 lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
 	scripts/lint.sh

@@ -118,16 +118,19 @@ pub fn on_machine<T: 'static>(
             result.context("RTL simulation")?
         }
         Backend::Model => {
-            let transport = match &options.part {
-                None => ModelTransport::new(config),
-                Some(part) => ModelTransport::with_part(config, part.open(config)?),
+            let (transport, file) = match &options.part {
+                None => (ModelTransport::new(config), None),
+                Some(part) => {
+                    let (device, file) = part.open(config)?;
+                    (ModelTransport::with_part(config, device), Some(file))
+                }
             };
             let runtime = tokio::runtime::Builder::new_current_thread().build()?;
             runtime.block_on(async {
                 let mut driver = Driver::connect(AnyTransport::Model(Box::new(transport))).await?;
                 let value = job(&mut driver).await;
-                if let Some(part) = &options.part {
-                    driver.transport().with_cells(|d| part.save(d)).transpose()?;
+                if let Some(file) = file {
+                    driver.transport().with_cells(|d| file.save(d)).transpose()?;
                 }
                 value
             })

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufReader;
 use std::path::Path;
 
 /// An array: its shape and its elements, row-major.
@@ -70,19 +70,15 @@ pub fn read_f32(path: &Path) -> Result<Array<f32>> {
     read(path, "float32", TypeChar::Float, 4)
 }
 
-/// Writes an array; the file appears whole or not at all.
+/// Writes an array; a file appears whole or not at all ([`systole_files::write`]).
 ///
 /// # Errors
 /// The file and why.
 pub fn write<T: npyz::Serialize + npyz::AutoSerialize + Copy>(path: &Path, shape: &[u64], data: &[T]) -> Result<()> {
     let at = || path.display().to_string();
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut bytes = Vec::new();
     let mut writer = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().with_context(at)?;
     writer.extend(data.iter().copied()).with_context(at)?;
     writer.finish().with_context(at)?;
-    let temporary = folder.join(format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
-    let mut file = BufWriter::new(File::create(&temporary).with_context(at)?);
-    file.write_all(&bytes).and_then(|()| file.flush()).with_context(at)?;
-    std::fs::rename(&temporary, path).with_context(at)
+    Ok(systole_files::write(path, &bytes)?)
 }

@@ -214,12 +214,13 @@ fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
         }
         let mut random = sim.random("words");
         let rram: Vec<u64> = (0..32).map(|_| random.random()).collect();
-        // Of each word none to one too many bits are wrong, check bits too; twice, so that pulses go both ways.
+        // Of each word none to one too many bits are wrong, check bits too; three times, the last two from cells that are known,
+        // so that pulses go both ways.
         let code = WordCode::of(&config);
         let corrects = code.code().corrects as usize;
         let mut wrong = [0usize; 32];
-        let mut before = [0u128; 32];
-        for _ in 0..2 {
+        let mut before: [Option<u128>; 32] = [None; 32]; // what the cells hold at first nobody knows
+        for _ in 0..3 {
             for (a, w) in rram.iter().enumerate() {
                 wrong[a] = random.random_range(0..2 + corrects);
                 let mut flips = 0u128;
@@ -245,8 +246,10 @@ fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
                     re.set(0);
                     clk.cycles(10).await;
                     let need = if reset == 0 { &need_set } else { &need_reset };
-                    let differs = if reset == 0 { stored & !before[a] } else { before[a] & !stored };
-                    assert_eq!(need.is_high(), differs != 0);
+                    if let Some(before) = before[a] {
+                        let differs: u128 = if reset == 0 { stored & !before } else { before & !stored };
+                        assert_eq!(need.is_high(), differs != 0);
+                    }
                     for beat in 0..beats {
                         pulse.set(1);
                         kind.set(reset);
@@ -260,7 +263,7 @@ fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
                         assert!(!pulsing.is_high());
                     }
                 }
-                before[a] = stored;
+                before[a] = Some(stored);
             }
         }
         // SRAM by byte lanes.
@@ -376,17 +379,20 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
             let word = u32::from_le_bytes(w[a as usize].map(|v| v as u8));
             s("prog_data_i").set(u64::from(code.encode(word.into(), a as u32)) << 32 | u64::from(word));
             s("prog_load_i").set(1);
-            s("r_ripple_i").set(1 << 12 | a << 5 | a << 1);
-            clk.rising_edge().await;
-            s("prog_load_i").set(0);
-            s("r_ripple_i").set(0);
-            clk.cycles(8).await;
-            // All bits were 0: SET is enough.
-            s("pulse_addr_i").set(a);
-            s("pulse_i").set(1);
-            clk.rising_edge().await;
-            s("pulse_i").set(0);
-            clk.cycles(6).await;
+            // Whatever the cells hold, some are SET and some are RESET.
+            for reset in [0, 1] {
+                s("r_ripple_i").set(1 << 12 | a << 5 | a << 1);
+                clk.rising_edge().await;
+                s("prog_load_i").set(0);
+                s("r_ripple_i").set(0);
+                clk.cycles(8).await;
+                s("pulse_addr_i").set(a);
+                s("pulse_reset_i").set(reset);
+                s("pulse_i").set(1);
+                clk.rising_edge().await;
+                s("pulse_i").set(0);
+                clk.cycles(6).await;
+            }
         }
         s("load_we_i").set(0);
         // Ripple words: {en, reference[3], line[4], physical line[4], beat}, and {valid, x[4], pad, value[8], load, sram, sram addr[2]}.

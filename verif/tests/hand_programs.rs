@@ -57,7 +57,7 @@ fn agree(config: &Config, image: &Image, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
     for (frame, got) in frames.iter().zip(&rtl.outputs) {
         let model = machine.run(frame).unwrap();
         assert_eq!((got.cycles, model.cycles), (cycles, cycles));
-        assert_eq!(got.frame[..model.frame.len()], model.frame[..]);
+        assert_eq!(got.frame[..model.frame.len()], model.frame[..], "{}", config.label());
     }
     rtl.outputs.into_iter().map(|o| o.frame).collect()
 }
@@ -77,8 +77,8 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
     let (r, c, g) = (config.rows as usize, config.cols as usize, config.groups());
     let mut rng = random::generator(42 + u64::from(beats));
     let weights = small_codes(&mut rng, r * c);
-    let count = c as u32; // vectors
-    let words = count * g;
+    let count = c as u32; // vectors that the matrix is made of, and as many that it is multiplied with
+    let words = 2 * count * g;
     let load = Load { mask: ((1u64 << c) - 1) as u32, nest: nest(&[(words, 0, [1, c as i32, 0])]), ..Default::default() };
     let make = Matmul { hold: 1, first: true, last: true, nest: nest(&[(count, 0, [1, 0, 1])]), ..Default::default() };
     let (word, step) = (3u32, if by_column { g } else { 1 });
@@ -92,6 +92,7 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
         ..Default::default()
     };
     let multiply = Matmul {
+        x_base: count,
         w_base: word,
         w_sram: true,
         hold: 1,
@@ -109,9 +110,16 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
         (u64::from(words) + 203, Instruction::Post(out)),
         (u64::from(words) + 600, Instruction::End),
     ];
-    let bytes = count as usize * r;
+    let bytes = 2 * c * r;
     let image = image(&config, rows, weights.clone(), identity(c, 0), bytes as u32, 4 * count);
-    let frames: Vec<Vec<u8>> = (0..2).map(|_| small_codes(&mut rng, bytes).iter().map(|&v| v as u8).collect()).collect();
+    let frames: Vec<Vec<u8>> = (0..2)
+        .map(|_| {
+            let mut frame: Vec<u8> = small_codes(&mut rng, bytes).iter().map(|&v| v as u8).collect();
+            // The matrix has C rows. What W SRAM holds in others nobody wrote, so nothing is multiplied with it.
+            frame[c * r..].chunks_exact_mut(r).for_each(|vector| vector[c..].fill(0));
+            frame
+        })
+        .collect();
     let outputs = agree(&config, &image, &frames);
     for (frame, got) in frames.iter().zip(outputs) {
         let x = |v: usize, i: usize| i32::from(frame[v * r + i] as i8);
@@ -128,7 +136,7 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
             .collect();
         for v in 0..c {
             for col in 0..c {
-                let expected: i32 = (0..c).map(|i| x(v, i) * if by_column { made[col][i] } else { made[i][col] }).sum();
+                let expected: i32 = (0..c).map(|i| x(c + v, i) * if by_column { made[col][i] } else { made[i][col] }).sum();
                 let at = (v * c + col) * 4;
                 assert_eq!(i32::from_le_bytes(got[at..at + 4].try_into().unwrap()), expected, "{name}, vector {v}, column {col}");
             }

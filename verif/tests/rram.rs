@@ -524,12 +524,14 @@ fn p6_worn_classes_change_places_alike_on_rtl_and_model_and_are_read_one_a_cycle
     for backend in [Backend::Rtl, Backend::Model] {
         // A part whose even lines in slot 0 were written 300 times more than the odd ones.
         let part = Part { file: Some(folder.path().join(format!("{backend:?}"))), pulse_cycles: 2, seed: 5, ..Part::default() };
-        let mut rram = RramModel::new(&config, part.open(&config).unwrap());
+        let (device, file) = part.open(&config).unwrap();
+        let mut rram = RramModel::new(&config, device);
         let (bytes, record) = slot_bytes(&works[0].image, &config);
         rram.wake(false).unwrap_err();
         rram.wear_out(0, |line| if line % 2 == 0 { 300 } else { 0 });
         rram.write_slot(0, &bytes).and_then(|()| rram.commit(0, &record)).unwrap();
-        part.save(&rram.device).unwrap();
+        file.save(&rram.device).unwrap();
+        drop(file);
         let w = works.clone();
         let options = Options { part: Some(part.clone()), ..Options::default() };
         on_machine(backend, &config, &options, async move |driver| {
@@ -543,7 +545,7 @@ fn p6_worn_classes_change_places_alike_on_rtl_and_model_and_are_read_one_a_cycle
             Ok(())
         })
         .unwrap();
-        let mut rram = RramModel::new(&config, part.open(&config).unwrap());
+        let mut rram = RramModel::new(&config, part.open(&config).unwrap().0);
         rram.wake(false).unwrap();
         tables.push(rram.wear_of_lines());
     }

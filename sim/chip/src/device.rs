@@ -10,7 +10,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal, Poisson};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
 use systole_isa::Config;
 use systole_isa::ecc::Ecc;
 
@@ -402,51 +401,41 @@ impl Device {
         self.touched.values().flatten().filter(|c| c.stuck.is_some()).count()
     }
 
-    /// Reads a part from a file, or makes a new one where there is none.
+    /// Reads a part from the bytes of its file.
     ///
     /// # Errors
-    /// A file that cannot be read, is damaged, or belongs to another machine; the text says which.
-    pub fn open(path: &Path, config: &Config, corner: Corner, seed: u64) -> Result<Device, String> {
-        if !path.exists() {
-            return Ok(Device::new(config, corner, seed));
-        }
-        let fail = |e: String| format!("{}: {e}", path.display());
-        let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
-        let body = bytes.len().checked_sub(4).ok_or_else(|| fail("too short for an RRAM file".into()))?;
+    /// Bytes that are damaged, or belong to another machine; the text says which.
+    pub fn from_bytes(bytes: &[u8], config: &Config) -> Result<Device, String> {
+        let body = bytes.len().checked_sub(4).ok_or("too short for an RRAM file")?;
         let crc = u32::from_le_bytes(std::array::from_fn(|i| bytes[body + i]));
         if !bytes.starts_with(MAGIC) || crc32fast::hash(&bytes[..body]) != crc {
-            return Err(fail("no RRAM file, or a damaged one".into()));
+            return Err("no RRAM file, or a damaged one".into());
         }
-        let device: Device = postcard::from_bytes(&bytes[MAGIC.len()..body]).map_err(|e| fail(e.to_string()))?;
+        let device: Device = postcard::from_bytes(bytes.get(MAGIC.len()..body).unwrap_or(&[])).map_err(|e| e.to_string())?;
         if device.machine != config.machine() {
             let say = |m: u32| {
                 let name = systole_isa::config::CONFIGS.get((m & 0xff) as usize).map_or("unknown", |c| c.name);
                 let code = Ecc::ALL.get((m >> 16) as usize).map_or("another code", |e| e.name());
                 format!("configuration {} ({name}) with WEIGHT_BEATS {} and {code}", m & 0xff, m >> 8 & 0xff)
             };
-            return Err(fail(format!(
+            return Err(format!(
                 "the RRAM of {}, this machine is {}: take the machine it belongs to, or another file",
                 say(device.machine),
                 say(config.machine())
-            )));
+            ));
         }
         Ok(device)
     }
 
-    /// Writes the part to a file, whole or not at all.
+    /// The bytes of its file.
     ///
     /// # Errors
-    /// The system's, with the path.
-    pub fn save(&self, path: &Path) -> Result<(), String> {
-        let fail = |e: String| format!("cannot write {}: {e}", path.display());
+    /// That of the serialiser.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let mut bytes = MAGIC.to_vec();
-        bytes.extend(postcard::to_stdvec(self).map_err(|e| fail(e.to_string()))?);
+        bytes.extend(postcard::to_stdvec(self).map_err(|e| e.to_string())?);
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = tempfile::NamedTempFile::new_in(folder).map_err(|e| fail(e.to_string()))?;
-        std::fs::write(file.path(), &bytes).map_err(|e| fail(e.to_string()))?;
-        file.persist(path).map_err(|e| fail(e.to_string()))?;
-        Ok(())
+        Ok(bytes)
     }
 }
 
@@ -556,27 +545,6 @@ mod tests {
             Device::new(&Config::named("tiny").unwrap(), Corner { endurance: (100.0, 0.1), stuck: 0.0, ..Corner::typ22() }, 1);
         (0..400).for_each(|n| d.pulse(0, 0, Pulse { part: 0, reset: n % 2 == 1, level: 3, mask: 1, cut: false }));
         assert_eq!(d.stuck(), 1);
-    }
-
-    #[test]
-    fn a_part_comes_back_from_its_file_and_a_damaged_file_is_refused() {
-        let config = Config::named("tiny").unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("part.rram");
-        let mut d = Device::new(&config, Corner::typ22(), 3);
-        d.pulse(1, 5, Pulse { part: 0, reset: false, level: 8, mask: 0xff, cut: false });
-        d.save(&path).unwrap();
-        let again = Device::open(&path, &config, Corner::typ22(), 99).unwrap();
-        assert_eq!((again.seed, again.planes(1, 5), &again.totals), (3, d.planes(1, 5), &d.totals));
-        let error = Device::open(&path, &Config::named("small").unwrap(), Corner::typ22(), 1).unwrap_err();
-        assert!(error.contains("configuration 0"), "{error}");
-        let error = Device::open(&path, &config.clone().with_ecc(Ecc::DecTed), Corner::typ22(), 1).unwrap_err();
-        assert!(error.contains("WEIGHT_BEATS 1 and secded") && error.contains("WEIGHT_BEATS 1 and dected"), "{error}");
-        let mut bytes = std::fs::read(&path).unwrap();
-        let at = bytes.len() / 2;
-        bytes[at] ^= 1;
-        std::fs::write(&path, bytes).unwrap();
-        assert!(Device::open(&path, &config, Corner::typ22(), 1).unwrap_err().contains("damaged"));
     }
 
     #[test]

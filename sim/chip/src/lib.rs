@@ -2,6 +2,9 @@
 //! The chip in simulation: configurations, the transport that drives the RTL, the RRAM device model.
 
 pub mod device;
+mod part;
 mod rtl;
+mod wave;
 
-pub use rtl::{ChipError, Options, Part, RtlTransport, run_chip, source_list, source_list_for, spec};
+pub use part::{Access, Part, PartFile};
+pub use rtl::{ChipError, Options, RtlTransport, run_chip, source_list, source_list_for, spec};

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The RTL behind a host transport.
 
-use crate::device::{Corner, Device, Pulse};
+use crate::Part;
+use crate::device::{Device, Pulse};
+use crate::wave::Wave;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
 use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
@@ -9,6 +11,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use systole_files::{FileError, LockError};
 use systole_host::{HostError, Transport};
 use systole_isa::Config;
 use thiserror::Error;
@@ -25,6 +28,12 @@ pub enum ChipError {
     /// The RRAM part's file.
     #[error("{0}")]
     Part(String),
+    /// The RRAM part's file is in use.
+    #[error(transparent)]
+    Busy(LockError),
+    /// The file of a wave.
+    #[error(transparent)]
+    Wave(#[from] FileError),
     /// The driver's error.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -43,46 +52,6 @@ pub struct Options {
     pub upsets: bool,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
-}
-
-/// An RRAM part.
-#[derive(Debug, Clone)]
-pub struct Part {
-    /// Its file: read if it is there, written when the simulation ends.
-    pub file: Option<PathBuf>,
-    /// Parameters of a new part.
-    pub corner: Corner,
-    /// Seed of a new part.
-    pub seed: u64,
-    /// Cycles of a pulse.
-    pub pulse_cycles: u32,
-}
-
-impl Part {
-    /// The part in its file, or a new one.
-    ///
-    /// # Errors
-    /// [`ChipError::Part`].
-    pub fn open(&self, config: &Config) -> Result<Device, ChipError> {
-        match &self.file {
-            Some(file) => Device::open(file, config, self.corner.clone(), self.seed).map_err(ChipError::Part),
-            None => Ok(Device::new(config, self.corner.clone(), self.seed)),
-        }
-    }
-
-    /// Writes the part to its file, where it has one.
-    ///
-    /// # Errors
-    /// [`ChipError::Part`].
-    pub fn save(&self, device: &Device) -> Result<(), ChipError> {
-        self.file.as_ref().map_or(Ok(()), |file| device.save(file).map_err(ChipError::Part))
-    }
-}
-
-impl Default for Part {
-    fn default() -> Part {
-        Part { file: None, corner: Corner::typ22(), seed: 1, pulse_cycles: 100 }
-    }
 }
 
 fn root() -> PathBuf {
@@ -201,9 +170,16 @@ impl Cells {
             Ok::<_, String>(rows)
         })?;
         let cells = Cells { device, rows: Rc::new(rows) };
-        let words = cells.device.borrow().words();
-        cells.show(sim, &words);
+        cells.show_all(sim); // what was never pulsed reads 0, and the model's memories hold anything
         Ok(cells)
+    }
+
+    /// Writes how every sub-word reads into the macros.
+    fn show_all(&self, sim: &Sim) {
+        let rows = self.rows.iter().enumerate();
+        let words: Vec<(u32, u32)> =
+            rows.flat_map(|(row, planes)| (0..planes[0].depth).map(move |address| (row as u32, address))).collect();
+        self.show(sim, &words);
     }
 
     /// Writes how these sub-words read into the macros.
@@ -245,11 +221,12 @@ pub struct RtlTransport {
 const ACCESS_LIMIT: u64 = 1000;
 
 impl RtlTransport {
-    /// Connects to a simulation of `systole_top` and resets the chip.
+    /// Resets the chip in a simulation of `systole_top` and connects to it: before the reset its outputs may say anything.
     pub async fn reset(sim: &Sim, pause: f64) -> RtlTransport {
         let clock = sim.clock("clk_i");
+        reset_pulse(sim, &clock).await;
         let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
-        let transport = RtlTransport {
+        RtlTransport {
             registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
             image: StreamSource::new(&clock, "s_axis_img_", pauses("img")),
             input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
@@ -258,21 +235,16 @@ impl RtlTransport {
             cells: None,
             clock: clock.clone(),
             sim: sim.clone(),
-        };
-        transport.power_cycle().await;
-        transport
+        }
     }
 
-    /// Resets the chip, as if power had come back: what is not in RRAM counts as lost.
+    /// Resets the chip, as if power had come back: what is not in RRAM counts as lost, and a frame that had come in part too.
     pub async fn power_cycle(&self) {
         self.registers.abort();
         self.image.abort();
         self.input.abort();
-        let rst = self.sim.signal("rst_i");
-        rst.set(1);
-        self.clock.cycles(4).await;
-        rst.set(0);
-        self.clock.cycles(2).await;
+        reset_pulse(&self.sim, &self.clock).await;
+        self.output.abort();
     }
 
     /// Does something to the RRAM cells (time, heat, faults); what changed is read by the chip from now on. `None` on block RAM.
@@ -286,18 +258,9 @@ impl RtlTransport {
 
     /// Makes the macros read what the cells are now, all of them.
     pub fn show_all(&self) {
-        let Some(cells) = &self.cells else { return };
-        let device = cells.device.borrow();
-        self.sim.with_model(|model| {
-            for (row, planes) in cells.rows.iter().enumerate() {
-                for address in 0..planes[0].depth {
-                    for (variable, plane) in planes.iter().zip(device.planes(row as u32, address)) {
-                        let halves: Vec<u32> = plane.iter().flat_map(|&w| [w as u32, (w >> 32) as u32]).collect();
-                        model.poke(variable, address, &halves);
-                    }
-                }
-            }
-        });
+        if let Some(cells) = &self.cells {
+            cells.show_all(&self.sim);
+        }
     }
 
     /// The chip's clock.
@@ -319,6 +282,14 @@ impl RtlTransport {
     pub fn input(&self) -> &StreamSource {
         &self.input
     }
+}
+
+async fn reset_pulse(sim: &Sim, clock: &Clock) {
+    let rst = sim.signal("rst_i");
+    rst.set(1);
+    clock.cycles(4).await;
+    rst.set(0);
+    clock.cycles(2).await;
 }
 
 fn host_error(e: LiteError) -> HostError {
@@ -389,21 +360,28 @@ where
         None => spec(config)?,
         Some(part) => spec_with_device(config, part.pulse_cycles)?,
     };
-    let device = match &options.part {
-        None => None,
-        Some(part) => Some(Rc::new(RefCell::new(part.open(config)?))),
+    // The part's lock is held from here to the end.
+    let (device, file) = match &options.part {
+        None => (None, None),
+        Some(part) => {
+            let (device, file) = part.open(config)?;
+            (Some(Rc::new(RefCell::new(device))), Some(file))
+        }
     };
     let spec = if options.upsets { spec.argument("--public-flat-rw").define("SYNTHESIS", "") } else { spec };
+    let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
     let library = spec.trace(options.trace.is_some()).build()?;
     let (pause, behind) = (options.pause, device.clone());
-    let run = harness::run(&library, options.seed.max(1), options.trace.clone(), move |sim| async move {
+    let run = harness::run(&library, options.seed.max(1), window, move |sim| async move {
         let cells = behind.map(|device| Cells::attach(&sim, device).unwrap_or_else(|e| panic!("{e}")));
         let mut transport = RtlTransport::reset(&sim, pause).await;
         transport.cells = cells;
         job(transport).await
-    })?;
-    if let (Some(device), Some(part)) = (device, &options.part) {
-        part.save(&device.borrow())?;
+    });
+    wave.map_or(Ok(()), Wave::finish)?;
+    let run = run?;
+    if let (Some(device), Some(file)) = (device, file) {
+        file.save(&device.borrow())?;
     }
     Ok(run.value)
 }

@@ -50,6 +50,22 @@ pub enum SimError {
         /// Cycle of the first clock.
         cycle: u64,
     },
+    /// A clock that cannot be.
+    #[error("clock '{name}': {why}")]
+    Clock {
+        /// The port.
+        name: String,
+        /// What is wrong, and where.
+        why: String,
+    },
+    /// Ports that are no bus.
+    #[error("{name}: {why}")]
+    Bus {
+        /// The bus, by its prefix.
+        name: String,
+        /// What is wrong with which port, and what the protocol allows.
+        why: String,
+    },
     /// A model that cannot be built or used.
     #[error("{0}")]
     Model(String),

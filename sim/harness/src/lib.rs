@@ -6,22 +6,26 @@
 //! semantics with a timing diagram, docs/first-test-bench.md a first bench.
 
 pub mod axi;
+mod clock;
 mod error;
 mod exec;
 mod pause;
 mod random;
 mod scoreboard;
+mod signal;
 mod sim;
 mod sync;
 mod test;
 
+pub use clock::Clock;
 pub use error::SimError;
 pub use harness_macros::test;
 pub use pause::Pause;
 pub use rand;
 pub use random::Stream;
 pub use scoreboard::{Mismatch, Scoreboard};
-pub use sim::{Clock, JoinHandle, Signal, Sim, TraceWindow};
+pub use signal::Signal;
+pub use sim::{JoinHandle, Sim, TraceWindow};
 pub use sync::{Event, Queue};
-pub use test::{Run, run, run_test};
+pub use test::{Run, Setup, run, run_test, run_with};
 pub use verilated;

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A design under test with its clocks, tasks and time.
 
+use crate::clock::ClockState;
 use crate::exec::{TaskId, Tasks};
-use crate::{SimError, Stream};
+use crate::{Clock, Signal, SimError, Stream};
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use verilated::{Library, Model, Port};
-
-/// A port of the design: a handle, resolved once by name.
-#[derive(Clone)]
-pub struct Signal {
-    sim: Sim,
-    port: Port,
-    width: u32,
-}
+use std::task::Poll;
+use verilated::{Initial, Library, Model, Port};
 
 /// What to dump, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,27 +27,17 @@ pub struct TraceWindow {
     pub depth: u32,
 }
 
-struct ClockState {
-    port: Port,
-    name: String,
-    period: u64,
-    next_edge: u64, // in time units
-    cycle: u64,     // edges that have happened
-    soon: Vec<TaskId>,
-    later: BinaryHeap<Reverse<(u64, TaskId)>>, // wake before edge number .0 (counted from 0)
-}
-
 struct Write {
     port: Port,
     value: u64,
     wide: Option<Box<[u32]>>,
 }
 
-struct Inner {
-    model: RefCell<Model>,
-    tasks: Tasks,
-    clocks: RefCell<Vec<ClockState>>,
-    now: Cell<u64>,
+pub(crate) struct Inner {
+    pub(crate) model: RefCell<Model>,
+    pub(crate) tasks: Tasks,
+    pub(crate) clocks: RefCell<Vec<ClockState>>,
+    pub(crate) now: Cell<u64>,
     writes: RefCell<Vec<Write>>,
     writers: RefCell<Vec<(u64, TaskId)>>, // by port: step and task of the last write
     step: Cell<u64>,
@@ -69,14 +51,7 @@ struct Inner {
 /// A running simulation; a cheap handle.
 #[derive(Clone)]
 pub struct Sim {
-    inner: Rc<Inner>,
-}
-
-/// A clock of the design.
-#[derive(Clone)]
-pub struct Clock {
-    sim: Sim,
-    index: usize,
+    pub(crate) inner: Rc<Inner>,
 }
 
 /// The result of a spawned task.
@@ -94,14 +69,19 @@ struct Slot<T> {
 const LOG: usize = 32;
 
 impl Sim {
-    /// A simulation of a built design. `seed` is for random streams and the design's own
-    /// randomness; the same seed gives the same run.
+    /// A simulation of a built design. `seed` is for random streams and the design's own randomness; the same seed gives the same
+    /// run. Registers and memories without an initial value begin as `initial` says; without it as the environment variable
+    /// `VERILATED_X` says, or at random by the seed.
     ///
     /// # Errors
     /// [`SimError::Model`].
-    pub fn new(library: &Arc<Library>, seed: u64) -> Result<Sim, SimError> {
-        let mut model =
-            Model::with_seed(library, ((seed ^ seed >> 32) as u32).max(1)).map_err(|e| SimError::Model(e.to_string()))?;
+    pub fn new(library: &Arc<Library>, seed: u64, initial: Option<Initial>) -> Result<Sim, SimError> {
+        let short = ((seed ^ seed >> 32) as u32).max(1);
+        let model = match initial {
+            None => Model::with_seed(library, short),
+            Some(initial) => Model::with_initial(library, short, initial),
+        };
+        let mut model = model.map_err(|e| SimError::Model(e.to_string()))?;
         model.eval(); // settles with all clocks low: an edge at time 0 is an edge
         let ports = library.ports().len();
         Ok(Sim {
@@ -139,7 +119,7 @@ impl Sim {
     pub fn try_signal(&self, name: &str) -> Result<Signal, SimError> {
         let model = self.inner.model.borrow();
         let port = model.port(name).map_err(|e| SimError::Model(e.to_string()))?;
-        Ok(Signal { sim: self.clone(), port, width: model.width(port) })
+        Ok(Signal::new(self, port, model.width(port)))
     }
 
     /// The port of that name.
@@ -153,36 +133,6 @@ impl Sim {
     /// Does the design have such a port?
     pub fn has(&self, name: &str) -> bool {
         self.inner.model.borrow().port(name).is_ok()
-    }
-
-    /// Makes the one-bit port `name` a clock with this period in time units and its first rising
-    /// edge at `phase`.
-    ///
-    /// # Panics
-    /// When there is no such port, it is not one bit wide, or `period` is below 2.
-    pub fn clock_with(&self, name: &str, period: u64, phase: u64) -> Clock {
-        let signal = self.signal(name);
-        assert_eq!(signal.width, 1, "clock '{name}' must have one bit");
-        assert!(period >= 2, "a clock's period is at least 2 time units");
-        let mut clocks = self.inner.clocks.borrow_mut();
-        clocks.push(ClockState {
-            port: signal.port,
-            name: name.into(),
-            period,
-            next_edge: phase,
-            cycle: 0,
-            soon: vec![],
-            later: BinaryHeap::new(),
-        });
-        Clock { sim: self.clone(), index: clocks.len() - 1 }
-    }
-
-    /// A clock of period 2 that begins at once.
-    ///
-    /// # Panics
-    /// As [`Sim::clock_with`].
-    pub fn clock(&self, name: &str) -> Clock {
-        self.clock_with(name, 2, 1)
     }
 
     /// Starts a task.
@@ -276,7 +226,7 @@ impl Sim {
         self.inner.hash.set(h ^ h >> 32);
     }
 
-    fn write(&self, port: Port, value: u64, wide: Option<Box<[u32]>>) {
+    pub(crate) fn write(&self, port: Port, value: u64, wide: Option<Box<[u32]>>) {
         let inner = &self.inner;
         let (step, task) = (inner.step.get(), inner.tasks.current());
         let last = std::mem::replace(&mut inner.writers.borrow_mut()[port.index()], (step, task));
@@ -414,133 +364,6 @@ fn trace_step(trace: &RefCell<Option<TraceWindow>>, cycle: u64, idle: u64, model
         return Ok(idle.min(w.to - cycle));
     }
     Ok(idle.min(w.from - cycle))
-}
-
-impl Signal {
-    /// Bits.
-    pub fn width(&self) -> u32 {
-        self.width
-    }
-
-    /// The value that stands before the edge; the low 64 bits of a wider port.
-    #[inline]
-    pub fn get(&self) -> u64 {
-        self.sim.inner.model.borrow().get(self.port)
-    }
-
-    /// The value is not zero.
-    #[inline]
-    pub fn is_high(&self) -> bool {
-        self.get() != 0
-    }
-
-    /// The value as bytes, lowest first; bytes beyond the width are zero.
-    pub fn get_bytes(&self, bytes: &mut [u8]) {
-        self.sim.inner.model.borrow().get_bytes(self.port, bytes);
-    }
-
-    /// Writes the port just after this edge (bits beyond the width are dropped).
-    #[inline]
-    pub fn set(&self, value: u64) {
-        self.sim.write(self.port, value, None);
-    }
-
-    /// Writes the port from bytes, lowest first.
-    pub fn set_bytes(&self, bytes: &[u8]) {
-        if self.width <= 64 {
-            let value = bytes.iter().take(8).rev().fold(0, |v, &b| v << 8 | u64::from(b));
-            return self.set(value);
-        }
-        let mut words = vec![0u32; (self.width as usize).div_ceil(32)].into_boxed_slice();
-        for (i, &b) in bytes.iter().enumerate().take(words.len() * 4) {
-            words[i / 4] |= u32::from(b) << (8 * (i % 4));
-        }
-        self.sim.write(self.port, 0, Some(words));
-    }
-}
-
-/// Waits for an edge of a clock.
-pub(crate) struct EdgeWait<'a> {
-    clock: &'a Clock,
-    edges: u64,
-    target: Option<u64>,
-}
-
-impl Future for EdgeWait<'_> {
-    type Output = ();
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        let inner = &self.clock.sim.inner;
-        let mut clocks = inner.clocks.borrow_mut();
-        let state = &mut clocks[self.clock.index];
-        let id = inner.tasks.current();
-        match self.target {
-            // Woken before edge number `target`: its values stand.
-            Some(target) if state.cycle >= target && state.next_edge == inner.now.get() => Poll::Ready(()),
-            // Polled for another reason (part of a combination): still registered.
-            Some(_) => Poll::Pending,
-            None => {
-                // The edge of this very moment is already being handled: the next one counts.
-                let at_edge = u64::from(state.next_edge == inner.now.get());
-                let target = state.cycle + at_edge + self.edges - 1;
-                if self.edges == 1 {
-                    state.soon.push(id);
-                } else {
-                    state.later.push(Reverse((target, id)));
-                }
-                if self.edges > 1 {
-                    inner.tasks.note(&|| format!("edge {target} of {}", state.name));
-                }
-                self.target = Some(target);
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Clock {
-    /// Rising edges so far.
-    pub fn cycle(&self) -> u64 {
-        self.sim.inner.clocks.borrow()[self.index].cycle
-    }
-
-    /// The simulation it belongs to.
-    pub fn sim(&self) -> &Sim {
-        &self.sim
-    }
-
-    /// Waits for the next rising edge; ports then read as the flip-flops sample them.
-    pub fn rising_edge(&self) -> impl Future<Output = ()> + '_ {
-        EdgeWait { clock: self, edges: 1, target: None }
-    }
-
-    /// Waits for the `n`-th rising edge from now; 0 does not wait. Cycles in which no task wakes
-    /// pass inside the model and cost nothing here.
-    pub async fn cycles(&self, n: u64) {
-        if n > 0 {
-            EdgeWait { clock: self, edges: n, target: None }.await;
-        }
-    }
-
-    /// Waits, edge by edge, until `condition` holds at one.
-    ///
-    /// # Errors
-    /// [`SimError::Timeout`] after `limit` cycles, with the report of all tasks.
-    pub async fn until(&self, limit: u64, what: &str, mut condition: impl FnMut() -> bool) -> Result<u64, SimError> {
-        for n in 0..limit {
-            self.rising_edge().await;
-            if condition() {
-                return Ok(n + 1);
-            }
-            if n == 0 {
-                self.sim.inner.tasks.note(&|| what.to_string());
-            }
-        }
-        let sim = &self.sim;
-        sim.inner.tasks.note(&|| what.to_string());
-        Err(SimError::Timeout { what: what.into(), limit, cycle: sim.cycle(), report: sim.report() })
-    }
 }
 
 impl<T: 'static> JoinHandle<T> {

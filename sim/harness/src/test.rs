@@ -5,7 +5,7 @@ use crate::{Sim, SimError, TraceWindow};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use verilated::{Library, Spec};
+use verilated::{Initial, Library, Spec};
 
 /// What a finished run leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,17 @@ pub struct Run<T> {
     pub cycles: u64,
     /// Hash over all events.
     pub event_hash: u64,
+}
+
+/// How a bench is run.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Seed of random streams, `$random` and random initial values.
+    pub seed: u64,
+    /// What to dump; the design must be built with tracing.
+    pub trace: Option<TraceWindow>,
+    /// How registers and memories without an initial value begin, whatever the environment variable `VERILATED_X` says.
+    pub initial: Option<Initial>,
 }
 
 /// Runs an async test bench on a design: `main` gets the simulation and is the main task; the run
@@ -36,9 +47,24 @@ where
     T: 'static,
     F: Future<Output = T> + 'static,
 {
+    run_with(library, Setup { seed, trace, initial: None }, main)
+}
+
+/// The same with every setting.
+///
+/// # Errors
+/// As [`run`].
+///
+/// # Panics
+/// As [`run`].
+pub fn run_with<T, F>(library: &Arc<Library>, setup: Setup, main: impl FnOnce(Sim) -> F) -> Result<Run<T>, SimError>
+where
+    T: 'static,
+    F: Future<Output = T> + 'static,
+{
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| SimError::Model(e.to_string()))?;
-    let sim = Sim::new(library, seed)?;
-    if let Some(window) = trace {
+    let sim = Sim::new(library, setup.seed, setup.initial)?;
+    if let Some(window) = setup.trace {
         sim.trace(window);
     }
     let job = main(sim.clone());
@@ -52,15 +78,20 @@ where
 ///
 /// # Panics
 /// With the error and one line to repeat the run.
-pub fn run_test<F>(name: &str, spec: Spec, seed: u64, main: impl Fn(Sim) -> F)
+pub fn run_test<F>(name: &str, spec: Spec, setup: Setup, main: impl Fn(Sim) -> F)
 where
     F: Future<Output = ()> + 'static,
 {
-    let seed = std::env::var("HARNESS_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(seed);
+    let seed = match std::env::var("HARNESS_SEED") {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("HARNESS_SEED={text}: not a number from 0 to {}", u64::MAX)),
+        Err(_) => setup.seed,
+    };
+    let initial = setup.initial;
     let folder = std::env::var_os("HARNESS_TRACE").map(PathBuf::from);
     let attempt = |spec: &Spec, trace: Option<TraceWindow>| -> Result<(), String> {
         let library = spec.build().map_err(|e| e.to_string())?;
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&library, seed, trace, &main)));
+        let outcome =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_with(&library, Setup { seed, trace, initial }, &main)));
         match outcome {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
@@ -80,5 +111,6 @@ where
         let _ = attempt(&spec.clone().trace(true), Some(window));
         wave = path.display().to_string();
     }
-    panic!("{error}\nrepeat: HARNESS_SEED={seed} cargo test {name} (wave: {wave})");
+    let x = std::env::var("VERILATED_X").map_or_else(|_| String::new(), |x| format!(" VERILATED_X={x}"));
+    panic!("{error}\nrepeat: HARNESS_SEED={seed}{x} cargo test {name} (wave: {wave})");
 }

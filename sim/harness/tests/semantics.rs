@@ -235,6 +235,82 @@ fn edges_of_two_clocks_at_one_time_sample_before_both() {
     assert_eq!(pair, (2, 1), "b samples a before a's edge");
 }
 
+#[harness::test(top = "counter", sources = ["tests/counter.v"])]
+async fn the_same_clock_again_is_the_same_clock(sim: Sim) {
+    let first = reset(&sim).await;
+    let again = sim.clock("clk_i");
+    sim.signal("en_i").set(1);
+    sim.signal("step_i").set(1);
+    again.rising_edge().await;
+    let (count, before) = (sim.signal("count_o"), first.cycle());
+    for n in 0..20 {
+        assert_eq!(count.get(), n);
+        if n % 2 == 0 {
+            first.rising_edge().await
+        } else {
+            again.rising_edge().await
+        }
+        assert_eq!((first.cycle(), again.cycle()), (before + n + 1, before + n + 1));
+    }
+    sim.clock_with("clk_i", 2, 1).cycles(3).await;
+    assert_eq!(count.get(), 23);
+}
+
+#[harness::test(top = "counter", sources = ["tests/counter.v"])]
+async fn a_clock_that_cannot_be_is_an_error_that_says_why_and_names_both_places(sim: Sim) {
+    let (line, _clk) = (line!(), sim.clock("clk_i"));
+    let why = |name: &str, period, phase| {
+        let error = sim.try_clock_with(name, period, phase).err().expect("an error");
+        assert!(matches!(error, SimError::Clock { .. } | SimError::Model(_)), "{error}");
+        error.to_string()
+    };
+    for (period, phase) in [(10, 1), (2, 0)] {
+        let (text, second) = (why("clk_i", period, phase), format!("period {period} and phase {phase}"));
+        assert!(text.contains("'clk_i'") && text.contains(&format!("semantics.rs:{line}:")), "{text}");
+        assert!(text.matches("semantics.rs:").count() == 2 && text.contains(&second), "{text}");
+    }
+    assert!(why("step_i", 2, 1).contains("8 bits"));
+    assert!(why("stop_i", 1, 0).contains("at least 2"));
+    assert!(why("clock", 2, 1).contains("clk_i"), "the ports there are");
+}
+
+#[test]
+fn a_clock_that_is_made_late_begins_with_its_next_edge_and_runs_no_edge_of_the_past() {
+    let library = design("two_clocks").build().unwrap();
+    let log = run(&library, 1, None, |sim| async move {
+        let a = sim.clock_with("a_clk_i", 4, 4);
+        a.cycles(5).await; // before the edge at time 20
+        let b = sim.clock_with("b_clk_i", 6, 2); // 2, 8, 14, 20 are not to come; 26, 32, 38 are
+        let (va, vb) = (sim.signal("a_o"), sim.signal("b_o"));
+        let mut log = vec![(va.get(), vb.get(), a.cycle(), b.cycle())];
+        for _ in 0..3 {
+            b.rising_edge().await;
+            log.push((va.get(), vb.get(), a.cycle(), b.cycle()));
+        }
+        log
+    })
+    .unwrap()
+    .value;
+    assert_eq!(log, [(4, 0, 4, 0), (6, 0, 6, 0), (7, 1, 7, 1), (9, 2, 9, 2)]);
+}
+
+#[test]
+fn a_wait_that_nobody_polled_at_its_edge_is_over_and_not_lost() {
+    let cycles = run(&counter(), 1, None, |sim| async move {
+        let clk = reset(&sim).await;
+        let mut edge = Box::pin(clk.rising_edge());
+        let begun = std::future::poll_fn(|cx| std::task::Poll::Ready(edge.as_mut().poll(cx).is_pending())).await;
+        assert!(begun);
+        let before = clk.cycle();
+        clk.cycles(5).await;
+        edge.await;
+        clk.cycle() - before
+    })
+    .unwrap()
+    .value;
+    assert_eq!(cycles, 5);
+}
+
 fn stream(broken: u32, in_pause: f64, out_pause: f64) -> Result<(u64, u64, u64), SimError> {
     let library = design("stream_fifo").parameter("BROKEN", broken).build().unwrap();
     run(&library, 3, None, move |sim| async move {

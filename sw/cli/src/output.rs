@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Progress, colours, files.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::{OwoColorize, Stream};
 use std::io::Write;
@@ -36,23 +36,12 @@ pub fn print(text: &str) {
 
 /// Fails now if a file could not be written later: nobody wants to learn it after the run.
 pub fn check_writable(path: &Option<PathBuf>) -> Result<()> {
-    if let Some(path) = path {
-        tempfile::NamedTempFile::new_in(folder(path)).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+    Ok(path.as_ref().map_or(Ok(()), |path| systole_files::check(path))?)
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all; into a device, a FIFO or through a link as it stands ([`systole_files::write`]).
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let say = || format!("cannot write {}", path.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder(path)).with_context(say)?;
-    file.write_all(bytes).with_context(say)?;
-    file.persist(path).map_err(|e| e.error).with_context(say)?;
-    Ok(())
+    Ok(systole_files::write(path, bytes)?)
 }
 
 /// Parses a number from `low` to `high`, for options.

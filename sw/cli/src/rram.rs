@@ -6,8 +6,9 @@ use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use systole_chip::Part;
+use std::time::Duration;
 use systole_chip::device::{Corner, Device};
+use systole_chip::{Access, Part, PartFile};
 use systole_host::{Driver, HostError, RramStatus, Wake};
 use systole_isa::image::Image;
 use systole_isa::rram::{Layout, slot_bytes};
@@ -25,19 +26,22 @@ pub struct PartArgs {
     /// Cycles of a pulse (RTL): 100 are 1 us at 100 MHz
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pulse_cycles: u32,
+    /// Wait at most so long for another process that changes the same part
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    wait: u64,
 }
 
 impl PartArgs {
-    fn part(&self, seed: u64) -> Result<Part> {
+    fn part(&self, seed: u64, access: Access) -> Result<Part> {
         let corner = Corner::named(&self.corner)
             .with_context(|| format!("--corner {}: there are typ22, min22, max22, healthy22 and disturb22", self.corner))?;
-        output::check_writable(&Some(self.rram.clone()))?;
-        Ok(Part { file: Some(self.rram.clone()), corner, seed, pulse_cycles: self.pulse_cycles })
+        let wait = Duration::from_secs(self.wait);
+        Ok(Part { file: Some(self.rram.clone()), access, wait, corner, seed, pulse_cycles: self.pulse_cycles })
     }
 
     /// The machine's options with this part.
-    pub fn options(&self, machine: &Machine) -> Result<systole_chip::Options> {
-        Ok(systole_chip::Options { part: Some(self.part(machine.seed)?), ..machine.options()? })
+    pub fn options(&self, machine: &Machine, access: Access) -> Result<systole_chip::Options> {
+        Ok(systole_chip::Options { part: Some(self.part(machine.seed, access)?), ..machine.options()? })
     }
 }
 
@@ -58,7 +62,7 @@ impl Woken<'_> {
     /// No such file.
     pub fn options(&self) -> Result<systole_chip::Options> {
         must_exist(self.file)?;
-        let part = Part { file: Some(self.file.to_path_buf()), ..Part::default() };
+        let part = Part { file: Some(self.file.to_path_buf()), access: Access::Use, ..Part::default() };
         Ok(systole_chip::Options { part: Some(part), ..self.machine.options()? })
     }
 
@@ -266,9 +270,10 @@ fn report(machine: &Machine, what: Value, status: &RramStatus, text: &str) -> Re
 fn on_part<T: 'static>(
     part: &PartArgs,
     machine: &Machine,
+    access: Access,
     job: impl AsyncFnOnce(&mut Driver<AnyTransport>) -> Result<T> + 'static,
 ) -> Result<(T, RramStatus)> {
-    let options = part.options(machine)?;
+    let options = part.options(machine, access)?;
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
     let result = on_machine(machine.backend(), &machine.config()?, &options, async move |driver| {
         let value = job(driver).await?;
@@ -283,7 +288,7 @@ pub fn program(args: &ProgramArgs) -> Result<bool> {
     let bytes = std::fs::read(&args.image).with_context(|| format!("cannot read {}", args.image.display()))?;
     let image = Image::from_bytes(&bytes).with_context(|| args.image.display().to_string())?;
     let (slot, name) = (args.slot, image.name.clone());
-    let ((slot, cycles), status) = on_part(&args.part, &args.machine, async move |driver| {
+    let ((slot, cycles), status) = on_part(&args.part, &args.machine, Access::Change, async move |driver| {
         let first = driver.transport().cycle();
         let slot = match driver.program(&image, slot).await {
             Err(HostError::Machine { name: "RRAM_SLOT", .. }) if slot.is_some() => {
@@ -306,7 +311,7 @@ pub fn program(args: &ProgramArgs) -> Result<bool> {
 pub fn wake(args: &WakeArgs) -> Result<bool> {
     must_exist(&args.part.rram)?;
     let how = if args.warm { Wake::Warm } else { Wake::Checked };
-    let ((), status) = on_part(&args.part, &args.machine, async move |driver| Ok(driver.wake_any(how).await?))?;
+    let ((), status) = on_part(&args.part, &args.machine, Access::Use, async move |driver| Ok(driver.wake_any(how).await?))?;
     report(&args.machine, json!({"warm": args.warm}), &status, "awake")?;
     Ok(true)
 }
@@ -316,12 +321,12 @@ pub fn rram(args: &RramArgs) -> Result<bool> {
     match &args.verb {
         RramVerb::Status(a) => {
             must_exist(&a.part.rram)?;
-            let ((), status) = on_part(&a.part, &a.machine, async |_| Ok(()))?;
+            let ((), status) = on_part(&a.part, &a.machine, Access::Read, async |_| Ok(()))?;
             report(&a.machine, Value::Null, &status, &a.part.rram.display().to_string())?;
         }
         RramVerb::Scrub(a) => {
             must_exist(&a.part.rram)?;
-            let (cycles, status) = on_part(&a.part, &a.machine, async |driver| {
+            let (cycles, status) = on_part(&a.part, &a.machine, Access::Change, async |driver| {
                 let first = driver.transport().cycle();
                 driver.scrub().await?;
                 Ok(driver.transport().cycle() - first)
@@ -334,10 +339,9 @@ pub fn rram(args: &RramArgs) -> Result<bool> {
         RramVerb::Age(a) => {
             must_exist(&a.part.rram)?;
             let config = a.machine.config()?;
-            let part = a.part.part(a.machine.seed)?;
-            let mut device = part.open(&config)?;
+            let (mut device, file) = a.part.part(a.machine.seed, Access::Change)?.open(&config)?;
             device.age(a.years * 365.25 * 86_400.0, a.celsius);
-            part.save(&device)?;
+            file.save(&device)?;
             output::print(&format!("{}: {:.2} years old at 85 C", a.part.rram.display(), device.now / 365.25 / 86_400.0));
         }
     }
@@ -347,7 +351,7 @@ pub fn rram(args: &RramArgs) -> Result<bool> {
 fn wear(args: &StatusArgs) -> Result<()> {
     must_exist(&args.part.rram)?;
     let config = args.machine.config()?;
-    let device = args.part.part(args.machine.seed)?.open(&config)?;
+    let (device, _) = args.part.part(args.machine.seed, Access::Read)?.open(&config)?;
     let (totals, most) = (device.totals.clone(), device.most_pulses());
     if args.machine.json {
         let json = json!({"totals": totals, "most_pulses_of_a_cell": most, "stuck_cells": device.stuck(), "years": device.now / 365.25 / 86_400.0});
@@ -367,8 +371,7 @@ fn wear(args: &StatusArgs) -> Result<()> {
 
 fn inject(args: &InjectArgs) -> Result<()> {
     let config = args.machine.config()?;
-    let part = args.part.part(args.machine.seed)?;
-    let mut device: Device = part.open(&config)?;
+    let (mut device, file): (Device, PartFile) = args.part.part(args.machine.seed, Access::Change)?.open(&config)?;
     let width = device.width() * config.weight_beats;
     if args.row >= config.rows || args.line >= config.rram_depth || args.bits.iter().any(|&b| b >= width) {
         bail!(
@@ -389,7 +392,7 @@ fn inject(args: &InjectArgs) -> Result<()> {
             None => device.flip(args.row, address, bit),
         }
     }
-    part.save(&device)?;
+    file.save(&device)?;
     let done = args.stuck.map_or("turned over".to_string(), |v| format!("stuck at {v}"));
     output::print(&format!(
         "{}: {} bits of row {}, line {} {done}",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Plots of campaigns, as SVG.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use std::path::Path;
 
@@ -75,5 +75,5 @@ pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[
         }
         area.present().map_err(fail)?;
     }
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    Ok(systole_files::write(path, text.as_bytes())?)
 }

@@ -59,7 +59,7 @@ impl Upsets {
 pub fn run(first: u64, count: u64, seed: u64) -> Result<Upsets> {
     let config = machine();
     let works = Rc::new([work(&config, 1)?, work(&config, 2)?]);
-    let part = Part { pulse_cycles: 3, seed, corner: Corner { stuck: 0.0, ..Corner::typ22() }, file: None };
+    let part = Part { pulse_cycles: 3, seed, corner: Corner { stuck: 0.0, ..Corner::typ22() }, ..Part::default() };
     let options = Options { part: Some(part), seed, upsets: true, ..Options::default() };
     run_chip(
         &config.clone(),

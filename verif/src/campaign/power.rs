@@ -85,7 +85,7 @@ pub(crate) fn work(config: &Config, seed: u64) -> Result<Work> {
 pub fn run(first: u64, count: u64, seed: u64) -> Result<PowerCuts> {
     let config = machine();
     let works = Rc::new((0..3).map(|n| work(&config, seed % 1000 * 3 + n)).collect::<Result<Vec<_>>>()?);
-    let part = Part { pulse_cycles: 3, seed, corner: Corner { stuck: 0.0, ..Corner::typ22() }, file: None };
+    let part = Part { pulse_cycles: 3, seed, corner: Corner { stuck: 0.0, ..Corner::typ22() }, ..Part::default() };
     let options = Options { part: Some(part), seed, ..Options::default() };
     run_chip(&config.clone(), &options, move |transport| async move { cuts(transport, config, &works, first, count, seed).await })
         .context("RTL simulation")?

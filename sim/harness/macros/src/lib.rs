@@ -14,6 +14,7 @@ struct Arguments {
     include: Vec<LitStr>,
     params: Vec<(Ident, Expr)>,
     seed: Option<LitInt>,
+    initial: Option<Ident>,
 }
 
 impl Parse for Arguments {
@@ -32,6 +33,19 @@ impl Parse for Arguments {
                 "sources" => a.sources = list(input)?,
                 "include" => a.include = list(input)?,
                 "seed" => a.seed = Some(input.parse()?),
+                "initial" => {
+                    let how: LitStr = input.parse()?;
+                    let variant = match how.value().as_str() {
+                        "zeros" => "Zeros",
+                        "ones" => "Ones",
+                        "random" => "Random",
+                        other => {
+                            let text = format!("'{other}' is not known; registers begin as \"zeros\", \"ones\" or \"random\"");
+                            return Err(syn::Error::new(how.span(), text));
+                        }
+                    };
+                    a.initial = Some(Ident::new(variant, how.span()));
+                }
                 "params" => {
                     let inside;
                     bracketed!(inside in input);
@@ -46,7 +60,7 @@ impl Parse for Arguments {
                     }
                 }
                 other => {
-                    let text = format!("'{other}' is not known; there are top, sources, include, params, seed");
+                    let text = format!("'{other}' is not known; there are top, sources, include, params, seed, initial");
                     return Err(syn::Error::new(key.span(), text));
                 }
             }
@@ -63,7 +77,8 @@ impl Parse for Arguments {
 ///
 /// `#[harness::test(top = "counter", sources = ["tests/counter.v"], params = [WIDTH = 8], seed = 7)]`.
 /// Paths are relative to the crate. The seed is 1 where none is given; the environment variable
-/// `HARNESS_SEED` overrides it, `HARNESS_TRACE=FOLDER` records a failing run.
+/// `HARNESS_SEED` overrides it, `HARNESS_TRACE=FOLDER` records a failing run. Registers and memories without an initial value begin at
+/// random by the seed, or as `VERILATED_X` says; `initial = "zeros"` (`"ones"`, `"random"`) holds whatever it says.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let a = parse_macro_input!(arguments as Arguments);
@@ -77,6 +92,10 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let (sources, include) = (&a.sources, &a.include);
     let (keys, values): (Vec<String>, Vec<&Expr>) = a.params.iter().map(|(k, v)| (k.to_string(), v)).unzip();
     let seed = a.seed.map_or_else(|| quote!(1u64), |s| quote!(#s));
+    let initial = a.initial.map_or_else(
+        || quote!(::core::option::Option::None),
+        |how| quote!(::core::option::Option::Some(::harness::verilated::Initial::#how)),
+    );
     quote! {
         #(#attributes)*
         #[::core::prelude::v1::test]
@@ -87,7 +106,8 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
                 #(.source(root.join(#sources)))*
                 #(.include_dir(root.join(#include)))*
                 #(.parameter(#keys, #values))*;
-            ::harness::run_test(concat!(module_path!(), "::", stringify!(#name)), spec, #seed, bench);
+            let setup = ::harness::Setup { seed: #seed, trace: ::core::option::Option::None, initial: #initial };
+            ::harness::run_test(concat!(module_path!(), "::", stringify!(#name)), spec, setup, bench);
         }
     }
     .into()

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! AXI4-Stream source, sink and monitor. A frame is a vector of bytes.
 
-use super::{find, need};
-use crate::{Clock, Event, Pause, Queue, Signal, SimError};
-use std::cell::Cell;
+use super::bus::Bus;
+use crate::{Clock, Event, Pause, Queue, SimError};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Sends frames from a queue, in a task of its own.
@@ -18,52 +18,42 @@ pub struct StreamSource {
 impl StreamSource {
     /// A source on the ports with this prefix (tvalid, tready, tdata; tkeep and tlast if there are).
     ///
-    /// # Panics
-    /// When a port is missing.
-    pub fn new(clock: &Clock, prefix: &str, pause: Pause) -> StreamSource {
+    /// # Errors
+    /// [`SimError::Model`]: a port is missing. [`SimError::Bus`]: widths that the standard does not have.
+    pub fn try_new(clock: &Clock, prefix: &str, pause: Pause) -> Result<StreamSource, SimError> {
+        let bus = Bus::of(clock.sim(), prefix)?;
         let source = StreamSource { frames: Queue::new(), pending: Rc::default(), aborts: Rc::default(), idle: Event::new() };
         source.idle.set();
-        let sim = clock.sim().clone();
-        let (valid, ready, data) = (need(&sim, prefix, "tvalid"), need(&sim, prefix, "tready"), need(&sim, prefix, "tdata"));
-        let (keep, last) = (find(&sim, prefix, "tkeep"), find(&sim, prefix, "tlast"));
-        let (me, clock, name) = (source.clone(), clock.clone(), prefix.trim_end_matches('_').to_string());
-        sim.spawn(format!("{name} source"), async move { me.serve(clock, name, [valid, ready, data], keep, last, pause).await });
-        source
+        let (me, clock) = (source.clone(), clock.clone());
+        clock.sim().clone().spawn(format!("{} source", bus.name), async move { me.serve(clock, bus, pause).await });
+        Ok(source)
     }
 
-    async fn serve(
-        self,
-        clock: Clock,
-        name: String,
-        bus: [Signal; 3],
-        keep: Option<Signal>,
-        last: Option<Signal>,
-        mut pause: Pause,
-    ) {
-        let [valid, ready, data] = bus;
-        let width = (data.width() / 8) as usize;
+    /// The same.
+    ///
+    /// # Panics
+    /// With the error of [`StreamSource::try_new`].
+    pub fn new(clock: &Clock, prefix: &str, pause: Pause) -> StreamSource {
+        StreamSource::try_new(clock, prefix, pause).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    async fn serve(self, clock: Clock, bus: Bus, mut pause: Pause) {
         loop {
             let frame = self.frames.pop().await;
-            let words = frame.len().div_ceil(width);
+            let words = frame.len().div_ceil(bus.width);
             let aborts = self.aborts.get();
-            'frame: for (n, word) in frame.chunks(width).enumerate() {
+            'frame: for (n, word) in frame.chunks(bus.width).enumerate() {
                 while pause.stalls() {
-                    valid.set(0);
+                    bus.valid.set(0);
                     clock.rising_edge().await;
                 }
                 if self.aborts.get() != aborts {
                     break;
                 }
-                valid.set(1);
-                data.set_bytes(word);
-                if let Some(keep) = &keep {
-                    keep.set(if word.len() >= 64 { u64::MAX } else { (1 << word.len()) - 1 });
-                }
-                if let Some(last) = &last {
-                    last.set(u64::from(n + 1 == words));
-                }
+                bus.valid.set(1);
+                bus.put(word, n + 1 == words);
                 clock.rising_edge().await;
-                while !ready.is_high() {
+                while !bus.ready.is_high() {
                     if self.aborts.get() != aborts {
                         break 'frame;
                     }
@@ -71,19 +61,21 @@ impl StreamSource {
                 }
             }
             if self.aborts.get() != aborts {
-                valid.set(0);
-                continue; // the queue was emptied and counted
+                // The queue was emptied and counted. TVALID is low for a cycle, also where a new frame waits already.
+                bus.valid.set(0);
+                clock.rising_edge().await;
+                continue;
             }
-            clock.sim().log(format!("{name} sent {} bytes", frame.len()));
+            clock.sim().log(format!("{} sent {} bytes", bus.name, frame.len()));
             self.pending.set(self.pending.get() - 1);
             if self.pending.get() == 0 {
-                valid.set(0);
+                bus.valid.set(0);
                 self.idle.set();
             }
         }
     }
 
-    /// Queues a frame. An empty frame is nothing.
+    /// Queues a frame; the source's task sends it, whoever waits for that. An empty frame is nothing.
     pub fn send(&self, frame: impl Into<Vec<u8>>) {
         let frame = frame.into();
         if frame.is_empty() {
@@ -94,7 +86,8 @@ impl StreamSource {
         self.frames.push(frame);
     }
 
-    /// Forgets every frame, the one on its way too, as if power had gone; TVALID falls at the next edge.
+    /// Forgets every frame, the one on its way too, as if power had gone; TVALID falls at the next edge. What the design took of a
+    /// frame, it has: it must be reset, or drop what has no TLAST.
     pub fn abort(&self) {
         self.aborts.set(self.aborts.get() + 1);
         while self.frames.try_pop().is_some() {}
@@ -102,7 +95,8 @@ impl StreamSource {
         self.idle.set();
     }
 
-    /// Waits until every queued frame was taken.
+    /// Waits until every queued frame was taken. To give up waiting takes nothing back: TVALID may not fall before TREADY, so the
+    /// word stands until it is taken or [`StreamSource::abort`] is called.
     pub async fn drained(&self) {
         self.idle.wait().await;
     }
@@ -112,6 +106,7 @@ impl StreamSource {
 #[derive(Clone)]
 pub struct StreamSink {
     frames: Queue<Vec<u8>>,
+    part: Rc<RefCell<Vec<u8>>>,
     clock: Clock,
     name: String,
 }
@@ -120,45 +115,55 @@ impl StreamSink {
     /// A sink on the ports with this prefix. A frame ends with TLAST; where there is no tlast,
     /// every word is a frame.
     ///
-    /// # Panics
-    /// When a port is missing.
-    pub fn new(clock: &Clock, prefix: &str, mut pause: Pause) -> StreamSink {
-        let sim = clock.sim().clone();
-        let (valid, ready, data) = (need(&sim, prefix, "tvalid"), need(&sim, prefix, "tready"), need(&sim, prefix, "tdata"));
-        let (keep, last) = (find(&sim, prefix, "tkeep"), find(&sim, prefix, "tlast"));
-        let name = prefix.trim_end_matches('_').to_string();
-        let sink = StreamSink { frames: Queue::new(), clock: clock.clone(), name: name.clone() };
-        let (frames, clock) = (sink.frames.clone(), clock.clone());
-        sim.spawn(format!("{name} sink"), async move {
-            let mut frame = Vec::new();
-            let mut word = vec![0u8; (data.width() / 8) as usize];
+    /// # Errors
+    /// As [`StreamSource::try_new`].
+    pub fn try_new(clock: &Clock, prefix: &str, mut pause: Pause) -> Result<StreamSink, SimError> {
+        let bus = Bus::of(clock.sim(), prefix)?;
+        let sink = StreamSink { frames: Queue::new(), part: Rc::default(), clock: clock.clone(), name: bus.name.clone() };
+        let (frames, part, clock) = (sink.frames.clone(), sink.part.clone(), clock.clone());
+        clock.sim().clone().spawn(format!("{} sink", bus.name), async move {
+            let (mut word, mut kept) = (vec![0u8; bus.width], vec![0u8; bus.width.div_ceil(8)]);
             let mut open = !pause.stalls();
-            ready.set(u64::from(open));
+            bus.ready.set(u64::from(open));
             loop {
                 clock.rising_edge().await;
-                if open && valid.is_high() {
-                    data.get_bytes(&mut word);
-                    let kept = keep.as_ref().map_or(u64::MAX, Signal::get);
-                    frame.extend(word.iter().enumerate().filter(|(i, _)| *i >= 64 || kept >> i & 1 == 1).map(|(_, b)| b));
-                    if last.as_ref().is_none_or(Signal::is_high) {
-                        clock.sim().log(format!("{name} received {} bytes", frame.len()));
+                if open && bus.valid.is_high() {
+                    bus.data.get_bytes(&mut word);
+                    bus.kept(&mut kept);
+                    let mut frame = part.borrow_mut();
+                    frame.extend(word.iter().enumerate().filter(|(i, _)| kept[i / 8] >> (i % 8) & 1 == 1).map(|(_, b)| b));
+                    if bus.ends() {
+                        clock.sim().log(format!("{} received {} bytes", bus.name, frame.len()));
                         frames.push(std::mem::take(&mut frame));
                     }
                 }
                 let next = !pause.stalls();
                 if next != open {
                     open = next;
-                    ready.set(u64::from(open));
+                    bus.ready.set(u64::from(open));
                 }
             }
         });
-        sink
+        Ok(sink)
+    }
+
+    /// The same.
+    ///
+    /// # Panics
+    /// With the error of [`StreamSink::try_new`].
+    pub fn new(clock: &Clock, prefix: &str, pause: Pause) -> StreamSink {
+        StreamSink::try_new(clock, prefix, pause).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Forgets what came of a frame that has not ended, as when power goes; frames that came whole stay.
+    pub fn abort(&self) {
+        self.part.borrow_mut().clear();
     }
 
     /// The next frame.
     ///
     /// # Errors
-    /// [`SimError::Timeout`] when none is complete within `limit` cycles.
+    /// [`SimError::Timeout`] when none is complete within `limit` cycles. What came of it is kept, for the next call.
     pub async fn receive(&self, limit: u64) -> Result<Vec<u8>, SimError> {
         if let Some(frame) = self.frames.try_pop() {
             return Ok(frame);
@@ -185,33 +190,33 @@ pub struct Monitor {
 impl Monitor {
     /// A monitor on the ports with this prefix.
     ///
-    /// # Panics
-    /// When a port is missing, and in its task where the protocol is broken.
-    pub fn new(clock: &Clock, prefix: &str) -> Monitor {
+    /// # Errors
+    /// As [`StreamSource::try_new`].
+    pub fn try_new(clock: &Clock, prefix: &str) -> Result<Monitor, SimError> {
+        let bus = Bus::of(clock.sim(), prefix)?;
         let monitor = Monitor::default();
-        let sim = clock.sim().clone();
-        let (valid, ready, data) = (need(&sim, prefix, "tvalid"), need(&sim, prefix, "tready"), need(&sim, prefix, "tdata"));
-        let (keep, last) = (find(&sim, prefix, "tkeep"), find(&sim, prefix, "tlast"));
-        let (me, clock, name) = (monitor.clone(), clock.clone(), prefix.trim_end_matches('_').to_string());
-        sim.spawn(format!("{name} monitor"), async move {
-            let width = (data.width() / 8) as usize;
-            let all = if width >= 64 { u64::MAX } else { (1 << width) - 1 };
-            let mut held: Option<(Vec<u8>, u64, bool)> = None;
+        let (me, clock) = (monitor.clone(), clock.clone());
+        clock.sim().clone().spawn(format!("{} monitor", bus.name), async move {
+            let name = &bus.name;
+            let mut all = vec![0; bus.width.div_ceil(8)];
+            bus.all(&mut all);
+            let mut held: Option<(Vec<u8>, Vec<u8>, bool)> = None;
             loop {
                 clock.rising_edge().await;
-                if !valid.is_high() {
+                if !bus.valid.is_high() {
                     assert!(held.is_none(), "{name}: TVALID was taken back before TREADY, cycle {}", clock.cycle());
                     continue;
                 }
-                let mut word = vec![0; width];
-                data.get_bytes(&mut word);
-                let now = (word, keep.as_ref().map_or(all, Signal::get), last.as_ref().is_none_or(Signal::is_high));
+                let (mut word, mut kept) = (vec![0; bus.width], vec![0; all.len()]);
+                bus.data.get_bytes(&mut word);
+                bus.kept(&mut kept);
+                let now = (word, kept, bus.ends());
                 if let Some(before) = &held {
                     assert_eq!(before, &now, "{name}: the word changed before TREADY, cycle {}", clock.cycle());
                 }
                 let (_, kept, ends) = &now;
-                assert!(*ends || *kept == all, "{name}: TKEEP {kept:#x} before the last word, cycle {}", clock.cycle());
-                if ready.is_high() {
+                assert!(*ends || *kept == all, "{name}: TKEEP {kept:02x?} before the last word, cycle {}", clock.cycle());
+                if bus.ready.is_high() {
                     me.words.set(me.words.get() + 1);
                     me.frames.set(me.frames.get() + u64::from(*ends));
                     held = None;
@@ -221,7 +226,15 @@ impl Monitor {
                 }
             }
         });
-        monitor
+        Ok(monitor)
+    }
+
+    /// The same.
+    ///
+    /// # Panics
+    /// With the error of [`Monitor::try_new`].
+    pub fn new(clock: &Clock, prefix: &str) -> Monitor {
+        Monitor::try_new(clock, prefix).unwrap_or_else(|e| panic!("{e}"))
     }
 
     /// Words transferred.
