@@ -9,8 +9,7 @@ SEED ?= 1
 .PHONY: help setup run test test-long test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s
-", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing (Debian, Ubuntu); asks nothing
 	scripts/setup.sh

@@ -181,7 +181,9 @@ def to_onnx(q):
     nodes, constants = [], []
 
     def constant(name, array):
-        constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        # (ascontiguousarray makes a vector of a scalar, which no scale of an activation may be.)
+        array = np.asarray(array)
+        constants.append(numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else array, name))
         return name
 
     def pair(name, scale, zero_point):

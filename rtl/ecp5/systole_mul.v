@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // systole_mul on a Lattice ECP5: one MULT18X18D with its output register, which Yosys does not infer.
-// The register runs free: the clock enables of a DSP block are shared by its multipliers.
+// The register runs free: the clock enables of a DSP block are shared by its multipliers. RST0 to RST3 stay open: tied
+// low in the source they take wires that nextpnr does not find; open, it ties them itself.
 `default_nettype none
 
 module systole_mul #(
@@ -29,7 +30,6 @@ module systole_mul #(
       .RESETMODE     ("SYNC")
   ) u_mult (
       .CLK0(clk_i), .CE0(1'b1),
-      .RST0(1'b0), .RST1(1'b0), .RST2(1'b0), .RST3(1'b0),
       .SIGNEDA(1'b1), .SIGNEDB(1'b1), .SOURCEA(1'b0), .SOURCEB(1'b0),
       .A0(a[0]), .A1(a[1]), .A2(a[2]), .A3(a[3]), .A4(a[4]), .A5(a[5]),
       .A6(a[6]), .A7(a[7]), .A8(a[8]), .A9(a[9]), .A10(a[10]), .A11(a[11]),

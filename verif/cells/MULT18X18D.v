@@ -68,9 +68,13 @@ module MULT18X18D #(
       P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0} = p[35:0];
   assign SIGNEDP = SIGNEDA | SIGNEDB;
 
-  // What is not modelled must not be used.
+  // Resets are not modelled: the design leaves these inputs open (place and route ties them low; tied in the source they take
+  // wires that nextpnr does not find), and an open input of a simulation begins at random.
+  wire unused = &{1'b0, RST0, RST1, RST2, RST3};
+
+  // What else is not modelled must not be used.
   always @(posedge CLK0)
-    if (SOURCEA || SOURCEB || RST0 || RST1 || RST2 || RST3 || REG_INPUTC_CLK != "NONE"
+    if (SOURCEA || SOURCEB || REG_INPUTC_CLK != "NONE"
         || MULT_BYPASS != "DISABLED" || SOURCEB_MODE != "B_SHIFT"
         || (REG_INPUTA_CLK != "NONE" && REG_INPUTA_CLK != "CLK0")
         || (REG_INPUTB_CLK != "NONE" && REG_INPUTB_CLK != "CLK0")

@@ -146,11 +146,8 @@ pub fn check_graph(
     for (run, (input, output)) in inputs.iter().zip(&set.outputs).enumerate() {
         let reference = run_graph(graph, input);
         report.near += reference.near.iter().sum::<usize>();
-        let expected = if approximations.is_empty() {
-            reference.values.clone()
-        } else {
-            run_graph_as(graph, input, &approximations).values
-        };
+        let expected =
+            if approximations.is_empty() { reference.values.clone() } else { run_graph_as(graph, input, &approximations).values };
         report.declared += expected.iter().zip(&reference.values).filter(|(e, r)| e != r).count();
         report.expected.push(reference.values);
         let got = image.output.unpack(&output.frame).context("the output frame is shorter than the output tensor")?;

@@ -182,7 +182,11 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend) -> Result<Verdic
         } else if measured != report.cycles_predicted {
             Some(format!("{} cycles predicted, {measured} measured", report.cycles_predicted))
         } else if wrong > 0 && !explained {
-            Some(format!("{wrong} of {} elements differ from the stored output, by up to {}", expected.len(), diff.unwrap_or(0.0)))
+            Some(format!(
+                "{wrong} of {} elements differ from the stored output, by up to {}",
+                expected.len(),
+                diff.unwrap_or(0.0)
+            ))
         } else {
             None
         };

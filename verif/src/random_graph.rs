@@ -161,8 +161,11 @@ impl<R: Rng> Builder<R> {
         let bias = (0..outputs).map(|_| self.rng.random_range(-reach..=reach)).collect();
         let scales = (0..outputs).map(|_| scale(&mut self.rng, taps)).collect();
         let lo = if self.rng.random_bool(0.3) { 0 } else { -128 };
-        let finish =
-            if raw { Finish::Raw32 } else { Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127, float32: false } };
+        let finish = if raw {
+            Finish::Raw32
+        } else {
+            Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127, float32: false }
+        };
         let zero_point = self.rng.random_range(-20..20);
         self.push(Op::Conv { input, zero_point, window, groups, weights, bias }, finish, [out[0], out[1], outputs]);
     }
@@ -201,11 +204,9 @@ impl<R: Rng> Builder<R> {
                 let (a, b) = (self.operand(input), self.operand(other));
                 let finish = self.clamp();
                 let zero_point = self.rng_code();
-                let rounding = [
-                    SumRounding::Fused { unsigned: false },
-                    SumRounding::Fused { unsigned: true },
-                    SumRounding::Float32,
-                ][self.rng.random_range(0..3)];
+                let rounding =
+                    [SumRounding::Fused { unsigned: false }, SumRounding::Fused { unsigned: true }, SumRounding::Float32]
+                        [self.rng.random_range(0..3)];
                 let scale = if self.rng.random_bool(0.5) { 1.0 } else { self.rng.random_range(0.3f32..1.5) };
                 self.push(Op::Add { a, b, scale, zero_point, rounding }, finish, [h, w, c]);
             }

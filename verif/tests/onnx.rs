@@ -106,7 +106,9 @@ fn cases_that_failed_in_other_hands_are_exact_or_declared() {
         let verdicts = verdicts(&folder, backend);
         assert_eq!(named(&verdicts, Status::Failed), Vec::<&str>::new(), "{verdicts:#?}");
         assert_eq!(named(&verdicts, Status::Unsupported), Vec::<&str>::new());
-        for exact in ["gap_int8_qop_12x12_same", "odd_mul_const_q_scalar", "odd_three_consumers", "qlinearadd_half_odd_zero_point"] {
+        for exact in
+            ["gap_int8_qop_12x12_same", "odd_mul_const_q_scalar", "odd_three_consumers", "qlinearadd_half_odd_zero_point"]
+        {
             assert!(named(&verdicts, Status::Passed).contains(&exact), "{exact}");
         }
     }
@@ -155,7 +157,8 @@ fn a_case_of_another_element_type_or_without_data_stops_no_other() {
     assert_eq!(named(&verdicts, Status::Passed), ["a_sound", "i_sound"]);
     assert_eq!(named(&verdicts, Status::Unsupported), ["b_float16", "c_int16", "d_float8", "e_int4", "f_unheard_of"]);
     assert_eq!(named(&verdicts, Status::Failed), ["g_no_data", "h_broken"]);
-    for (verdict, word) in verdicts[1..].iter().zip(["float16", "int16", "float8e4m3fn", "int4", "number 99", "test_data_set_0"]) {
+    for (verdict, word) in verdicts[1..].iter().zip(["float16", "int16", "float8e4m3fn", "int4", "number 99", "test_data_set_0"])
+    {
         assert!(verdict.reason.contains(word), "{}: {}", verdict.name, verdict.reason);
     }
 }

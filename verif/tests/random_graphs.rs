@@ -59,7 +59,10 @@ fn campaign(config: &'static str, beats: u32, count: u32, backends: &[Backend]) 
     println!(
         "{config}/D{beats}: {equal} of {count} graphs equal in all, in the predicted cycles; {declared} with declared layers, {large} too large"
     );
-    assert!((equal + declared) * 10 >= count * 6 && equal * 10 >= count * 3, "{equal} and {declared} of {count} graphs ran, {large} too large");
+    assert!(
+        (equal + declared) * 10 >= count * 6 && equal * 10 >= count * 3,
+        "{equal} and {declared} of {count} graphs ran, {large} too large"
+    );
 }
 
 fn long() -> bool {

@@ -152,8 +152,7 @@ impl Search<'_> {
         let alive: Vec<Region> = placed.iter().filter(|p| alive_together(graph, p.0, t)).map(|p| p.1).collect();
         let taken = replaced(graph, t).and_then(|operand| self.regions[operand]);
         let free = |base: usize| {
-            let clear =
-                |r: &Region| base + words <= r.base || r.base + r.words <= base || taken == Some(*r) && r.base == base;
+            let clear = |r: &Region| base + words <= r.base || r.base + r.words <= base || taken == Some(*r) && r.base == base;
             base + words <= config.x_depth as usize && alive.iter().all(clear)
         };
         let cost = |region: &Region| {
@@ -161,7 +160,8 @@ impl Search<'_> {
             shared.map(|p| sharing(graph, p.0, t)).try_fold(0, |sum, cost| cost.map(|c| sum + c))
         };
         let bank_ends = (1..=config.x_banks as usize).map(|b| b * depth);
-        let begins = bank_ends.clone().map(|end| end - depth).chain(alive.iter().map(|r| r.base + r.words)).chain(taken.map(|r| r.base));
+        let begins =
+            bank_ends.clone().map(|end| end - depth).chain(alive.iter().map(|r| r.base + r.words)).chain(taken.map(|r| r.base));
         let ends = bank_ends.chain(alive.iter().map(|r| r.base)).filter_map(|end| end.checked_sub(words));
         let mut found: Vec<(bool, usize, u32, usize, Region)> = begins
             .map(|base| (false, base))

@@ -71,7 +71,10 @@ fn a_product_becomes_one_layer_with_combined_scale() {
     assert_eq!((graph.maps[0].shape, graph.maps[1].shape), ([2, 1, 3], [2, 1, 2]));
     let Op::Conv { zero_point, weights, groups, .. } = &graph.layers[0].op else { panic!("a product") };
     assert_eq!((*zero_point, weights.as_slice(), *groups), (1, &[1i16, 2, 3, 4, 5, 6][..], 1));
-    assert_eq!(graph.layers[0].finish, Finish::Int8 { scales: vec![0.0625; 2], zero_point: -3, lo: -128, hi: 127, float32: false });
+    assert_eq!(
+        graph.layers[0].finish,
+        Finish::Int8 { scales: vec![0.0625; 2], zero_point: -3, lo: -128, hi: 127, float32: false }
+    );
     assert_eq!(graph.macs(), 12);
 }
 

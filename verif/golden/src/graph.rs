@@ -96,8 +96,7 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
         }),
         Op::AveragePool { input, window, count_padding, scale, zero_point, rounding } => {
             pool(graph.maps[input.map].shape, map.shape, window, |taps, ch| {
-                let codes: Vec<i32> =
-                    taps.map(|at| i32::from(maps[input.map][at + ch]) - i32::from(input.zero_point)).collect();
+                let codes: Vec<i32> = taps.map(|at| i32::from(maps[input.map][at + ch]) - i32::from(input.zero_point)).collect();
                 let count = if *count_padding { window.kernel[0] * window.kernel[1] } else { codes.len() };
                 if *rounding == MeanRounding::Float32 {
                     let unit = f64::from(input.scale) / count as f64 / f64::from(*scale);

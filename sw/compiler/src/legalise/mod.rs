@@ -311,14 +311,7 @@ impl<'a> Stager<'a> {
         Ok(stage)
     }
 
-    fn add(
-        &mut self,
-        i: usize,
-        a: Operand,
-        b: Operand,
-        add: &Add,
-        (lo, hi): (i8, i8),
-    ) -> Result<usize, String> {
+    fn add(&mut self, i: usize, a: Operand, b: Operand, add: &Add, (lo, hi): (i8, i8)) -> Result<usize, String> {
         if a.map == b.map {
             let table = std::array::from_fn(|code| add.reference(code as u8 as i8, code as u8 as i8));
             return self.lookup(i, a.map, &table, (lo, hi));

@@ -95,7 +95,8 @@ impl Stager<'_> {
             }
         }
         let zero_point = (i32::from(*zero_point) - moved) as i8;
-        let divisor = |(r, c): (&([usize; 2], [usize; 2], usize), &Chosen)| Divisor { count: r.2, scale: c.scale, extra: c.extra };
+        let divisor =
+            |(r, c): (&([usize; 2], [usize; 2], usize), &Chosen)| Divisor { count: r.2, scale: c.scale, extra: c.extra };
         let form = Form::Mean { divisors: regions.iter().zip(&chosen).map(divisor).collect(), zero_point };
         let (differing, of) = (chosen.iter().map(|c| c.differing).sum(), means.iter().map(Mean::reachable).sum());
         self.inexact(i, "average pool", differing, of, form);

@@ -154,9 +154,7 @@ fn fusible(op: &str, t: &Table, other: &Value) -> Option<Scalar> {
         _ => return None,
     };
     let unsigned = t.eight.unsigned;
-    let side = |t: &Table| {
-        t.linear().map(|(scale, zero)| Side { scale, zero: i32::from(zero) + if unsigned { 128 } else { 0 } })
-    };
+    let side = |t: &Table| t.linear().map(|(scale, zero)| Side { scale, zero: i32::from(zero) + if unsigned { 128 } else { 0 } });
     let element = if unsigned { ElementType::Uint8 } else { ElementType::Int8 };
     let (b, constant) = match other {
         Value::Real(Real::Const(c)) if c.element == element => {

@@ -2,9 +2,9 @@
 //! Operators that move nothing: they say in which order elements are counted.
 
 use super::Data;
+use super::fuse::Fuse;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant};
-use super::fuse::Fuse;
 use super::value::{Dequantised, Eight, Pending, Real, Table, Value};
 use std::rc::Rc;
 
@@ -120,9 +120,11 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
         Value::Eight(e) => Ok(Value::Eight(of(e)?)),
         Value::Sums(e) => Ok(Value::Sums(of(e)?)),
         Value::Real(Real::Input(e)) => Ok(Value::Real(Real::Input(of(e)?))),
-        Value::Real(Real::Table(t)) if t.codes().is_none_or(|c| c.scales.len() == 1) => {
-            Ok(Value::Real(Real::Table(Table { eight: of(&t.eight)?, scalar: t.scalar.filter(|_| op != "Flatten"), ..t.clone() })))
-        }
+        Value::Real(Real::Table(t)) if t.codes().is_none_or(|c| c.scales.len() == 1) => Ok(Value::Real(Real::Table(Table {
+            eight: of(&t.eight)?,
+            scalar: t.scalar.filter(|_| op != "Flatten"),
+            ..t.clone()
+        }))),
         Value::Real(Real::Table(_)) => unsupported("a tensor with a scale for each channel", "quantise activations per tensor"),
         Value::Real(Real::Pending(p)) => {
             let (shape, moves) = plan(node, op, inputs, &p.shape)?;

@@ -434,9 +434,7 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             g.input_codes = Some(Codes { scales, zero_points, axis });
             Ok(Value::Eight(Eight { unsigned, ..e.clone() }))
         }
-        Value::Const(_) | Value::Real(Real::Const(_)) => {
-            unsupported("it quantises a constant", "store the quantised constant")
-        }
+        Value::Const(_) | Value::Real(Real::Const(_)) => unsupported("it quantises a constant", "store the quantised constant"),
         Value::Eight(_) | Value::Sums(_) => wrong("its input is an integer tensor"),
         Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
     }

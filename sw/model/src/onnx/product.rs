@@ -6,8 +6,8 @@ use super::fuse::{Clip, Fuse};
 use super::import::{Building, image_order};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::Weights;
-use super::value::{Conv, Eight, Pending, PendingKind};
 use super::tensor::LARGEST_MAP;
+use super::value::{Conv, Eight, Pending, PendingKind};
 use crate::graph::Window;
 use std::rc::Rc;
 
@@ -153,13 +153,7 @@ fn pending(kind: PendingKind, shape: Vec<usize>, map: [usize; 3], order: Vec<u32
 }
 
 /// A matrix product with constant right side, perhaps one for each batch.
-pub(super) fn matmul(
-    g: &mut Building,
-    a: &Eight,
-    zero_point: i8,
-    x_scale: f32,
-    b: &Weights,
-) -> Result<Pending, Fail> {
+pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, b: &Weights) -> Result<Pending, Fail> {
     let (Some(&k), &[ref lead @ .., bk, n]) = (a.shape.last(), b.shape.as_slice()) else {
         return unsupported(
             format!("a product of shapes {:?} and {:?}", a.shape, b.shape),

@@ -94,8 +94,8 @@ impl Array {
         if p.data_location != 0 || !p.external_data.is_empty() {
             return Err(bad("its data lies in another file; save the model with the data inside".into()));
         }
-        let kind = ElementType::from_code(p.data_type)
-            .map_err(|element| ImportError::Element { name: p.name.clone(), element })?;
+        let kind =
+            ElementType::from_code(p.data_type).map_err(|element| ImportError::Element { name: p.name.clone(), element })?;
         let shape: Vec<usize> =
             p.dims.iter().map(|&d| usize::try_from(d).map_err(|_| bad(format!("dimension {d}")))).collect::<Result<_, _>>()?;
         let count = elements(&shape).ok_or_else(|| bad(format!("shape {shape:?} is beyond {LARGEST} elements")))?;
