@@ -38,7 +38,8 @@ fn nest_visits_every_step_of_random_loops_in_its_cycle() {
         let (valid, active, first, last, reached) =
             (s("valid_o"), s("active_o"), s("at_first_o"), s("at_last_o"), s("reached_o"));
         let outputs: Vec<_> = (0..5).map(|a| s(&format!("a{a}_o"))).collect();
-        let masks = [0xffffu64, 0xffff, 0xffff, 0xfff, 0xfff];
+        let bounded = (2u64 << systole_isa::format::INDEX_BITS) - 1;
+        let masks = [0xffffu64, 0xffff, 0xffff, bounded, bounded];
         s("step_i").set(1);
         let mut random = sim.random("nests");
         let mut steps = 0;
