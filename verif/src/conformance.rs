@@ -37,6 +37,8 @@ pub struct Verdict {
     pub differing: usize,
     /// Elements compared.
     pub compared: usize,
+    /// Layers that the compiler declared inexact.
+    pub declared_layers: usize,
     /// Largest difference to the stored outputs; `None` where nothing ran.
     pub max_abs_diff: Option<f64>,
     /// Predicted cycles of a run.
@@ -119,6 +121,7 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend) -> Result<Verdic
         reason,
         differing: 0,
         compared: 0,
+        declared_layers: 0,
         max_abs_diff: None,
         cycles_predicted: None,
         cycles_measured: None,
@@ -144,6 +147,7 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend) -> Result<Verdic
         return Ok(verdict(Status::Failed, "there is no test_data_set_0 to compare with".into()));
     }
     let mut result = verdict(Status::Passed, String::new());
+    result.declared_layers = program.split.body.1.warnings.len();
     for (n, set) in case.sets.iter().enumerate() {
         let (Some((_, input)), Some((_, expected))) = (set.inputs.first(), set.outputs.first()) else {
             return Ok(verdict(Status::Failed, format!("data set {n} has no input or no output")));

@@ -475,7 +475,12 @@ pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
         for v in &verdicts {
             let (word, detail) = match v.status {
                 Status::Passed => {
-                    (output::good("passed     "), format!("{} cycles", output::grouped(v.cycles_measured.unwrap_or(0))))
+                    let cycles = format!("{} cycles", output::grouped(v.cycles_measured.unwrap_or(0)));
+                    let note = match v.declared_layers {
+                        0 => String::new(),
+                        n => format!(", no element differs; declared layers: {n}"),
+                    };
+                    (output::good("passed     "), cycles + &note)
                 }
                 Status::Declared => ("declared   ".to_string(), v.reason.clone()),
                 Status::Failed => (output::bad("FAILED     "), v.reason.clone()),
