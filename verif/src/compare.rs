@@ -69,6 +69,9 @@ pub struct Report {
     /// What ONNX Runtime's arithmetic gives, by run.
     #[serde(skip)]
     pub expected: Vec<Vec<i32>>,
+    /// Elements that depend on such a code, by run; empty where there is none.
+    #[serde(skip)]
+    pub open: Vec<Vec<bool>>,
     /// Outputs by run, row-major.
     #[serde(skip)]
     pub outputs: Vec<Vec<i32>>,
@@ -138,6 +141,7 @@ pub fn check_graph(
         declared: 0,
         near: 0,
         expected: vec![],
+        open: vec![],
         events: set.events.clone(),
         outputs: vec![],
         sim_cycles_per_second: set.cycles as f64 / set.seconds.max(1e-9),
@@ -145,7 +149,8 @@ pub fn check_graph(
     let approximations: Vec<_> = compiled.warnings.iter().filter_map(|w| w.approximation()).collect();
     for (run, (input, output)) in inputs.iter().zip(&set.outputs).enumerate() {
         let reference = run_graph(graph, input);
-        report.near += reference.near.iter().sum::<usize>();
+        report.near += reference.near;
+        report.open.push(reference.open);
         let expected =
             if approximations.is_empty() { reference.values.clone() } else { run_graph_as(graph, input, &approximations).values };
         report.declared += expected.iter().zip(&reference.values).filter(|(e, r)| e != r).count();

@@ -70,6 +70,7 @@ pub fn run(
         report.declared += more.declared;
         report.near += more.near;
         report.expected.extend(more.expected);
+        report.open.extend(more.open);
         report.first_mismatch = report.first_mismatch.or(more.first_mismatch.map(|mut m| {
             m.run = split.runs;
             m

@@ -129,11 +129,19 @@ pub fn difference(a: &Array, b: &Array) -> Option<f64> {
 
 /// Elements in which two tensors of one shape and type differ; all where they are not.
 pub fn differing(a: &Array, b: &Array) -> usize {
+    differing_where(a, b).map_or(a.len().max(b.len()), |places| places.len())
+}
+
+/// Their places, row-major; `None` where shapes or types differ.
+pub fn differing_where(a: &Array, b: &Array) -> Option<Vec<usize>> {
     if a.shape != b.shape || a.element() != b.element() {
-        return a.len().max(b.len());
+        return None;
     }
-    match (&a.data, &b.data) {
-        (Data::F32(x), Data::F32(y)) => x.iter().zip(y).filter(|(x, y)| x != y).count(),
-        _ => a.integers().iter().flatten().zip(b.integers().iter().flatten()).filter(|(x, y)| x != y).count(),
-    }
+    Some(match (&a.data, &b.data) {
+        (Data::F32(x), Data::F32(y)) => (0..x.len()).filter(|&i| x[i] != y[i]).collect(),
+        _ => {
+            let (x, y) = (a.integers()?, b.integers()?);
+            (0..x.len()).filter(|&i| x[i] != y[i]).collect()
+        }
+    })
 }

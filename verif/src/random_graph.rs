@@ -190,7 +190,7 @@ impl<R: Rng> Builder<R> {
             Kind::Lookup => {
                 let table = Box::new(std::array::from_fn(|_| self.rng.random()));
                 let finish = self.clamp();
-                self.push(Op::Lookup { input, table }, finish, [h, w, c]);
+                self.push(Op::Lookup { input, table, doubtful: vec![] }, finish, [h, w, c]);
             }
             Kind::Add { back } => {
                 let fits: Vec<MapId> = (0..self.maps.len()).rev().filter(|&m| self.maps[m].shape == [h, w, c]).collect();

@@ -26,7 +26,8 @@ pub struct Warning {
     pub name: String,
     /// Kind of layer.
     pub what: &'static str,
-    /// Operand pairs, or sums of a window, whose code may differ, by one. 0 of a float32 layer, where it depends on the data.
+    /// Operand pairs, sums of a window, or codes of a function whose result may differ, by one. 0 of a float32 layer, where it
+    /// depends on the data.
     pub differing: u32,
     /// Of so many.
     pub of: u32,
@@ -49,6 +50,13 @@ impl std::fmt::Display for Warning {
         let operands = match form {
             Some(Form::Sum { .. }) => "pairs of codes",
             Some(Form::Mean { .. }) => "sums of a window",
+            None if *of > 0 => {
+                return write!(
+                    f,
+                    "{differing} of {of} codes of this {what} lie so near to halfway between two results that ONNX Runtime's float32 \
+                     approximation may give the other one"
+                );
+            }
             None => {
                 return write!(
                     f,

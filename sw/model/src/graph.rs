@@ -122,6 +122,9 @@ pub enum Op {
         input: MapId,
         /// Result by `code as u8`.
         table: Box<[i8; 256]>,
+        /// Codes, as u8, whose value lies so near to halfway between two results that ONNX Runtime's float32 function may
+        /// give the other one.
+        doubtful: Vec<u8>,
     },
     /// Largest code in the window; padding never wins.
     MaxPool {
@@ -214,10 +217,11 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// Whether ONNX Runtime computes the layer in float32 in an order of additions that depends on layout and processor:
-    /// where a value lies that near to halfway between two codes, either may come out.
+    /// Whether ONNX Runtime computes the layer in float32 by additions whose order depends on layout and processor, or by an
+    /// approximation of a function: where a value lies that near to halfway between two codes, either may come out.
     pub fn order_decides(&self) -> bool {
-        matches!(self.finish, Finish::Int8 { float32: true, .. })
+        matches!(&self.op, Op::Lookup { doubtful, .. } if !doubtful.is_empty())
+            || matches!(self.finish, Finish::Int8 { float32: true, .. })
             || matches!(self.op, Op::AveragePool { rounding: MeanRounding::Float32, .. })
     }
 

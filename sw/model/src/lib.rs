@@ -11,6 +11,9 @@ pub mod onnx;
 
 use thiserror::Error;
 
+/// Sums and products beyond it become the lowest code in ONNX Runtime on x86: its conversion to int32 overflows.
+pub const OVERFLOW: f32 = 2_147_483_648.0;
+
 /// The code of a real value: what QuantizeLinear makes of it. NaN becomes the lowest code, as in ONNX Runtime on x86.
 pub fn quantise(v: f32, scale: f32, zero_point: i8) -> i8 {
     let code = (v / scale).round_ties_even() + f32::from(zero_point);
@@ -190,7 +193,7 @@ impl Add {
                 let (ra, rb) = (self.a_scale / self.y_scale, self.b_scale / self.y_scale);
                 let fixed = of(self.y_zero_point) - ra.mul_add(of(self.a_zero_point), rb * of(self.b_zero_point));
                 let y = ra.mul_add(of(a), rb.mul_add(of(b), fixed)).round_ties_even();
-                (y - up).clamp(-128.0, 127.0) as i8
+                if y >= OVERFLOW { -128 } else { (y - up).clamp(-128.0, 127.0) as i8 }
             }
             graph::SumRounding::Float32 => {
                 let fa = f32::from(i16::from(a) - i16::from(self.a_zero_point)) * self.a_scale;
@@ -266,7 +269,7 @@ impl Network {
                 push("", conv, Finish::Int8 { scales: q.scales.clone(), zero_point: q.zero_point, lo, hi, float32: false });
             if let Some(table) = &q.lut {
                 let (lo, hi) = if q.residual.is_some() { (-128, 127) } else { (q.lo, q.hi) };
-                at = push("lookup", Op::Lookup { input: at, table: table.clone() }, Finish::Codes { lo, hi });
+                at = push("lookup", Op::Lookup { input: at, table: table.clone(), doubtful: vec![] }, Finish::Codes { lo, hi });
             }
             if let Some(add) = &q.residual {
                 let a = Operand { map: at, scale: add.a_scale, zero_point: add.a_zero_point };

@@ -14,9 +14,11 @@ pub struct GraphOutputs {
     pub values: Vec<i32>,
     /// Every map as int8 codes; empty for one of int32 sums.
     pub maps: Vec<Vec<i8>>,
-    /// Of each layer whose order of additions decides ([`Layer::order_decides`]): elements that lie so near to halfway between
-    /// two codes that another order could give the other one. 0 of every other layer.
-    pub near: Vec<usize>,
+    /// Elements of all layers of which float32 decides ([`Layer::order_decides`]) that lie so near to halfway between two codes
+    /// that ONNX Runtime may give the other one.
+    pub near: usize,
+    /// Elements of the map that leaves, row-major, which depend on one of them; empty where there is none.
+    pub open: Vec<bool>,
 }
 
 /// Runs a graph on the codes of its input map, row-major, by ONNX Runtime's arithmetic.
@@ -34,30 +36,69 @@ pub fn run_graph(graph: &Graph, input: &[i8]) -> GraphOutputs {
 pub fn run_graph_as(graph: &Graph, input: &[i8], approximations: &[Approximation]) -> GraphOutputs {
     assert_eq!(input.len(), graph.maps[0].len(), "input is not of the shape of map 0");
     let mut maps = vec![input.to_vec()];
-    let mut near = vec![];
+    let mut near = 0;
+    let mut open: Vec<Vec<bool>> = vec![vec![]];
     let mut values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
     for (i, (layer, map)) in graph.layers.iter().zip(&graph.maps[1..]).enumerate() {
         let form = approximations.iter().find(|a| a.layer == i).map(|a| &a.form);
         let (results, undecided) = run_layer(graph, layer, map, &maps, form);
+        near += undecided.iter().filter(|&&v| v).count();
+        let mut reached = spread(graph, layer, map, &open);
+        if reached.is_empty() {
+            reached = undecided;
+        } else {
+            reached.iter_mut().zip(undecided).for_each(|(r, u)| *r |= u);
+        }
+        open.push(reached);
         let raw = layer.finish == Finish::Raw32;
         maps.push(if raw { vec![] } else { results.iter().map(|&v| v as i8).collect() });
-        near.push(undecided);
         values = results;
     }
     if graph.output.0 != graph.layers.len() {
         values = maps[graph.output.0].iter().map(|&v| v.into()).collect();
     }
-    GraphOutputs { values, maps, near }
+    GraphOutputs { values, maps, near, open: open.swap_remove(graph.output.0) }
 }
 
-/// A layer's results, and how many of them another order of additions could change.
-fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Option<&Form>) -> (Vec<i32>, usize) {
+/// Which elements of a layer depend on marked ones of the maps it reads; a map without marks is empty.
+fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bool> {
+    let marked = |m: usize, at: usize| open[m].get(at).copied().unwrap_or(false);
+    if layer.inputs().iter().all(|&m| !open[m].contains(&true)) {
+        return vec![];
+    }
+    let [oh, ow, c] = map.shape;
+    let each = |f: &dyn Fn(usize) -> bool| (0..map.len()).map(f).collect();
+    let windowed = |input: usize, window: &Window, groups: usize| -> Vec<bool> {
+        let [h, w, channels] = graph.maps[input].shape;
+        let (per, out) = (channels / groups, c / groups);
+        let mut reached = Vec::with_capacity(map.len());
+        for (y, x) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
+            let pixels: Vec<usize> = window.taps(y, x, h, w).map(|[_, _, row, col]| (row * w + col) * channels).collect();
+            for group in 0..groups {
+                let any = pixels.iter().any(|p| (0..per).any(|ch| marked(input, p + group * per + ch)));
+                reached.extend(std::iter::repeat_n(any, out));
+            }
+        }
+        reached
+    };
+    match &layer.op {
+        Op::Conv { input, window, groups, .. } => windowed(*input, window, *groups),
+        Op::AveragePool { input, window, .. } => windowed(input.map, window, c),
+        Op::MaxPool { input, window } => windowed(*input, window, c),
+        Op::Add { a, b, .. } => each(&|i| marked(a.map, i) || marked(b.map, i)),
+        Op::Lookup { input, .. } => each(&|i| marked(*input, i)),
+        Op::Constant { .. } => vec![],
+    }
+}
+
+/// A layer's results, and which of them float32 could change; empty where it could none.
+fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Option<&Form>) -> (Vec<i32>, Vec<bool>) {
     let clamp = |v: i8| match layer.finish {
         Finish::Codes { lo, hi } => i32::from(v.clamp(lo, hi)),
         _ => i32::from(v),
     };
     let [_, _, c] = map.shape;
-    let mut near = 0;
+    let mut near = vec![];
     let results = match &layer.op {
         Op::Conv { input, zero_point, window, groups, weights, bias } => {
             let (x, shape) = (&maps[*input], graph.maps[*input].shape);
@@ -71,7 +112,7 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
                             let scale = f64::from(scales[i % c]);
                             is_near(f64::from(sum) * scale, size * scale, terms)
                         };
-                        near = sums.iter().zip(&sizes).enumerate().filter(|&e| halfway(e)).count();
+                        near = sums.iter().zip(&sizes).enumerate().map(halfway).collect();
                     }
                     let code = |(i, &s): (usize, &i32)| requant_float(s, scales[i % c], *y_zero).clamp(*lo, *hi).into();
                     sums.iter().enumerate().map(code).collect()
@@ -90,7 +131,12 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
             maps[a.map].iter().zip(&maps[b.map]).map(|pair| clamp(code(pair))).collect()
         }
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
-        Op::Lookup { input, table } => maps[*input].iter().map(|&v| clamp(table[v as u8 as usize])).collect(),
+        Op::Lookup { input, table, doubtful } => {
+            if !doubtful.is_empty() {
+                near = maps[*input].iter().map(|&v| doubtful.contains(&(v as u8))).collect();
+            }
+            maps[*input].iter().map(|&v| clamp(table[v as u8 as usize])).collect()
+        }
         Op::MaxPool { input, window } => pool(graph.maps[*input].shape, map.shape, window, |taps, ch| {
             clamp(taps.map(|at| maps[*input][at + ch]).max().unwrap_or(-128))
         }),
@@ -102,7 +148,7 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
                     let unit = f64::from(input.scale) / count as f64 / f64::from(*scale);
                     let sum: i32 = codes.iter().sum();
                     let size: i32 = codes.iter().map(|v| v.abs()).sum();
-                    near += usize::from(is_near(f64::from(sum) * unit, f64::from(size) * unit, codes.len()));
+                    near.push(is_near(f64::from(sum) * unit, f64::from(size) * unit, codes.len()));
                 }
                 clamp(match form {
                     Some(Form::Mean { divisors, zero_point }) => {
@@ -160,7 +206,8 @@ pub fn add(a: Operand, b: Operand, scale: f32, zero_point: i8, rounding: SumRoun
             let (ra, rb) = (a.scale / scale, b.scale / scale);
             let zeros = ra.mul_add(tensor(a.zero_point), rb * tensor(b.zero_point));
             let sum = ra.mul_add(tensor(x), rb.mul_add(tensor(y), tensor(zero_point) - zeros));
-            sum.round_ties_even() - if unsigned { 128.0 } else { 0.0 }
+            // Beyond int32 the conversion gives the lowest.
+            if sum >= 2_147_483_648.0 { -128.0 } else { sum.round_ties_even() - if unsigned { 128.0 } else { 0.0 } }
         }
         SumRounding::Float32 => {
             let real = |o: Operand, v: i8| f32::from(i16::from(v) - i16::from(o.zero_point)) * o.scale;

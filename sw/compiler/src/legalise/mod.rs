@@ -139,7 +139,7 @@ impl<'a> Stager<'a> {
         Ok(match &layer.op {
             Op::Conv { .. } => Made::Stage(self.conv(i)?),
             Op::Constant { codes } => Made::Constant(codes),
-            Op::Lookup { input, table } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
+            Op::Lookup { input, table, .. } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
             Op::Add { a, b, scale, zero_point, rounding } => {
                 let add = Add {
                     from: 0,
@@ -398,8 +398,12 @@ impl<'a> Stager<'a> {
     fn undecided(&mut self, layer: usize) {
         let of = &self.graph.layers[layer];
         if of.order_decides() {
-            let what = if matches!(of.op, Op::AveragePool { .. }) { "average pool" } else { "product" };
-            self.staged.warnings.push(Warning { layer, name: of.name.clone(), what, differing: 0, of: 0, form: None });
+            let (what, differing, of_all) = match &of.op {
+                Op::Lookup { doubtful, .. } => ("function", doubtful.len() as u32, 256),
+                Op::AveragePool { .. } => ("average pool", 0, 0),
+                _ => ("product", 0, 0),
+            };
+            self.staged.warnings.push(Warning { layer, name: of.name.clone(), what, differing, of: of_all, form: None });
         }
     }
 

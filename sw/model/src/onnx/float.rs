@@ -12,6 +12,40 @@ use super::value::{Dequantised, Pending, PendingKind, Real, Table, TableKind, Va
 use crate::graph::{Finish, Op};
 use std::rc::Rc;
 
+/// Functions that have one value in float32, however they are computed.
+const EXACT: [&str; 13] = [
+    "Relu",
+    "LeakyRelu",
+    "Clip",
+    "Abs",
+    "Neg",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Sign",
+    "Sqrt",
+    "HardSigmoid",
+    "HardSwish",
+    "Softsign",
+];
+
+/// How far from `y` ONNX Runtime's kernel of a function may be: its rational approximations of Tanh, Erf and Exp are off by
+/// some units in the last place of 1, and so is what is made of them.
+fn error_of(op: &str, x: f32, y: f32, before: f32) -> f32 {
+    // Functions that are x times such an approximation have its error x times.
+    let times = if matches!(op, "Gelu" | "FastGelu" | "QuickGelu" | "Mish") { x.abs().max(1.0) } else { 1.0 };
+    let own = if EXACT.contains(&op) { 0.0 } else { 1e-6 * y.abs() + 3e-7 * times };
+    own + 4.0 * before
+}
+
+/// A table of the function of an element-wise operator, of every value.
+pub(super) fn table_of(node: &Node, op: &str, inputs: Inputs, t: &Table) -> Result<Table, Fail> {
+    let made = map(t, |v| function(node, op, inputs, v))?;
+    let (x, y) = (t.values().unwrap_or([0.0; 256]), made.values().unwrap_or([0.0; 256]));
+    let before = t.errors();
+    Ok(made.with_error(std::array::from_fn(|i| error_of(op, x[i], y[i], before[i]))))
+}
+
 /// A table of `f` of every value.
 pub(super) fn map(t: &Table, f: impl Fn(f32) -> Result<f32, Fail>) -> Result<Table, Fail> {
     let Some(values) = t.values() else {
@@ -29,7 +63,7 @@ fn of_values(t: &Table, made: [f32; 256]) -> Result<Table, Fail> {
     if made.iter().any(|v| v.is_nan()) {
         return unsupported("it gives NaN for some codes", "quantise its input to a range where it is defined");
     }
-    Ok(Table { eight: t.eight.clone(), kind: TableKind::Values(Rc::new(made)), scalar: None })
+    Ok(Table { eight: t.eight.clone(), kind: TableKind::Values(Rc::new(made)), scalar: None, error: None, vector: t.vector })
 }
 
 /// The function of an element-wise operator with one operand, ONNX 1.17.
@@ -45,7 +79,7 @@ pub(super) fn function(node: &Node, op: &str, inputs: Inputs, v: f32) -> Result<
         }
     };
     let y: f64 = match op {
-        "Relu" => return Ok(v.max(0.0)),
+        "Relu" => return Ok(if v < 0.0 { 0.0 } else { v }), // -0 stays
         "LeakyRelu" => return Ok(if v < 0.0 { v * node.float("alpha", 0.01) } else { v }),
         "Clip" => return Ok(v.max(bound(1, "min", f32::MIN)?).min(bound(2, "max", f32::MAX)?)),
         "Abs" => return Ok(v.abs()),
@@ -55,7 +89,8 @@ pub(super) fn function(node: &Node, op: &str, inputs: Inputs, v: f32) -> Result<
         "Round" => return Ok(v.round_ties_even()),
         "Sign" => return Ok(if v == 0.0 { 0.0 } else { v.signum() }),
         "HardSigmoid" => return Ok((node.float("alpha", 0.2) * v + node.float("beta", 0.5)).clamp(0.0, 1.0)),
-        "HardSwish" => return Ok(v * (v / 6.0 + 0.5).clamp(0.0, 1.0)),
+        "HardSwish" => return Ok(v * (v * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0)),
+        "Softsign" => return Ok(v * (1.0 / (1.0 + v.abs()))),
         "Sigmoid" => logistic(x),
         "Tanh" => x.tanh(),
         "Exp" => x.exp(),
@@ -75,7 +110,6 @@ pub(super) fn function(node: &Node, op: &str, inputs: Inputs, v: f32) -> Result<
             f64::from(gamma) * if x <= 0.0 { f64::from(alpha) * x.exp_m1() } else { x }
         }
         "Softplus" => x.max(0.0) + (-x.abs()).exp().ln_1p(),
-        "Softsign" => x / (1.0 + x.abs()),
         "Mish" => x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh(),
         "Gelu" if node.text("approximate") != "tanh" => 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2)),
         "Gelu" | "FastGelu" => 0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh()),
@@ -109,8 +143,8 @@ fn limits(node: &Node, op: &str, inputs: Inputs) -> Result<Option<[f32; 2]>, Fai
 pub(super) fn unary(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
     match any(inputs, 0)? {
         Value::Real(Real::Table(t)) => {
-            let made = map(t, |v| function(node, op, inputs, v))?;
-            let clipped = match (t.scalar, limits(node, op, inputs)?) {
+            let made = table_of(node, op, inputs, t)?;
+            let clipped = match (t.scalar.filter(|s| !s.moved), limits(node, op, inputs)?) {
                 (Some(s), Some([lo, hi])) => Some(Scalar { clip: s.clip.then(lo, hi), ..s }),
                 _ => None,
             };
@@ -118,7 +152,11 @@ pub(super) fn unary(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
         }
         Value::Real(Real::Pending(p)) if matches!(op, "Relu" | "Clip") => {
             let [lo, hi] = limits(node, op, inputs)?.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
-            Ok(Value::Real(Real::Pending(Rc::new(Pending { clip: p.clip.then(lo, hi), ..Pending::clone(p) }))))
+            Ok(Value::Real(Real::Pending(Rc::new(Pending {
+                clip: p.clip.then(lo, hi),
+                fuse: if p.moved { Fuse::Never } else { p.fuse },
+                ..Pending::clone(p)
+            }))))
         }
         Value::Real(Real::Pending(_)) => unsupported(
             "its input is a float32 result that is not quantised",
@@ -146,8 +184,27 @@ fn scalar(v: &Value) -> Option<f32> {
     }
 }
 
+/// The errors of a table's values, after an operator with a scalar.
+fn scaled(t: &Table, op: &str, s: f32, first: bool) -> [f32; 256] {
+    let (errors, values) = (t.errors(), t.values().unwrap_or([0.0; 256]));
+    std::array::from_fn(|i| match op {
+        "Add" | "Sub" => errors[i],
+        "Mul" => errors[i] * s.abs(),
+        _ if first => errors[i] / s.abs(),
+        _ => errors[i] * s.abs() / (values[i] * values[i]),
+    })
+}
+
 /// The operator on codes and a scalar, or on the same codes twice, that QuantizeLinear may be fused with.
 fn fusible(op: &str, t: &Table, other: &Value) -> Option<Scalar> {
+    let vector = match other {
+        Value::Real(Real::Const(c)) => c.vector,
+        Value::Real(Real::Table(u)) => u.vector,
+        _ => return None,
+    };
+    if vector || t.vector {
+        return None;
+    }
     let op = match op {
         "Add" => ScalarOp::Add,
         "Mul" => ScalarOp::Mul,
@@ -164,7 +221,7 @@ fn fusible(op: &str, t: &Table, other: &Value) -> Option<Scalar> {
         Value::Real(Real::Table(u)) => (side(u)?, None),
         _ => return None,
     };
-    Some(Scalar { op, unsigned, a: side(t)?, b, constant, clip: Clip::NONE })
+    Some(Scalar { op, unsigned, a: side(t)?, b, constant, clip: Clip::NONE, moved: false })
 }
 
 /// Add, Sub, Mul, Div.
@@ -179,13 +236,13 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
     match (a, b) {
         (Value::Real(Real::Table(t)), other) if scalar(other).is_some() => {
             let s = scalar(other).unwrap_or(0.0);
-            let made = map(t, |v| Ok(compute(v, s)))?;
+            let made = map(t, |v| Ok(compute(v, s)))?.with_error(scaled(t, op, s, true));
             same_shape(t, other)?;
             Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other), ..made })))
         }
         (other, Value::Real(Real::Table(t))) if scalar(other).is_some() => {
             let s = scalar(other).unwrap_or(0.0);
-            let made = map(t, |v| Ok(compute(s, v)))?;
+            let made = map(t, |v| Ok(compute(s, v)))?.with_error(scaled(t, op, s, false));
             same_shape(t, other)?;
             Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other), ..made })))
         }
@@ -196,7 +253,12 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             let (Some(x), Some(y)) = (t.values(), u.values()) else {
                 return unsupported("codes with a scale for each channel", "quantise activations per tensor");
             };
-            let made = of_values(t, std::array::from_fn(|i| compute(x[i], y[i])))?;
+            let (ex, ey) = (t.errors(), u.errors());
+            let made = of_values(t, std::array::from_fn(|i| compute(x[i], y[i])))?.with_error(std::array::from_fn(|i| match op {
+                "Add" | "Sub" => ex[i] + ey[i],
+                "Mul" => ex[i] * y[i].abs() + ey[i] * x[i].abs(),
+                _ => (ex[i] + (x[i] / y[i]).abs() * ey[i]) / y[i].abs(),
+            }));
             Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, b), ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Add" => {
@@ -291,7 +353,7 @@ fn constant_map(g: &mut Building, node: &Node, like: &Table, c: &Dequantised) ->
     let shape = like.eight.shape.clone();
     let eight = g.push(&format!("{} (constant)", node.name), Op::Constant { codes }, finish, shape, map, order, unsigned);
     let kind = TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 };
-    Ok(Table { eight, kind, scalar: None })
+    Ok(Table { eight, kind, scalar: None, error: None, vector: c.vector })
 }
 
 /// The sum of two dequantised tensors of one shape.
@@ -317,6 +379,7 @@ pub(super) fn add(g: &mut Building, t: &Table, u: &Table) -> Result<Pending, Fai
         map,
         order: Rc::new(order),
         clip: Clip::NONE,
-        fuse: Fuse::pair(t.eight.unsigned, u.eight.unsigned),
+        fuse: if t.vector || u.vector { Fuse::Never } else { Fuse::pair(t.eight.unsigned, u.eight.unsigned) },
+        moved: false,
     })
 }

@@ -4,7 +4,9 @@
 //!
 //! Observed of its CPU kernels (graphs saved after optimisation, `session.qdqisint8allowed` = 1): a group is fused
 //! where all its 8-bit tensors have one type, nothing else reads the values between, Flatten is not among them, and
-//! every Relu or Clip before QuantizeLinear vanishes, because the codes reach no further than it lets through.
+//! every Relu or Clip before QuantizeLinear vanishes, because the codes reach no further than it lets through. Layout
+//! operators may follow the clips, but not precede one: QuantizeLinear moves up through them before clips vanish. Sums
+//! and products of two tensors want scales and zero points without dimensions, matrix products with Gemm those of weights.
 
 use super::ElementType;
 
@@ -93,6 +95,8 @@ pub(super) struct Scalar {
     /// The code of the constant; `None`: both operands are the same codes.
     pub constant: Option<i32>,
     pub clip: Clip,
+    /// A layout operator follows it.
+    pub moved: bool,
 }
 
 impl Scalar {
@@ -114,6 +118,9 @@ impl Scalar {
                 ra.mul_add(x as f32, rb.mul_add(c as f32, fixed))
             }
         };
+        if y >= crate::OVERFLOW {
+            return -128;
+        }
         (y.round_ties_even() - up as f32).clamp(-128.0, 127.0) as i8
     }
 }

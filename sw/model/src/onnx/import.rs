@@ -5,7 +5,7 @@ use super::node::{Fail, Node};
 use super::proto::{DimensionValue, GraphProto, ModelProto, ValueInfoProto};
 use super::tensor::{LARGEST_MAP, elements};
 use super::value::{Eight, Real, Value};
-use super::{Array, Data, ElementType, ImportError, Unsupported, ops};
+use super::{Array, Data, ElementType, ImportError, Unsupported, ops, pairs};
 use crate::graph::{Border, Codes, Finish, Graph, Layer, Map, MapId, Op};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -27,7 +27,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     let model: ModelProto = prost::Message::decode(bytes).map_err(|e| ImportError::Protobuf(e.to_string()))?;
     let wrong = |what: String| Err(ImportError::Graph(what));
     let beyond = |what: String| Err(ImportError::Beyond(what));
-    let Some(graph) = model.graph else { return wrong("the model has no graph".into()) };
+    let Some(mut graph) = model.graph else { return wrong("the model has no graph".into()) };
     match model.opset_import.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx") {
         Some(o) if OPSETS.contains(&o.version) => {}
         Some(o) => {
@@ -43,6 +43,10 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     if !graph.sparse_initializer.is_empty() {
         return beyond("the model has sparse initialisers; save it with dense ones".into());
     }
+    // (Pairs whose scales a run may replace are left as they are.)
+    if !graph.input.iter().any(|i| graph.initializer.iter().any(|t| t.name == i.name)) {
+        pairs::merge(&mut graph);
+    }
     let mut walk = Walk { values: HashMap::new(), readers: readers(&graph), graph: Building::default(), unsupported: vec![] };
     for t in &graph.initializer {
         let value = match Array::from_proto(t) {
@@ -55,6 +59,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     let mut inputs = vec![];
     for input in &graph.input {
         if walk.values.contains_key(&input.name) {
+            walk.graph.overridable = true;
             continue;
         }
         match constants.get(&input.name) {
@@ -115,6 +120,8 @@ pub(super) struct Building {
     pub input_shape: Vec<usize>,
     pub input_element: Option<ElementType>,
     pub input_codes: Option<Codes>,
+    /// Initialisers are listed as inputs too: no constants to ONNX Runtime, for a run may give others.
+    pub overridable: bool,
 }
 
 impl Building {
@@ -364,7 +371,7 @@ impl Walk {
             let map = self.graph.maps[0].shape;
             let finish = Finish::Codes { lo: -128, hi: 127 };
             eight =
-                self.graph.push(name, Op::Lookup { input: 0, table }, finish, eight.shape.clone(), map, order, eight.unsigned);
+                self.graph.push(name, Op::Lookup { input: 0, table, doubtful: vec![] }, finish, eight.shape.clone(), map, order, eight.unsigned);
         }
         let order = self.graph.places(&eight);
         let output = Border { name: name.to_string(), shape: eight.shape.clone(), element, order, float: codes };

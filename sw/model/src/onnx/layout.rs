@@ -2,7 +2,7 @@
 //! Operators that move nothing: they say in which order elements are counted.
 
 use super::Data;
-use super::fuse::Fuse;
+use super::fuse::{Fuse, Scalar};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant};
 use super::value::{Dequantised, Eight, Pending, Real, Table, Value};
@@ -122,7 +122,7 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
         Value::Real(Real::Input(e)) => Ok(Value::Real(Real::Input(of(e)?))),
         Value::Real(Real::Table(t)) if t.codes().is_none_or(|c| c.scales.len() == 1) => Ok(Value::Real(Real::Table(Table {
             eight: of(&t.eight)?,
-            scalar: t.scalar.filter(|_| op != "Flatten"),
+            scalar: t.scalar.filter(|_| op != "Flatten").map(|s| Scalar { moved: true, ..s }),
             ..t.clone()
         }))),
         Value::Real(Real::Table(_)) => unsupported("a tensor with a scale for each channel", "quantise activations per tensor"),
@@ -137,6 +137,7 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
                 p.order = Rc::new(p.order.iter().map(|&place| to[place as usize]).collect());
             }
             p.shape = shape;
+            p.moved = true;
             if op == "Flatten" {
                 p.fuse = Fuse::Never; // QuantizeLinear moves up through the other layout operators, not through this one
             }

@@ -12,6 +12,7 @@ mod import;
 mod layout;
 mod node;
 mod ops;
+mod pairs;
 mod pool;
 mod product;
 pub mod proto;

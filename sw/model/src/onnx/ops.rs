@@ -2,7 +2,7 @@
 //! What each operator means.
 
 use super::broadcast::Bias;
-use super::fuse::{Clip, Fuse};
+use super::fuse::{Clip, Fuse, Scalar};
 use super::import::{Building, describe};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::product::{conv, gemm, matmul};
@@ -116,7 +116,7 @@ fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<
         }
         "QLinearSigmoid" | "QLinearLeakyRelu" => {
             let x = linear(eight(inputs, 0, "X")?, scale(inputs, 1)?, zero_point(inputs, 2)?)?;
-            let real = float::map(&x, |v| float::function(node, op.trim_start_matches("QLinear"), inputs, v))?;
+            let real = float::table_of(node, op.trim_start_matches("QLinear"), inputs, &x)?;
             quantize_table(g, node, &real, scale(inputs, 3)?, &zero_point(inputs, 4)?)
         }
         "QGemm" => {
@@ -249,6 +249,8 @@ pub(super) struct Weights {
     pub scales: Vec<f32>,
     /// int8 or uint8 in the model.
     pub element: ElementType,
+    /// The scale has a dimension.
+    pub vector: bool,
 }
 
 /// Where the output channels of weights lie.
@@ -270,7 +272,7 @@ fn weights(inputs: Inputs, i: usize, scale_at: Option<usize>, zero_at: usize, ch
     }
     let scales = scale_at.map_or(Ok(vec![1.0]), |at| scales(inputs, at))?;
     let ints = subtract(array, &zero.values, channels)?;
-    Ok(Weights { shape: array.shape.clone(), ints, scales, element: array.element() })
+    Ok(Weights { shape: array.shape.clone(), ints, scales, element: array.element(), vector: false })
 }
 
 fn subtract(array: &Array, zero: &[i32], channels: Channels) -> Result<Vec<i32>, Fail> {
@@ -305,7 +307,7 @@ fn bias(inputs: Inputs, i: usize) -> Result<Option<Bias>, Fail> {
 fn linear(eight: Eight, scale: f32, zero: ZeroPoints) -> Result<Table, Fail> {
     let zero_point = zero.code(&eight)?;
     let kind = TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 };
-    Ok(Table { eight, kind, scalar: None })
+    Ok(Table { eight, kind, scalar: None, error: None, vector: false })
 }
 
 /// A table as an operand: its map in its natural layout, one scale.
@@ -318,6 +320,12 @@ pub(super) fn operand(g: &mut Building, t: &Table) -> Result<Operand, Fail> {
     };
     g.settle(&t.eight);
     Ok(Operand { map: t.eight.map, scale, zero_point })
+}
+
+/// Whether a scale or zero point in these inputs has a dimension.
+fn has_dimension(inputs: Inputs, at: [usize; 2]) -> Result<bool, Fail> {
+    let dimension = |i: usize| constant(inputs, i).map(|a| a.is_some_and(|a| !a.shape.is_empty()));
+    Ok(dimension(at[0])? || dimension(at[1])?)
 }
 
 /// Refuses scales for blocks of elements along a dimension.
@@ -375,6 +383,7 @@ fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
                 axis,
                 element: a.element(),
                 zero: one,
+                vector: has_dimension(inputs, [1, 2])?,
             })))
         }
         Value::Eight(e) => {
@@ -392,7 +401,7 @@ fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
                 return wrong(format!("{} zero points, {} scales", zero_points.len(), scales.len()));
             }
             let kind = TableKind::Linear { scales: Rc::new(scales), zero_points: Rc::new(zero_points), axis };
-            Ok(Value::Real(Real::Table(Table { eight: e.clone(), kind, scalar: None })))
+            Ok(Value::Real(Real::Table(Table { eight: e.clone(), kind, scalar: None, error: None, vector: has_dimension(inputs, [1, 2])? })))
         }
         Value::Sums(_) => unsupported("int32 sums as float32", "use a QLinear operator, or QDQ around the float operator"),
         Value::Real(_) => wrong("its input is float32"),
@@ -409,7 +418,13 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
     unblocked(node, inputs)?;
     let zero = zero_point(inputs, 2)?;
     match any(inputs, 0)? {
+        Value::Real(Real::Table(t)) if has_dimension(inputs, [1, 2])? => {
+            quantize_table(g, node, &Table { scalar: None, ..t.clone() }, scale(inputs, 1)?, &zero)
+        }
         Value::Real(Real::Table(t)) => quantize_table(g, node, t, scale(inputs, 1)?, &zero),
+        Value::Real(Real::Pending(p)) if matches!(p.kind, PendingKind::Add { .. }) && has_dimension(inputs, [1, 2])? => {
+            quantize_pending(g, node, &Pending { fuse: Fuse::Never, ..Pending::clone(p) }, scale(inputs, 1)?, &zero)
+        }
         Value::Real(Real::Pending(p)) => quantize_pending(g, node, p, scale(inputs, 1)?, &zero),
         Value::Real(Real::Input(e)) => {
             if g.input_codes.is_some() {
@@ -476,18 +491,28 @@ fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &Z
     let Some(values) = t.values() else {
         return unsupported("codes with a scale for each channel are requantised", "quantise activations per tensor");
     };
-    let fused = t.scalar.filter(|s| Fuse::If { unsigned: s.unsigned }.fused(unsigned, &s.clip, scale, zero_point));
+    let constant = |s: &Scalar| !g.overridable || s.clip == Clip::NONE && !s.moved;
+    let may = |s: &Scalar| Fuse::If { unsigned: s.unsigned }.fused(unsigned, &s.clip, scale, zero_point);
+    let fused = t.scalar.filter(constant).filter(may);
     let table: Box<[i8; 256]> = Box::new(std::array::from_fn(|i| match &fused {
         Some(s) => s.code(i as u8 as i8, scale, zero_point),
         None => quantise(values[i], scale, zero_point),
     }));
-    if (0..256).all(|i| table[i] == i as u8 as i8) {
+    // Codes whose value lies within its error from halfway between two.
+    let errors = if fused.is_some() { [0.0; 256] } else { t.errors() };
+    let doubtful: Vec<u8> = (0..=255u8)
+        .filter(|&i| {
+            let (v, e) = (f64::from(values[usize::from(i)]) / f64::from(scale), f64::from(errors[usize::from(i)] / scale));
+            e > 0.0 && (v - v.floor() - 0.5).abs() <= e + v.abs() / f64::from(1 << 23) && v.abs() < 256.0 + e
+        })
+        .collect();
+    if doubtful.is_empty() && (0..256).all(|i| table[i] == i as u8 as i8) {
         return Ok(Value::Eight(Eight { unsigned, ..t.eight.clone() }));
     }
     let order = g.places(&t.eight);
     let map = g.maps[t.eight.map].shape;
     let finish = Finish::Codes { lo: -128, hi: 127 };
-    let op = Op::Lookup { input: t.eight.map, table };
+    let op = Op::Lookup { input: t.eight.map, table, doubtful };
     Ok(Value::Eight(g.push(&node.name, op, finish, t.eight.shape.clone(), map, order, unsigned)))
 }
 
@@ -498,7 +523,8 @@ fn quantize_integers(g: &mut Building, node: &Node, p: Pending, scale: f32, zero
 
 fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
     let (zero_point, unsigned) = result_zero(node, zero)?;
-    let fused = p.fuse.fused(unsigned, &p.clip, scale, zero_point);
+    let constant = !g.overridable || p.clip == Clip::NONE && !p.moved || p.fuse == Fuse::Always;
+    let fused = constant && p.fuse.fused(unsigned, &p.clip, scale, zero_point);
     // Limits that vanish let every code through.
     let (lo, hi) = if fused {
         (-128, 127)
@@ -511,7 +537,10 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
         PendingKind::Conv(c) => {
             let scales: Vec<f32> = c.scales.iter().map(|s| s / scale).collect();
             if let Some(s) = scales.iter().find(|s| !legal(**s) || **s >= 16_777_216.0) {
-                return wrong(format!("combined scale {s:e}; it must be a normal number below 2^24"));
+                return unsupported(
+                    format!("combined scale {s:e}; it must be a normal number below 2^24"),
+                    "quantise with scales that fit the values",
+                );
             }
             (convolution(c), Finish::Int8 { scales, zero_point, lo, hi, float32: !fused })
         }
@@ -593,8 +622,8 @@ fn product(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Va
             "quantise weights per output channel",
         );
     }
-    let Dequantised { shape, ints, scales, element, .. } = weights;
-    let mut w = Weights { shape, ints: ints.to_vec(), scales: scales.to_vec(), element };
+    let Dequantised { shape, ints, scales, element, vector, .. } = weights;
+    let mut w = Weights { shape, ints: ints.to_vec(), scales: scales.to_vec(), element, vector };
     let bias = inputs.get(2).and_then(Option::as_ref).map(Bias::of).transpose()?;
     let pending = match op {
         "Conv" => conv(g, node, &x.eight, zero_point, x_scale, &w, bias)?,
@@ -617,7 +646,7 @@ fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             let input = operand(g, &t)?;
             let kind = PendingKind::Max { input, window, unsigned: t.eight.unsigned };
             let fuse = Fuse::If { unsigned: t.eight.unsigned };
-            Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse }))))
+            Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse, moved: false }))))
         }
     }
 }

@@ -22,7 +22,11 @@ pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> 
             return wrong("kernel_shape is missing");
         }
         let kernel = if rank == 3 { [1, node.sizes::<1>("kernel_shape", 1)?[0]] } else { node.sizes::<2>("kernel_shape", 1)? };
-        window_of(node, kernel, rank, h, w)?
+        let window = window_of(node, kernel, rank, h, w)?;
+        if window.dilation != [1, 1] && node.text("auto_pad").starts_with("SAME") {
+            return unsupported("auto_pad SAME of a dilated pool, which ONNX Runtime pads as if it were not", "give it explicit pads");
+        }
+        window
     };
     if !global && node.int("ceil_mode", 0) != 0 {
         if node.int("count_include_pad", 0) != 0 {
@@ -39,13 +43,19 @@ pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> 
                 count -= 1;
             }
             if count == 0 {
-                return wrong(format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel));
+                return unsupported(
+                    format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel),
+                    "pad it",
+                );
             }
             window.pads[d + 2] = ((count - 1) * window.stride[d] + reach).saturating_sub(size + window.pads[d]);
         }
     }
     let Some([oh, ow]) = window.output(h, w) else {
-        return wrong(format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel));
+        return unsupported(
+            format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel),
+            "pad it",
+        );
     };
     bounded(&[oh, ow, c])?;
     bounded(&window.kernel)?;
@@ -58,7 +68,7 @@ pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> 
         })
     };
     if empty(0, h, oh) || empty(1, w, ow) {
-        return wrong("a window lies in the padding altogether");
+        return unsupported("a window lies in the padding altogether", "pad less");
     }
     if g.view(x, [h, w, c], &image_order(c, h, w)).is_none() {
         return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
@@ -83,5 +93,5 @@ pub(super) fn average(
     let global = global || window.kernel == [h, w] && window.pads == [0; 4];
     let kind = PendingKind::Average { input, window, count_padding, global };
     let fuse = Fuse::If { unsigned: x.eight.unsigned };
-    Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse }))))
+    Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse, moved: false }))))
 }

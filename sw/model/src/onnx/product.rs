@@ -39,21 +39,29 @@ pub(super) fn window_of(node: &Node, kernel: [usize; 2], rank: usize, h: usize, 
     } else {
         node.sizes::<4>("pads", 0)?
     };
-    let same = |upper: bool| {
+    let same = |upper: bool| -> Result<[usize; 4], Fail> {
         let mut pads = [0; 4];
         for (d, size) in [h, w].into_iter().enumerate() {
             let reach = (kernel[d] - 1) * dilation[d] + 1;
-            let total = ((size.div_ceil(stride[d]) - 1) * stride[d] + reach).saturating_sub(size);
+            let total = (size.div_ceil(stride[d]) - 1) * stride[d] + reach;
+            if total + 1 < size {
+                // ONNX Runtime's padding is negative then: it leaves out pixels at the beginning.
+                return unsupported(
+                    format!("auto_pad SAME with a stride of {} beyond the kernel", stride[d]),
+                    "give it explicit pads",
+                );
+            }
+            let total = total.saturating_sub(size);
             let small = total / 2;
             (pads[d], pads[d + 2]) = if upper { (small, total - small) } else { (total - small, small) };
         }
-        pads
+        Ok(pads)
     };
     let pads = match node.text("auto_pad").as_str() {
         "" | "NOTSET" => explicit,
         "VALID" => [0; 4],
-        "SAME_UPPER" => same(true),
-        "SAME_LOWER" => same(false),
+        "SAME_UPPER" => same(true)?,
+        "SAME_LOWER" => same(false)?,
         other => return wrong(format!("auto_pad '{other}'")),
     };
     Ok(Window { kernel, stride, dilation, pads })
@@ -104,7 +112,7 @@ pub(super) fn conv(
     }
     let window = window_of(node, kernel, rank, h, w)?;
     let Some([oh, ow]) = window.output(h, w) else {
-        return wrong(format!("a kernel of {kernel:?} is larger than the padded image of {h} x {w}"));
+        return unsupported(format!("a kernel of {kernel:?} is larger than the padded image of {h} x {w}"), "pad it");
     };
     bounded(&[oh, ow, outputs])?;
     let Some(input) = g.view(x, [h, w, c], &image_order(c, h, w)) else {
@@ -149,7 +157,7 @@ pub(super) fn bounded(shape: &[usize]) -> Result<(), Fail> {
 }
 
 fn pending(kind: PendingKind, shape: Vec<usize>, map: [usize; 3], order: Vec<u32>, fuse: Fuse) -> Pending {
-    Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse }
+    Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse, moved: false }
 }
 
 /// A matrix product with constant right side, perhaps one for each batch.
@@ -169,8 +177,11 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
     bounded(&[batches, rows, n])?;
     let mut window = Window::POINT;
     let (input, groups, weights, outputs, shape, map, order);
+    let a_lead = rows_shape.split_last().map_or(&[][..], |(_, lead)| lead);
     if batches == 1 {
-        shape = rows_shape.iter().copied().chain([n]).collect::<Vec<_>>();
+        let ones = (lead.len() + usize::from(rows_shape.is_empty())).saturating_sub(rows_shape.len().max(1) - 1);
+        let ones = if rows_shape.is_empty() { lead.len() } else { ones };
+        shape = std::iter::repeat_n(1, ones).chain(rows_shape.iter().copied()).chain([n]).collect::<Vec<_>>();
         let flat: Vec<u32> = (0..(rows * k) as u32).collect();
         (groups, outputs, map, order) = (1, n, [rows, 1, n], (0..(rows * n) as u32).collect::<Vec<_>>());
         if let Some(id) = g.view(a, [rows, 1, k], &flat) {
@@ -187,11 +198,12 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
         }
     } else {
         let m = a.shape.get(a.shape.len().wrapping_sub(2)).copied().unwrap_or(1);
-        let shared = rows == m;
-        if !shared && rows != batches * m {
+        let shared = a_lead.iter().all(|&d| d == 1);
+        if !shared && a_lead != lead || a_lead.len() > lead.len() {
             return unsupported(format!("batches of shapes {:?} and {:?}", a.shape, b.shape), "give both sides the same batches");
         }
-        shape = lead.iter().copied().chain([m, n]).collect::<Vec<_>>();
+        let one_row = (!rows_shape.is_empty()).then_some(m);
+        shape = lead.iter().copied().chain(one_row).chain([n]).collect::<Vec<_>>();
         let place = |row: usize, column: usize, width: usize| (((column / width) * m + row) * width + column % width) as u32;
         outputs = batches * n;
         map = [m, 1, outputs];
@@ -254,6 +266,12 @@ pub(super) fn gemm(
     if let PendingKind::Conv(c) = &mut sums.kind {
         c.bare_matmul = false;
     }
+    if b.vector && b.scales.len() == 1 {
+        sums.fuse = Fuse::Never;
+    }
     let Some(bias) = bias else { return Ok(sums) };
+    if sums.fuse == Fuse::Never {
+        return sums.plus(&bias);
+    }
     Ok(Pending { fuse: Fuse::product(a.unsigned, b.element, Some(bias.element)), ..sums.plus(&bias)? })
 }

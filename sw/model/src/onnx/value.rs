@@ -71,6 +71,8 @@ pub(super) struct Dequantised {
     pub element: ElementType,
     /// The zero point, where it is one.
     pub zero: Option<i32>,
+    /// Its scale or zero point has a dimension.
+    pub vector: bool,
 }
 
 /// float32 values that depend on one code each.
@@ -80,6 +82,10 @@ pub(super) struct Table {
     pub kind: TableKind,
     /// The operator with a constant that made them, where QuantizeLinear may be fused with it.
     pub scalar: Option<Scalar>,
+    /// How far ONNX Runtime's float32 value of each code may lie from this one; `None`: it is this one.
+    pub error: Option<Rc<[f32; 256]>>,
+    /// Its scale or zero point has a dimension.
+    pub vector: bool,
 }
 
 #[derive(Clone)]
@@ -109,6 +115,17 @@ impl Table {
         }
     }
 
+    /// How far ONNX Runtime's value of each code may lie from this one.
+    pub fn errors(&self) -> [f32; 256] {
+        self.error.as_deref().copied().unwrap_or([0.0; 256])
+    }
+
+    /// The same with these errors.
+    pub fn with_error(self, errors: [f32; 256]) -> Table {
+        let error = errors.iter().any(|&e| e > 0.0).then(|| Rc::new(errors));
+        Table { error, ..self }
+    }
+
     /// The value of each code, by `code as u8`.
     pub fn values(&self) -> Option<[f32; 256]> {
         match &self.kind {
@@ -134,6 +151,8 @@ pub(super) struct Pending {
     pub clip: Clip,
     /// Whether QuantizeLinear is fused with it.
     pub fuse: Fuse,
+    /// A layout operator follows it.
+    pub moved: bool,
 }
 
 #[derive(Clone)]
