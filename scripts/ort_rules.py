@@ -150,6 +150,34 @@ def cases():
     yield "scalar_sum", scalar("Add", (0.1, 0), 5, (0.01, 0), (0.2, 3))
     yield "double", alone("Add", (0.03125, 4), (0.125, 1))
     yield "square", alone("Mul", (0.05, 4), (0.25, 101), unsigned=True)
+    yield "sum_layout_then_relu", total((0.05, 0), (0.05, 9), (0.1, -128), behind=[("Transpose",), relu])
+    yield "sum_relu_then_layout", total((0.05, 0), (0.05, 9), (0.1, -128), behind=[relu, ("Transpose",)])
+    yield "sum_scale_with_dimension", total((np.array([0.05]), 0), (0.05, 9), (0.1, 5))
+    yield "sum_overflow", alone("Add", (0.03125, 0), (1.25e-12, -1))
+    yield "product_overflow", scalar("Mul", (2.5e6, 96), -84, (0.03125, -3), (0.25, 45))
+    g = Graph([1, 256])
+    g.x = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
+    first = g.node("QuantizeLinear", [g.real("x", 0.05, 3), *g.codes(0.1, 0)])
+    second = g.node("QuantizeLinear", [g.real(first, 0.1, 0), *g.codes(0.07, 5)])
+    g.quantize(g.node("LeakyRelu", [g.real(second, 0.07, 5)], alpha=0.3), 0.09, -7)
+    yield "double_pairs", g
+    for kind in ("HardSwish", "Softsign", "Tanh"):
+        g = Graph([1, 256])
+        g.x = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
+        # A scale at which the value of code 57 lies halfway between two results.
+        value = {"HardSwish": lambda v: v * min(max(v / 6 + 0.5, 0), 1), "Softsign": lambda v: v / (1 + v), "Tanh": np.tanh}[kind](57 * 0.03)
+        g.quantize(g.node(kind, [g.real("x", 0.03, 0)]), value / 100.5, 3)
+        yield f"halfway_{kind.lower()}", g
+    g = Graph([1, 5])
+    g.x = np.arange(-2, 3).astype(np.int8).reshape(1, 5)
+    turned = g.node("Relu", [g.node("Mul", [g.real("x", 1, 0), g.constant(np.float32(-1))])])
+    g.quantize(g.node("Div", [g.constant(np.float32(3)), turned]), 1, 0)
+    yield "relu_keeps_minus_zero", g
+    for name, shape, batches in (("one_batch", [2, 4], [1]), ("vector_batches", [4], [2]), ("batches", [2, 3, 4], [2])):
+        g = Graph(shape)
+        weights = g.real(g.constant(g.rng.integers(-128, 128, size=[*batches, 4, 2]).astype(np.int8)), 0.01, 0)
+        g.quantize(g.node("MatMul", [g.real("x", 0.05, 3), weights]), 0.04, -7)
+        yield f"matmul_{name}", g
     yield "gemm_row_bias", product("Gemm", [1, 10], -5)
     yield "gemm_scalar_bias", product("Gemm", [1], -5)
     yield "gemm_column_bias_of_one_row", product("Gemm", [1, 1], -5, rows=1)

@@ -251,6 +251,24 @@ fn a_pool_with_ceil_mode_has_the_windows_that_onnx_says() {
 }
 
 #[test]
+fn padding_that_onnx_runtime_counts_otherwise_is_unsupported() {
+    let same = |more: Vec<AttributeProto>| {
+        let auto = AttributeProto { name: "auto_pad".into(), s: b"SAME_UPPER".to_vec(), ..Default::default() };
+        std::iter::once(auto).chain(more).collect::<Vec<_>>()
+    };
+    refused(
+        &convolution([8, 8], [1, 1], same(vec![ints("strides", &[4, 4])])),
+        &["cannot run", "auto_pad SAME with a stride of 4"],
+    );
+    import(&convolution([8, 8], [1, 1], same(vec![ints("strides", &[2, 2])])).encode_to_vec(), &Constants::new())
+        .expect("no pads");
+    let dilated = same(vec![ints("kernel_shape", &[3, 3]), ints("dilations", &[2, 2])]);
+    refused(&pool("MaxPool", [8, 8], dilated), &["cannot run", "dilated pool"]);
+    let outside = vec![ints("kernel_shape", &[1, 1]), ints("pads", &[1, 1, 1, 1])];
+    refused(&pool("MaxPool", [8, 8], outside), &["cannot run", "in the padding altogether"]);
+}
+
+#[test]
 fn scales_for_blocks_are_unsupported_whatever_their_shape() {
     let raw = |count: usize| (0..count).flat_map(|_| 0.5f32.to_le_bytes()).collect::<Vec<u8>>();
     for (shape, block) in [(vec![2, 2], 2), (vec![1, 2], 3), (vec![3], 1)] {

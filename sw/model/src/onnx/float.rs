@@ -13,21 +13,8 @@ use crate::graph::{Finish, Op};
 use std::rc::Rc;
 
 /// Functions that have one value in float32, however they are computed.
-const EXACT: [&str; 13] = [
-    "Relu",
-    "LeakyRelu",
-    "Clip",
-    "Abs",
-    "Neg",
-    "Floor",
-    "Ceil",
-    "Round",
-    "Sign",
-    "Sqrt",
-    "HardSigmoid",
-    "HardSwish",
-    "Softsign",
-];
+const EXACT: [&str; 13] =
+    ["Relu", "LeakyRelu", "Clip", "Abs", "Neg", "Floor", "Ceil", "Round", "Sign", "Sqrt", "HardSigmoid", "HardSwish", "Softsign"];
 
 /// How far from `y` ONNX Runtime's kernel of a function may be: its rational approximations of Tanh, Erf and Exp are off by
 /// some units in the last place of 1, and so is what is made of them.
@@ -254,11 +241,12 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
                 return unsupported("codes with a scale for each channel", "quantise activations per tensor");
             };
             let (ex, ey) = (t.errors(), u.errors());
-            let made = of_values(t, std::array::from_fn(|i| compute(x[i], y[i])))?.with_error(std::array::from_fn(|i| match op {
-                "Add" | "Sub" => ex[i] + ey[i],
-                "Mul" => ex[i] * y[i].abs() + ey[i] * x[i].abs(),
-                _ => (ex[i] + (x[i] / y[i]).abs() * ey[i]) / y[i].abs(),
-            }));
+            let made =
+                of_values(t, std::array::from_fn(|i| compute(x[i], y[i])))?.with_error(std::array::from_fn(|i| match op {
+                    "Add" | "Sub" => ex[i] + ey[i],
+                    "Mul" => ex[i] * y[i].abs() + ey[i] * x[i].abs(),
+                    _ => (ex[i] + (x[i] / y[i]).abs() * ey[i]) / y[i].abs(),
+                }));
             Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, b), ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Add" => {

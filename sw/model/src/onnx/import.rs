@@ -370,8 +370,15 @@ impl Walk {
             let order = self.graph.places(&eight);
             let map = self.graph.maps[0].shape;
             let finish = Finish::Codes { lo: -128, hi: 127 };
-            eight =
-                self.graph.push(name, Op::Lookup { input: 0, table, doubtful: vec![] }, finish, eight.shape.clone(), map, order, eight.unsigned);
+            eight = self.graph.push(
+                name,
+                Op::Lookup { input: 0, table, doubtful: vec![] },
+                finish,
+                eight.shape.clone(),
+                map,
+                order,
+                eight.unsigned,
+            );
         }
         let order = self.graph.places(&eight);
         let output = Border { name: name.to_string(), shape: eight.shape.clone(), element, order, float: codes };

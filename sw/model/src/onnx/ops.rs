@@ -401,7 +401,13 @@ fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
                 return wrong(format!("{} zero points, {} scales", zero_points.len(), scales.len()));
             }
             let kind = TableKind::Linear { scales: Rc::new(scales), zero_points: Rc::new(zero_points), axis };
-            Ok(Value::Real(Real::Table(Table { eight: e.clone(), kind, scalar: None, error: None, vector: has_dimension(inputs, [1, 2])? })))
+            Ok(Value::Real(Real::Table(Table {
+                eight: e.clone(),
+                kind,
+                scalar: None,
+                error: None,
+                vector: has_dimension(inputs, [1, 2])?,
+            })))
         }
         Value::Sums(_) => unsupported("int32 sums as float32", "use a QLinear operator, or QDQ around the float operator"),
         Value::Real(_) => wrong("its input is float32"),
@@ -646,7 +652,15 @@ fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             let input = operand(g, &t)?;
             let kind = PendingKind::Max { input, window, unsigned: t.eight.unsigned };
             let fuse = Fuse::If { unsigned: t.eight.unsigned };
-            Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse, moved: false }))))
+            Ok(Value::Real(Real::Pending(Rc::new(Pending {
+                kind,
+                shape,
+                map,
+                order: Rc::new(order),
+                clip: Clip::NONE,
+                fuse,
+                moved: false,
+            }))))
         }
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> 
         let kernel = if rank == 3 { [1, node.sizes::<1>("kernel_shape", 1)?[0]] } else { node.sizes::<2>("kernel_shape", 1)? };
         let window = window_of(node, kernel, rank, h, w)?;
         if window.dilation != [1, 1] && node.text("auto_pad").starts_with("SAME") {
-            return unsupported("auto_pad SAME of a dilated pool, which ONNX Runtime pads as if it were not", "give it explicit pads");
+            return unsupported(
+                "auto_pad SAME of a dilated pool, which ONNX Runtime pads as if it were not",
+                "give it explicit pads",
+            );
         }
         window
     };
@@ -52,10 +55,7 @@ pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> 
         }
     }
     let Some([oh, ow]) = window.output(h, w) else {
-        return unsupported(
-            format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel),
-            "pad it",
-        );
+        return unsupported(format!("a kernel of {:?} is larger than the padded image of {h} x {w}", window.kernel), "pad it");
     };
     bounded(&[oh, ow, c])?;
     bounded(&window.kernel)?;
@@ -93,5 +93,13 @@ pub(super) fn average(
     let global = global || window.kernel == [h, w] && window.pads == [0; 4];
     let kind = PendingKind::Average { input, window, count_padding, global };
     let fuse = Fuse::If { unsigned: x.eight.unsigned };
-    Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse, moved: false }))))
+    Ok(Value::Real(Real::Pending(Rc::new(Pending {
+        kind,
+        shape,
+        map,
+        order: Rc::new(order),
+        clip: Clip::NONE,
+        fuse,
+        moved: false,
+    }))))
 }
