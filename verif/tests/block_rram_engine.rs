@@ -157,7 +157,7 @@ fn random_rom(rng: &mut impl Rng) -> Vec<(u32, u32)> {
             words.push(Word { mark: true, ..word(Op::Put, true, w.d, 0, rng.random_range(0..32)) }.encode());
         }
     }
-    let wrong = |rng: &mut dyn Rng| u32::from(rng.next_u32() % 400 == 0);
+    let wrong = |rng: &mut dyn Rng| u32::from(rng.next_u32().is_multiple_of(400));
     words.iter().enumerate().map(|(at, &w)| (w, parity(at as u32, w) ^ if at < 100 { 0 } else { wrong(rng) })).collect()
 }
 
