@@ -259,6 +259,22 @@ fn the_program_updates_wakes_and_scrubs_on_every_layout() {
     }
 }
 
+#[test]
+fn records_that_age_are_found_weak_at_either_margin_as_by_the_model() {
+    let mut weak = 0;
+    for seed in 1..40 {
+        let mut pair = Pair::new(Config::named("tiny").unwrap(), seed);
+        pair.apply(&Command::Update { lines: 3, seed: seed as u8 });
+        let seconds = 10f64.powf(seed as f64 / 5.0);
+        pair.model.device.age(seconds, 85.0);
+        pair.program.parts.cells.device.age(seconds, 85.0);
+        pair.apply(&Command::Power);
+        weak += u32::from(pair.model.weak());
+        assert_eq!(pair.program.engine.memory[34], u32::from(pair.model.weak()), "part {seed}");
+    }
+    assert!((5..39).contains(&weak), "{weak} of 39 weak");
+}
+
 /// Hands that answer nothing: verbs never end.
 struct Still;
 
