@@ -44,6 +44,7 @@ rtl/rram/systole_ecc_syndrome.v
 rtl/rram/systole_line_table.v
 rtl/rram/systole_rram.v
 rtl/rram/systole_rram_ctrl.v
+rtl/rram/systole_rram_engine.v
 rtl/rram/systole_rram_guard.v
 rtl/rram/systole_rram_macro.v
 rtl/rram/systole_rram_program.v

@@ -13,6 +13,8 @@ pub mod npy;
 pub mod onnx_case;
 pub mod random;
 pub mod random_graph;
+pub mod rram_engine;
+pub mod rram_hands;
 pub mod rram_model;
 pub mod workloads;
 

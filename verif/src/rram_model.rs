@@ -52,20 +52,20 @@ const VERIFY_0: usize = 4;
 
 /// The controller of one part.
 pub struct RramModel {
-    config: Config,
-    layout: Layout,
+    pub(crate) config: Config,
+    pub(crate) layout: Layout,
     code: WordCode,
     /// The cells.
     pub device: Device,
-    table: Vec<(u16, u16)>, // (physical line, wear) by logical line
+    pub(crate) table: Vec<(u16, u16)>, // (physical line, wear) by logical line
     best: [Option<(Record, u32)>; 2],
-    used: [[u32; 2]; 2],  // by slot and class
-    floor: [[u16; 2]; 2], // least wear known, likewise
+    pub(crate) used: [[u32; 2]; 2],  // by slot and class
+    pub(crate) floor: [[u16; 2]; 2], // least wear known, likewise
     scrub_at: u32,
     scrub_found: bool, // a run found the line there weak
-    want_turn: [bool; 2],
-    hot: [Option<u32>; 2], // the class for whose sake a slot turned last
-    turn: [bool; 2],       // before the next line is written to a slot
+    pub(crate) want_turn: [bool; 2],
+    pub(crate) hot: [Option<u32>; 2], // the class for whose sake a slot turned last
+    turn: [bool; 2],                  // before the next line is written to a slot
     foreign: bool,
     weak: bool,
     worn: u16,
@@ -110,7 +110,7 @@ impl RramModel {
 
     /// A stored word as it reads at a reference: its beats, one behind the other. Bits that only fill up the last one are
     /// not looked at.
-    fn raw(&self, row: u32, physical: u32, reference: usize) -> Vec<u8> {
+    pub(crate) fn raw(&self, row: u32, physical: u32, reference: usize) -> Vec<u8> {
         let beats = self.config.weight_beats;
         let width = self.device.width() as usize;
         let used = self.code.bits() as usize;
@@ -125,7 +125,7 @@ impl RramModel {
         bits
     }
 
-    fn decode(&self, raw: &[u8], line: u32) -> (Vec<u8>, Word) {
+    pub(crate) fn decode(&self, raw: &[u8], line: u32) -> (Vec<u8>, Word) {
         let (data, verdict) = self.code.decode(raw, line);
         (data, Word { corrected: verdict == Verdict::Corrected, uncorrectable: verdict == Verdict::Uncorrectable })
     }
@@ -134,7 +134,7 @@ impl RramModel {
         line % self.layout.half < self.layout.slot_lines
     }
 
-    fn physical(&self, line: u32) -> u32 {
+    pub(crate) fn physical(&self, line: u32) -> u32 {
         if self.managed(line) { self.table[line as usize].0.into() } else { line }
     }
 

@@ -8,6 +8,7 @@ use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
 use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
 use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, TURN_THRESHOLD, WEAR_THRESHOLD};
+use crate::rram_engine;
 use std::fmt::Write;
 
 /// All tables as one text: what the fingerprint is taken of. Meanings are left out, so that
@@ -286,7 +287,27 @@ pub fn doc_tables() -> Vec<(String, String)> {
         .collect();
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     out.push(("latencies".into(), table(&head, rows)));
+    out.extend(engine_tables());
     out
+}
+
+/// The RRAM engine's names and its program.
+fn engine_tables() -> Vec<(String, String)> {
+    let names = |title: &str, names: &[&str]| {
+        let list: Vec<String> = names.iter().enumerate().map(|(n, name)| format!("{n} `{name}`")).collect();
+        vec![title.to_string(), list.join(", ")]
+    };
+    let rows = vec![
+        names("`get`", &rram_engine::INPUTS),
+        names("`put`", &rram_engine::OUTPUTS),
+        names("`do`", &rram_engine::VERBS),
+        names("where words of a walk go", &rram_engine::SINKS),
+    ];
+    let program = rram_engine::program().map_or_else(|e| e.to_string(), |lines| rram_engine::listing(&lines));
+    vec![
+        ("rram-engine-names".into(), table(&["", "number and name"], rows)),
+        ("rram-program".into(), format!("```\n{program}```\n")),
+    ]
 }
 
 /// `document` with every generated table replaced by its present text.

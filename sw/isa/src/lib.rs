@@ -21,6 +21,7 @@ pub mod program;
 pub mod regs;
 pub mod requant;
 pub mod rram;
+pub mod rram_engine;
 
 pub use config::Config;
 pub use error::IsaError;

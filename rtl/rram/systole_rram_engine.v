@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine that runs the RRAM controller's program (docs/rram-engine.md): three cycles an instruction
+// (FETCH: the ROM answers; READ: operands; EXEC: result), and those of the verb for DO. The ROM is outside: it
+// answers one cycle after rom_addr_o. in_i answers in_addr_o in the same cycle. verb_o stands from verb_start_o
+// on until verb_done_i, which may come one cycle later at the earliest; mem_we_i is for then. Reset begins at
+// address 0 and ends a fault; it clears neither registers nor memory.
+`default_nettype none
+
+module systole_rram_engine (
+    input  wire        clk_i,
+    input  wire        rst_i,
+    output wire [ 9:0] rom_addr_o,
+    input  wire [32:0] rom_data_i,     // parity bit on top
+    output wire [ 4:0] in_addr_o,
+    input  wire [31:0] in_i,
+    output wire        out_we_o,
+    output wire [ 4:0] out_addr_o,
+    output wire [31:0] out_o,
+    output wire        verb_start_o,
+    output wire [ 3:0] verb_o,
+    input  wire        verb_done_i,
+    input  wire        mem_we_i,       // words that a verb leaves in memory
+    input  wire [ 5:0] mem_addr_i,
+    input  wire [31:0] mem_data_i,
+    output wire [ 2:0] fault_o         // not 0: stopped
+);
+
+  // Codes of sw/isa/src/rram_engine.
+  localparam OP_ADD = 4'd1, OP_SUB = 4'd2, OP_AND = 4'd3, OP_OR = 4'd4, OP_XOR = 4'd5, OP_ROR = 4'd6, OP_HIGH = 4'd7;
+  localparam OP_LD = 4'd8, OP_ST = 4'd9, OP_GET = 4'd10, OP_PUT = 4'd11, OP_BR = 4'd12, OP_CALL = 4'd13, OP_DO = 4'd14;
+  localparam ST_FETCH = 3'd0, ST_READ = 3'd1, ST_EXEC = 3'd2, ST_VERB = 3'd3, ST_STOP = 3'd4;
+  localparam FAULT_PARITY = 3'd1, FAULT_ILLEGAL = 3'd2, FAULT_FLOW = 3'd3, FAULT_STACK = 3'd4, FAULT_BOUND = 3'd5;
+
+  reg [2:0] state_q, fault_q;
+  reg [9:0] pc_q, pc_n_q;               // twice: an upset of either is seen
+  reg [39:0] stack_q;
+  reg [2:0] depth_q;
+  reg jumped_q, parity_q;
+  reg [31:0] word_q, a_q, d_q, b_q, result_q;
+  reg write_q, put_q, start_q;
+  reg [3:0] write_reg_q, verb_q;
+  reg [4:0] put_addr_q;
+  reg [31:0] left_q;                    // cycles that a verb still has
+  reg bounded_q;
+
+  // Operands: a copy for each read port.
+  wire [31:0] word = rom_data_i[31:0];
+  wire [31:0] reg_a, reg_d, reg_b;
+  wire we = write_q && state_q == ST_FETCH;
+  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_a (
+      .clk_i(clk_i), .we_i(we), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(word[21:18]), .rdata_o(reg_a));
+  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_b (
+      .clk_i(clk_i), .we_i(we), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(word[3:0]), .rdata_o(reg_b));
+  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_d (
+      .clk_i(clk_i), .we_i(we), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(word[25:22]), .rdata_o(reg_d));
+
+  wire [3:0] op = word_q[31:28];
+  wire mark = word_q[27];
+  wire constant = word_q[26];
+  wire [15:0] k = word_q[15:0];
+  wire illegal = op == 4'd0 || op == 4'd15;
+
+  // Memory.
+  wire exec = state_q == ST_EXEC;
+  wire [5:0] address = a_q[5:0] + k[5:0];
+  wire store = exec && op == OP_ST && fault == 3'd0;
+  wire [31:0] loaded;
+  systole_regfile #(.WIDTH(32), .DEPTH(64)) u_memory (
+      .clk_i(clk_i), .we_i(store || (mem_we_i && state_q == ST_VERB)), .waddr_i(store ? address : mem_addr_i),
+      .wdata_i(store ? d_q : mem_data_i), .raddr_i(address), .rdata_o(loaded));
+
+  reg [31:0] result;
+  wire [63:0] twice = {a_q, a_q} >> b_q[4:0];
+  always @* begin
+    case (op)
+      OP_ADD:  result = a_q + b_q;
+      OP_SUB:  result = a_q - b_q;
+      OP_AND:  result = a_q & b_q;
+      OP_OR:   result = a_q | b_q;
+      OP_XOR:  result = a_q ^ b_q;
+      OP_ROR:  result = twice[31:0];
+      OP_HIGH: result = {k, a_q[15:0]};
+      OP_LD:   result = loaded;
+      default: result = in_i;
+    endcase
+  end
+  wire writes = (op >= OP_ADD && op <= OP_LD) || op == OP_GET;
+
+  // Flow.
+  wire [31:0] other = constant ? {28'd0, word_q[21:18]} : a_q;
+  wire equal = d_q == other;
+  wire less = d_q < other;
+  wire holds = word_q[17] ? less ^ word_q[16] : equal ^ word_q[16];
+  wire call = op == OP_CALL && !constant;
+  wire back = op == OP_CALL && constant;
+  wire jump = (op == OP_BR && holds) || op == OP_CALL;
+  wire [9:0] after = pc_q + 10'd1;
+  wire [9:0] next = !jump ? after : back ? stack_q[9:0] : k[9:0];
+
+  reg [2:0] fault;
+  always @* begin
+    fault = 3'd0;
+    if (!parity_q) fault = FAULT_PARITY;
+    else if (illegal) fault = FAULT_ILLEGAL;
+    else if ((jumped_q && !mark) || pc_q != ~pc_n_q) fault = FAULT_FLOW;
+    else if ((call && depth_q == 3'd4) || (back && depth_q == 3'd0)) fault = FAULT_STACK;
+  end
+  wire late = bounded_q && left_q == 32'd0;
+
+  always @(posedge clk_i)
+    if (rst_i) begin
+      state_q  <= ST_FETCH;
+      fault_q  <= 3'd0;
+      pc_q     <= 10'd0;
+      pc_n_q   <= ~10'd0;
+      depth_q  <= 3'd0;
+      jumped_q <= 1'b0;
+      {write_q, put_q, start_q} <= 3'b000;
+    end else begin
+      {put_q, start_q} <= 2'b00;
+      case (state_q)
+        ST_FETCH: {state_q, write_q} <= {ST_READ, 1'b0};
+        ST_READ:  state_q <= ST_EXEC;
+        ST_EXEC:
+        if (fault != 3'd0) begin
+          state_q <= ST_STOP;
+          fault_q <= fault;
+        end else begin
+          state_q  <= op == OP_DO ? ST_VERB : ST_FETCH;
+          pc_q     <= next;
+          pc_n_q   <= ~next;
+          jumped_q <= jump;
+          if (call) depth_q <= depth_q + 3'd1;
+          if (back) depth_q <= depth_q - 3'd1;
+          write_q <= writes && word_q[25:22] != 4'd0;
+          put_q   <= op == OP_PUT;
+          start_q <= op == OP_DO;
+        end
+        ST_VERB:
+        if (verb_done_i && !start_q) state_q <= ST_FETCH;
+        else if (late) begin
+          state_q <= ST_STOP;
+          fault_q <= FAULT_BOUND;
+        end
+        default: state_q <= ST_STOP;
+      endcase
+    end
+
+  always @(posedge clk_i) begin
+    if (state_q == ST_READ) begin
+      word_q   <= word;
+      parity_q <= ^{rom_data_i, pc_q};
+      a_q      <= word[21:18] == 4'd0 ? 32'd0 : reg_a;
+      d_q      <= word[25:22] == 4'd0 ? 32'd0 : reg_d;
+      b_q      <= word[26] ? {16'd0, word[15:0]} : word[3:0] == 4'd0 ? 32'd0 : reg_b;
+    end
+    if (exec) begin
+      result_q    <= op == OP_PUT ? d_q : result;
+      write_reg_q <= word_q[25:22];
+      put_addr_q  <= k[4:0];
+      verb_q      <= k[3:0];
+      left_q      <= 32'd1 << k[12:8];
+      bounded_q   <= k[12:8] != 5'd0;
+      if (call && fault == 3'd0) stack_q <= {stack_q[29:0], after};
+      if (back && fault == 3'd0) stack_q <= {10'd0, stack_q[39:10]};
+    end else if (state_q == ST_VERB) left_q <= left_q - 32'd1;
+  end
+
+  assign rom_addr_o   = pc_q;
+  assign in_addr_o    = word_q[4:0];
+  assign out_we_o     = put_q;
+  assign out_addr_o   = put_addr_q;
+  assign out_o        = result_q;
+  assign verb_start_o = start_q;
+  assign verb_o       = verb_q;
+  assign fault_o      = fault_q;
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the engine's program works on (docs/rram-engine.md): walker, programmer and line table over the cells of
+//! [`RramModel`], of which nothing else is used here: records, wake, commit and scrub are the program's.
+
+use crate::rram_engine::{Engine, Hands, rom};
+use crate::rram_model::RramModel;
+use systole_chip::device::Device;
+use systole_isa::rram::{RECORD_WORDS, Record};
+use systole_isa::rram_engine::{AsmError, Fault, INPUTS, MEMORY_WORDS, OUTPUTS, SINKS, VERBS, program};
+use systole_isa::{Config, fingerprint};
+
+/// Where the host's record lies in the engine's memory.
+const HOST: usize = 48;
+const MOST_STEPS: usize = 20_000_000;
+
+/// The parts of the chip beside the engine.
+pub struct Parts {
+    /// Cells, line table, programmer.
+    pub cells: RramModel,
+    put: [u32; 32],
+    request: u32,
+    slot: u32,
+    /// Keys were given.
+    pub unlocked: bool,
+    /// Programming is forbidden until reset.
+    pub locked: bool,
+    budget: u32,
+    verdict: u32,
+    crc: crc32fast::Hasher,
+    picked: u32,
+    at: u32,
+    entry: u32,
+    data: Vec<u8>,
+    banks: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Codes of ERROR, in order.
+    pub errors: Vec<u32>,
+}
+
+fn number(table: &[&str], name: &str) -> usize {
+    table.iter().position(|n| *n == name).unwrap_or_else(|| unreachable!("{name} is in the table"))
+}
+
+impl Parts {
+    /// An output as it was last written.
+    pub fn output(&self, name: &str) -> u32 {
+        self.put[number(&OUTPUTS, name)]
+    }
+
+    /// Bytes of the lines read since the CRC was cleared.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn walk(&mut self, memory: &mut [u32; MEMORY_WORDS]) {
+        let mode = self.output("WALK");
+        let (reference, raw, sink) = ((mode & 7) as usize, mode >> 3 & 1 == 1, SINKS[(mode >> 4 & 7) as usize]);
+        let (first, count) = (self.output("LINE"), self.output("COUNT"));
+        let (rows, cols) = (self.cells.config.rows, self.cells.config.cols as usize);
+        let mut words = 0; // of 32 bits, gone by
+        for line in first..first + count {
+            let line = line % self.cells.config.rram_depth;
+            let physical = if raw { line } else { self.cells.physical(line) };
+            for row in 0..rows {
+                let (mut data, word) = self.cells.decode(&self.cells.raw(row, physical, reference), line);
+                let on_record = matches!(sink, "RECORD" | "CHECK");
+                if on_record && words >= RECORD_WORDS {
+                    continue;
+                }
+                self.verdict |= u32::from(word.corrected) | u32::from(word.uncorrectable) << 1;
+                if mode >> 11 & 1 == 1 {
+                    self.cells.counts.corrected += u32::from(word.corrected && !word.uncorrectable);
+                    self.cells.counts.uncorrectable += u32::from(word.uncorrectable);
+                }
+                for chunk in data.chunks_mut(4) {
+                    let value = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
+                    match sink {
+                        "RECORD" => memory[words] = value,
+                        "TABLE" => {
+                            if self.at % self.cells.layout.half < self.cells.layout.slot_lines {
+                                self.enter(value);
+                            }
+                            self.at += 1;
+                        }
+                        "WORD" if words as u32 == self.output("PICK") => self.picked = value,
+                        _ => {}
+                    }
+                    if on_record && words == RECORD_WORDS - 1 {
+                        chunk.fill(0);
+                    }
+                    words += 1;
+                }
+                if sink == "BANKS" {
+                    let at = row as usize * cols;
+                    self.banks[at..at + cols].copy_from_slice(&data);
+                }
+                self.crc.update(&data);
+                self.bytes.extend(data);
+            }
+        }
+    }
+
+    fn enter(&mut self, entry: u32) {
+        let line = (entry as u16).min(self.cells.config.rram_depth as u16 - 1);
+        self.cells.table[self.at as usize % self.cells.config.rram_depth as usize] = (line, (entry >> 16) as u16);
+    }
+}
+
+impl Hands for Parts {
+    fn get(&mut self, input: u32) -> u32 {
+        let (config, layout) = (&self.cells.config, self.cells.layout);
+        let of = self.output("USED_SLOT") as usize & 1;
+        match INPUTS.get(input as usize).copied().unwrap_or("") {
+            "REQUEST" => self.request,
+            "SLOT" => self.slot,
+            "UNLOCKED" => self.unlocked.into(),
+            "LOCKED" => self.locked.into(),
+            "VERDICT" => self.verdict,
+            "CRC" => self.crc.clone().finalize(),
+            "PICKED" => self.picked,
+            "ENTRY" => self.entry,
+            "USED" => self.cells.used[of][0] | self.cells.used[of][1] << 8,
+            "WANT" => u32::from(self.cells.want_turn[of]) | self.cells.hot[of].map_or(0, |c| c << 1 | 4),
+            "BUDGET" => self.budget,
+            "HALF" => layout.half,
+            "SLOT_LINES" => layout.slot_lines,
+            "TABLE_LINES" => layout.table_lines,
+            "RECORD_LINES" => layout.record_lines,
+            "RECORDS_AT" => layout.record(0),
+            "LINE_WORDS" => layout.line_bytes / 4,
+            "LINE_LOG2" => (layout.line_bytes / 4).ilog2(),
+            "UNITS_LOG2" => (layout.line_bytes / 8).ilog2(),
+            "MAX_LINES" => layout.usable(),
+            "MACHINE" => config.machine(),
+            "FINGERPRINT" => fingerprint(),
+            "ROWS" => config.rows,
+            "COL_WORDS" => config.cols / 4,
+            _ => 0,
+        }
+    }
+
+    fn put(&mut self, output: u32, value: u32) {
+        self.put[output as usize & 31] = value;
+        let slot = self.output("USED_SLOT") as usize & 1;
+        match OUTPUTS.get(output as usize).copied().unwrap_or("") {
+            "CLEAR" => {
+                if value & 1 == 1 {
+                    self.verdict = 0;
+                }
+                if value & 2 == 2 {
+                    (self.crc, self.bytes) = (crc32fast::Hasher::new(), vec![]);
+                }
+            }
+            "AT" => self.at = value,
+            "ENTRY" => self.entry = value,
+            "DATA" => self.data.extend(value.to_le_bytes()),
+            "DIGEST" => self.crc.update(&value.to_le_bytes()),
+            "USED" => {
+                self.cells.used[slot] = [value & 0xff, value >> 8 & 0xff];
+                self.cells.hot[slot] = (value >> 17 & 1 == 1).then_some(value >> 16 & 1);
+                (self.cells.floor[slot], self.cells.want_turn[slot]) = ([0; 2], false);
+            }
+            "TURNED" => {
+                let slot = value as usize & 1;
+                self.cells.used[slot].swap(0, 1);
+                (self.cells.floor[slot], self.cells.want_turn[slot]) = ([0; 2], false);
+                self.cells.counts.turns += 1;
+            }
+            "SLOT" => self.slot = value & 1,
+            "MADE" => self.unlocked = false,
+            "ERROR" => self.errors.push(value),
+            _ => {}
+        }
+    }
+
+    fn verb(&mut self, verb: u32, _bound: u32, memory: &mut [u32; MEMORY_WORDS]) -> Option<()> {
+        self.verdict &= !4;
+        match VERBS.get(verb as usize).copied()? {
+            "WALK" => self.walk(memory),
+            "LOAD" => {
+                let at = (self.output("ROW") * self.cells.config.cols) as usize;
+                let word = std::mem::take(&mut self.data);
+                self.banks[at..at + word.len()].copy_from_slice(&word);
+            }
+            "PROGRAM" => {
+                let bytes = self.banks.clone();
+                if !self.cells.program(self.output("LINE"), &bytes, self.output("MOVE") & 1 == 1) {
+                    self.verdict |= 4;
+                }
+            }
+            "LOOK" => {
+                let (line, wear) = self.cells.table[self.at as usize % self.cells.table.len()];
+                self.entry = u32::from(wear) << 16 | u32::from(line);
+            }
+            "ENTER" => self.enter(self.entry),
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+/// A controller that runs a program: what [`RramModel`] does by itself, done by the engine.
+pub struct Programmed {
+    /// The engine.
+    pub engine: Engine,
+    /// What it works on.
+    pub parts: Parts,
+}
+
+impl Programmed {
+    /// Behind a part, as after reset before it looked for an image.
+    ///
+    /// # Errors
+    /// Where the program does not assemble.
+    pub fn new(config: &Config, device: Device) -> Result<Programmed, AsmError> {
+        let cells = RramModel::new(config, device);
+        let line = cells.layout.line_bytes as usize;
+        let parts = Parts {
+            cells,
+            put: [0; 32],
+            request: 0,
+            slot: 0,
+            unlocked: false,
+            locked: false,
+            budget: 0,
+            verdict: 0,
+            crc: crc32fast::Hasher::new(),
+            picked: 0,
+            at: 0,
+            entry: 0,
+            data: vec![],
+            banks: vec![0; line],
+            bytes: vec![],
+            errors: vec![],
+        };
+        Ok(Programmed { engine: Engine::new(rom(&program()?)), parts })
+    }
+
+    /// Runs up to the next instruction that waits for a request; instructions done.
+    ///
+    /// # Errors
+    /// Why the engine stopped.
+    pub fn settle(&mut self) -> Result<usize, Fault> {
+        for steps in 0..MOST_STEPS {
+            if self.engine.takes() {
+                return Ok(steps);
+            }
+            self.engine.step(&mut self.parts)?;
+        }
+        Err(Fault::Bound)
+    }
+
+    /// Gives a request and runs to its end: instructions done, and the code of ERROR, 0 where there is none.
+    ///
+    /// # Errors
+    /// Why the engine stopped.
+    pub fn request(&mut self, code: u32) -> Result<(usize, u32), Fault> {
+        (self.parts.request, self.parts.errors) = (code, vec![]);
+        self.engine.step(&mut self.parts)?;
+        let steps = self.settle()?;
+        Ok((steps, self.parts.errors.first().copied().unwrap_or(0)))
+    }
+
+    /// Writes a line, as when the stream has filled it.
+    ///
+    /// # Errors
+    /// Why the engine stopped.
+    pub fn write_line(&mut self, line: u32, bytes: &[u8]) -> Result<u32, Fault> {
+        self.parts.banks.fill(0);
+        self.parts.banks[..bytes.len()].copy_from_slice(bytes);
+        Ok(self.request(5 | line << 16)?.1)
+    }
+
+    /// Commits what was written to a slot.
+    ///
+    /// # Errors
+    /// Why the engine stopped.
+    pub fn commit(&mut self, slot: u32, record: &Record) -> Result<u32, Fault> {
+        self.engine.memory[HOST..HOST + RECORD_WORDS].copy_from_slice(&record.encode());
+        (self.parts.slot, self.parts.unlocked) = (slot, true);
+        Ok(self.request(3)?.1)
+    }
+
+    /// Scrubs so many lines, as behind a run.
+    ///
+    /// # Errors
+    /// Why the engine stopped.
+    pub fn scrub_some(&mut self, lines: u32) -> Result<u32, Fault> {
+        self.parts.budget = lines;
+        Ok(self.request(6)?.1)
+    }
+
+    /// Whether both halves of the line table were made.
+    pub fn has_tables(&self) -> bool {
+        self.engine.memory[35] != 0
+    }
+}
