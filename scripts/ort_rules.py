@@ -75,7 +75,8 @@ def total(a, b, y, unsigned=False, behind=(), second=None):
     operands = [g.real(g.channel(0), *a), g.real(g.channel(1, second), *b, second)]
     result = g.node("Add", operands)
     for kind, *ends in behind:
-        result = g.node(kind, [result, *(g.constant(np.float32(v)) for v in ends)])
+        values = (np.array(v) if isinstance(v, list) else np.float32(v) for v in ends)
+        result = g.node(kind, [result, *(g.constant(v) for v in values)])
     g.quantize(result, *y)
     return g
 
@@ -151,6 +152,8 @@ def cases():
     yield "double", alone("Add", (0.03125, 4), (0.125, 1))
     yield "square", alone("Mul", (0.05, 4), (0.25, 101), unsigned=True)
     yield "sum_layout_then_relu", total((0.05, 0), (0.05, 9), (0.1, -128), behind=[("Transpose",), relu])
+    yield "sum_reshape_then_relu", total((0.05, 0), (0.05, 9), (0.1, -128), behind=[("Reshape", [24, 24]), relu])
+    yield "sum_relu_then_reshape", total((0.05, 0), (0.05, 9), (0.1, -128), behind=[relu, ("Reshape", [24, 24])])
     yield "sum_relu_then_layout", total((0.05, 0), (0.05, 9), (0.1, -128), behind=[relu, ("Transpose",)])
     yield "sum_scale_with_dimension", total((np.array([0.05]), 0), (0.05, 9), (0.1, 5))
     yield "sum_overflow", alone("Add", (0.03125, 0), (1.25e-12, -1))

@@ -5,7 +5,7 @@
 //! Observed of its CPU kernels (graphs saved after optimisation, `session.qdqisint8allowed` = 1): a group is fused
 //! where all its 8-bit tensors have one type, nothing else reads the values between, Flatten is not among them, and
 //! every Relu or Clip before QuantizeLinear vanishes, because the codes reach no further than it lets through. Layout
-//! operators may follow the clips, but not precede one: QuantizeLinear moves up through them before clips vanish. Sums
+//! operators but Transpose may follow the clips, not precede one: QuantizeLinear moves up through them before clips vanish. Sums
 //! and products of two tensors want scales and zero points without dimensions, matrix products with Gemm those of weights.
 
 use super::ElementType;
