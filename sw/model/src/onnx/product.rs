@@ -179,8 +179,7 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
     let (input, groups, weights, outputs, shape, map, order);
     let a_lead = rows_shape.split_last().map_or(&[][..], |(_, lead)| lead);
     if batches == 1 {
-        let ones = (lead.len() + usize::from(rows_shape.is_empty())).saturating_sub(rows_shape.len().max(1) - 1);
-        let ones = if rows_shape.is_empty() { lead.len() } else { ones };
+        let ones = lead.len().saturating_sub(a_lead.len());
         shape = std::iter::repeat_n(1, ones).chain(rows_shape.iter().copied()).chain([n]).collect::<Vec<_>>();
         let flat: Vec<u32> = (0..(rows * k) as u32).collect();
         (groups, outputs, map, order) = (1, n, [rows, 1, n], (0..(rows * n) as u32).collect::<Vec<_>>());
