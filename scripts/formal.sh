@@ -1,40 +1,47 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Proofs by induction over the RTL (verif/formal), with Yosys. Each is tried a second time with a fault in the RTL: a
-# proof that succeeds then proves nothing, and is a failure.
+# proof that succeeds then proves nothing, and is a failure. As many at a time as there are cores.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0
+cores=$(nproc)
 
-# prove TOP PARAMETERS SOURCE...: 0 where the induction closes.
+# prove LOG TOP PARAMETERS SOURCE...: 0 where the induction closes.
 prove() {
-    local top=$1 parameters=$2
-    shift 2
+    local log=$1 top=$2 parameters=$3
+    shift 3
     timeout 300 yosys -q -p "read_verilog -formal -DFORMAL -DSYSTOLE_PROOF -Irtl/include -Iverif/formal $*; \
         chparam $parameters $top; hierarchy -check -top $top; prep -top $top; flatten; memory_map; chformal -early; \
-        opt -full; sat -verify -tempinduct -prove-asserts -set-assumes -seq 1 -set-at 1 rst_i 1 -maxsteps 3" >"$work/log" 2>&1
+        opt -full; sat -verify -tempinduct -prove-asserts -set-assumes -seq 1 -set-at 1 rst_i 1 -maxsteps 3" >"$log" 2>&1
 }
 
-check() { # check NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
-    local name=$1 top=$2 parameters=$3 file=$4 pattern=$5 fault=$6 begin=$EPOCHREALTIME verdict=proven
-    shift 6
-    if ! prove "$top" "$parameters" "$file" "$@"; then
+run() { # run DIR NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
+    local dir=$1 name=$2 top=$3 parameters=$4 file=$5 pattern=$6 fault=$7 begin=$EPOCHREALTIME verdict=proven
+    shift 7
+    if ! prove "$dir/log" "$top" "$parameters" "$file" "$@"; then
         verdict=FAILED
-        tail -n 20 "$work/log"
+        tail -n 20 "$dir/log"
     elif ! grep -qF -- "$pattern" "$file"; then
         verdict="FAILED: '$pattern' is not in $file"
     else
         pattern=$(printf '%s' "$pattern" | sed 's/[][\.*^$/]/\\&/g') fault=$(printf '%s' "$fault" | sed 's/[&/\]/\\&/g')
-        sed "s/$pattern/$fault/" "$file" >"$work/fault.v"
-        ! prove "$top" "$parameters" "$work/fault.v" "$@" || verdict="FAILED: proven with a fault too"
+        sed "s/$pattern/$fault/" "$file" >"$dir/fault.v"
+        ! prove "$dir/log" "$top" "$parameters" "$dir/fault.v" "$@" || verdict="FAILED: proven with a fault too"
     fi
-    [ "$verdict" = proven ] || failed=1
+    [ "$verdict" != proven ] || touch "$dir/proven"
     local ms=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
     printf 'formal: %-44s %s %3d.%d s\n' "$name" "$verdict" $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+check() { # check NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
+    while (($(jobs -rp | wc -l) >= cores)); do wait -n || true; done
+    local dir
+    dir=$(mktemp -d "$work/XXXXXX")
+    run "$dir" "$@" &
 }
 
 ram=(rtl/lib/systole_ram.v rtl/lib/systole_delay.v)
@@ -47,4 +54,8 @@ for sizes in "2 1" "4 2" "2 2" "4 4"; do
     check "no busy way is asked, WAYS $ways, D $beats" ways "-set WAYS $ways -set BEATS $beats" verif/formal/ways.v \
         "en && en_q[i] && way_q" "en \&\& en_q[i] \&\& i > 0 \&\& way_q" rtl/rram/systole_rram_macro.v "${ram[@]}"
 done
-exit $failed
+wait
+# One that died on its way is a failure too.
+for dir in "$work"/*/; do
+    [ -e "$dir/proven" ] || exit 1
+done

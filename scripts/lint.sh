@@ -67,14 +67,14 @@ job() { # job TOOL ID NAME [PARAMETER VALUE]
     printf 'lint: %-9s %-11s %-6s %3d.%d s\n' "$1" "$3" "$verdict" $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-# As many at a time as there are cores.
-mapfile -t configs < <(scripts/configs.sh)
+# As many at a time as there are cores, and the large ones first: none of them is left over for one core alone.
+mapfile -t configs < <(scripts/configs.sh | tac)
 ((${#configs[@]})) || die "no configurations"
 [ "$top" != systole_top ] || configs+=("0 tiny/dected ECC 1")
 cores=$(nproc)
-for tool in verilator iverilog yosys; do
-    for config in "${configs[@]}"; do
-        read -r id name parameter <<<"$config"
+for config in "${configs[@]}"; do
+    read -r id name parameter <<<"$config"
+    for tool in verilator yosys iverilog; do
         while (($(jobs -rp | wc -l) >= cores)); do wait -n || true; done
         # shellcheck disable=SC2086 # a name and its value, or nothing
         job "$tool" "$id" "$name" $parameter &

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::time::Instant;
 use systole_chip::RtlTransport;
 use systole_chip::device::Device;
-use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
+use systole_host::{Driver, HostError, RunOutput, Transport, Wake, boxed};
 use systole_isa::{Config, Image};
 
 /// What an image runs on.
@@ -51,32 +51,33 @@ macro_rules! either {
 }
 
 impl Transport for AnyTransport {
-    async fn read(&mut self, offset: u32) -> Result<u32, HostError> {
-        either!(self, t => t.read(offset).await)
+    fn read(&mut self, offset: u32) -> impl Future<Output = Result<u32, HostError>> {
+        boxed(async move { either!(self, t => t.read(offset).await) })
     }
 
-    async fn write(&mut self, offset: u32, value: u32) -> Result<(), HostError> {
-        either!(self, t => t.write(offset, value).await)
+    fn write(&mut self, offset: u32, value: u32) -> impl Future<Output = Result<(), HostError>> {
+        boxed(async move { either!(self, t => t.write(offset, value).await) })
     }
 
-    async fn send_image(&mut self, bytes: &[u8]) -> Result<(), HostError> {
-        either!(self, t => t.send_image(bytes).await)
+    fn send_image(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), HostError>> {
+        let bytes = bytes.to_vec();
+        boxed(async move { either!(self, t => t.send_image(&bytes).await) })
     }
 
-    async fn queue_frame(&mut self, frame: Vec<u8>) -> Result<(), HostError> {
-        either!(self, t => t.queue_frame(frame).await)
+    fn queue_frame(&mut self, frame: Vec<u8>) -> impl Future<Output = Result<(), HostError>> {
+        boxed(async move { either!(self, t => t.queue_frame(frame).await) })
     }
 
-    async fn receive_frame(&mut self, limit: u64) -> Result<Vec<u8>, HostError> {
-        either!(self, t => t.receive_frame(limit).await)
+    fn receive_frame(&mut self, limit: u64) -> impl Future<Output = Result<Vec<u8>, HostError>> {
+        boxed(async move { either!(self, t => t.receive_frame(limit).await) })
     }
 
-    async fn pause(&mut self, cycles: u64) -> Result<u64, HostError> {
-        either!(self, t => t.pause(cycles).await)
+    fn pause(&mut self, cycles: u64) -> impl Future<Output = Result<u64, HostError>> {
+        boxed(async move { either!(self, t => t.pause(cycles).await) })
     }
 
-    async fn wait_irq(&mut self, limit: u64) -> Result<bool, HostError> {
-        either!(self, t => t.wait_irq(limit).await)
+    fn wait_irq(&mut self, limit: u64) -> impl Future<Output = Result<bool, HostError>> {
+        boxed(async move { either!(self, t => t.wait_irq(limit).await) })
     }
 }
 
@@ -149,7 +150,19 @@ pub fn run_frames(
     image: &Image,
     frames: Vec<Vec<u8>>,
     options: &systole_chip::Options,
-    mut progress: impl FnMut(usize) + 'static,
+    progress: impl FnMut(usize) + 'static,
+) -> Result<RunSet> {
+    run_all(backend, config, image, frames, options, Box::new(progress))
+}
+
+/// Of one type, so that driver and transports are compiled here and not again for each caller.
+fn run_all(
+    backend: Backend,
+    config: &Config,
+    image: &Image,
+    frames: Vec<Vec<u8>>,
+    options: &systole_chip::Options,
+    mut progress: Box<dyn FnMut(usize)>,
 ) -> Result<RunSet> {
     let (image, wake) = (image.clone(), options.part.is_some());
     on_machine(backend, config, options, async move |driver| {

@@ -125,6 +125,18 @@ pub fn check_graph(
     options: &systole_chip::Options,
     progress: impl FnMut(usize) + 'static,
 ) -> Result<Report> {
+    check(graph, compiled, config, backend, inputs, options, Box::new(progress))
+}
+
+fn check(
+    graph: &Graph,
+    compiled: &Compiled,
+    config: &Config,
+    backend: Backend,
+    inputs: &[Vec<i8>],
+    options: &systole_chip::Options,
+    progress: Box<dyn FnMut(usize)>,
+) -> Result<Report> {
     let image = &compiled.image;
     let frames: Vec<Vec<u8>> = inputs
         .iter()

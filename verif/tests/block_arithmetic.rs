@@ -8,6 +8,8 @@ use common::{bench, block, block_variants};
 use harness::Stream;
 use harness::verilated::Spec;
 use rand::RngExt;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 use systole_golden::operator::{requant_float, requant_integer};
 use systole_isa::requant::split_scale;
@@ -186,13 +188,17 @@ fn requantiser_agrees_on_all_int8_products_at_several_scales() {
     }
 }
 
+fn column<T: npyz::Deserialize>(npz: &mut zip::ZipArchive<BufReader<File>>, name: &str) -> Vec<T> {
+    npyz::NpyFile::new(npz.by_name(&format!("{name}.npy")).unwrap()).unwrap().into_vec().unwrap()
+}
+
 /// The columns of the conformance vectors, where they are beside the checkout.
 fn vectors() -> Option<(Vec<i32>, Vec<u32>, Vec<i8>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance/requant/vectors.npz");
-    let mut npz = npyz::npz::NpzArchive::open(path).ok()?;
-    let acc = npz.by_name("acc").unwrap().unwrap().into_vec::<i32>().unwrap();
-    let scale = npz.by_name("scale_f32_bits").unwrap().unwrap().into_vec::<u32>().unwrap();
-    let y = npz.by_name("y_ort").unwrap().unwrap().into_vec::<i8>().unwrap();
+    let mut npz = zip::ZipArchive::new(BufReader::new(File::open(path).ok()?)).unwrap();
+    let acc = column(&mut npz, "acc");
+    let scale = column(&mut npz, "scale_f32_bits");
+    let y = column(&mut npz, "y_ort");
     Some((acc, scale, y))
 }
 

@@ -12,7 +12,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use systole_files::{FileError, LockError};
-use systole_host::{HostError, Transport};
+use systole_host::{HostError, Transport, boxed};
 use systole_isa::Config;
 use thiserror::Error;
 
@@ -222,29 +222,33 @@ const ACCESS_LIMIT: u64 = 1000;
 
 impl RtlTransport {
     /// Resets the chip in a simulation of `systole_top` and connects to it: before the reset its outputs may say anything.
-    pub async fn reset(sim: &Sim, pause: f64) -> RtlTransport {
-        let clock = sim.clock("clk_i");
-        reset_pulse(sim, &clock).await;
-        let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
-        RtlTransport {
-            registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
-            image: StreamSource::new(&clock, "s_axis_img_", pauses("img")),
-            input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
-            output: StreamSink::new(&clock, "m_axis_out_", pauses("out")),
-            irq: sim.signal("irq_o"),
-            cells: None,
-            clock: clock.clone(),
-            sim: sim.clone(),
-        }
+    pub fn reset(sim: &Sim, pause: f64) -> impl Future<Output = RtlTransport> {
+        boxed(async move {
+            let clock = sim.clock("clk_i");
+            reset_pulse(sim, &clock).await;
+            let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
+            RtlTransport {
+                registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
+                image: StreamSource::new(&clock, "s_axis_img_", pauses("img")),
+                input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
+                output: StreamSink::new(&clock, "m_axis_out_", pauses("out")),
+                irq: sim.signal("irq_o"),
+                cells: None,
+                clock: clock.clone(),
+                sim: sim.clone(),
+            }
+        })
     }
 
     /// Resets the chip, as if power had come back: what is not in RRAM counts as lost, and a frame that had come in part too.
-    pub async fn power_cycle(&self) {
-        self.registers.abort();
-        self.image.abort();
-        self.input.abort();
-        reset_pulse(&self.sim, &self.clock).await;
-        self.output.abort();
+    pub fn power_cycle(&self) -> impl Future<Output = ()> {
+        boxed(async move {
+            self.registers.abort();
+            self.image.abort();
+            self.input.abort();
+            reset_pulse(&self.sim, &self.clock).await;
+            self.output.abort();
+        })
     }
 
     /// Does something to the RRAM cells (time, heat, faults); what changed is read by the chip from now on. `None` on block RAM.
@@ -297,53 +301,66 @@ fn host_error(e: LiteError) -> HostError {
 }
 
 impl Transport for RtlTransport {
-    async fn read(&mut self, offset: u32) -> Result<u32, HostError> {
-        match self.registers.read_with(offset.into()).await.map_err(host_error)? {
-            (data, Response::Okay) => Ok(data as u32),
-            _ => Err(HostError::Refused { offset, access: "read" }),
-        }
-    }
-
-    async fn write(&mut self, offset: u32, value: u32) -> Result<(), HostError> {
-        match self.registers.write_with(offset.into(), value.into(), 0xf, 0).await.map_err(host_error)? {
-            Response::Okay => Ok(()),
-            _ => Err(HostError::Refused { offset, access: "write" }),
-        }
-    }
-
-    async fn send_image(&mut self, bytes: &[u8]) -> Result<(), HostError> {
-        self.image.send(bytes);
-        let limit = 1_000_000 + 10_000 * bytes.len() as u64; // RRAM takes its time
-        let sent = self.sim.timeout(&self.clock, limit, "the image stream", self.image.drained()).await;
-        sent.map_err(|e| HostError::Transport(e.to_string()))?;
-        // The last words are still on their way through the chip's register slice.
-        self.clock.cycles(100).await;
-        Ok(())
-    }
-
-    async fn queue_frame(&mut self, frame: Vec<u8>) -> Result<(), HostError> {
-        self.input.send(frame);
-        Ok(())
-    }
-
-    async fn receive_frame(&mut self, limit: u64) -> Result<Vec<u8>, HostError> {
-        self.output.receive(limit + 1_000_000).await.map_err(|e| HostError::Transport(e.to_string()))
-    }
-
-    async fn pause(&mut self, cycles: u64) -> Result<u64, HostError> {
-        self.clock.cycles(cycles).await;
-        Ok(cycles)
-    }
-
-    async fn wait_irq(&mut self, limit: u64) -> Result<bool, HostError> {
-        // Looking every 16 cycles costs the simulation less than a task on every edge.
-        for _ in 0..=limit / 16 {
-            if self.irq.is_high() {
-                return Ok(true);
+    fn read(&mut self, offset: u32) -> impl Future<Output = Result<u32, HostError>> {
+        boxed(async move {
+            match self.registers.read_with(offset.into()).await.map_err(host_error)? {
+                (data, Response::Okay) => Ok(data as u32),
+                _ => Err(HostError::Refused { offset, access: "read" }),
             }
-            self.clock.cycles(16).await;
-        }
-        Ok(self.irq.is_high())
+        })
+    }
+
+    fn write(&mut self, offset: u32, value: u32) -> impl Future<Output = Result<(), HostError>> {
+        boxed(async move {
+            match self.registers.write_with(offset.into(), value.into(), 0xf, 0).await.map_err(host_error)? {
+                Response::Okay => Ok(()),
+                _ => Err(HostError::Refused { offset, access: "write" }),
+            }
+        })
+    }
+
+    fn send_image(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), HostError>> {
+        let bytes = bytes.to_vec();
+        boxed(async move {
+            let limit = 1_000_000 + 10_000 * bytes.len() as u64; // RRAM takes its time
+            self.image.send(bytes);
+            let sent = self.sim.timeout(&self.clock, limit, "the image stream", self.image.drained()).await;
+            sent.map_err(|e| HostError::Transport(e.to_string()))?;
+            // The last words are still on their way through the chip's register slice.
+            self.clock.cycles(100).await;
+            Ok(())
+        })
+    }
+
+    fn queue_frame(&mut self, frame: Vec<u8>) -> impl Future<Output = Result<(), HostError>> {
+        boxed(async move {
+            self.input.send(frame);
+            Ok(())
+        })
+    }
+
+    fn receive_frame(&mut self, limit: u64) -> impl Future<Output = Result<Vec<u8>, HostError>> {
+        boxed(async move { self.output.receive(limit + 1_000_000).await.map_err(|e| HostError::Transport(e.to_string())) })
+    }
+
+    fn pause(&mut self, cycles: u64) -> impl Future<Output = Result<u64, HostError>> {
+        boxed(async move {
+            self.clock.cycles(cycles).await;
+            Ok(cycles)
+        })
+    }
+
+    fn wait_irq(&mut self, limit: u64) -> impl Future<Output = Result<bool, HostError>> {
+        boxed(async move {
+            // Looking every 16 cycles costs the simulation less than a task on every edge.
+            for _ in 0..=limit / 16 {
+                if self.irq.is_high() {
+                    return Ok(true);
+                }
+                self.clock.cycles(16).await;
+            }
+            Ok(self.irq.is_high())
+        })
     }
 }
 

@@ -259,21 +259,30 @@ impl Sim {
     /// Runs until the main task ends. Called once, by [`crate::run`].
     pub(crate) fn drive<T: 'static>(&self, main: impl Future<Output = T> + 'static) -> Result<T, SimError> {
         let main = self.spawn("main", main);
-        let result = loop {
-            self.inner.tasks.run(|id| {
-                self.mix(id as u64 ^ self.inner.now.get() << 16);
-                main.slot.value.borrow().is_none() && self.inner.failure.borrow().is_none()
-            });
-            if let Some(error) = self.inner.failure.borrow_mut().take() {
-                break Err(error);
+        self.drive_until(&|| main.slot.value.borrow().is_some())?;
+        let value = main.slot.value.borrow_mut().take();
+        Ok(value.unwrap_or_else(|| unreachable!("the main task has ended")))
+    }
+
+    /// Its part that is the same for every bench, so compiled once.
+    fn drive_until(&self, ended: &dyn Fn() -> bool) -> Result<(), SimError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| SimError::Model(e.to_string()))?;
+        // Without `unconstrained`, tokio's budget would defer wakes while the clock runs on.
+        let result = runtime.block_on(tokio::task::unconstrained(async {
+            loop {
+                self.inner.tasks.run(|id| {
+                    self.mix(id as u64 ^ self.inner.now.get() << 16);
+                    !ended() && self.inner.failure.borrow().is_none()
+                });
+                if let Some(error) = self.inner.failure.borrow_mut().take() {
+                    break Err(error);
+                }
+                if ended() {
+                    break Ok(());
+                }
+                self.advance()?;
             }
-            if let Some(value) = main.slot.value.borrow_mut().take() {
-                break Ok(value);
-            }
-            if let Err(error) = self.advance() {
-                break Err(error);
-            }
-        };
+        }));
         self.inner.model.borrow_mut().trace_pause();
         self.inner.tasks.clear();
         for clock in self.inner.clocks.borrow_mut().iter_mut() {

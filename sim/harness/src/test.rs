@@ -62,14 +62,12 @@ where
     T: 'static,
     F: Future<Output = T> + 'static,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| SimError::Model(e.to_string()))?;
     let sim = Sim::new(library, setup.seed, setup.initial)?;
     if let Some(window) = setup.trace {
         sim.trace(window);
     }
     let job = main(sim.clone());
-    // Without `unconstrained`, tokio's budget would defer wakes while the clock runs on.
-    let value = runtime.block_on(tokio::task::unconstrained(async { sim.drive(job) }))?;
+    let value = sim.drive(job)?;
     Ok(Run { value, cycles: sim.cycle(), event_hash: sim.event_hash() })
 }
 

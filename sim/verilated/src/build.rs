@@ -2,6 +2,7 @@
 //! From Verilog to a shared object, once for each content of sources, flags and tools.
 
 use crate::inputs::{Inputs, Places, clean};
+use crate::runtime::{Runtime, library_files};
 use crate::tools::{Tools, run};
 use crate::{Error, Library, Spec, cache, parameter, port, shim};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::time::SystemTime;
 
 /// What is sealed beside a model.
 const SEALED: [&str; 3] = ["model.so", "Vmodel.h", "inputs"];
+/// How hard the C++ compiler works on what runs once: initial values, names.
+const SLOW: &str = "-O0";
 /// States of the files of one design that are kept, so that going back and forth between them builds nothing.
 const KEPT: usize = 16;
 
@@ -37,13 +40,14 @@ impl Spec {
         let cache = cache::open()?;
         let places = Places::new(self)?;
         let design = cache.join(format!("{}-{}", self.top.replace(['/', '\0'], "_"), self.key(tools, &places)?));
-        let mut loaded = LOADED.lock().unwrap_or_else(|e| e.into_inner());
         fs::create_dir_all(&design).map_err(|source| Error::Cache { path: design.clone(), source })?;
+        // Threads wait for each other here as processes do, and only those that want the same design.
         let _lock = cache::lock(&design.join("lock"))?;
         let home = match find(&design, &places) {
             Some(home) => home,
             None => self.make(tools, &cache, &design, &places)?,
         };
+        let mut loaded = LOADED.lock().unwrap_or_else(|e| e.into_inner());
         if let Some((.., library)) = loaded.iter().find(|(h, root, _)| *h == home && *root == places.root) {
             return Ok(library.clone());
         }
@@ -192,23 +196,23 @@ impl Spec {
             .collect();
         files.sort();
         let settings = fs::read_to_string(work.join("Vmodel_classes.mk")).map_err(cache_error)?;
-        let runtime = self.runtime(tools, cache, &library_files(&settings))?;
         let level = level();
+        let runtime = self.runtime(tools, cache, &library_files(&settings), &[&level, SLOW])?;
         let (slow, fast): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(|file| {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             name.contains("__Slow") || name.contains("__Syms") || name.contains("__Trace")
         });
         let (mut objects, mut commands) = (Vec::new(), Vec::new());
-        for (group, files, level) in [("vrs_fast", fast, level.as_str()), ("vrs_slow", slow, "-O0")] {
+        for (group, files, level) in [("vrs_fast", fast, level.as_str()), ("vrs_slow", slow, SLOW)] {
             for file in together(work, group, files).map_err(cache_error)? {
                 let object = file.with_extension("o");
-                commands.push(self.compiler(&file, &object, work, &tools.include, level));
+                commands.push(self.compiler(&file, &object, work, level, tools, &runtime));
                 objects.push(object);
             }
         }
         self.run_all(commands)?;
         let mut link = Command::new("g++");
-        link.args(["-shared", "-fPIC", "-o"]).arg(work.join("model.so")).args(&objects).args(&runtime);
+        link.args(["-shared", "-fPIC", "-o"]).arg(work.join("model.so")).args(&objects).args(&runtime.objects);
         link.args(["-lpthread", "-latomic"]);
         if self.trace {
             link.arg("-lz");
@@ -223,50 +227,28 @@ impl Spec {
         Ok(())
     }
 
-    /// A command that compiles one file; `work` holds the header that redirects what is printed.
-    fn compiler(&self, file: &Path, object: &Path, work: &Path, include: &Path, level: &str) -> Command {
-        let mut cc = Command::new("g++");
-        cc.args(["-std=c++17", "-c", "-fPIC", "-fvisibility=hidden", level, "-w"]);
-        cc.args(["-DVL_USER_STOP", "-DVL_USER_FINISH", "-DVL_USER_FATAL", "-DVL_TIME_CONTEXT"]);
+    /// A command that compiles a file of the model in `work`.
+    pub(crate) fn compiler(
+        &self,
+        file: &Path,
+        object: &Path,
+        work: &Path,
+        level: &str,
+        tools: &Tools,
+        runtime: &Runtime,
+    ) -> Command {
+        let mut cc = tools.compiler(&runtime.first(work, level), level);
         // (Verilator's library takes no notice of these.)
         cc.args([
             format!("-DVM_TRACE={}", u8::from(self.trace)),
             format!("-DVM_TRACE_FST={}", u8::from(self.trace)),
             format!("-DVM_COVERAGE={}", u8::from(self.coverage)),
         ]);
-        cc.arg("-include").arg(work.join("vrs_print.h"));
-        cc.arg("-I").arg(work).arg("-I").arg(include).arg("-I").arg(include.join("vltstd"));
-        cc.arg(file).arg("-o").arg(object);
+        cc.arg("-I").arg(work).arg(file).arg("-o").arg(object);
         cc
     }
 
-    /// Objects of Verilator's own library: the same for every model, so compiled once.
-    fn runtime(&self, tools: &Tools, cache: &Path, names: &[String]) -> Result<Vec<PathBuf>, Error> {
-        let text = format!("{} {}", shim::VERSION, tools.fingerprint);
-        let home = cache.join(format!("runtime-{}", &blake3::hash(text.as_bytes()).to_hex()[..24]));
-        let error = |source| Error::Cache { path: home.clone(), source };
-        fs::create_dir_all(&home).map_err(error)?;
-        let _lock = cache::lock(&home.join("lock"))?;
-        fs::write(home.join("vrs_print.h"), shim::PRINT_HEADER).map_err(error)?;
-        let object = |name: &str| format!("{name}.o");
-        let missing: Vec<&String> =
-            names.iter().filter(|n| !cache::is_whole(&home, &format!("{n}.sum"), &[&object(n)])).collect();
-        if missing.iter().any(|n| *n == "verilated") {
-            let path = tools.include.join("verilated.cpp");
-            let text = fs::read_to_string(&path).map_err(|source| Error::Source { path, source })?;
-            let text = shim::own_random(&text).ok_or_else(|| Error::Unknown { version: tools.version.clone() })?;
-            fs::write(home.join("verilated.cpp"), text).map_err(error)?;
-        }
-        let source = |n: &str| if n == "verilated" { &home } else { &tools.include }.join(n).with_extension("cpp");
-        let compile = |n: &&String| self.compiler(&source(n), &home.join(object(n)), &home, &tools.include, "-O2");
-        self.run_all(missing.iter().map(compile).collect())?;
-        for name in missing {
-            cache::seal(&home, &format!("{name}.sum"), &[&object(name)])?;
-        }
-        Ok(names.iter().map(|n| home.join(object(n))).collect())
-    }
-
-    fn run_all(&self, commands: Vec<Command>) -> Result<(), Error> {
+    pub(crate) fn run_all(&self, commands: Vec<Command>) -> Result<(), Error> {
         let queue = Mutex::new(commands);
         let workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
         let outcome = Mutex::new(Ok(()));
@@ -348,22 +330,6 @@ fn prune(design: &Path) {
     for (_, home) in homes.iter().rev().skip(KEPT) {
         let _ = fs::remove_dir_all(home);
     }
-}
-
-/// The files of Verilator's library that a model needs, as the makefile that it wrote lists them.
-fn library_files(settings: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut inside = false;
-    for line in settings.lines().map(str::trim) {
-        if line.starts_with("VM_GLOBAL_") {
-            inside = true;
-        } else if inside && !line.is_empty() && !line.starts_with('#') {
-            names.push(line.trim_end_matches('\\').trim().to_string());
-        } else if line.is_empty() {
-            inside = false;
-        }
-    }
-    names
 }
 
 #[cfg(test)]
@@ -466,11 +432,5 @@ mod tests {
         assert!(made.stand(&projects[0].1, &mut BTreeMap::new()));
         assert!(!made.stand(&projects[1].1, &mut BTreeMap::new()));
         assert_ne!(made.key(), inputs(&projects[1].0, &projects[1].1).key());
-    }
-
-    #[test]
-    fn files_of_the_library_are_those_of_the_makefile() {
-        let text = "VM_CLASSES_FAST += \\\n\tVmodel \\\n\nVM_GLOBAL_FAST += \\\n\tverilated \\\n\tverilated_dpi \\\n\n# Gen\nVM_GLOBAL_SLOW += \\\n\n";
-        assert_eq!(library_files(text), ["verilated", "verilated_dpi"]);
     }
 }

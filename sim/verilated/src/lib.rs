@@ -10,6 +10,7 @@ mod library;
 mod model;
 mod parameter;
 mod port;
+mod runtime;
 mod shim;
 mod spec;
 mod tools;

@@ -14,4 +14,4 @@ mod transport;
 pub use driver::{Driver, RunOutput};
 pub use error::HostError;
 pub use rram::{RramStatus, Wake, WrongWord};
-pub use transport::Transport;
+pub use transport::{Transport, boxed};

@@ -3,6 +3,7 @@
 
 use crate::HostError;
 use std::future::Future;
+use std::pin::Pin;
 
 /// A connection to a machine. Limits are in cycles of the machine's clock.
 pub trait Transport {
@@ -31,4 +32,9 @@ pub trait Transport {
 
     /// Waits for the interrupt line; `false` when `limit` cycles passed first.
     fn wait_irq(&mut self, limit: u64) -> impl Future<Output = Result<bool, HostError>>;
+}
+
+/// A future of one type, for transports: its code is compiled in the crate that calls this, and not in each that awaits it.
+pub fn boxed<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    Box::pin(future)
 }
