@@ -2,7 +2,7 @@
 //! From Verilog to a shared object, once for each content of sources, flags and tools.
 
 use crate::inputs::{Inputs, Places, clean};
-use crate::runtime::{Runtime, library_files};
+use crate::runtime::library_files;
 use crate::tools::{Tools, run};
 use crate::{Error, Library, Spec, cache, parameter, port, shim};
 use std::collections::BTreeMap;
@@ -206,7 +206,9 @@ impl Spec {
         for (group, files, level) in [("vrs_fast", fast, level.as_str()), ("vrs_slow", slow, SLOW)] {
             for file in together(work, group, files).map_err(cache_error)? {
                 let object = file.with_extension("o");
-                commands.push(self.compiler(&file, &object, work, level, tools, &runtime));
+                let mut command = self.compiler(&runtime.first(work, level), tools, level);
+                command.arg("-I").arg(work).arg(&file).arg("-o").arg(&object);
+                commands.push(command);
                 objects.push(object);
             }
         }
@@ -227,24 +229,18 @@ impl Spec {
         Ok(())
     }
 
-    /// A command that compiles a file of the model in `work`.
-    pub(crate) fn compiler(
-        &self,
-        file: &Path,
-        object: &Path,
-        work: &Path,
-        level: &str,
-        tools: &Tools,
-        runtime: &Runtime,
-    ) -> Command {
-        let mut cc = tools.compiler(&runtime.first(work, level), level);
-        // (Verilator's library takes no notice of these.)
+    /// A command that compiles a file, still to be named, behind a header that redirects what is printed.
+    pub(crate) fn compiler(&self, first: &Path, tools: &Tools, level: &str) -> Command {
+        let mut cc = Command::new("g++");
+        cc.args(["-std=c++17", "-c", "-fPIC", "-fvisibility=hidden", level, "-w"]);
+        cc.args(["-DVL_USER_STOP", "-DVL_USER_FINISH", "-DVL_USER_FATAL", "-DVL_TIME_CONTEXT"]);
+        // (The objects of Verilator's library are the same under all of these.)
         cc.args([
             format!("-DVM_TRACE={}", u8::from(self.trace)),
             format!("-DVM_TRACE_FST={}", u8::from(self.trace)),
             format!("-DVM_COVERAGE={}", u8::from(self.coverage)),
         ]);
-        cc.arg("-I").arg(work).arg(file).arg("-o").arg(object);
+        cc.arg("-include").arg(first).arg("-I").arg(&tools.include).arg("-I").arg(tools.include.join("vltstd"));
         cc
     }
 

@@ -29,7 +29,8 @@ impl Spec {
     /// Objects of Verilator's own library: the same for every model, so compiled once; and its headers for these levels.
     ///
     /// Reading the headers takes most of the time of a small file, but preparing them takes three times as long as reading:
-    /// so that is left to the second model of a cache.
+    /// so that is left to the second model of a cache. The compiler takes what it prepared under the same definitions
+    /// only: models with a trace or coverage read the headers as they are.
     pub(crate) fn runtime(&self, tools: &Tools, cache: &Path, names: &[String], levels: &[&str]) -> Result<Runtime, Error> {
         let text = format!("{} {}", shim::VERSION, tools.fingerprint);
         let home = cache.join(format!("runtime-{}", &blake3::hash(text.as_bytes()).to_hex()[..24]));
@@ -50,7 +51,7 @@ impl Spec {
         }
         let source = |n: &str| if n == "verilated" { &home } else { &tools.include }.join(n).with_extension("cpp");
         let compile = |n: &&String| {
-            let mut command = tools.compiler(&print, "-O2");
+            let mut command = self.compiler(&print, tools, "-O2");
             command.arg(source(n)).arg("-o").arg(home.join(object(n)));
             command
         };
@@ -58,7 +59,7 @@ impl Spec {
         for name in missing {
             cache::seal(&home, &format!("{name}.sum"), &[&object(name)])?;
         }
-        let headers = if first { vec![] } else { self.headers(tools, &home, levels)? };
+        let headers = if first || self.trace || self.coverage { vec![] } else { self.headers(tools, &home, levels)? };
         Ok(Runtime { objects: names.iter().map(|n| home.join(object(n))).collect(), headers })
     }
 
@@ -73,7 +74,7 @@ impl Spec {
                 continue;
             }
             fs::write(&header, HEADERS).map_err(|source| Error::Cache { path: header.clone(), source })?;
-            let mut command = tools.compiler(&home.join("vrs_print.h"), level);
+            let mut command = self.compiler(&home.join("vrs_print.h"), tools, level);
             command.args(["-x", "c++-header"]).arg(&header).arg("-o").arg(home.join(&prepared));
             commands.push(command);
             made.push((sum, prepared));
@@ -120,11 +121,9 @@ mod tests {
         let work = tempfile::tempdir().expect("a folder");
         fs::write(work.path().join("vrs_print.h"), shim::PRINT_HEADER).expect("written");
         fs::write(work.path().join("a.cpp"), "#include \"verilated.h\"\n").expect("written");
-        for (level, traced, prepared) in [("-O1", false, true), ("-O0", true, true), ("-O3", false, false)] {
-            let spec = Spec::new("any").trace(traced).coverage(traced);
-            let (file, object) = (work.path().join("a.cpp"), work.path().join("a.o"));
-            let mut command = spec.compiler(&file, &object, work.path(), level, tools, &runtime);
-            command.arg("-H");
+        for (level, prepared) in [("-O1", true), ("-O0", true), ("-O3", false)] {
+            let mut command = spec.compiler(&runtime.first(work.path(), level), tools, level);
+            command.arg("-H").arg(work.path().join("a.cpp")).arg("-o").arg(work.path().join("a.o"));
             let output = command.output().expect("g++ runs");
             let read = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{read}");

@@ -71,15 +71,6 @@ impl Tools {
     pub fn verilator(&self) -> Command {
         command(&self.verilator)
     }
-
-    /// A command that compiles a file, still to be named, behind a header that redirects what is printed.
-    pub fn compiler(&self, first: &Path, level: &str) -> Command {
-        let mut cc = Command::new("g++");
-        cc.args(["-std=c++17", "-c", "-fPIC", "-fvisibility=hidden", level, "-w"]);
-        cc.args(["-DVL_USER_STOP", "-DVL_USER_FINISH", "-DVL_USER_FATAL", "-DVL_TIME_CONTEXT"]);
-        cc.arg("-include").arg(first).arg("-I").arg(&self.include).arg("-I").arg(self.include.join("vltstd"));
-        cc
-    }
 }
 
 fn command(verilator: &Path) -> Command {
