@@ -4,6 +4,9 @@
 use crate::model_transport::ModelTransport;
 use anyhow::{Context, Result};
 use serde::Serialize;
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Instant;
 use systole_chip::RtlTransport;
 use systole_chip::device::Device;
@@ -109,12 +112,24 @@ pub fn on_machine<T: 'static>(
     options: &systole_chip::Options,
     job: impl AsyncFnOnce(&mut Driver<AnyTransport>) -> Result<T> + 'static,
 ) -> Result<T> {
+    let slot = Rc::new(RefCell::new(None));
+    let done = slot.clone();
+    on_any(backend, config, options, Box::new(move |driver| boxed(async move { *done.borrow_mut() = Some(job(driver).await) })))?;
+    let value = slot.borrow_mut().take();
+    value.context("the job did not end")?
+}
+
+/// A job of one type, so that simulation and runtime are compiled here and not again for each job.
+type Job = Box<dyn for<'a> FnOnce(&'a mut Driver<AnyTransport>) -> Pin<Box<dyn Future<Output = ()> + 'a>>>;
+
+fn on_any(backend: Backend, config: &Config, options: &systole_chip::Options, job: Job) -> Result<()> {
     match backend {
         Backend::Rtl => {
-            let result = systole_chip::run_chip(config, options, move |transport| async move {
+            let result: Result<Result<()>, _> = systole_chip::run_chip(config, options, move |transport| async move {
                 let mut driver = Driver::connect(AnyTransport::Rtl(Box::new(transport))).await?;
                 driver.wait_rram().await?;
-                job(&mut driver).await
+                job(&mut driver).await;
+                Ok(())
             });
             result.context("RTL simulation")?
         }
@@ -129,11 +144,11 @@ pub fn on_machine<T: 'static>(
             let runtime = tokio::runtime::Builder::new_current_thread().build()?;
             runtime.block_on(async {
                 let mut driver = Driver::connect(AnyTransport::Model(Box::new(transport))).await?;
-                let value = job(&mut driver).await;
+                job(&mut driver).await;
                 if let Some(file) = file {
                     driver.transport().with_cells(|d| file.save(d)).transpose()?;
                 }
-                value
+                Ok(())
             })
         }
     }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{bench, block};
+use common::{bench, block, side_by_side};
 use harness::axi::{Monitor, StreamSink, StreamSource};
 use harness::{Pause, Stream};
 use rand::RngExt;
@@ -349,12 +349,12 @@ fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
 
 #[test]
 fn w_bank_gives_each_word_at_its_cycle_for_every_beats_and_ways() {
-    for beats in [1, 2, 4] {
+    side_by_side([1, 2, 4], |beats| {
         for ways in [1, 2, 4] {
             w_bank(beats, ways, Ecc::Secded);
         }
-    }
-    [1, 2, 4].into_iter().for_each(|beats| w_bank(beats, 2, Ecc::DecTed));
+        w_bank(beats, 2, Ecc::DecTed);
+    });
 }
 
 #[test]
@@ -700,7 +700,7 @@ fn upload_writes_every_target_in_order_for_every_width() {
     let mut random = Stream::new(1, "upload");
     let mut bytes = vec![0u8; 256];
     random.fill(&mut bytes);
-    for cols in [4usize, 8, 16, 32] {
+    side_by_side([4usize, 8, 16, 32], |cols| {
         for target in 0..3 {
             let (writes, range) = upload(cols, target, bytes.clone());
             let expected: Vec<(u64, u64)> =
@@ -722,7 +722,7 @@ fn upload_writes_every_target_in_order_for_every_width() {
             })
             .collect();
         assert_eq!(writes, expected, "{cols} columns, RRAM, at the pace of its controller");
-    }
+    });
 }
 
 #[test]

@@ -3,6 +3,9 @@
 //! STORE), and padding and LOAD with rotation, mask and constant without its help. The RTL against the
 //! instruction-level model, and the first cases against sums made here.
 
+mod common;
+
+use common::side_by_side;
 use rand::RngExt;
 use systole_golden::Machine;
 use systole_isa::image::{Dtype, Tensor};
@@ -146,12 +149,9 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
 
 #[test]
 fn weights_made_at_run_time_are_stored_by_column_and_by_row() {
-    for by_column in [true, false] {
-        run_time_weights("tiny", 1, by_column);
-        run_time_weights("tiny", 4, by_column);
-        run_time_weights("small", 2, by_column);
-        run_time_weights("wide", 1, by_column);
-    }
+    side_by_side([("tiny", 1), ("tiny", 4), ("small", 2), ("wide", 1)], |(name, beats)| {
+        [true, false].into_iter().for_each(|by_column| run_time_weights(name, beats, by_column));
+    });
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_padded_3x3_window_multiplies_the_zero_point_outside_the_image() {
 
 #[test]
 fn loads_of_every_kind_come_back_through_store() {
-    for name in ["tiny", "small", "wide", "base"] {
+    side_by_side(["tiny", "small", "wide", "base"], |name| {
         let config = Config::named(name).unwrap();
         let (c, g) = (config.cols, config.groups());
         let mut rng = random::generator(99);
@@ -260,5 +260,5 @@ fn loads_of_every_kind_come_back_through_store() {
             (0..2).map(|_| random::codes(&mut rng, bytes as usize).iter().map(|&v| v as u8).collect()).collect();
         let outputs = agree(&config, &image, &frames);
         assert!(outputs.iter().zip(&frames).all(|(o, f)| o != f), "{name}, {g} groups: the pieces changed something");
-    }
+    });
 }

@@ -2,6 +2,7 @@
 //! Compiled models on disk: copies of a project, edits, damage.
 
 use std::path::Path;
+use std::sync::Arc;
 use verilated::{Model, Spec};
 
 fn write(dir: &Path, limit: u32) -> Spec {
@@ -19,10 +20,14 @@ fn cycles(spec: &Spec) -> (u64, Model) {
 }
 
 #[test]
-fn a_copy_shares_the_model_an_edit_deep_inside_does_not_and_damage_is_mended() {
+fn threads_and_copies_share_a_model_an_edit_deep_inside_does_not_and_damage_is_mended() {
     let (a, b) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     // A name of its own for each run: the cache outlives it.
     let specs = [a.path(), b.path()].map(|dir| write(dir, 5).define("RUN", std::process::id()));
+    let [one, other] = std::thread::scope(|scope| {
+        [(); 2].map(|()| scope.spawn(|| specs[0].build().expect("builds"))).map(|thread| thread.join().expect("no panic"))
+    });
+    assert!(Arc::ptr_eq(&one, &other), "built and loaded once");
     let (ran, first) = cycles(&specs[0]);
     assert_eq!(ran, 6);
     let (ran, mut copy) = cycles(&specs[1]);

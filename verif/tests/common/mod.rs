@@ -45,3 +45,13 @@ pub fn bench<T: 'static, F: Future<Output = T> + 'static>(
     });
     run.unwrap_or_else(|e| panic!("{e}")).value
 }
+
+/// A thread for each case: their models are built side by side. A case that fails fails the test.
+pub fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, job: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            let job = &job;
+            scope.spawn(move || job(case));
+        }
+    });
+}
