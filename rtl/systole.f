@@ -43,11 +43,15 @@ rtl/rram/systole_ecc_encode.v
 rtl/rram/systole_ecc_syndrome.v
 rtl/rram/systole_line_table.v
 rtl/rram/systole_rram.v
-rtl/rram/systole_rram_ctrl.v
 rtl/rram/systole_rram_engine.v
 rtl/rram/systole_rram_guard.v
+rtl/rram/systole_rram_hands.v
 rtl/rram/systole_rram_macro.v
+rtl/rram/systole_rram_pass.v
 rtl/rram/systole_rram_program.v
+rtl/rram/systole_rram_request.v
+rtl/rram/systole_rram_rom.v
+rtl/rram/systole_rram_sink.v
 rtl/rram/systole_rram_walk.v
 rtl/rram/systole_w_bank.v
 rtl/systole_top.v

@@ -108,9 +108,10 @@ module systole_top #(
   wire [2:0] target;
   wire [QW-1:0] seq_row;
   wire set_target, set_address;
-  wire rram_we, rram_slot, rram_busy, rram_ended, rram_retired, poison, poisoned, run_on, wake_we;
+  wire rram_we, rram_slot, rram_busy, rram_ended, rram_retired, poison, poisoned, run_on;
+  wire [1:0] wake_we;
   wire [7:0] rram_waddr, rram_raddr, rram_error;
-  wire [31:0] rram_rdata, rram_budget, rram_inject, wake_in_bytes, wake_out_bytes;
+  wire [31:0] rram_rdata, rram_budget, rram_inject, wake_bytes;
 
   systole_regs #(
       .CONFIG         (CONFIG),
@@ -174,8 +175,7 @@ module systole_top #(
       .seq_row_i       ({{32 - QW{1'b0}}, seq_row}),
       .seq_cycle_i     (cycle),
       .wake_we_i       (wake_we),
-      .wake_in_bytes_i (wake_in_bytes),
-      .wake_out_bytes_i(wake_out_bytes),
+      .wake_bytes_i    (wake_bytes),
       .event_select_o  (event_select),
       .event_value_i   (event_value),
       .rram_we_o       (rram_we),
@@ -412,8 +412,7 @@ module systole_top #(
       .poisoned_o      (poisoned),
       .error_o         (rram_error),
       .wake_we_o       (wake_we),
-      .in_bytes_o      (wake_in_bytes),
-      .out_bytes_o     (wake_out_bytes),
+      .wake_bytes_o    (wake_bytes),
       .s_valid_i       (word_valid),
       .s_ready_o       (word_ready),
       .s_record_i      (word_record),

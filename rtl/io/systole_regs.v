@@ -69,9 +69,8 @@ module systole_regs #(
     input  wire [31:0] seq_row_i,
     input  wire [31:0] seq_cycle_i,
     // a wake sets the lengths of frames
-    input  wire        wake_we_i,
-    input  wire [31:0] wake_in_bytes_i,
-    input  wire [31:0] wake_out_bytes_i,
+    input  wire [ 1:0] wake_we_i,        // {OUT_BYTES, IN_BYTES}
+    input  wire [31:0] wake_bytes_i,
     // events
     output wire [ 3:0] event_select_o,
     input  wire [31:0] event_value_i,
@@ -179,10 +178,8 @@ module systole_regs #(
           `SYSTOLE_REG_EVENT_SELECT: event_select_q <= value[3:0];
           default:                  ;
         endcase
-      if (wake_we_i) begin
-        in_bytes_q  <= wake_in_bytes_i;
-        out_bytes_q <= wake_out_bytes_i;
-      end
+      if (wake_we_i[0]) in_bytes_q <= wake_bytes_i;
+      if (wake_we_i[1]) out_bytes_q <= wake_bytes_i;
     end
   always @(posedge clk_i) begin
     if (s_awvalid_i && awready_q) awaddr_q <= s_awaddr_i;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine that runs the RRAM controller's program (docs/rram-engine.md): three cycles an instruction
-// (FETCH: the ROM answers; READ: operands; EXEC: result), and those of the verb for DO. The ROM is outside: it
-// answers one cycle after rom_addr_o. in_i answers in_addr_o in the same cycle. verb_o stands from verb_start_o
-// on until verb_done_i, which may come one cycle later at the earliest; mem_we_i is for then. Reset begins at
-// address 0 and ends a fault; it clears neither registers nor memory.
+// The engine that runs the RRAM controller's program (docs/rram-engine.md): two cycles an instruction (READ:
+// operands; EXEC: result, while the ROM answers with the next word), one more where it jumps, and those of the
+// verb for DO. The ROM is outside and answers one cycle after rom_addr_o; in_i answers in_addr_o one cycle later too.
+// verb_o stands from verb_start_o on until verb_done_i, which may come one cycle later at the earliest; mem_we_i is
+// for then. Reset begins at address 0 and ends a fault; it clears neither registers nor memory.
 `default_nettype none
 
-module systole_rram_engine (
+module systole_rram_engine #(
+    parameter WATCH = 20               // 2^WATCH instructions without a verb that may take any time are a fault
+) (
     input  wire        clk_i,
     input  wire        rst_i,
     output wire [ 9:0] rom_addr_o,
@@ -18,6 +20,7 @@ module systole_rram_engine (
     output wire [31:0] out_o,
     output wire        verb_start_o,
     output wire [ 3:0] verb_o,
+    output wire        waiting_o,      // for the end of a verb
     input  wire        verb_done_i,
     input  wire        mem_we_i,       // words that a verb leaves in memory
     input  wire [ 5:0] mem_addr_i,
@@ -26,42 +29,44 @@ module systole_rram_engine (
 );
 
   // Codes of sw/isa/src/rram_engine.
-  localparam OP_ADD = 4'd1, OP_SUB = 4'd2, OP_AND = 4'd3, OP_OR = 4'd4, OP_XOR = 4'd5, OP_ROR = 4'd6, OP_HIGH = 4'd7;
-  localparam OP_LD = 4'd8, OP_ST = 4'd9, OP_GET = 4'd10, OP_PUT = 4'd11, OP_BR = 4'd12, OP_CALL = 4'd13, OP_DO = 4'd14;
-  localparam ST_FETCH = 3'd0, ST_READ = 3'd1, ST_EXEC = 3'd2, ST_VERB = 3'd3, ST_STOP = 3'd4;
-  localparam FAULT_PARITY = 3'd1, FAULT_ILLEGAL = 3'd2, FAULT_FLOW = 3'd3, FAULT_STACK = 3'd4, FAULT_BOUND = 3'd5;
+  localparam OP_ADD = 4'd1, OP_SUB = 4'd2, OP_AND = 4'd3, OP_OR = 4'd4, OP_XOR = 4'd5, OP_ROR = 4'd6, OP_LD = 4'd7;
+  localparam OP_ST = 4'd8, OP_GET = 4'd9, OP_PUT = 4'd10, OP_BR = 4'd11, OP_CALL = 4'd12, OP_DO = 4'd13;
+  localparam ST_FETCH = 3'd0, ST_REFILL = 3'd1, ST_READ = 3'd2, ST_EXEC = 3'd3, ST_VERB = 3'd4, ST_STOP = 3'd5;
+  localparam FAULT_PARITY = 3'd1, FAULT_ILLEGAL = 3'd2, FAULT_FLOW = 3'd3, FAULT_STACK = 3'd4, FAULT_BOUND = 3'd5, FAULT_ENDLESS = 3'd6;
 
-  reg [2:0] state_q, fault_q;
+  reg [2:0] state_q, fault_q, fault;
   reg [9:0] pc_q, pc_n_q;               // twice: an upset of either is seen
   reg [39:0] stack_q;
   reg [2:0] depth_q;
-  reg jumped_q, parity_q;
-  reg [31:0] word_q, a_q, d_q, b_q, result_q;
-  reg write_q, put_q, start_q;
+  reg jumped_q, parity_q, write_q, put_q, start_q, bounded_q;
+  reg [32:0] word_q;
+  reg [31:0] a_q, d_q, b_q, result_q;
   reg [3:0] write_reg_q, verb_q;
-  reg [4:0] put_addr_q;
-  reg [31:0] left_q;                    // cycles that a verb still has
-  reg bounded_q;
+  reg [4:0] put_addr_q, bound_q;
+  reg [26:0] waited_q;                  // cycles in a verb
+  reg [WATCH:0] watch_q;                // instructions since the last verb without a bound
 
-  // Operands: a copy for each read port.
-  wire [31:0] word = rom_data_i[31:0];
-  wire [31:0] reg_a, reg_d, reg_b;
-  wire we = write_q && state_q == ST_FETCH;
-  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_a (
-      .clk_i(clk_i), .we_i(we), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(word[21:18]), .rdata_o(reg_a));
-  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_b (
-      .clk_i(clk_i), .we_i(we), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(word[3:0]), .rdata_o(reg_b));
-  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_d (
-      .clk_i(clk_i), .we_i(we), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(word[25:22]), .rdata_o(reg_d));
-
+  wire read = state_q == ST_READ;
+  wire exec = state_q == ST_EXEC;
   wire [3:0] op = word_q[31:28];
-  wire mark = word_q[27];
-  wire constant = word_q[26];
+  wire [3:0] field_d = word_q[25:22], field_a = word_q[21:18];
+  wire mark = word_q[27], constant = word_q[26];
   wire [15:0] k = word_q[15:0];
-  wire illegal = op == 4'd0 || op == 4'd15;
+  wire illegal = op == 4'd0 || op > OP_DO;
+
+  // Operands: a copy of the registers for each read port. A result is written while the next instruction reads.
+  wire [31:0] reg_a, reg_d, reg_b;
+  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_a (
+      .clk_i(clk_i), .we_i(write_q), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(field_a), .rdata_o(reg_a));
+  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_b (
+      .clk_i(clk_i), .we_i(write_q), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(k[3:0]), .rdata_o(reg_b));
+  systole_regfile #(.WIDTH(32), .DEPTH(16)) u_d (
+      .clk_i(clk_i), .we_i(write_q), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(field_d), .rdata_o(reg_d));
+  wire from_a = write_q && write_reg_q == field_a;
+  wire from_b = write_q && write_reg_q == k[3:0];
+  wire from_d = write_q && write_reg_q == field_d;
 
   // Memory.
-  wire exec = state_q == ST_EXEC;
   wire [5:0] address = a_q[5:0] + k[5:0];
   wire store = exec && op == OP_ST && fault == 3'd0;
   wire [31:0] loaded;
@@ -69,25 +74,26 @@ module systole_rram_engine (
       .clk_i(clk_i), .we_i(store || (mem_we_i && state_q == ST_VERB)), .waddr_i(store ? address : mem_addr_i),
       .wdata_i(store ? d_q : mem_data_i), .raddr_i(address), .rdata_o(loaded));
 
-  reg [31:0] result;
+  wire minus = op == OP_SUB;
+  wire [31:0] sum = a_q + (b_q ^ {32{minus}}) + {31'd0, minus};
   wire [63:0] twice = {a_q, a_q} >> b_q[4:0];
+  reg [31:0] result;
   always @* begin
     case (op)
-      OP_ADD:  result = a_q + b_q;
-      OP_SUB:  result = a_q - b_q;
       OP_AND:  result = a_q & b_q;
       OP_OR:   result = a_q | b_q;
       OP_XOR:  result = a_q ^ b_q;
       OP_ROR:  result = twice[31:0];
-      OP_HIGH: result = {k, a_q[15:0]};
       OP_LD:   result = loaded;
-      default: result = in_i;
+      OP_GET:  result = in_i;
+      OP_PUT:  result = d_q;
+      default: result = sum;
     endcase
   end
   wire writes = (op >= OP_ADD && op <= OP_LD) || op == OP_GET;
 
-  // Flow.
-  wire [31:0] other = constant ? {28'd0, word_q[21:18]} : a_q;
+  // Flow. While an instruction is in EXEC the ROM is asked for what it might jump to.
+  wire [31:0] other = constant ? {28'd0, field_a} : a_q;
   wire equal = d_q == other;
   wire less = d_q < other;
   wire holds = word_q[17] ? less ^ word_q[16] : equal ^ word_q[16];
@@ -95,17 +101,20 @@ module systole_rram_engine (
   wire back = op == OP_CALL && constant;
   wire jump = (op == OP_BR && holds) || op == OP_CALL;
   wire [9:0] after = pc_q + 10'd1;
-  wire [9:0] next = !jump ? after : back ? stack_q[9:0] : k[9:0];
+  wire [9:0] target = back ? stack_q[9:0] : k[9:0];
+  wire [9:0] next = jump ? target : after;
+  wire anew = op == OP_DO && k[12:8] == 5'd0;  // a verb that may take any time begins anew: the stack is empty
+  wire endless = watch_q[WATCH];
+  wire late = bounded_q && waited_q[bound_q];
 
-  reg [2:0] fault;
   always @* begin
     fault = 3'd0;
     if (!parity_q) fault = FAULT_PARITY;
     else if (illegal) fault = FAULT_ILLEGAL;
     else if ((jumped_q && !mark) || pc_q != ~pc_n_q) fault = FAULT_FLOW;
     else if ((call && depth_q == 3'd4) || (back && depth_q == 3'd0)) fault = FAULT_STACK;
+    else if (endless) fault = FAULT_ENDLESS;
   end
-  wire late = bounded_q && left_q == 32'd0;
 
   always @(posedge clk_i)
     if (rst_i) begin
@@ -115,64 +124,71 @@ module systole_rram_engine (
       pc_n_q   <= ~10'd0;
       depth_q  <= 3'd0;
       jumped_q <= 1'b0;
+      watch_q  <= {WATCH + 1{1'b0}};
       {write_q, put_q, start_q} <= 3'b000;
     end else begin
-      {put_q, start_q} <= 2'b00;
+      {write_q, put_q, start_q} <= 3'b000;
       case (state_q)
-        ST_FETCH: {state_q, write_q} <= {ST_READ, 1'b0};
-        ST_READ:  state_q <= ST_EXEC;
+        ST_FETCH:  state_q <= ST_REFILL;
+        ST_REFILL: state_q <= ST_READ;
+        ST_READ:   state_q <= ST_EXEC;
         ST_EXEC:
         if (fault != 3'd0) begin
           state_q <= ST_STOP;
           fault_q <= fault;
         end else begin
-          state_q  <= op == OP_DO ? ST_VERB : ST_FETCH;
+          state_q  <= op == OP_DO ? ST_VERB : jump ? ST_REFILL : ST_READ;
           pc_q     <= next;
           pc_n_q   <= ~next;
           jumped_q <= jump;
-          if (call) depth_q <= depth_q + 3'd1;
-          if (back) depth_q <= depth_q - 3'd1;
-          write_q <= writes && word_q[25:22] != 4'd0;
-          put_q   <= op == OP_PUT;
-          start_q <= op == OP_DO;
+          depth_q  <= anew ? 3'd0 : call ? depth_q + 3'd1 : back ? depth_q - 3'd1 : depth_q;
+          write_q  <= writes && field_d != 4'd0;
+          put_q    <= op == OP_PUT;
+          start_q  <= op == OP_DO;
+          watch_q  <= anew ? {WATCH + 1{1'b0}} : watch_q + 1'b1;
         end
         ST_VERB:
-        if (verb_done_i && !start_q) state_q <= ST_FETCH;
+        if (verb_done_i && !start_q) state_q <= ST_READ;
         else if (late) begin
           state_q <= ST_STOP;
           fault_q <= FAULT_BOUND;
         end
-        default: state_q <= ST_STOP;
+        default: begin
+          state_q <= ST_STOP;
+          if (fault_q == 3'd0) fault_q <= FAULT_FLOW;
+        end
       endcase
     end
 
   always @(posedge clk_i) begin
-    if (state_q == ST_READ) begin
-      word_q   <= word;
-      parity_q <= ^{rom_data_i, pc_q};
-      a_q      <= word[21:18] == 4'd0 ? 32'd0 : reg_a;
-      d_q      <= word[25:22] == 4'd0 ? 32'd0 : reg_d;
-      b_q      <= word[26] ? {16'd0, word[15:0]} : word[3:0] == 4'd0 ? 32'd0 : reg_b;
+    if (state_q == ST_REFILL || exec) word_q <= rom_data_i;
+    if (read) begin
+      parity_q <= ^{word_q, pc_q};
+      a_q      <= from_a ? result_q : field_a == 4'd0 ? 32'd0 : reg_a;
+      d_q      <= from_d ? result_q : field_d == 4'd0 ? 32'd0 : reg_d;
+      b_q      <= constant ? {16'd0, k} : from_b ? result_q : k[3:0] == 4'd0 ? 32'd0 : reg_b;
     end
     if (exec) begin
-      result_q    <= op == OP_PUT ? d_q : result;
-      write_reg_q <= word_q[25:22];
+      result_q    <= result;
+      write_reg_q <= field_d;
       put_addr_q  <= k[4:0];
       verb_q      <= k[3:0];
-      left_q      <= 32'd1 << k[12:8];
+      bound_q     <= k[12:8];
       bounded_q   <= k[12:8] != 5'd0;
-      if (call && fault == 3'd0) stack_q <= {stack_q[29:0], after};
-      if (back && fault == 3'd0) stack_q <= {10'd0, stack_q[39:10]};
-    end else if (state_q == ST_VERB) left_q <= left_q - 32'd1;
+      waited_q    <= 27'd0;
+      if (call) stack_q <= {stack_q[29:0], after};
+      if (back) stack_q <= {10'd0, stack_q[39:10]};
+    end else if (state_q == ST_VERB) waited_q <= waited_q + 27'd1;
   end
 
-  assign rom_addr_o   = pc_q;
+  assign rom_addr_o   = exec ? target : read ? after : pc_q;
   assign in_addr_o    = word_q[4:0];
   assign out_we_o     = put_q;
   assign out_addr_o   = put_addr_q;
   assign out_o        = result_q;
   assign verb_start_o = start_q;
   assign verb_o       = verb_q;
+  assign waiting_o    = state_q == ST_VERB;
   assign fault_o      = fault_q;
 
 endmodule

@@ -22,6 +22,7 @@ module systole_rram_walk #(
     input  wire [         RW-1:0] line_i,
     input  wire [           RW:0] lines_i,        // at least 1
     input  wire [            5:0] pace_i,         // cycles for a word, at least 1
+    input  wire [         LW-1:0] last_row_i,     // of each line
     input  wire [            2:0] ref_i,
     input  wire                   raw_i,
     // to the line table
@@ -46,18 +47,17 @@ module systole_rram_walk #(
 
   localparam LATENCY = `SYSTOLE_W_LEAD(RRAM_WAYS, WEIGHT_BEATS) + 3;
   localparam [31:0] LAST_BEAT = WEIGHT_BEATS - 1;
-  localparam [31:0] LAST_ROW = ROWS - 1;
 
   reg          active_q, raw_q;
   reg [RW-1:0] line_q;
   reg [  RW:0] left_q;
   reg [   5:0] pace_q, tick_q;
   reg [   2:0] ref_q;
-  reg [LW-1:0] row_q;
+  reg [LW-1:0] row_q, last_row_q;
   reg [BW-1:0] beat_q;   // next sub-word; 0: none
 
   wire tick_end = tick_q == pace_q - 6'd1;
-  wire row_end = row_q == LAST_ROW[LW-1:0];
+  wire row_end = row_q == last_row_q;
   wire ask = active_q && row_q == {LW{1'b0}} && tick_q == 6'd0;
   wire last = left_q == {{RW{1'b0}}, 1'b1} && row_end;
   wire take = active_q && tick_q == 6'd0;
@@ -79,6 +79,7 @@ module systole_rram_walk #(
       line_q <= line_i;
       left_q <= lines_i;
       pace_q <= pace_i;
+      last_row_q <= last_row_i;
       ref_q  <= ref_i;
       raw_q  <= raw_i;
       row_q  <= {LW{1'b0}};

@@ -36,6 +36,8 @@ pub struct Engine {
     pub memory: [u32; MEMORY_WORDS],
     stack: Vec<u32>,
     jumped: bool,
+    watch: u32,
+    done: u64, // instructions since the last verb that may take any time
 }
 
 /// The ROM of a program: words and their parity bits, zero behind it.
@@ -49,14 +51,20 @@ pub fn rom(lines: &[Line]) -> Vec<(u32, u32)> {
 }
 
 impl Engine {
-    /// As after reset.
-    pub fn new(rom: Vec<(u32, u32)>) -> Engine {
-        Engine { rom, pc: 0, registers: [0; 16], memory: [0; MEMORY_WORDS], stack: vec![], jumped: false }
+    /// As after reset; more than 2^`watch` instructions without a verb that may take any time are a fault.
+    pub fn new(rom: Vec<(u32, u32)>, watch: u32) -> Engine {
+        let (registers, memory) = ([0; 16], [0; MEMORY_WORDS]);
+        Engine { rom, pc: 0, registers, memory, stack: vec![], jumped: false, watch, done: 0 }
     }
 
     /// The next instruction is a verb that waits for a request.
     pub fn takes(&self) -> bool {
         Word::decode(self.rom[self.pc as usize].0).is_some_and(|w| w.op == Op::Do && w.k == 0)
+    }
+
+    /// The last instruction jumped.
+    pub fn jumped(&self) -> bool {
+        self.jumped
     }
 
     /// One instruction.
@@ -73,11 +81,18 @@ impl Engine {
         if std::mem::take(&mut self.jumped) && !w.mark {
             return Err(Fault::Flow);
         }
+        let endless = self.done >> self.watch != 0;
         let (d, a) = (self.registers[w.d as usize], self.registers[w.a as usize]);
         let b = if w.constant { w.k } else { self.registers[(w.k & 15) as usize] };
         let address = (a.wrapping_add(w.k) as usize) % MEMORY_WORDS;
         let mut retired = Retired { pc, ..Retired::default() };
         let mut next = (pc + 1) % ROM_WORDS as u32;
+        match w.op {
+            Op::Call if w.constant && self.stack.is_empty() => return Err(Fault::Stack),
+            Op::Call if !w.constant && self.stack.len() == CALL_LEVELS => return Err(Fault::Stack),
+            _ if endless => return Err(Fault::Endless),
+            _ => self.done += 1,
+        }
         let result = match w.op {
             Op::Add => Some(a.wrapping_add(b)),
             Op::Sub => Some(a.wrapping_sub(b)),
@@ -85,7 +100,6 @@ impl Engine {
             Op::Or => Some(a | b),
             Op::Xor => Some(a ^ b),
             Op::Ror => Some(a.rotate_right(b & 31)),
-            Op::High => Some(a & 0xffff | w.k << 16),
             Op::Load => Some(self.memory[address]),
             Op::Store => {
                 self.memory[address] = d;
@@ -109,14 +123,14 @@ impl Engine {
                 None
             }
             Op::Call => {
-                if self.stack.len() == CALL_LEVELS {
-                    return Err(Fault::Stack);
-                }
                 self.stack.push(next);
                 (next, self.jumped) = (w.k % ROM_WORDS as u32, true);
                 None
             }
             Op::Do => {
+                if w.k >> 8 & 31 == 0 {
+                    (self.done, self.stack) = (0, vec![]);
+                }
                 hands.verb(w.k & 15, w.k >> 8 & 31, &mut self.memory).ok_or(Fault::Bound)?;
                 None
             }

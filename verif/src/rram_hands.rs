@@ -4,14 +4,18 @@
 
 use crate::rram_engine::{Engine, Hands, rom};
 use crate::rram_model::RramModel;
+use std::sync::LazyLock;
 use systole_chip::device::Device;
+use systole_isa::rram::RECORD_MAGIC;
 use systole_isa::rram::{RECORD_WORDS, Record};
-use systole_isa::rram_engine::{AsmError, Fault, INPUTS, MEMORY_WORDS, OUTPUTS, SINKS, VERBS, program};
+use systole_isa::rram_engine::{AsmError, Fault, INPUTS, MEMORY_WORDS, OUTPUTS, SINKS, VERBS, program, watch};
 use systole_isa::{Config, fingerprint};
 
 /// Where the host's record lies in the engine's memory.
 const HOST: usize = 48;
 const MOST_STEPS: usize = 20_000_000;
+/// That of the ISA's tables, which take long to print.
+static FINGERPRINT: LazyLock<u32> = LazyLock::new(fingerprint);
 
 /// The parts of the chip beside the engine.
 pub struct Parts {
@@ -27,9 +31,9 @@ pub struct Parts {
     budget: u32,
     verdict: u32,
     crc: crc32fast::Hasher,
-    picked: u32,
+    word: u32,
+    begun: Option<[u32; 4]>, // mode, line, count, pick
     at: u32,
-    entry: u32,
     data: Vec<u8>,
     banks: Vec<u8>,
     bytes: Vec<u8>,
@@ -52,23 +56,37 @@ impl Parts {
         &self.bytes
     }
 
-    fn walk(&mut self, memory: &mut [u32; MEMORY_WORDS]) {
-        let mode = self.output("WALK");
+    /// The walk that was begun comes to its end.
+    fn finish(&mut self, memory: &mut [u32; MEMORY_WORDS]) {
+        if let Some(walk) = self.begun.take() {
+            self.walk(walk, memory);
+        }
+    }
+
+    fn walk(&mut self, walk: [u32; 4], memory: &mut [u32; MEMORY_WORDS]) {
+        let [mode, first, count, pick] = walk;
         let (reference, raw, sink) = ((mode & 7) as usize, mode >> 3 & 1 == 1, SINKS[(mode >> 4 & 7) as usize]);
-        let (first, count) = (self.output("LINE"), self.output("COUNT"));
+        let (counted, first_only) = (mode >> 11 & 1 == 1, mode >> 12 & 1 == 1);
+        if mode >> 14 & 1 == 1 {
+            (self.crc, self.bytes) = (crc32fast::Hasher::new(), vec![]);
+        }
+        if mode >> 15 == 1 {
+            self.verdict = 0;
+        }
         let (rows, cols) = (self.cells.config.rows, self.cells.config.cols as usize);
+        let on_record = matches!(sink, "RECORD" | "CHECK");
+        let rows = if first_only { 1 } else { rows };
         let mut words = 0; // of 32 bits, gone by
         for line in first..first + count {
             let line = line % self.cells.config.rram_depth;
             let physical = if raw { line } else { self.cells.physical(line) };
             for row in 0..rows {
-                let (mut data, word) = self.cells.decode(&self.cells.raw(row, physical, reference), line);
-                let on_record = matches!(sink, "RECORD" | "CHECK");
                 if on_record && words >= RECORD_WORDS {
                     continue;
                 }
+                let (mut data, word) = self.cells.word(row, physical, reference, line);
                 self.verdict |= u32::from(word.corrected) | u32::from(word.uncorrectable) << 1;
-                if mode >> 11 & 1 == 1 {
+                if counted {
                     self.cells.counts.corrected += u32::from(word.corrected && !word.uncorrectable);
                     self.cells.counts.uncorrectable += u32::from(word.uncorrectable);
                 }
@@ -76,13 +94,8 @@ impl Parts {
                     let value = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
                     match sink {
                         "RECORD" => memory[words] = value,
-                        "TABLE" => {
-                            if self.at % self.cells.layout.half < self.cells.layout.slot_lines {
-                                self.enter(value);
-                            }
-                            self.at += 1;
-                        }
-                        "WORD" if words as u32 == self.output("PICK") => self.picked = value,
+                        "TABLE" => self.enter(value),
+                        "WORD" if words as u32 == pick => self.word = value,
                         _ => {}
                     }
                     if on_record && words == RECORD_WORDS - 1 {
@@ -100,9 +113,27 @@ impl Parts {
         }
     }
 
+    /// Writes the entry at `AT`, where a slot has one, and steps to the next.
     fn enter(&mut self, entry: u32) {
-        let line = (entry as u16).min(self.cells.config.rram_depth as u16 - 1);
-        self.cells.table[self.at as usize % self.cells.config.rram_depth as usize] = (line, (entry >> 16) as u16);
+        let depth = self.cells.config.rram_depth;
+        if self.at % self.cells.layout.half < self.cells.layout.slot_lines {
+            let line = (entry as u16).min(depth as u16 - 1);
+            self.cells.table[(self.at % depth) as usize] = (line, (entry >> 16) as u16);
+        }
+        self.at += 1;
+    }
+
+    /// Line that the scrub is at, with "physical" in bit 19 and "the last one" in bit 31.
+    fn place(&self) -> u32 {
+        let layout = self.cells.layout;
+        let (n, live) = (self.output("SCRUB_AT"), self.output("LIVE"));
+        let base = (self.output("NEWEST") & 1) * layout.half;
+        let last = u32::from(n + 1 == live + layout.table_lines + layout.record_lines) << 31;
+        last | match n.checked_sub(live) {
+            None => base + n,
+            Some(m) if m < layout.table_lines => (base + layout.slot_lines + m) | 1 << 19,
+            Some(m) => (self.output("LIVE_RECORD") + m - layout.table_lines) | 1 << 19,
+        }
     }
 }
 
@@ -117,22 +148,29 @@ impl Hands for Parts {
             "LOCKED" => self.locked.into(),
             "VERDICT" => self.verdict,
             "CRC" => self.crc.clone().finalize(),
-            "PICKED" => self.picked,
-            "ENTRY" => self.entry,
-            "USED" => self.cells.used[of][0] | self.cells.used[of][1] << 8,
-            "WANT" => u32::from(self.cells.want_turn[of]) | self.cells.hot[of].map_or(0, |c| c << 1 | 4),
-            "BUDGET" => self.budget,
+            "WORD" => self.word,
+            "USED" => {
+                let [first, second] = self.cells.used[of];
+                let hot = self.cells.hot[of].map_or(0, |c| c << 2 | 8);
+                u32::from(self.cells.want_turn[of]) << 1 | hot | first << 8 | second << 16
+            }
+            "BUDGET" => self.budget.max(1),
+            "SCRUB_AT" => self.output("SCRUB_AT"),
+            "PLACE" => self.place(),
+            "MAGIC" => RECORD_MAGIC,
             "HALF" => layout.half,
             "SLOT_LINES" => layout.slot_lines,
             "TABLE_LINES" => layout.table_lines,
             "RECORD_LINES" => layout.record_lines,
             "RECORDS_AT" => layout.record(0),
-            "LINE_WORDS" => layout.line_bytes / 4,
+            "LAST_RECORD" => layout.record(7),
+            "LINE_WORDS_1" => layout.line_bytes / 4 - 1,
             "LINE_LOG2" => (layout.line_bytes / 4).ilog2(),
+            "LINE_UNITS_1" => layout.line_bytes / 8 - 1,
             "UNITS_LOG2" => (layout.line_bytes / 8).ilog2(),
             "MAX_LINES" => layout.usable(),
             "MACHINE" => config.machine(),
-            "FINGERPRINT" => fingerprint(),
+            "FINGERPRINT" => *FINGERPRINT,
             "ROWS" => config.rows,
             "COL_WORDS" => config.cols / 4,
             _ => 0,
@@ -152,12 +190,11 @@ impl Hands for Parts {
                 }
             }
             "AT" => self.at = value,
-            "ENTRY" => self.entry = value,
+            "ENTRY" => self.enter(value),
             "DATA" => self.data.extend(value.to_le_bytes()),
-            "DIGEST" => self.crc.update(&value.to_le_bytes()),
             "USED" => {
-                self.cells.used[slot] = [value & 0xff, value >> 8 & 0xff];
-                self.cells.hot[slot] = (value >> 17 & 1 == 1).then_some(value >> 16 & 1);
+                self.cells.used[slot] = [value >> 8 & 0xff, value >> 16 & 0xff];
+                self.cells.hot[slot] = (value >> 3 & 1 == 1).then_some(value >> 2 & 1);
                 (self.cells.floor[slot], self.cells.want_turn[slot]) = ([0; 2], false);
             }
             "TURNED" => {
@@ -167,32 +204,63 @@ impl Hands for Parts {
                 self.cells.counts.turns += 1;
             }
             "SLOT" => self.slot = value & 1,
-            "MADE" => self.unlocked = false,
             "ERROR" => self.errors.push(value),
             _ => {}
         }
     }
 
     fn verb(&mut self, verb: u32, _bound: u32, memory: &mut [u32; MEMORY_WORDS]) -> Option<()> {
-        self.verdict &= !4;
+        let cols = self.cells.config.cols as usize;
         match VERBS.get(verb as usize).copied()? {
-            "WALK" => self.walk(memory),
+            // What a walk that was begun reads comes while the program goes on: here, when it asks for the next.
+            "WALK" | "BEGIN" => {
+                self.finish(memory);
+                self.begun = Some(["WALK", "LINE", "COUNT", "PICK"].map(|name| self.output(name)));
+                if VERBS[verb as usize] == "WALK" {
+                    self.finish(memory);
+                }
+            }
+            "DONE" => self.finish(memory),
             "LOAD" => {
-                let at = (self.output("ROW") * self.cells.config.cols) as usize;
+                let at = self.output("ROW") as usize * cols;
                 let word = std::mem::take(&mut self.data);
+                self.crc.update(&word);
                 self.banks[at..at + word.len()].copy_from_slice(&word);
             }
+            "DIGEST" => self.crc.update(&std::mem::take(&mut self.data)),
             "PROGRAM" => {
                 let bytes = self.banks.clone();
-                if !self.cells.program(self.output("LINE"), &bytes, self.output("MOVE") & 1 == 1) {
-                    self.verdict |= 4;
-                }
+                let done = self.cells.program(self.output("LINE"), &bytes, self.output("MOVE") & 1 == 1);
+                self.verdict = self.verdict & !4 | u32::from(!done) << 2;
             }
             "LOOK" => {
                 let (line, wear) = self.cells.table[self.at as usize % self.cells.table.len()];
-                self.entry = u32::from(wear) << 16 | u32::from(line);
+                self.word = u32::from(wear) << 16 | u32::from(line);
             }
-            "ENTER" => self.enter(self.entry),
+            "IDENTITY" => {
+                let half = self.cells.layout.half;
+                let end = (self.at / half + 1) * half;
+                for at in self.at..end {
+                    self.cells.table[at as usize] = (at as u16, 0);
+                }
+                self.at = end;
+            }
+            "COPY" => {
+                let table = &self.cells.table;
+                let (half, slot_lines) = (self.cells.layout.half, self.cells.layout.slot_lines);
+                let entries = self.at..self.at + self.cells.layout.line_bytes / 4;
+                let line: Vec<u8> = entries
+                    .flat_map(|at| {
+                        let (physical, wear) = table[at as usize % table.len()];
+                        let entry = u32::from(wear) << 16 | u32::from(physical);
+                        if at % half < slot_lines { entry } else { 0 }.to_le_bytes()
+                    })
+                    .collect();
+                self.at += self.cells.layout.line_bytes / 4;
+                self.crc.update(&line);
+                self.banks.copy_from_slice(&line);
+            }
+            "RELOCK" => self.unlocked = false,
             _ => {}
         }
         Some(())
@@ -205,6 +273,8 @@ pub struct Programmed {
     pub engine: Engine,
     /// What it works on.
     pub parts: Parts,
+    /// Told the address of each instruction before it is done, where there is one.
+    pub at: Option<Box<dyn FnMut(u32)>>,
 }
 
 impl Programmed {
@@ -213,6 +283,11 @@ impl Programmed {
     /// # Errors
     /// Where the program does not assemble.
     pub fn new(config: &Config, device: Device) -> Result<Programmed, AsmError> {
+        Ok(Programmed::with(config, device, rom(&program()?)))
+    }
+
+    /// As [`Programmed::new`], with another program.
+    pub fn with(config: &Config, device: Device, rom: Vec<(u32, u32)>) -> Programmed {
         let cells = RramModel::new(config, device);
         let line = cells.layout.line_bytes as usize;
         let parts = Parts {
@@ -225,15 +300,26 @@ impl Programmed {
             budget: 0,
             verdict: 0,
             crc: crc32fast::Hasher::new(),
-            picked: 0,
+            word: 0,
+            begun: None,
             at: 0,
-            entry: 0,
             data: vec![],
             banks: vec![0; line],
             bytes: vec![],
             errors: vec![],
         };
-        Ok(Programmed { engine: Engine::new(rom(&program()?)), parts })
+        Programmed { engine: Engine::new(rom, watch(config.rram_depth)), parts, at: None }
+    }
+
+    /// One instruction.
+    ///
+    /// # Errors
+    /// Why the engine stops.
+    pub fn step(&mut self) -> Result<(), Fault> {
+        if let Some(at) = &mut self.at {
+            at(self.engine.pc);
+        }
+        self.engine.step(&mut self.parts).map(|_| ())
     }
 
     /// Runs up to the next instruction that waits for a request; instructions done.
@@ -245,7 +331,7 @@ impl Programmed {
             if self.engine.takes() {
                 return Ok(steps);
             }
-            self.engine.step(&mut self.parts)?;
+            self.step()?;
         }
         Err(Fault::Bound)
     }
@@ -256,7 +342,7 @@ impl Programmed {
     /// Why the engine stopped.
     pub fn request(&mut self, code: u32) -> Result<(usize, u32), Fault> {
         (self.parts.request, self.parts.errors) = (code, vec![]);
-        self.engine.step(&mut self.parts)?;
+        self.step()?;
         let steps = self.settle()?;
         Ok((steps, self.parts.errors.first().copied().unwrap_or(0)))
     }
@@ -292,6 +378,6 @@ impl Programmed {
 
     /// Whether both halves of the line table were made.
     pub fn has_tables(&self) -> bool {
-        self.engine.memory[35] != 0
+        self.engine.memory[34] != 0
     }
 }

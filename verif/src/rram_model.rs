@@ -2,6 +2,8 @@
 //! The RRAM controller without Verilog and without cycles, written from docs/rram.md: the same cells, the same layout, so
 //! that a part programmed by the one is woken by the other. Campaigns over many parts and years run on it.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use systole_chip::device::{Device, Pulse};
 use systole_isa::ecc::{Verdict, WordCode};
 use systole_isa::rram::{Layout, RECORD_WORDS, RECORDS, RETRIES, Record, TURN_THRESHOLD, WEAR_THRESHOLD};
@@ -50,6 +52,12 @@ const STRONG_0: usize = 2;
 const VERIFY_1: usize = 3;
 const VERIFY_0: usize = 4;
 
+/// Sees a pulse before the cells of (row, address) do, and may change it; false: they do not get it.
+pub type BeforePulse = Box<dyn FnMut(&mut Device, u32, u32, &mut Pulse) -> bool>;
+
+/// Words by row and physical line, as they were read for a logical line at a reference.
+pub(crate) type Seen = Rc<RefCell<Vec<Vec<((u32, usize), (Vec<u8>, Word))>>>>;
+
 /// The controller of one part.
 pub struct RramModel {
     pub(crate) config: Config,
@@ -75,6 +83,10 @@ pub struct RramModel {
     pub counts: Counts,
     /// The image that is awake.
     pub awake: Option<Record>,
+    /// Called before each pulse, where there is one.
+    pub before_pulse: Option<BeforePulse>,
+    /// Words that were read already; who shares them takes out what changes.
+    pub(crate) seen: Option<Seen>,
 }
 
 impl RramModel {
@@ -100,6 +112,8 @@ impl RramModel {
             rounds: Default::default(),
             counts: Counts::default(),
             awake: None,
+            before_pulse: None,
+            seen: None,
         }
     }
 
@@ -114,9 +128,17 @@ impl RramModel {
         let beats = self.config.weight_beats;
         let width = self.device.width() as usize;
         let used = self.code.bits() as usize;
+        if beats == 1 {
+            let plane = self.device.plane(row, physical, reference);
+            let mut bits: Vec<u8> = plane.iter().flat_map(|w| w.to_le_bytes()).take(used.div_ceil(8)).collect();
+            if let Some(last) = bits.last_mut().filter(|_| !used.is_multiple_of(8)) {
+                *last &= (1 << (used % 8)) - 1;
+            }
+            return bits;
+        }
         let mut bits = vec![0u8; used.div_ceil(8)];
         for beat in 0..beats {
-            let plane = &self.device.planes(row, physical * beats + beat)[reference];
+            let plane = &self.device.plane(row, physical * beats + beat, reference);
             for i in 0..width.min(used - beat as usize * width) {
                 let at = beat as usize * width + i;
                 bits[at / 8] |= ((plane[i / 64] >> (i % 64) & 1) as u8) << (at % 8);
@@ -128,6 +150,18 @@ impl RramModel {
     pub(crate) fn decode(&self, raw: &[u8], line: u32) -> (Vec<u8>, Word) {
         let (data, verdict) = self.code.decode(raw, line);
         (data, Word { corrected: verdict == Verdict::Corrected, uncorrectable: verdict == Verdict::Uncorrectable })
+    }
+
+    /// A word of a line where it lies, at a reference.
+    pub(crate) fn word(&self, row: u32, physical: u32, reference: usize, line: u32) -> (Vec<u8>, Word) {
+        let read = || self.decode(&self.raw(row, physical, reference), line);
+        let Some(seen) = &self.seen else { return read() };
+        let here = &mut seen.borrow_mut()[(row * self.config.rram_depth + physical) as usize];
+        if let Some((_, word)) = here.iter().find(|s| s.0 == (line, reference)) {
+            return word.clone();
+        }
+        here.push(((line, reference), read()));
+        here[here.len() - 1].1.clone()
     }
 
     fn managed(&self, line: u32) -> bool {
@@ -313,8 +347,11 @@ impl RramModel {
                     m | u64::from(mask[at / 8] >> (at % 8) & 1) << (i - part * 64)
                 });
                 if bits != 0 {
-                    let pulse = Pulse { part: part as u32, reset, level, mask: bits, cut: false };
-                    self.device.pulse(row, physical * beats + beat, pulse);
+                    let mut pulse = Pulse { part: part as u32, reset, level, mask: bits, cut: false };
+                    let (address, device) = (physical * beats + beat, &mut self.device);
+                    if self.before_pulse.as_mut().is_none_or(|f| f(device, row, address, &mut pulse)) {
+                        self.device.pulse(row, address, pulse);
+                    }
                 }
             }
         }
@@ -502,10 +539,20 @@ impl RramModel {
         let mut candidates: Vec<(Record, u32)> = self.best.iter().flatten().copied().collect();
         candidates.sort_by_key(|b| std::cmp::Reverse(b.0.epoch));
         for (record, place) in candidates {
-            // A record that is weak is written again before it is trusted.
+            // A record that is weak is written anew before it is trusted: elsewhere, so that it stands until the new one does.
+            let mut record = record;
             if self.is_weak(place, &record) {
                 self.weak = true;
-                self.write_record(place, &record);
+                record.epoch += 2;
+                let slot = record.slot as usize;
+                let other = self.best[1 - slot].map(|b| b.1);
+                let places: Vec<u32> =
+                    (1..RECORDS).map(|n| (place + n) % RECORDS).filter(|&p| Some(p) != other).take(4).collect();
+                let taken = places.into_iter().find(|&place| {
+                    self.write_record(place, &record);
+                    !self.is_weak(place, &record)
+                });
+                self.best[slot] = Some((record, taken.unwrap_or(place)));
             }
             let base = record.slot * self.layout.half;
             let (mut bytes, mut bad) = (vec![], broken[record.slot as usize]);

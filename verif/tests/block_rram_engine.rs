@@ -62,13 +62,16 @@ struct Trace {
 }
 
 fn in_rust(rom: &[(u32, u32)], outside: Outside, steps: usize) -> Trace {
-    let mut engine = Engine::new(rom.to_vec());
-    let mut given = Given { outside, verbs: vec![], cycles: 0 };
+    let mut engine = Engine::new(rom.to_vec(), 20);
+    let mut given = Given { outside, verbs: vec![], cycles: 2 }; // the first word
     let mut trace = Trace::default();
     for _ in 0..steps {
-        given.cycles += 3;
+        given.cycles += 2;
         match engine.step(&mut given) {
-            Ok(retired) => trace.outputs.extend(retired.output),
+            Ok(retired) => {
+                given.cycles += u64::from(engine.jumped());
+                trace.outputs.extend(retired.output);
+            }
             Err(fault) => {
                 trace.fault = fault as u32;
                 break;
@@ -133,7 +136,8 @@ fn random_rom(rng: &mut impl Rng) -> Vec<(u32, u32)> {
     let mut words: Vec<u32> = vec![];
     for d in 1..16 {
         words.push(word(Op::Add, true, d, 0, rng.random_range(0..1 << 16)).encode());
-        words.push(word(Op::High, true, d, d, rng.random_range(0..1 << 16)).encode());
+        words.push(word(Op::Ror, true, d, d, 16).encode());
+        words.push(word(Op::Add, true, d, d, rng.random_range(0..1 << 16)).encode());
     }
     (0..MEMORY_WORDS as u32).for_each(|k| words.push(word(Op::Store, true, 1 + k % 15, 0, k).encode()));
     while words.len() < ROM_WORDS {

@@ -6,7 +6,7 @@ use systole_compiler::compile;
 use systole_isa::ecc::Ecc;
 use systole_isa::rram::{Layout, RETRIES, slot_bytes};
 use systole_isa::{Config, Image};
-use systole_verif::campaign::{bound, control, power, wear, words, years};
+use systole_verif::campaign::{bound, control, cuts, power, wear, words, years};
 use systole_verif::digits;
 use systole_verif::rram_model::RramModel;
 
@@ -77,6 +77,45 @@ fn p5_a_cut_of_power_leaves_the_old_image_or_the_new_one() {
     assert!(all.violations.is_empty(), "{:#?}", all.violations);
     // An update with what the slot holds already is shorter, and whole before the cut comes.
     assert!(all.cuts > rounds * each * 6 / 10 && all.old > 0 && all.new > 0 && all.second > 0 && all.in_pulse > 0, "{all:?}");
+}
+
+#[test]
+fn p5_a_cut_at_any_pulse_or_instruction_of_the_program_leaves_the_old_image_or_the_new_one() {
+    // Parts of each kind, two or three updates of each.
+    let count = if long() { 500_000 } else { 3_334 };
+    let begin = std::time::Instant::now();
+    let run = |first: u64| {
+        let of = |n: u64| cuts::run(first + n * 1_000_001, count, 1).unwrap();
+        [of(0), of(1), of(2)]
+    };
+    let halves = std::thread::scope(|s| [0, 1 << 32].map(|first| s.spawn(move || run(first))).map(|h| h.join().unwrap()));
+    let mut all = cuts::ModelCuts::default();
+    halves.into_iter().flatten().for_each(|half| all.merge(half));
+    println!("{:.2} s, {} addresses, {all:?}", begin.elapsed().as_secs_f64(), all.addresses.len());
+    assert!(all.violations.is_empty(), "{:#?}", all.violations);
+    assert_eq!((all.cuts, all.old + all.new), (6 * count, 6 * count));
+    assert!(all.new > 0 && all.second > 0 && all.in_pulse > all.cuts * 7 / 10 && all.addresses.len() > 250, "{all:?}");
+}
+
+/// The program with a commit that writes the record before the copy of the line table.
+fn record_first() -> String {
+    let source = systole_isa::rram_engine::SOURCE;
+    let from = source.find("    call copy_table\n").unwrap();
+    let to = source.find("    call fill_record\n").unwrap();
+    let routine = source.find("copy_table:\n").unwrap();
+    let (crc, program) = (&source[routine..], "    do PROGRAM, PULSING          ; what failed is judged by reading\n");
+    assert!(crc.contains(program));
+    let crc = crc.replace(program, "").replace("copy_table:", "copy_crc:").replace("copy_line", "crc_line");
+    let swapped = format!("{}    call copy_crc\n{}", &source[..from], &source[to..]);
+    swapped.replace("commit_made:\n", "commit_made:\n    call copy_table\n") + &crc
+}
+
+#[test]
+fn p5_the_campaign_finds_a_program_that_writes_the_record_first() {
+    let program = systole_isa::rram_engine::assemble(&record_first()).unwrap();
+    let found = cuts::run_program(&program, 0, 5_000, 1).unwrap();
+    println!("{found:?}");
+    assert!(found.violations.iter().any(|v| v.contains("without its line table")), "{found:?}");
 }
 
 #[test]

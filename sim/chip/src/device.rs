@@ -171,6 +171,19 @@ pub struct Device {
 /// How the bits of a sub-word read at each reference; 64 bits a word.
 pub type Planes = [Vec<u64>; 5];
 
+/// A sub-word that was kept by [`Device::keep`].
+#[derive(Debug, Clone)]
+pub struct Kept {
+    key: u32,
+    cells: Option<Vec<Cell>>,
+    totals: Totals,
+}
+
+/// Decades of seconds of an age; none at no age.
+fn decades(age: f64) -> f64 {
+    if age <= 0.0 { 0.0 } else { (1.0 + age).log10() }
+}
+
 /// Mixes a place into a seed.
 fn mix(mut x: u64) -> u64 {
     x ^= x >> 30;
@@ -257,19 +270,52 @@ impl Device {
 
     /// ln R of a cell now.
     fn ln_r(&self, cell: &Cell) -> f64 {
+        self.ln_r_after(cell, decades(self.now - cell.since))
+    }
+
+    /// ln R of a cell so many decades after it was programmed.
+    fn ln_r_after(&self, cell: &Cell, decades: f64) -> f64 {
         if let Some(one) = cell.stuck {
             return if one { 3e3f64 } else { 1e6 }.ln();
         }
-        let age = self.now - cell.since;
         let base = f64::from(cell.ln_r);
-        if age <= 0.0 {
+        if decades <= 0.0 {
             return base;
         }
-        let decades = (1.0 + age).log10();
         let (mean, at_once, each) = self.corner.drift;
         let drift = mean * decades + (at_once + each * decades) * f64::from(cell.drift);
         // Low drifts up, high drifts down.
         base + if base < REFERENCES[0].ln() { drift } else { -drift }
+    }
+
+    /// How a sub-word reads at one reference, by its code.
+    pub fn plane(&self, row: u32, address: u32, reference: usize) -> Vec<u64> {
+        let mut plane = vec![0; self.width.div_ceil(64) as usize];
+        let limit = REFERENCES[reference].ln();
+        let mut last = (0.0, 0.0); // age of the cell before, and its decades
+        for (i, cell) in self.touched.get(&(row * self.depth + address)).into_iter().flatten().enumerate() {
+            let age = self.now - cell.since;
+            if age != last.0 {
+                last = (age, decades(age));
+            }
+            plane[i / 64] |= u64::from(self.ln_r_after(cell, last.1) < limit) << (i % 64);
+        }
+        plane
+    }
+
+    /// A sub-word as it is, and what happened to the cells so far.
+    pub fn keep(&self, row: u32, address: u32) -> Kept {
+        let key = row * self.depth + address;
+        Kept { key, cells: self.touched.get(&key).cloned(), totals: self.totals.clone() }
+    }
+
+    /// Makes a sub-word what it was, as if nothing had happened since.
+    pub fn put_back(&mut self, kept: Kept) {
+        match kept.cells {
+            Some(cells) => _ = self.touched.insert(kept.key, cells),
+            None => _ = self.touched.remove(&kept.key),
+        }
+        self.totals = kept.totals;
     }
 
     /// How a sub-word reads at each reference.

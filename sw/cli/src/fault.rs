@@ -11,14 +11,14 @@ use systole_isa::ecc::Ecc;
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image};
 use systole_verif::campaign::chart::{Series, lines};
-use systole_verif::campaign::{Tally, bound, control, power, wear, words, years};
+use systole_verif::campaign::{Tally, bound, control, cuts, power, wear, words, years};
 use systole_verif::digits;
 
 /// Break the RRAM on purpose and count what comes of it.
 #[derive(Args)]
 pub struct FaultArgs {
     /// Kinds: single, double, triple (3 to 6 bits of a code), burst (2 to 8 neighbours), stuck (cell, column, line), decoder,
-    /// mixed (the last four); control (flip-flops of the controller, RTL), power-cut (RTL)
+    /// mixed (the last four); control (flip-flops of the controller, RTL), power-cut (RTL, or the model)
     #[arg(long, value_delimiter = ',', default_value = "single,double,triple,burst,stuck,decoder")]
     faults: Vec<String>,
     /// Faults of each kind
@@ -33,6 +33,9 @@ pub struct FaultArgs {
     /// Code of its words: secded or dected
     #[arg(long, value_name = "CODE", default_value = "secded")]
     ecc: Ecc,
+    /// Where power is cut: rtl, or model (the controller's program on the model of its engine, many times as fast)
+    #[arg(long, default_value = "rtl", value_parser = ["rtl", "model"])]
+    backend: String,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -181,7 +184,11 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
         }
         report.insert("control".into(), serde_json::to_value(&upsets)?);
     }
-    if args.faults.iter().any(|k| k == "power-cut") {
+    if args.faults.iter().any(|k| k == "power-cut") && args.backend == "model" {
+        let cuts = model_cuts(args)?;
+        good &= cuts.violations.is_empty();
+        report.insert("power-cut".into(), serde_json::to_value(&cuts)?);
+    } else if args.faults.iter().any(|k| k == "power-cut") {
         let bar = bar(args.json, args.count, "power cuts");
         let told = bar.clone();
         // A new part every thousand cuts: cells wear.
@@ -231,6 +238,51 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
         output::print(&serde_json::to_string_pretty(&report)?);
     }
     Ok(good)
+}
+
+/// Power cuts on the model.
+fn model_cuts(args: &FaultArgs) -> Result<cuts::ModelCuts> {
+    let bar = bar(args.json, args.count, "power cuts");
+    let told = bar.clone();
+    let run = move |first: u64, count: u64| {
+        let (mut all, mut at) = (cuts::ModelCuts::default(), first);
+        while at < first + count {
+            let n = (first + count - at).min(20_000);
+            all.merge(cuts::run(at, n, args.seed)?);
+            told.inc(n);
+            at += n;
+        }
+        Ok(all)
+    };
+    let cuts = halves(args.count, run, |a: &mut cuts::ModelCuts, b| a.merge(b))?;
+    bar.finish_and_clear();
+    if !args.json {
+        let (bad, grouped) = (cuts.violations.len() as u64, output::grouped);
+        output::print(&format!(
+            "power cuts in {} image updates ({} refused) of {} parts, the controller's program on the model of tiny",
+            grouped(cuts.updates),
+            cuts.refused,
+            cuts.parts
+        ));
+        output::print(&format!(
+            "  {} cuts, {} of them in a pulse; before {} instructions, at {} addresses; {} second cuts in the recovery; old image {}, new image {}",
+            grouped(cuts.cuts),
+            grouped(cuts.in_pulse),
+            grouped(cuts.instructions),
+            cuts.addresses.len(),
+            grouped(cuts.second),
+            grouped(cuts.old),
+            grouped(cuts.new)
+        ));
+        let what = format!("{bad} other outcomes");
+        output::print(&format!(
+            "  {}, below {:.1e} at 95 %",
+            if bad == 0 { output::good(&what) } else { output::bad(&what) },
+            bound(bad, cuts.cuts)
+        ));
+        cuts.violations.iter().take(10).for_each(|v| output::print(&format!("    {v}")));
+    }
+    Ok(cuts)
 }
 
 fn bar(quiet: bool, count: u64, what: &str) -> indicatif::ProgressBar {

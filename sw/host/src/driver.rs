@@ -4,7 +4,7 @@
 use crate::{HostError, Transport};
 use systole_isa::config::CONFIGS;
 use systole_isa::ecc::Ecc;
-use systole_isa::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
+use systole_isa::regs::{EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image, fingerprint};
 
@@ -250,7 +250,6 @@ impl<T: Transport> Driver<T> {
         if code == 0 {
             return Ok(());
         }
-        let known = ERRORS.iter().find(|e| e.bit == code);
         let mut detail = String::new();
         for (bit, what) in [
             (8, "; it waited for an input frame"),
@@ -261,12 +260,7 @@ impl<T: Transport> Driver<T> {
                 detail.push_str(what);
             }
         }
-        Err(HostError::Machine {
-            code,
-            name: known.map_or("UNKNOWN", |e| e.name),
-            meaning: known.map_or("not in this software's tables", |e| e.doc),
-            detail,
-        })
+        Err(HostError::machine(code, detail))
     }
 
     /// Clears ERROR.

@@ -2,6 +2,7 @@
 //! What can go wrong between host and machine.
 
 use systole_isa::IsaError;
+use systole_isa::regs::ERRORS;
 use thiserror::Error;
 
 /// Errors of the driver and of transports.
@@ -126,4 +127,17 @@ pub enum HostError {
     /// The transport itself failed.
     #[error("transport: {0}")]
     Transport(String),
+}
+
+impl HostError {
+    /// What a code of ERROR says.
+    pub(crate) fn machine(code: u32, detail: String) -> HostError {
+        let known = ERRORS.iter().find(|e| e.bit == code);
+        HostError::Machine {
+            code,
+            name: known.map_or("UNKNOWN", |e| e.name),
+            meaning: known.map_or("not in this software's tables", |e| e.doc),
+            detail,
+        }
+    }
 }

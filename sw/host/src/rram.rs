@@ -68,6 +68,9 @@ pub enum Wake {
     Warm,
 }
 
+/// `RRAM_ENGINE`.
+const ENGINE_STOPPED: u32 = 16;
+
 fn bit(name: &str) -> u32 {
     RRAM_STATUS_BITS.iter().find(|b| b.name == name).map_or(0, |b| 1 << b.bit)
 }
@@ -88,6 +91,10 @@ impl<T: Transport> Driver<T> {
             let status = self.transport.read(offset("RRAM_STATUS")).await?;
             if status & bit("BUSY") == 0 {
                 return Ok(());
+            }
+            // Its program was stopped by a check: nothing but reset ends that.
+            if status >> 16 & 7 != 0 {
+                return Err(HostError::machine(ENGINE_STOPPED, format!("; check {}", status >> 16 & 7)));
             }
             if waited > limit {
                 let state = format!("RRAM_STATUS is {status:#x}");

@@ -190,6 +190,14 @@ pub fn verilog_header() -> String {
          - `SYSTOLE_RRAM_RECORDS / 2 * `SYSTOLE_RRAM_RECORD_LINES(rows, cols))\n\
          `define SYSTOLE_RRAM_SPARES(depth) ((depth) / 64)\n",
     );
+    let _ = writeln!(t, "\n// What the program of the RRAM controller reaches by number (sw/isa, rram_engine).");
+    for (kind, width, names) in
+        [("GET", 5, &rram_engine::INPUTS[..]), ("PUT", 5, &rram_engine::OUTPUTS[..]), ("DO", 4, &rram_engine::VERBS[..])]
+    {
+        for (n, name) in names.iter().enumerate() {
+            let _ = writeln!(t, "`define SYSTOLE_{kind}_{name} {width}'d{n}");
+        }
+    }
     t.push_str(
         "\n// Latencies, as functions of the sizes (sw/isa, latency.rs).\n\
          `define SYSTOLE_X_STAGES(cols) ((cols) > 16 ? 1 : 0)\n\
@@ -289,6 +297,25 @@ pub fn doc_tables() -> Vec<(String, String)> {
     out.push(("latencies".into(), table(&head, rows)));
     out.extend(engine_tables());
     out
+}
+
+/// The ROM of the RRAM engine: words with their parity bits on top, as assignments to `rom`.
+pub fn rom_header() -> String {
+    let mut t = String::from(
+        "// SPDX-License-Identifier: Apache-2.0\n\
+         // The program of the RRAM controller, written by `make gen` from sw/isa/src/rram_engine/program.s.\n",
+    );
+    let lines = rram_engine::program().unwrap_or_else(|e| panic!("{e}"));
+    for (at, line) in lines.iter().enumerate() {
+        let word = line.word.encode();
+        let bits = u64::from(rram_engine::parity(at as u32, word)) << 32 | u64::from(word);
+        let labels: String = line.labels.iter().map(|l| format!("{l}: ")).collect();
+        let _ = writeln!(t, "rom[{at}] = 33'h{bits:09x}; // {labels}{}", line.text);
+    }
+    for at in lines.len()..rram_engine::ROM_WORDS {
+        let _ = writeln!(t, "rom[{at}] = 33'h{:09x};", u64::from(rram_engine::parity(at as u32, 0)) << 32);
+    }
+    t
 }
 
 /// The RRAM engine's names and its program.

@@ -106,7 +106,12 @@ pub const REGS: [Reg; 64] = [
         W1s,
         "1 wake: choose the newest image, check and load it; 2 wake without check; 3 commit slot RRAM_SLOT; 4 scrub the committed image",
     ),
-    r("RRAM_STATUS", 0xa0, Ro, "see the table of RRAM_STATUS bits; 23:16: state of the controller"),
+    r(
+        "RRAM_STATUS",
+        0xa0,
+        Ro,
+        "see the table of RRAM_STATUS bits; 18:16: why the controller's program was stopped, 0: it was not",
+    ),
     r("RRAM_UNLOCK", 0xa4, W1s, "the two keys, one behind the other, allow programming; any other value forbids it"),
     r("RRAM_LOCK", 0xa8, W1s, "bit 0: no programming until reset; bit 1: RRAM_INJECT stays as it is until reset"),
     r("RRAM_SLOT", 0xac, Rw, "bit 0: slot that uploads and COMMIT mean, and that runs read before a wake"),
@@ -211,7 +216,7 @@ pub const EVENTS: [Bit; 9] = [
 ];
 
 /// Codes of `ERROR`.
-pub const ERRORS: [Bit; 16] = [
+pub const ERRORS: [Bit; 17] = [
     b("NONE", 0, "no error"),
     b(
         "START_LIMIT",
@@ -232,6 +237,11 @@ pub const ERRORS: [Bit; 16] = [
     b("RRAM_NO_IMAGE", 13, "wake found no record with a good image"),
     b("RRAM_FOREIGN", 14, "wake found only images made for another machine or by other software"),
     b("RRAM_TILE", 15, "a scrub read a line whose CRC is not that of the image; RRAM_TILE names it, it was not written again"),
+    b(
+        "RRAM_ENGINE",
+        16,
+        "the RRAM controller's program was stopped by a check; bits 18:16 of RRAM_STATUS say which. Only reset goes on",
+    ),
 ];
 
 /// Upload targets, by code.

@@ -129,12 +129,13 @@ impl Record {
             | u32::from(self.turn) << 1
             | self.hot.map_or(0, |c| c << 2 | 8)
             | self.spares_used[0] << 8
-            | self.lines << 16;
+            | self.spares_used[1] << 16
+            | self.tile_lines << 24;
         w[3] = self.fingerprint;
         w[4] = self.config;
         w[5] = self.in_bytes;
         w[6] = self.out_bytes;
-        w[7] = self.weight_lines | self.tile_lines << 16 | self.spares_used[1] << 24;
+        w[7] = self.weight_lines | self.lines << 16;
         w[8..13].copy_from_slice(&self.units);
         w[13] = self.image_crc;
         w[14] = self.table_crc;
@@ -155,14 +156,14 @@ impl Record {
             slot: words[2] & 1,
             turn: words[2] >> 1 & 1 == 1,
             hot: (words[2] >> 3 & 1 == 1).then_some(words[2] >> 2 & 1),
-            spares_used: [words[2] >> 8 & 0xff, words[7] >> 24],
-            lines: words[2] >> 16,
+            spares_used: [words[2] >> 8 & 0xff, words[2] >> 16 & 0xff],
+            lines: words[7] >> 16,
             fingerprint: words[3],
             config: words[4],
             in_bytes: words[5],
             out_bytes: words[6],
             weight_lines: words[7] & 0xffff,
-            tile_lines: words[7] >> 16 & 0xff,
+            tile_lines: words[2] >> 24,
             units: std::array::from_fn(|i| words[8 + i]),
             image_crc: words[13],
             table_crc: words[14],

@@ -2,7 +2,7 @@
 //! Generated files say what the tables say.
 
 use std::path::{Path, PathBuf};
-use systole_isa::generate::{refresh, verilog_header};
+use systole_isa::generate::{refresh, rom_header, verilog_header};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -19,7 +19,8 @@ fn assert_fresh(path: &Path, expected: &str) {
 }
 
 #[test]
-fn the_verilog_header_is_fresh() {
+fn the_verilog_headers_are_fresh() {
+    assert_fresh(&root().join("rtl/include/systole_rram_rom.vh"), &rom_header());
     assert_fresh(&root().join("rtl/include/systole_isa.vh"), &verilog_header());
 }
 

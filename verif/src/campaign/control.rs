@@ -19,6 +19,9 @@ use systole_isa::Config;
 use systole_isa::regs::offset;
 use systole_isa::rram::KEYS;
 
+/// From one flip-flop to the next, a prime, so that any number of them is spread over all registers.
+const STRIDE: u64 = 619;
+
 /// What came of the upsets.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Upsets {
@@ -136,7 +139,7 @@ async fn upsets(
     restart(&mut driver).await?;
     let pulses = |driver: &mut Chip| driver.transport().with_cells(|d| d.totals.bit_pulses).unwrap_or(0);
     for n in first..first + count {
-        let flop = &all[(n % all.len() as u64) as usize];
+        let flop = &all[(n * STRIDE % all.len() as u64) as usize];
         restart(&mut driver).await?;
         driver.lock().await?;
         let before = pulses(&mut driver);
@@ -170,7 +173,7 @@ async fn upsets(
     driver.scrub().await?;
     let mut current = 0;
     for n in first..first + count {
-        let flop = &all[(n % all.len() as u64) as usize];
+        let flop = &all[(n * STRIDE % all.len() as u64) as usize];
         for update in [false, true] {
             restart(&mut driver).await?;
             let next = if update { 1 - current } else { current };

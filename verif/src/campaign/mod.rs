@@ -3,6 +3,7 @@
 
 pub mod chart;
 pub mod control;
+pub mod cuts;
 pub mod power;
 pub mod wear;
 pub mod words;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The assembler: a line has a label, a directive or an instruction, and a comment behind `;`.
 
-use super::{CONDITIONS, INPUTS, OUTPUTS, Op, ROM_WORDS, SINKS, VERBS, Word};
+use super::{CONDITIONS, CONSTANTS_AT, INPUTS, OUTPUTS, Op, ROM_WORDS, SINKS, VERBS, Word};
 use std::collections::HashMap;
 use std::fmt::Write;
 use thiserror::Error;
@@ -88,15 +88,6 @@ impl Names {
                 let (constant, k) = self.second(b, 1 << 16)?;
                 Ok(Word { constant, d: self.register(d)?, k, ..word(Op::Add) })
             }
-            ("high", [d, b]) => {
-                let (constant, k) = self.second(b, 1 << 16)?;
-                let d = self.register(d)?;
-                if constant {
-                    Ok(Word { constant, d, a: d, k, ..word(Op::High) })
-                } else {
-                    Err("high takes a constant: high d, #k".into())
-                }
-            }
             ("ld" | "st", [d, a, k]) => {
                 let op = if name == "ld" { Op::Load } else { Op::Store };
                 Ok(Word { constant: true, d: self.register(d)?, a: self.register(a)?, k: self.number(k, 64)?, ..word(op) })
@@ -109,13 +100,11 @@ impl Names {
             ("call", [to]) => Ok(Word { k: self.label(to)?, ..word(Op::Call) }),
             ("ret", []) => Ok(Word { constant: true, ..word(Op::Call) }),
             ("do", [verb, bound]) => {
-                Ok(Word { constant: true, k: among("verb", &VERBS, verb)? | self.number(bound, 32)? << 8, ..word(Op::Do) })
+                Ok(Word { constant: true, k: among("verb", &VERBS, verb)? | self.number(bound, 27)? << 8, ..word(Op::Do) })
             }
-            _ => Err(
-                "expected add, sub, and, or, xor, ror d, a, b or #k; mov d, b or #k; high d, #k; ld, st d, a, k; get, put d, \
+            _ => Err("expected add, sub, and, or, xor, ror d, a, b or #k; mov d, b or #k; ld, st d, a, k; get, put d, \
                       NAME; beq, bne, blt, bge d, a or #n, label; jmp, call label; ret; do VERB, bound"
-                    .into(),
-            ),
+                .into()),
         }
     }
 }
@@ -167,7 +156,12 @@ pub fn assemble(source: &str) -> Result<Vec<Line>, AsmError> {
     }
     let mut lines: Vec<Line> = vec![];
     for (line, labels, text) in found {
-        let mut word = names.instruction(text).map_err(|expected| AsmError { line, text: text.into(), expected })?;
+        let error = |expected| AsmError { line, text: text.into(), expected };
+        let mut word = names.instruction(text).map_err(error)?;
+        let changes = word.op == Op::Get && word.k < CONSTANTS_AT;
+        if changes && lines.last().is_some_and(|l| l.word.op == Op::Put) {
+            return Err(error("an input does not see yet what the instruction before has put; move another one between".into()));
+        }
         word.mark = !labels.is_empty() || lines.last().is_some_and(|l| l.word.op == Op::Call && !l.word.constant);
         lines.push(Line { number: line, labels, text: text.into(), word });
     }
@@ -201,6 +195,7 @@ mod tests {
             ("beq r1, #16, x\nx:\nret", 1, "0 to 15"),
             ("ret\nx:", 2, "needs an instruction"),
             (".reg", 1, "expected .reg NAME"),
+            ("put r1, AT\nget r1, WORD", 2, "does not see yet"),
         ] {
             let e = assemble(text).unwrap_err();
             assert!(e.line == line && e.expected.contains(part), "{e}");

@@ -29,8 +29,6 @@ pub enum Op {
     Xor,
     /// d = a rotated to the right by B modulo 32.
     Ror,
-    /// d = a with its upper half replaced by k.
-    High,
     /// d = memory[a + k].
     Load,
     /// memory[a + k] = d.
@@ -49,14 +47,13 @@ pub enum Op {
 
 impl Op {
     /// All, by code from 1 on.
-    pub const ALL: [Op; 14] = [
+    pub const ALL: [Op; 13] = [
         Op::Add,
         Op::Sub,
         Op::And,
         Op::Or,
         Op::Xor,
         Op::Ror,
-        Op::High,
         Op::Load,
         Op::Store,
         Op::Get,
@@ -137,38 +134,46 @@ pub enum Fault {
     Stack,
     /// A verb that did not end within its bound.
     Bound,
+    /// So many instructions without a verb that may take any time that the program goes round in a circle.
+    Endless,
 }
 
 /// What `get` reads, by number: what the outside says, then the machine's own constants.
-pub const INPUTS: [&str; 25] = [
+pub const INPUTS: [&str; 29] = [
     "REQUEST",
     "SLOT",
     "UNLOCKED",
     "LOCKED",
     "VERDICT",
     "CRC",
-    "PICKED",
-    "ENTRY",
+    "WORD",
     "USED",
-    "WANT",
     "STOP",
+    "BUDGET",
+    "SCRUB_AT",
+    "PLACE",
+    "CYCLES",
+    "MAGIC",
     "HALF",
     "SLOT_LINES",
     "TABLE_LINES",
     "RECORD_LINES",
     "RECORDS_AT",
-    "LINE_WORDS",
+    "LAST_RECORD",
+    "LINE_WORDS_1",
     "LINE_LOG2",
+    "LINE_UNITS_1",
     "UNITS_LOG2",
     "MAX_LINES",
     "MACHINE",
     "FINGERPRINT",
     "ROWS",
     "COL_WORDS",
-    "BUDGET",
 ];
-/// What `put` writes, by number.
-pub const OUTPUTS: [&str; 27] = [
+/// Number of the first input that is a constant of the machine.
+pub const CONSTANTS_AT: u32 = 13;
+/// What `put` writes, by number; those from [`STATUS_AT`] on are registers that the host reads.
+pub const OUTPUTS: [&str; 29] = [
     "CLEAR",
     "LINE",
     "COUNT",
@@ -186,21 +191,30 @@ pub const OUTPUTS: [&str; 27] = [
     "READY",
     "RUN_SLOT",
     "SLOT",
-    "EPOCH",
-    "IMAGE_CRC",
+    "NEWEST",
+    "SEEN",
+    "SCRUB_AT",
+    "LIVE",
+    "LIVE_RECORD",
     "IN_BYTES",
     "OUT_BYTES",
-    "STATUS",
-    "SCRUB_LINE",
-    "TILE",
+    "EPOCH",
+    "IMAGE_CRC",
+    "WAKE_CYCLES",
     "REFRESHED",
-    "MADE",
-    "DIGEST",
+    "TILE",
 ];
+/// Number of the first output that is a register of the host's.
+pub const STATUS_AT: usize = 24;
 /// What `do` can do, by number.
-pub const VERBS: [&str; 7] = ["TAKE", "WALK", "LOAD", "PROGRAM", "LOOK", "ENTER", "FORGET"];
+pub const VERBS: [&str; 12] =
+    ["TAKE", "WALK", "BEGIN", "DONE", "LOAD", "DIGEST", "PROGRAM", "FORGET", "LOOK", "RELOCK", "IDENTITY", "COPY"];
 /// Where the words of a walk go, by number.
 pub const SINKS: [&str; 7] = ["CRC", "RECORD", "CHECK", "TABLE", "UPLOAD", "BANKS", "WORD"];
+/// Instructions without a verb that may take any time, as a power of two, that are a fault; for a memory of so many lines.
+pub fn watch(lines: u32) -> u32 {
+    lines.ilog2() + 8
+}
 
 /// The program's text.
 pub const SOURCE: &str = include_str!("program.s");
@@ -224,7 +238,7 @@ mod tests {
             if let Some(w) = Word::decode(word) {
                 prop_assert_eq!(w.encode(), word);
             } else {
-                prop_assert!([0, 15].contains(&(word >> 28)));
+                prop_assert!([0, 14, 15].contains(&(word >> 28)));
             }
         }
     }

@@ -8,68 +8,77 @@
 .reg m r5                ; 4 times a slot: where its variables lie
 .reg slot r6
 .reg base r7             ; first line of a slot
-.reg place r8            ; of a record
-.reg ref r9              ; 0 normal, 1 and 2 the margins
+.reg at r8               ; first line of a record
+.reg ref r9              ; 1 and 2 the margins
 .reg line r10
 .reg x r11
 .reg y r12
-.reg s r13               ; section, or tries
+.reg s r13               ; section, tries, line whose record is in memory
+.reg w r14
 
 ; Memory: the record at hand, then variables, then the record that the host sends.
-.const MAGIC 0
 .const EPOCH 1
-.const FLAGS 2
+.const FLAGS 2           ; slot 0, turn 1, class of the last turn 3:2, spares used 15:8 and 23:16, lines of CRCs 31:24
 .const SOFTWARE 3
 .const MACHINE 4
 .const IN_BYTES 5
 .const OUT_BYTES 6
-.const WEIGHTS 7
+.const WEIGHTS 7         ; lines of weights 15:0, lines of the image 31:16
 .const UNITS 8
 .const IMAGE_CRC 13
 .const TABLE_CRC 14
 .const RECORD_CRC 15
 .const HAS 16            ; of slot 0; of slot 1 four words on
 .const NEWEST_EPOCH 17
-.const NEWEST_PLACE 18
-.const TRIED 19
-.const TURN 24           ; likewise
+.const NEWEST_LINE 18
+.const TURN 19
 .const COMMAND 32
-.const FOREIGN 33
-.const WEAK 34
-.const TABLES 35
-.const LIVE_LINES 36
-.const LIVE_TILES 37
-.const SCRUB_AT 38
-.const TILES 39
-.const REFRESHED 40
-.const LEFT 41
-.const RUN_SLOT 42
-.const READY 43
+.const SEEN 33           ; bit 0 a foreign record, bit 1 the chosen one was weak
+.const TABLES 34         ; both halves of the line table are made
+.const LIVE_LINES 35     ; of the image that a scrub looks at
+.const LIVE_TILES 36
+.const TILES 37
+.const REFRESHED 38
+.const LEFT 39
+.const RUN_SLOT 40
 .const HOST 48
 
 .const RAW 8
 .const COUNTED 0x800     ; wrong words of this walk count
+.const FIRST 0x1000      ; only the first word of a line
+.const ANEW 0x4000       ; the CRC begins anew
+.const CLEAN 0x8000      ; the verdict begins anew
 .const CLEAR_VERDICT 1
 .const CLEAR_CRC 2
 .const CLEAR_BOTH 3
-.const WEAKLY 3          ; of a verdict: corrected or beyond correction
-.const BEYOND 2
+.const BEYOND 2          ; of a verdict
+.const WEAKLY 3          ; corrected or beyond correction
 .const FAILED 4
+.const MAY_MOVE 1
+.const KEYLESS 2
 
 ; Bounds of verbs, as powers of two in cycles.
 .const QUICK 6
+.const COPYING 14
 .const WALKING 21
 .const PULSING 26
 
 ; Reset looks for an image as a command to wake does, without a complaint where there is none.
+    st r0, r0, TILES
+    st r0, r0, REFRESHED
+    put r0, TILE
+    put r0, REFRESHED
+    put r0, IMAGE_CRC
+    put r0, WAKE_CYCLES
     mov t, #0
     jmp wake
+complain:
+    put t, ERROR
 idle:
     do TAKE, 0
     get t, REQUEST
     and t, t, #7
-    beq t, #1, wake
-    beq t, #2, wake              ; warm
+    blt t, #3, wake              ; 1, and 2 warm
     beq t, #3, commit
     beq t, #4, scrub
     beq t, #5, close
@@ -81,28 +90,52 @@ wake:
     st t, r0, COMMAND
     st r0, r0, HAS
     st r0, r0, HAS+4
-    st r0, r0, TRIED
-    st r0, r0, TRIED+4
-    st r0, r0, FOREIGN
-    st r0, r0, WEAK
+    st r0, r0, SEEN
     st r0, r0, TABLES
-    st r0, r0, READY
     put r0, READY
-    mov t, #7                    ; so that the first record goes to place 0
-    st t, r0, NEWEST_PLACE
-    st t, r0, NEWEST_PLACE+4
-    mov place, #0
+    put r0, NEWEST
+    put r0, EPOCH
+    put r0, PICK
+    mov s, #0
+    get at, RECORDS_AT
+    get x, RECORD_LINES
+    get y, HALF
+    get w, MAGIC
+
+; First words tell where records are: while one is looked at the next is read. line: the next place; y behind the last.
+ring_again:
+    mov t, #1
+    put t, COUNT
+    mov t, #TO_WORD+RAW+FIRST
+    put t, WALK
+    put at, LINE
+    do BEGIN, WALKING
 ring:
-    mov ref, #0
+    xor line, at, y              ; the places take turns between the halves
+    bge line, y, ring_begin
+    add line, line, x
+ring_begin:
+    put line, LINE
+    do BEGIN, WALKING
+    get t, WORD
+    beq t, w, ring_record
+    mov at, line
+    bne at, y, ring
+    jmp pick
+ring_record:
+    mov s, #0
     call read_record
     bne t, #0, ring_next
-    call ours
-    beq t, #0, ring_ours
-    mov t, #1
-    st t, r0, FOREIGN
-    jmp ring_next
-ring_ours:
-    call slot_of_record
+    mov s, at
+    ld t, r0, SOFTWARE
+    get u, FINGERPRINT
+    bne t, u, ring_foreign
+    ld t, r0, MACHINE
+    get u, MACHINE
+    bne t, u, ring_foreign
+    ld slot, r0, FLAGS
+    and slot, slot, #1
+    call variables
     ld u, r0, EPOCH
     ld t, m, HAS
     beq t, #0, ring_take
@@ -112,151 +145,139 @@ ring_take:
     mov t, #1
     st t, m, HAS
     st u, m, NEWEST_EPOCH
-    st place, m, NEWEST_PLACE
-ring_next:
-    add place, place, #1
-    bne place, #8, ring
-
-; The newest that was not tried yet.
-pick:
-    mov x, #0                    ; epoch of the best so far
-    mov s, #2                    ; its slot; 2: none
-    mov slot, #0
-pick_slot:
-    call variables
-    ld t, m, HAS
-    beq t, #0, pick_next
-    ld t, m, TRIED
-    bne t, #0, pick_next
-    ld u, m, NEWEST_EPOCH
-    blt u, x, pick_next
-    beq s, #2, pick_take
-    beq u, x, pick_next
-pick_take:
-    mov x, u
-    mov s, slot
-pick_next:
-    add slot, slot, #1
-    bne slot, #2, pick_slot
-    beq s, #2, wake_none
-    mov slot, s
-    call variables
+    st at, m, NEWEST_LINE
+    jmp ring_next
+ring_foreign:
     mov t, #1
-    st t, m, TRIED
-    ld place, m, NEWEST_PLACE
-    mov ref, #0
+    st t, r0, SEEN
+ring_next:
+    mov at, line
+    bne at, y, ring_again
+
+; The newest, then the one before.
+pick:
+    call newest
+    beq u, #2, wake_none
+    mov slot, u
+    call variables
+    beq at, s, pick_margins      ; it is in memory
+    mov s, #0
     call read_record
-    bne t, #0, pick
-    call ours
-    bne t, #0, pick
+    bne t, #0, wake_bad
+pick_margins:
     call read_margins
     beq t, #0, wake_table
-    mov t, #1                    ; weak: written again before it is trusted
-    st t, r0, WEAK
+    ld t, r0, SEEN
+    or t, t, #2                  ; weak: written anew before it is trusted
+    st t, r0, SEEN
     get t, LOCKED
     bne t, #0, wake_table
-    call write_record
+    mov t, #KEYLESS
+    put t, MOVE
+    ld t, r0, EPOCH              ; elsewhere, and newer than one whose writing was cut: it stands until the new one does
+    add t, t, #2
+    st t, r0, EPOCH
+    st t, m, NEWEST_EPOCH
+    call seal_record
+    call place_record
+    beq t, #0, wake_placed
+    ld at, m, NEWEST_LINE
+wake_placed:
+    st at, m, NEWEST_LINE
 
 ; Entries of the image's lines from the copy of the table, then the sections one behind the other.
 wake_table:
     call lines_of_record
-    get u, LINE_WORDS
+    get u, LINE_WORDS_1
     add n, t, u
-    sub n, n, #1
     get u, LINE_LOG2
     ror n, n, u
-    and n, n, #0xffff             ; what was rotated out is not counted
+    and n, n, #0xffff            ; what was rotated out is not counted
+    call load_table
     mov t, #CLEAR_BOTH
     put t, CLEAR
-    call load_table
-    mov t, #CLEAR_CRC
-    put t, CLEAR
     mov line, base
-    mov s, #0
-section:
     ld n, r0, WEIGHTS
+    and n, n, #0xffff
     mov x, #TO_CRC+COUNTED
-    beq s, #0, section_weights
-    beq s, #6, section_tiles
-    add t, s, #UNITS
-    sub t, t, #1
-    ld u, t, 0
+    ld t, r0, COMMAND
+    beq t, #2, sections
+    call begin
+sections:
+    add line, line, n
+    mov s, #UNITS
+section:
+    ld u, s, 0
     put u, PICK
-    get v, LINE_WORDS            ; a unit is two words
-    ror v, v, #1
+    get v, LINE_UNITS_1
     add n, u, v
-    sub n, n, #1
     get v, UNITS_LOG2
     ror n, n, v
     and n, n, #0xffff
-    sub x, s, #1
-    ror x, x, #24
-    or x, x, #TO_UPLOAD+COUNTED
-    jmp section_walk
-section_tiles:
-    ror n, n, #16
-    and n, n, #0xff
-    jmp section_cold
-section_weights:
-    and n, n, #0xffff
-section_cold:
-    ld t, r0, COMMAND
-    beq t, #2, section_next
-section_walk:
-    beq n, #0, section_next
-    put line, LINE
-    put n, COUNT
-    put x, WALK
-    do WALK, WALKING
-section_next:
+    ror x, s, #24                ; section 0 to 4, and COUNTED: 8 to 12 in bits 11:8
+    or x, x, #TO_UPLOAD
+    call begin
     add line, line, n
     add s, s, #1
-    bne s, #7, section
+    bne s, #13, section
+    mov s, #0                    ; there may be another record to try
+    ld t, r0, COMMAND
+    beq t, #2, sections_end
+    call lines_of_record
+    add n, t, base
+    sub n, n, line               ; CRCs of lines
+    mov x, #TO_CRC+COUNTED
+    call begin
+sections_end:
+    do DONE, WALKING
     get t, VERDICT
     and t, t, #BEYOND
-    bne t, #0, pick
+    bne t, #0, wake_bad
     ld t, r0, COMMAND
     beq t, #2, awake
     get t, CRC
     ld u, r0, IMAGE_CRC
-    bne t, u, pick
-
+    beq t, u, awake
+wake_bad:
+    st r0, m, HAS                ; an image that is broken is none
+    jmp pick
 awake:
-    mov t, #1
-    xor u, slot, #1              ; an image that is broken is none: the other slot's is the newest then
-    add v, u, u
-    add v, v, v
-    ld n, v, TRIED
-    beq n, #0, awake_live
-    st r0, v, HAS
-awake_live:
-    st t, r0, READY
     st slot, r0, RUN_SLOT
-    call live
+    put slot, RUN_SLOT
     ld t, r0, IN_BYTES
     put t, IN_BYTES
     ld t, r0, OUT_BYTES
     put t, OUT_BYTES
     ld t, r0, IMAGE_CRC
     put t, IMAGE_CRC
-    put slot, RUN_SLOT
-    call newest
-    put v, EPOCH
+    call live
     xor t, slot, #1
     put t, SLOT
+    ld t, r0, SEEN
+    put t, SEEN
     mov t, #1
+    get u, CYCLES
     put t, READY
+    put u, WAKE_CYCLES
     jmp idle
 wake_none:
-    ld t, r0, COMMAND
-    beq t, #0, idle
-    mov t, #14                   ; RRAM_FOREIGN
-    ld u, r0, FOREIGN
-    bne u, #0, complain
-    mov t, #13                   ; RRAM_NO_IMAGE
-complain:
-    put t, ERROR
-    jmp idle
+    ld t, r0, SEEN
+    put t, SEEN
+    ld u, r0, COMMAND
+    beq u, #0, idle
+    and t, t, #1
+    add t, t, #13                ; RRAM_NO_IMAGE, RRAM_FOREIGN
+    jmp complain
+
+; Begins to walk over n lines from line on, as x says, when the walk before has ended; 0 lines: nothing.
+begin:
+    beq n, #0, begun
+    put line, LINE
+    put n, COUNT
+    put x, WALK
+    do BEGIN, WALKING
+begun:
+    ret
 
 ; ---- a line of the stream is complete ----
 close:
@@ -271,8 +292,7 @@ close:
 close_slot:
     ld t, r0, RUN_SLOT
     bne t, slot, close_turn
-    st r0, r0, READY             ; what ran is written over
-    put r0, READY
+    put r0, READY                ; what ran is written over
 close_turn:
     call variables
     ld t, m, TURN
@@ -280,7 +300,7 @@ close_turn:
     call turn
 close_program:
     put line, LINE
-    mov t, #1
+    mov t, #MAY_MOVE
     put t, MOVE
     do PROGRAM, PULSING
     get t, VERDICT
@@ -294,7 +314,7 @@ commit:
     mov t, #6                    ; RRAM_LOCKED
     get u, UNLOCKED
     beq u, #0, complain
-    ld n, r0, HOST+2
+    ld n, r0, HOST+WEIGHTS
     ror n, n, #16
     and n, n, #0xffff
     mov t, #11                   ; RRAM_CRC
@@ -316,35 +336,25 @@ commit_host:
     add n, n, #1
     and t, n, #16
     beq t, #0, commit_host
+    put r0, MOVE
     call lines_of_record
     mov n, t
     mov line, base
     mov x, #TO_CRC
     ld y, r0, IMAGE_CRC
+    mov s, #11                   ; RRAM_CRC
     call margins
-    beq t, #0, commit_copy
-    mov t, #11                   ; RRAM_CRC
-    jmp complain
-commit_copy:
     call copy_table
     get n, TABLE_LINES
     get line, SLOT_LINES
     add line, line, base
     mov x, #TO_CRC+RAW
     ld y, r0, TABLE_CRC
+    mov s, #12                   ; RRAM_RECORD
     call margins
-    bne t, #0, commit_failed
     call fill_record
-    mov s, #4                    ; a place with a bad cell is left for the next one
-commit_place:
-    add place, place, #1
-    and place, place, #7
-    call write_record
-    call read_margins
+    call place_record
     beq t, #0, commit_made
-    sub s, s, #1
-    bne s, #0, commit_place
-commit_failed:
     mov t, #12                   ; RRAM_RECORD
     jmp complain
 commit_made:
@@ -352,64 +362,88 @@ commit_made:
     st t, m, HAS
     ld t, r0, EPOCH
     st t, m, NEWEST_EPOCH
-    put t, EPOCH
-    st place, m, NEWEST_PLACE
+    st at, m, NEWEST_LINE
     ld t, r0, FLAGS
     ror t, t, #1
     and t, t, #1
     st t, m, TURN
     call live
-    mov t, #1
-    put t, MADE                  ; keys are taken back
+    do RELOCK, QUICK             ; keys are taken back
     jmp idle
+
+; CRC of n lines from line on, at both margins, as x says: y each time, or the command ends with s for its error.
+margins:
+    mov ref, #1
+margin:
+    put line, LINE
+    put n, COUNT
+    or t, x, ref
+    add t, t, #ANEW+CLEAN
+    put t, WALK
+    do WALK, WALKING
+    mov t, s
+    get u, CRC
+    bne u, y, complain
+    get u, VERDICT
+    and u, u, #BEYOND
+    bne u, #0, complain
+    add ref, ref, #1
+    bne ref, #3, margin
+    ret
 
 ; ---- scrub: every line of image, copy and record at both margins ----
 scrub:
-    st r0, r0, SCRUB_AT
+    put r0, SCRUB_AT
+    mov t, #0
+    st t, r0, LEFT               ; one more than the lines that are left; 0: all
     call newest
     mov t, #13                   ; RRAM_NO_IMAGE
     beq u, #2, complain
-    call tables                  ; whose counters of wear what is written again changes
-    jmp scrub_line
+    jmp scrub_begin
 budget:
     get t, BUDGET
+    add t, t, #1
+    bne t, #0, budget_left
+    sub t, t, #1
+budget_left:
     st t, r0, LEFT
     call newest
     beq u, #2, idle
-    call tables
-scrub_line:
-    call newest
-    mov slot, u
-    call variables
-    call slot_base
-    ld n, r0, SCRUB_AT
-    call scrub_place             ; line, x: raw or not
-    mov t, #CLEAR_VERDICT
-    put t, CLEAR
+scrub_begin:
+    mov s, u
+    call tables                  ; whose counters of wear what is written again changes
+    mov t, #KEYLESS
+    put t, MOVE
     mov t, #1
+    put t, COUNT
+    mov slot, s
+    call slot_base
+scrub_line:
+    get n, SCRUB_AT
+    get t, PLACE
+    and line, t, #0xffff
+    ror x, t, #16
+    and x, x, #RAW
+    put line, LINE
+    or t, x, #CLEAN+1
     call scrub_walk
-    mov t, #CLEAR_CRC
-    put t, CLEAR
-    mov t, #2
+    or t, x, #ANEW+2
     call scrub_walk
     get y, VERDICT
     and y, y, #WEAKLY
     beq y, #0, scrub_tile
-    mov t, #CLEAR_BOTH
-    put t, CLEAR
-    mov t, #TO_BANKS+COUNTED
+    or t, x, #TO_BANKS+COUNTED+ANEW+CLEAN
     call scrub_walk
     get t, VERDICT
     and t, t, #BEYOND
     bne t, #0, scrub_forget      ; what a scrub cannot mend is left to the code
 scrub_tile:
-    get s, CRC                   ; the line's own CRC knows what the code takes for right
-    ld t, r0, LIVE_LINES
+    ld t, r0, LIVE_LINES         ; the line's own CRC knows what the code takes for right
     ld u, r0, LIVE_TILES
     sub t, t, u
     bge n, t, scrub_write
-    get u, LINE_WORDS
-    sub u, u, #1
+    get s, CRC
+    get u, LINE_WORDS_1
     and u, n, u
     put u, PICK
     sub v, n, u                  ; a multiple of the words of a line
@@ -418,17 +452,13 @@ scrub_tile:
     add v, v, t
     add v, v, base
     put v, LINE
-    mov t, #1
-    put t, COUNT
-    mov t, #CLEAR_VERDICT
-    put t, CLEAR
-    mov t, #TO_WORD
-    put t, WALK
-    do WALK, WALKING
+    mov t, #TO_WORD+CLEAN
+    call scrub_walk
     get t, VERDICT
     and t, t, #BEYOND
+    put line, LINE
     bne t, #0, scrub_wrong
-    get t, PICKED
+    get t, WORD
     beq t, s, scrub_write
 scrub_wrong:
     ld t, r0, TILES
@@ -446,8 +476,6 @@ scrub_write:
     beq y, #0, scrub_next
     get t, LOCKED
     bne t, #0, scrub_forget
-    put line, LINE
-    put r0, MOVE
     do PROGRAM, PULSING
     get t, VERDICT
     and t, t, #FAILED
@@ -458,104 +486,53 @@ scrub_write:
     put t, REFRESHED
 scrub_next:
     add n, n, #1
-    call scrub_lines
-    blt n, t, scrub_on
-    st r0, r0, SCRUB_AT
-    put r0, SCRUB_LINE
-    jmp idle
-scrub_on:
-    st n, r0, SCRUB_AT
-    put n, SCRUB_LINE
+    get t, PLACE
+    ror t, t, #31                ; bit 31: it was the last one
+    and t, t, #1
+    beq t, #0, scrub_step
+    mov n, #0
+scrub_step:
+    put n, SCRUB_AT
+    bne t, #0, idle
     ld t, r0, LEFT
-    get u, REQUEST
-    and u, u, #7
-    beq u, #4, scrub_line
+    beq t, #0, scrub_line
     sub t, t, #1
     st t, r0, LEFT
-    beq t, #0, idle
+    beq t, #1, idle
     get t, STOP
     beq t, #0, scrub_line
     jmp idle
 
-; Lines that a scrub looks at: t.
-scrub_lines:
-    ld t, r0, LIVE_LINES
-    get u, TABLE_LINES
-    add t, t, u
-    get u, RECORD_LINES
-    add t, t, u
-    ret
-
-; Line n of a scrub: line, and x is RAW outside the slot. Changes place.
-scrub_place:
-    mov x, #0
-    add line, base, n
-    ld t, r0, LIVE_LINES
-    blt n, t, scrub_placed
-    mov x, #RAW
-    sub u, n, t
-    get t, SLOT_LINES
-    add line, base, t
-    add line, line, u
-    get v, TABLE_LINES
-    blt u, v, scrub_placed
-    ld place, m, NEWEST_PLACE
-    sub u, u, v
-    mov y, u
-    call record_line
-    add line, line, y
-scrub_placed:
-    ret
-
-; Walks over the line of a scrub with the mode in t.
+; Walks with the mode in t.
 scrub_walk:
-    put line, LINE
-    or t, t, x
     put t, WALK
-    mov t, #1
-    put t, COUNT
     do WALK, WALKING
     ret
 
 ; ---- records ----
 
-; First line of a place: line.
-record_line:
-    get line, RECORDS_AT
-    and t, place, #1
-    beq t, #0, record_half
+; The place behind the record at at. Places take turns between the halves, whose last lines they are.
+next_record:
     get u, HALF
-    add line, line, u
-record_half:
-    ror t, place, #1
-    and t, t, #3
-    get u, RECORD_LINES
-record_more:
-    beq t, #0, record_found
-    add line, line, u
-    sub t, t, #1
-    jmp record_more
-record_found:
+    xor at, at, u
+    bge at, u, next_found
+    get v, RECORD_LINES
+    add at, at, v
+    blt at, u, next_found
+    get at, RECORDS_AT
+next_found:
     ret
 
-; Reads a record at ref; at the normal reference into memory. t: 0 where magic and CRC are right and nothing was beyond
-; correction; VERDICT stands. Changes line.
+; Reads the record at at into memory. t: 0 where magic and CRC are right and nothing was beyond correction.
 read_record:
-    call record_line
-    put line, LINE
+    put at, LINE
     get t, RECORD_LINES
     put t, COUNT
-    mov t, #CLEAR_BOTH
-    put t, CLEAR
-    mov t, #TO_RECORD+RAW
-    beq ref, #0, read_walk
-    or t, ref, #TO_CHECK+RAW
-read_walk:
+    mov t, #TO_RECORD+RAW+ANEW+CLEAN
     put t, WALK
     do WALK, WALKING
-    ld t, r0, MAGIC
-    mov u, #0x5953               ; "SYSR"
-    high u, #0x5253
+    ld t, r0, 0
+    get u, MAGIC
     xor t, t, u
     ld u, r0, RECORD_CRC
     get v, CRC
@@ -566,49 +543,62 @@ read_walk:
     or t, t, u
     ret
 
-; Whether the record reads weakly at one of the margins: t is not 0.
-read_margins:
-    mov y, #0
-    mov ref, #1
-read_margin:
-    call read_record
-    or y, y, t
-    get t, VERDICT
-    and t, t, #WEAKLY
-    or y, y, t
-    add ref, ref, #1
-    bne ref, #3, read_margin
-    mov t, y
+; Writes the record in memory to the next place behind at that takes it, of four, but not where the record of the other
+; slot's image is. t: 0 where there is one, at. Changes n, line, x, y, s.
+place_record:
+    mov s, #4                    ; a place with a bad cell is left for the next one
+place_next:
+    call next_record
+    xor v, m, #4
+    ld t, v, HAS
+    beq t, #0, place_write
+    ld t, v, NEWEST_LINE
+    beq t, at, place_next
+place_write:
+    call write_record
+    call read_margins
+    beq t, #0, placed
+    sub s, s, #1
+    bne s, #0, place_next
+placed:
     ret
 
-; t: 0 where the record is of this software and for this machine.
-ours:
-    ld t, r0, SOFTWARE
-    get u, FINGERPRINT
-    xor t, t, u
-    ld u, r0, MACHINE
-    get v, MACHINE
+; Whether the record in memory, at at, reads weakly at one of the margins: t is not 0.
+read_margins:
+    put at, LINE
+    get t, RECORD_LINES
+    put t, COUNT
+    mov t, #TO_CHECK+RAW+ANEW+CLEAN+1
+    put t, WALK
+    ld v, r0, RECORD_CRC
+    do WALK, WALKING
+    mov t, #TO_CHECK+RAW+ANEW+2
+    get u, CRC
+    put t, WALK
     xor u, u, v
+    do WALK, WALKING
+    get t, CRC
+    xor t, t, v
+    or u, u, t
+    get t, VERDICT
+    and t, t, #WEAKLY
     or t, t, u
     ret
 
-slot_of_record:
-    ld slot, r0, FLAGS
-    and slot, slot, #1
 variables:
     add m, slot, slot
     add m, m, m
     ret
 
 lines_of_record:
-    ld t, r0, FLAGS
+    ld t, r0, WEIGHTS
     ror t, t, #16
     and t, t, #0xffff
     ret
 
 ; Writes the record in memory to its place, the rest of its lines zero. Changes n, line, x, y.
 write_record:
-    call record_line
+    mov line, at
     mov n, #0
     get x, RECORD_LINES
 write_line:
@@ -617,10 +607,9 @@ write_line:
 write_row:
     get u, COL_WORDS
 write_word:
-    ror v, n, #4
-    and v, v, #0xffff            ; not 0 behind its 16 words
     mov t, #0
-    bne v, #0, write_zero
+    and v, n, #0xfff0
+    bne v, #0, write_zero        ; behind its 16 words
     ld t, n, 0
 write_zero:
     put t, DATA
@@ -632,72 +621,64 @@ write_zero:
     add y, y, #1
     get t, ROWS
     blt y, t, write_row
-    put r0, MOVE
     do PROGRAM, PULSING
     add line, line, #1
     sub x, x, #1
     bne x, #0, write_line
     ret
 
-; What the machine fills in. Leaves place before the first one to try.
+; What the machine fills in. at: the record before it. Changes n.
 fill_record:
-    mov t, #0x5953
-    high t, #0x5253
-    st t, r0, MAGIC
-    call newest                  ; v: its epoch, place
+    get t, MAGIC
+    st t, r0, 0
+    call newest
     add v, v, #1
     st v, r0, EPOCH
     put slot, USED_SLOT
-    get u, USED
-    and v, u, #0xff
-    ror v, v, #24
-    get t, WANT
-    add t, t, t
-    or v, v, t
-    or v, v, slot
-    call lines_of_record
-    ror t, t, #16
-    or v, v, t
-    st v, r0, FLAGS
-    ror u, u, #8
-    and u, u, #0xff
-    ror u, u, #8
-    ld t, r0, WEIGHTS
-    ror t, t, #16
+    ld t, r0, FLAGS
+    ror t, t, #24
     and t, t, #0xff
-    ror t, t, #16
-    or u, u, t
-    ld t, r0, WEIGHTS
-    and t, t, #0xffff
-    or u, u, t
-    st u, r0, WEIGHTS
+    ror t, t, #8
+    get u, USED
+    or t, t, u
+    or t, t, slot
+    st t, r0, FLAGS
     get t, FINGERPRINT
     st t, r0, SOFTWARE
     get t, MACHINE
     st t, r0, MACHINE
+
+; The record's CRC. Changes n.
+seal_record:
+    st r0, r0, RECORD_CRC
     mov t, #CLEAR_CRC
     put t, CLEAR
     mov n, #0
-fill_crc:
+fill_words:
+    get u, COL_WORDS
+fill_word:
     ld t, n, 0
-    put t, DIGEST
+    put t, DATA
     add n, n, #1
-    bne n, #15, fill_crc
-    put r0, DIGEST
+    sub u, u, #1
+    bne u, #0, fill_word
+    do DIGEST, QUICK
+    and t, n, #16
+    beq t, #0, fill_words
     get t, CRC
     st t, r0, RECORD_CRC
     ret
 
-; u: slot of the newest image, 2 where there is none; v: its epoch (0), place. Changes t.
+; u: slot of the newest image, 2 where there is none; v: its epoch (0); at: its record's line, or the last place. Changes t.
 newest:
     mov u, #2
     mov v, #0
-    mov place, #7
+    get at, LAST_RECORD
     ld t, r0, HAS
     beq t, #0, newest_1
     mov u, #0
     ld v, r0, NEWEST_EPOCH
-    ld place, r0, NEWEST_PLACE
+    ld at, r0, NEWEST_LINE
 newest_1:
     ld t, r0, HAS+4
     beq t, #0, newest_end
@@ -707,20 +688,25 @@ newest_1:
 newest_is_1:
     mov u, #1
     mov v, t
-    ld place, r0, NEWEST_PLACE+4
+    ld at, r0, NEWEST_LINE+4
 newest_end:
     ret
 
-; The image that a scrub looks at is that of the record in memory.
+; The image of slot, whose record is in memory and in the lines at at, is the newest one, and what a scrub looks at.
 live:
+    or t, slot, #2
+    put t, NEWEST
+    ld t, r0, EPOCH
+    put t, EPOCH
     call lines_of_record
     st t, r0, LIVE_LINES
-    ld t, r0, WEIGHTS
-    ror t, t, #16
+    put t, LIVE
+    put at, LIVE_RECORD
+    ld t, r0, FLAGS
+    ror t, t, #24
     and t, t, #0xff
     st t, r0, LIVE_TILES
-    st r0, r0, SCRUB_AT
-    put r0, SCRUB_LINE
+    put r0, SCRUB_AT
     ret
 
 ; ---- the line table ----
@@ -731,72 +717,37 @@ slot_base:
 slot_based:
     ret
 
-; CRC of n lines from line on, at both margins: t is 0 where it is y each time. x: mode.
-margins:
-    mov ref, #1
-margin:
-    put line, LINE
-    put n, COUNT
-    mov t, #CLEAR_BOTH
-    put t, CLEAR
-    or t, x, ref
-    put t, WALK
-    do WALK, WALKING
-    get t, CRC
-    xor t, t, y
-    get u, VERDICT
-    and u, u, #BEYOND
-    or t, t, u
-    bne t, #0, margins_end
-    add ref, ref, #1
-    bne ref, #3, margin
-margins_end:
-    ret
-
 ; n lines of the copy into the table of slot, and what the record says of its spares. Changes base.
 load_table:
-    ld t, r0, FLAGS
-    ror u, t, #1
+    put slot, USED_SLOT
+    ld u, r0, FLAGS
+    put u, USED
+    ror u, u, #1
     and u, u, #1
     st u, m, TURN
-    ror u, t, #2
-    and u, u, #3
-    ror u, u, #16
-    ror t, t, #8
-    and t, t, #0xff
-    or u, u, t
-    ld t, r0, WEIGHTS
-    ror t, t, #24
-    and t, t, #0xff
-    ror t, t, #24
-    or u, u, t
-    put slot, USED_SLOT
-    put u, USED
     call slot_base
     put base, AT
     get t, SLOT_LINES
     add t, t, base
     put t, LINE
     put n, COUNT
-    mov t, #TO_TABLE+RAW+COUNTED
+    mov t, #TO_TABLE+RAW+COUNTED+ANEW+CLEAN
     put t, WALK
     do WALK, WALKING
     ret
 
-; Both halves of the table, before anything is programmed. Changes everything.
+; Both halves of the table, before anything is programmed. Changes everything but s.
 tables:
     ld t, r0, TABLES
     bne t, #0, tables_end
     mov slot, #0
 tables_half:
     call variables
+    call identity                ; lines behind the slot too, which a load without a commit may use
     ld t, m, HAS
-    beq t, #0, tables_identity
-    ld place, m, NEWEST_PLACE
-    mov ref, #0
+    beq t, #0, tables_none
+    ld at, m, NEWEST_LINE
     call read_record
-    mov t, #CLEAR_BOTH
-    put t, CLEAR
     get n, TABLE_LINES
     call load_table
     get t, CRC
@@ -804,29 +755,28 @@ tables_half:
     xor t, t, u
     get u, VERDICT
     and u, u, #BEYOND
-    or x, t, u
-    beq x, #0, tables_next
+    or t, t, u
+    beq t, #0, tables_next
     call newest
     beq u, slot, tables_next     ; half written when power went: nothing in another slot is alive
-tables_identity:
+    call identity
+tables_none:
     st r0, m, TURN
     put slot, USED_SLOT
     put r0, USED
-    call slot_base
-    get n, HALF
-identity:
-    put base, AT
-    put base, ENTRY
-    do ENTER, QUICK
-    add base, base, #1
-    sub n, n, #1
-    bne n, #0, identity
 tables_next:
     add slot, slot, #1
     bne slot, #2, tables_half
     mov t, #1
     st t, r0, TABLES
 tables_end:
+    ret
+
+; Every line of the half of slot stands for itself. Changes base.
+identity:
+    call slot_base
+    put base, AT
+    do IDENTITY, COPYING
     ret
 
 ; The classes of slot change places: neighbours exchange their entries. Changes n, base, x.
@@ -836,16 +786,14 @@ turn:
 turn_pair:
     put base, AT
     do LOOK, QUICK
-    get x, ENTRY
+    get x, WORD
     add t, base, #1
     put t, AT
     do LOOK, QUICK
-    get u, ENTRY
-    put x, ENTRY
-    do ENTER, QUICK
+    get u, WORD
     put base, AT
     put u, ENTRY
-    do ENTER, QUICK
+    put x, ENTRY
     add base, base, #2
     sub n, n, #2
     bne n, #0, turn_pair
@@ -853,43 +801,21 @@ turn_pair:
     st r0, m, TURN
     ret
 
-; The table of slot into its copy, and the copy's CRC into the record. Changes n, line, x, y.
+; The table of slot into its copy, and the copy's CRC into the record. Changes n, line.
 copy_table:
     mov t, #CLEAR_CRC
     put t, CLEAR
-    mov n, #0
+    put base, AT
     get line, SLOT_LINES
     add line, line, base
-    get x, TABLE_LINES
+    get n, TABLE_LINES
 copy_line:
     put line, LINE
-    mov y, #0
-copy_row:
-    get u, COL_WORDS
-copy_entry:
-    mov t, #0
-    get v, SLOT_LINES
-    bge n, v, copy_put
-    add v, base, n
-    put v, AT
-    do LOOK, QUICK
-    get t, ENTRY
-copy_put:
-    put t, DATA
-    put t, DIGEST
-    add n, n, #1
-    sub u, u, #1
-    bne u, #0, copy_entry
-    put y, ROW
-    do LOAD, QUICK
-    add y, y, #1
-    get t, ROWS
-    blt y, t, copy_row
-    put r0, MOVE
+    do COPY, COPYING
     do PROGRAM, PULSING          ; what failed is judged by reading
     add line, line, #1
-    sub x, x, #1
-    bne x, #0, copy_line
+    sub n, n, #1
+    bne n, #0, copy_line
     get t, CRC
     st t, r0, TABLE_CRC
     ret
