@@ -102,7 +102,7 @@ module systole_rram #(
   wire [32:0] rom_data;
   wire [4:0] in_addr, out_addr;
   wire [31:0] in, out, unit;
-  wire out_we, verb_start, waiting, verb_done, mem_we;
+  wire out_we, verb_start, waiting, bounded, verb_done, mem_we;
   wire [3:0] verb;
   wire [5:0] mem_addr;
   wire [2:0] fault;
@@ -127,6 +127,7 @@ module systole_rram #(
       .verb_start_o(verb_start),
       .verb_o      (verb),
       .waiting_o   (waiting),
+      .bounded_o   (bounded),
       .verb_done_i (verb_done),
       .mem_we_i    (mem_we),
       .mem_addr_i  (mem_addr),
@@ -404,6 +405,7 @@ module systole_rram #(
       .start_i         (verb_start),
       .verb_i          (verb),
       .waiting_i       (waiting),
+      .bounded_i       (bounded),
       .done_o          (verb_done),
       .idle_o          (idle),
       .take_o          (take),

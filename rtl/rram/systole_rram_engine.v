@@ -21,6 +21,7 @@ module systole_rram_engine #(
     output wire        verb_start_o,
     output wire [ 3:0] verb_o,
     output wire        waiting_o,      // for the end of a verb
+    output wire        bounded_o,      // which may not take any time
     input  wire        verb_done_i,
     input  wire        mem_we_i,       // words that a verb leaves in memory
     input  wire [ 5:0] mem_addr_i,
@@ -189,6 +190,7 @@ module systole_rram_engine #(
   assign verb_start_o = start_q;
   assign verb_o       = verb_q;
   assign waiting_o    = state_q == ST_VERB;
+  assign bounded_o    = bounded_q;
   assign fault_o      = fault_q;
 
 endmodule

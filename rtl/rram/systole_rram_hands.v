@@ -25,6 +25,7 @@ module systole_rram_hands #(
     input  wire          start_i,
     input  wire [   3:0] verb_i,
     input  wire          waiting_i,
+    input  wire          bounded_i,
     output reg           done_o,
     // requests
     output wire          idle_o,
@@ -120,14 +121,14 @@ module systole_rram_hands #(
   wire walk = verb && !begun_q && quiet_i;
   always @* begin
     case (verb_i)
-      `SYSTOLE_DO_TAKE:    done_o = request_i;
+      `SYSTOLE_DO_TAKE:    done_o = request_i && !bounded_i;
       `SYSTOLE_DO_WALK:    done_o = begun_q && quiet_i;
       `SYSTOLE_DO_BEGIN:   done_o = quiet_i;
       `SYSTOLE_DO_DONE:    done_o = quiet_i;
       `SYSTOLE_DO_PROGRAM: done_o = program_done_i;
       `SYSTOLE_DO_LOOK:    done_o = looks_q[2];
       `SYSTOLE_DO_IDENTITY: done_o = &at_o[RW-2:0];
-      `SYSTOLE_DO_COPY:    done_o = copied && row_o == LAST_ROW[LW-1:0];
+      `SYSTOLE_DO_COPY:    done_o = copied_q && row_o == LAST_ROW[LW-1:0];
       default:             done_o = 1'b1;
     endcase
   end
@@ -150,18 +151,18 @@ module systole_rram_hands #(
   reg copied_q;
   wire copying = waiting_i && verb_i == `SYSTOLE_DO_COPY;
   wire copy_step = copying && looks_q[2] && !start_i;
-  wire copied = copied_q;
   always @(posedge clk_i) begin
     units_q  <= !copying || (copy_step && units_q == LAST_UNIT[UW-1:0]) ? {UW{1'b0}} : units_q + {{UW - 1{1'b0}}, copy_step};
     copied_q <= copy_step && units_q == LAST_UNIT[UW-1:0];
   end
   wire identity = verb && verb_i == `SYSTOLE_DO_IDENTITY;
 
-  assign idle_o    = verb && verb_i == `SYSTOLE_DO_TAKE;
+  // Two registers say so: an upset of one does not let a run begin while the program is at work.
+  assign idle_o    = verb && verb_i == `SYSTOLE_DO_TAKE && !bounded_i;
   assign take_o    = idle_o && request_i;
   assign begin_o   = walk && (verb_i == `SYSTOLE_DO_WALK || verb_i == `SYSTOLE_DO_BEGIN);
   assign digest_o  = start_i && verb_i == `SYSTOLE_DO_DIGEST;
-  assign load_o    = (start_i && verb_i == `SYSTOLE_DO_LOAD) || copied;
+  assign load_o    = (start_i && verb_i == `SYSTOLE_DO_LOAD) || copied_q;
   assign program_o = waiting_i && verb_i == `SYSTOLE_DO_PROGRAM && settled;
   assign forget_o  = start_i && verb_i == `SYSTOLE_DO_FORGET;
   assign relock_o  = start_i && verb_i == `SYSTOLE_DO_RELOCK;
@@ -203,7 +204,7 @@ module systole_rram_hands #(
     else if (enter_o || entered_i || copy_step) at_o <= at_o + 1'b1;
     if (put(`SYSTOLE_PUT_ROW)) row_o <= out_i[LW-1:0];
     else if (start_i && verb_i == `SYSTOLE_DO_COPY) row_o <= {LW{1'b0}};
-    else if (copied) row_o <= row_o + 1'b1;
+    else if (copied_q) row_o <= row_o + 1'b1;
     if (program_done_i) failed_q <= program_failed_i;
   end
   wire [31:0] at_in_half = {{33 - RW{1'b0}}, at_o[RW-2:0]};
