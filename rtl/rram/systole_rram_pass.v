@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a scrub is, and the SCRUB rows of runs: scrub_i looks at lines_i lines from place_o on, each at the one margin
 // and at the other, a walk every ROWS cycles, the first one starting one cycle later. The place moves behind each
-// good line; at the first weak one it stays and found_o is set. set_i sets the place and clears found_o. line_o, raw_o
-// are those of the place, 3 cycles after it, last_o 1 cycle. Lines are counted through image, copy of the line table and
+// good line; at the first weak one it stays and found_o is set. set_i sets the place and clears found_o. line_o and
+// raw_o follow the place by 3 cycles, last_o by 1. Lines are counted through image, copy of the line table and
 // record (docs/rram.md). Reset begins at line 0.
 `default_nettype none
 `include "systole_isa.vh"

@@ -54,8 +54,8 @@ impl Upsets {
     }
 }
 
-/// Flips `count` flip-flops in each of the three situations, from number `first` on: they are taken in turn, at a random
-/// moment each.
+/// Flips `count` flip-flops in each of the three situations, from number `first` on: they are taken in strides over all
+/// registers, at a random moment each.
 ///
 /// # Errors
 /// Building or running the simulation.
