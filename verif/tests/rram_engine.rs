@@ -276,6 +276,20 @@ fn records_that_age_are_found_weak_at_either_margin_as_by_the_model() {
     assert!((5..39).contains(&weak), "{weak} of 39 weak");
 }
 
+#[test]
+fn a_record_that_is_written_anew_again_and_again_never_takes_the_place_of_the_other_image() {
+    let mut pair = Pair::new(Config::named("tiny").unwrap(), 7);
+    pair.apply(&Command::Update { lines: 9, seed: 3 });
+    pair.apply(&Command::Update { lines: 5, seed: 9 });
+    for _ in 0..30 {
+        for command in [Command::Age { years: 10 }, Command::Power, Command::Scrub] {
+            pair.apply(&command);
+        }
+    }
+    let renewals = (pair.model.epoch() - 2) / 2;
+    assert!(renewals >= 7, "once around the places: {renewals}");
+}
+
 /// Hands that answer nothing: verbs never end.
 struct Still;
 
