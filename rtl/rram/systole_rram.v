@@ -216,7 +216,7 @@ module systole_rram #(
   wire [LW-1:0] load_row, engine_row;
   wire [RW-1:0] open_line;
   wire [COLS*8-1:0] sink_word, flip;
-  wire [31:0] used, crc, word, entry, data, enter_data;
+  wire [31:0] used, crc, word, entry, copied, data, enter_data;
   wire [1:0] verdict;
   wire [5:0] want;
   wire [15:0] table_wear, max_wear;
@@ -233,6 +233,8 @@ module systole_rram #(
       .begin_i             (begin_walk),
       .sink_i              (sink),
       .section_i           (mode[10:8]),
+      .sealed_i            (mode[7]),
+      .inverted_i          (mode[13]),
       .anew_i              (mode[14]),
       .clean_i             (mode[15]),
       .pick_i              (pick),
@@ -264,6 +266,7 @@ module systole_rram #(
       .mem_addr_o          (mem_addr),
       .table_we_o          (sink_table_we),
       .unit_o              (unit),
+      .entry_o             (copied),
       .upload_we_o         (upload_we_o),
       .upload_target_o     (upload_target_o),
       .upload_valid_o      (upload_valid_o),
@@ -340,8 +343,8 @@ module systole_rram #(
 
   assign table_we_o   = program_table_we || (sink_table_we && in_slot) || enter;
   assign table_addr_o = programming ? program_table_addr : at;
-  assign table_line_o = programming ? program_table_line : enter ? enter_data[RW-1:0] : unit[RW-1:0];
-  assign table_wear_o = programming ? table_wear : enter ? enter_data[31:16] : unit[31:16];
+  assign table_line_o = programming ? program_table_line : enter ? enter_data[RW-1:0] : copied[RW-1:0];
+  assign table_wear_o = programming ? table_wear : enter ? enter_data[31:16] : copied[31:16];
 
   wire idle, take, request, request_busy, slot_set, run_slot, ready, waking, booted, unlocked, locked, relock, keyless, place_set;
   wire [31:0] request_word, lines, status;

@@ -39,7 +39,7 @@ module systole_rram_engine #(
   reg [9:0] pc_q, pc_n_q;               // twice: an upset of either is seen
   reg [39:0] stack_q;
   reg [2:0] depth_q;
-  reg jumped_q, parity_q, write_q, put_q, start_q, bounded_q;
+  reg jumped_q, write_q, put_q, start_q, bounded_q;
   reg [32:0] word_q;
   reg [31:0] a_q, d_q, b_q, result_q;
   reg [3:0] write_reg_q, verb_q;
@@ -110,7 +110,7 @@ module systole_rram_engine #(
 
   always @* begin
     fault = 3'd0;
-    if (!parity_q) fault = FAULT_PARITY;
+    if (!(^{word_q, pc_q})) fault = FAULT_PARITY;  // of what is done, up to the last moment
     else if (illegal) fault = FAULT_ILLEGAL;
     else if ((jumped_q && !mark) || pc_q != ~pc_n_q) fault = FAULT_FLOW;
     else if ((call && depth_q == 3'd4) || (back && depth_q == 3'd0)) fault = FAULT_STACK;
@@ -164,7 +164,6 @@ module systole_rram_engine #(
   always @(posedge clk_i) begin
     if (state_q == ST_REFILL || exec) word_q <= rom_data_i;
     if (read) begin
-      parity_q <= ^{word_q, pc_q};
       a_q      <= from_a ? result_q : field_a == 4'd0 ? 32'd0 : reg_a;
       d_q      <= from_d ? result_q : field_d == 4'd0 ? 32'd0 : reg_d;
       b_q      <= constant ? {16'd0, k} : from_b ? result_q : k[3:0] == 4'd0 ? 32'd0 : reg_b;

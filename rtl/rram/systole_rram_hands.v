@@ -107,7 +107,6 @@ module systole_rram_hands #(
   localparam [31:0] WORDS = ROWS * COLS / 4;
   localparam UW = COLS == 4 ? 1 : $clog2(COLS / 4);
   localparam [31:0] LAST_UNIT = COLS / 4 - 1;
-  localparam [31:0] LAST_ROW = ROWS - 1;
   localparam [2:0] CLOSE = 3'd5;
 
   reg [1:0] move_q;
@@ -128,7 +127,7 @@ module systole_rram_hands #(
       `SYSTOLE_DO_PROGRAM: done_o = program_done_i;
       `SYSTOLE_DO_LOOK:    done_o = looks_q[2];
       `SYSTOLE_DO_IDENTITY: done_o = &at_o[RW-2:0];
-      `SYSTOLE_DO_COPY:    done_o = copied_q && row_o == LAST_ROW[LW-1:0];
+      `SYSTOLE_DO_COPY:    done_o = copied_q;
       default:             done_o = 1'b1;
     endcase
   end
@@ -146,7 +145,7 @@ module systole_rram_hands #(
     end
   always @(posedge clk_i) looks_q <= start_i || copy_step ? 3'd0 : looks_q + {2'd0, !looks_q[2]};
 
-  // Entries of a line's words into the word register, one every 5 cycles, and each word to its row.
+  // Entries of a word into the word register, one every 5 cycles, and the word to its row.
   reg [UW-1:0] units_q;
   reg copied_q;
   wire copying = waiting_i && verb_i == `SYSTOLE_DO_COPY;
@@ -195,6 +194,7 @@ module systole_rram_hands #(
         `SYSTOLE_PUT_COUNT:       count_o       <= out_i[RW:0];
         `SYSTOLE_PUT_WALK:        mode_o        <= out_i[15:0];
         `SYSTOLE_PUT_PICK:        pick_o        <= out_i[15:0];
+        `SYSTOLE_PUT_ROW:         row_o         <= out_i[LW-1:0];
         `SYSTOLE_PUT_MOVE:        move_q        <= out_i[1:0];
         `SYSTOLE_PUT_USED_SLOT:   used_slot_o   <= out_i[0];
         `SYSTOLE_PUT_LIVE_RECORD: live_record_o <= out_i[RW-1:0];
@@ -202,9 +202,6 @@ module systole_rram_hands #(
       endcase
     if (put(`SYSTOLE_PUT_AT)) at_o <= out_i[RW-1:0];
     else if (enter_o || entered_i || copy_step) at_o <= at_o + 1'b1;
-    if (put(`SYSTOLE_PUT_ROW)) row_o <= out_i[LW-1:0];
-    else if (start_i && verb_i == `SYSTOLE_DO_COPY) row_o <= {LW{1'b0}};
-    else if (copied_q) row_o <= row_o + 1'b1;
     if (program_done_i) failed_q <= program_failed_i;
   end
   wire [31:0] at_in_half = {{33 - RW{1'b0}}, at_o[RW-2:0]};
@@ -214,7 +211,7 @@ module systole_rram_hands #(
   assign clear_verdict_o = put(`SYSTOLE_PUT_CLEAR) && out_i[0];
   assign clear_crc_o     = put(`SYSTOLE_PUT_CLEAR) && out_i[1];
   assign data_we_o       = put(`SYSTOLE_PUT_DATA) || copy_step;
-  assign data_o          = !copying ? out_i : in_slot_o ? entry_i : 32'd0;
+  assign data_o          = copying ? (entry_i & {32{in_slot_o}}) ^ {32{mode_o[13]}} : out_i;
   assign used_we_o       = put(`SYSTOLE_PUT_USED);
   assign turned_o        = put(`SYSTOLE_PUT_TURNED);
   assign slot_set_o      = put(`SYSTOLE_PUT_SLOT);

@@ -54,7 +54,9 @@ module systole_rram_request #(
   localparam [2:0] CLOSE = 3'd5, BUDGET = 3'd6, NONE = 3'd7;
   localparam [5:0] IDLE_CYCLES = 6'd32;
 
-  reg slot_q, open_q, full_q, pending_q, scrubbing_q;
+  // A line is open where both say so: an upset of one opens none, which would begin to work in the middle of a run.
+  (* keep *) reg open_a_q, open_b_q;
+  reg slot_q, full_q, pending_q, scrubbing_q;
   reg [2:0] command_q;
   reg [5:0] still_q;
   reg [RW-1:0] line_q;
@@ -62,21 +64,22 @@ module systole_rram_request #(
 
   wire [RW-1:0] line = s_index_i[LW+:RW] ^ {slot_q, {RW - 1{1'b0}}};
   wire [31:0] row = s_index_i & LAST_ROW;
+  wire open = open_a_q && open_b_q;
   wire refuse = !s_record_i && (!unlocked_i || (newest_i[1] && newest_i[0] == line[RW-1]));
-  wire same = open_q && line == line_q;
-  wire close = open_q && (full_q || (s_valid_i && !s_record_i && !refuse && !same) || still_q == IDLE_CYCLES);
+  wire same = open && line == line_q;
+  wire close = open && (full_q || (s_valid_i && !s_record_i && !refuse && !same) || still_q == IDLE_CYCLES);
   wire free = idle_i && !moving_i && !close;
-  wire take = s_valid_i && (stopped_i || (idle_i && (s_record_i || refuse ? free : !close && (!open_q || same))));
+  wire take = s_valid_i && (stopped_i || (idle_i && (s_record_i || refuse ? free : !close && (!open || same))));
   wire load = take && !stopped_i && !s_record_i && !refuse;
   wire acceptable = idle_i && !run_on_i && !run_wait_i && !pending_q;
-  wire quiet = idle_i && !open_q && !s_valid_i && !run_on_i && !run_wait_i && !moving_i;
+  wire quiet = idle_i && !open && !s_valid_i && !run_on_i && !run_wait_i && !moving_i;
   wire command = quiet && pending_q;
   wire budget = quiet && scrubbing_q && newest_i[1];
   wire close_take = take_i && close;
 
   always @(posedge clk_i)
     if (rst_i) begin
-      {slot_q, open_q, full_q, pending_q, scrubbing_q} <= 5'd0;
+      {slot_q, open_a_q, open_b_q, full_q, pending_q, scrubbing_q} <= 6'd0;
       command_q <= 3'd0;
       still_q   <= 6'd0;
       budget_q  <= 32'd0;
@@ -84,17 +87,17 @@ module systole_rram_request #(
       if (slot_we_i) slot_q <= wdata_i[0];
       else if (slot_set_i) slot_q <= slot_data_i;
       if (budget_we_i) budget_q <= wdata_i;
-      if (load) open_q <= 1'b1;
-      else if (close_take) open_q <= 1'b0;
+      if (load) {open_a_q, open_b_q} <= 2'b11;
+      else if (close_take || !open) {open_a_q, open_b_q} <= 2'b00;
       full_q  <= load ? row[LW-1:0] == LAST_ROW[LW-1:0] : full_q && !close_take;
-      still_q <= !idle_i || !open_q || take ? 6'd0 : still_q + {5'd0, still_q != IDLE_CYCLES};
+      still_q <= !idle_i || !open || take ? 6'd0 : still_q + {5'd0, still_q != IDLE_CYCLES};
       if (command_we_i && acceptable) {pending_q, command_q} <= {1'b1, wdata_i == 32'd0 || wdata_i > 32'd4 ? NONE : wdata_i[2:0]};
       else if (take_i && !close) pending_q <= 1'b0;
       if (run_done_i && (budget_q != 32'd0 || found_i)) scrubbing_q <= 1'b1;
       else if (take_i && !close) scrubbing_q <= 1'b0;
     end
   always @(posedge clk_i) begin
-    if (load && !open_q) line_q <= line;
+    if (load && !open) line_q <= line;
     if (run_done_i) lines_q <= budget_q == 32'd0 ? 32'd1 : budget_q;
   end
 
@@ -109,7 +112,7 @@ module systole_rram_request #(
   assign valid_o   = (close && !moving_i) || command || budget;
   assign request_o = {{16 - RW{1'b0}}, line_q, 13'd0, close ? CLOSE : pending_q ? command_q : BUDGET};
   assign lines_o   = lines_q;
-  assign busy_o    = open_q || pending_q;
+  assign busy_o    = open || pending_q;
   assign s_ready_o = take;
   assign word_o    = take && !stopped_i && !refuse;
   assign line_o    = line_q;

@@ -18,6 +18,8 @@ module systole_rram_sink #(
     input  wire          begin_i,
     input  wire [   2:0] sink_i,
     input  wire [   2:0] section_i,         // of UPLOAD
+    input  wire          sealed_i,          // the last unit is the CRC, and counts as zero in it
+    input  wire          inverted_i,        // TABLE
     input  wire          anew_i,            // CRC
     input  wire          clean_i,           // verdict
     input  wire [  15:0] pick_i,            // UPLOAD: 64-bit units; WORD: number of the 32-bit unit
@@ -52,7 +54,8 @@ module systole_rram_sink #(
     output wire          mem_we_o,
     output wire [   5:0] mem_addr_o,
     output wire          table_we_o,
-    output wire [  31:0] unit_o,            // for memory and table
+    output wire [  31:0] unit_o,            // for the memory
+    output wire [  31:0] entry_o,           // for the table
     output wire          upload_we_o,
     output wire [   2:0] upload_target_o,
     output wire          upload_valid_o,
@@ -66,10 +69,11 @@ module systole_rram_sink #(
   localparam EW = $clog2(EPW + 1);
   localparam [31:0] EPW_32 = EPW;
   localparam [31:0] WORD_UNITS = COLS > 8 ? COLS / 8 : 1;
-  localparam RECORD = 3'd1, CHECK = 3'd2, TABLE = 3'd3, UPLOAD = 3'd4, BANKS = 3'd5, WORD = 3'd6;
+  localparam RECORD = 3'd1, TABLE = 3'd3, UPLOAD = 3'd4, BANKS = 3'd5, WORD = 3'd6;
 
   reg [2:0] sink_q;
   reg [WB-1:0] word_q;
+  reg sealed_q, inverted_q;
   reg got_q, last_q, host_q, host_record_q;
   reg [LW-1:0] row_q;
   reg [EW-1:0] left_q;                      // units to be emitted
@@ -79,7 +83,6 @@ module systole_rram_sink #(
 
   wire emit = left_q != {EW{1'b0}};
   wire in_units = sink_q == RECORD || sink_q == TABLE || sink_q == WORD;
-  wire on_record = sink_q == RECORD || sink_q == CHECK;
 
   always @(posedge clk_i)
     if (rst_i) begin
@@ -102,13 +105,13 @@ module systole_rram_sink #(
     if (walk_valid_i) word_q <= walk_word_i;
     else if (host_i) word_q <= host_data_i;
     else if (data_we_i || emit) word_q <= shifted[WB+31:32];
-    last_q   <= walk_done_i && on_record;
+    last_q   <= walk_done_i && sealed_q;
     row_q    <= walk_valid_i ? walk_row_i : host_row_i;
   end
 
   always @(posedge clk_i) begin
     if (begin_i) begin
-      sink_q  <= sink_i;
+      {sink_q, sealed_q, inverted_q} <= {sink_i, sealed_i, inverted_i};
       pick_q  <= pick_i;
       words_q <= COLS < 8 ? pick_i << 1 : (pick_i + WORD_UNITS[15:0] - 16'd1) / WORD_UNITS[15:0];
     end else if (upload_valid_o) words_q <= words_q - 16'd1;
@@ -119,7 +122,7 @@ module systole_rram_sink #(
     else if (emit && sink_q == WORD && !host_record_q && unit_q == pick_q) picked_q <= word_q[31:0];
   end
 
-  // The record's own CRC, its last unit, counts as zero.
+  // What ends with its own CRC.
   wire [WB-1:0] hashed;
   generate
     if (COLS == 4) begin : g_unit
@@ -146,6 +149,7 @@ module systole_rram_sink #(
   assign mem_addr_o      = {{2{host_record_q}}, unit_q[3:0]};
   assign table_we_o      = emit && !host_record_q && sink_q == TABLE;
   assign unit_o          = word_q[31:0];
+  assign entry_o         = word_q[31:0] ^ {32{inverted_q}};
   assign upload_we_o     = begin_i && sink_i == UPLOAD;
   assign upload_target_o = section_i == 3'd4 ? `SYSTOLE_UPLOAD_TAP : section_i;
   assign upload_valid_o  = got_q && sink_q == UPLOAD && words_q != 16'd0;

@@ -66,7 +66,8 @@ impl Parts {
     fn walk(&mut self, walk: [u32; 4], memory: &mut [u32; MEMORY_WORDS]) {
         let [mode, first, count, pick] = walk;
         let (reference, raw, sink) = ((mode & 7) as usize, mode >> 3 & 1 == 1, SINKS[(mode >> 4 & 7) as usize]);
-        let (counted, first_only) = (mode >> 11 & 1 == 1, mode >> 12 & 1 == 1);
+        let (sealed, counted, first_only) = (mode >> 7 & 1 == 1, mode >> 11 & 1 == 1, mode >> 12 & 1 == 1);
+        let inverted = if mode >> 13 & 1 == 1 { u32::MAX } else { 0 };
         if mode >> 14 & 1 == 1 {
             (self.crc, self.bytes) = (crc32fast::Hasher::new(), vec![]);
         }
@@ -90,15 +91,21 @@ impl Parts {
                     self.cells.counts.corrected += u32::from(word.corrected && !word.uncorrectable);
                     self.cells.counts.uncorrectable += u32::from(word.uncorrectable);
                 }
-                for chunk in data.chunks_mut(4) {
+                let units = data.len() / 4;
+                for (unit, chunk) in data.chunks_mut(4).enumerate() {
                     let value = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
                     match sink {
                         "RECORD" => memory[words] = value,
-                        "TABLE" => self.enter(value),
+                        "TABLE" => self.enter(value ^ inverted),
                         "WORD" if words as u32 == pick => self.word = value,
                         _ => {}
                     }
-                    if on_record && words == RECORD_WORDS - 1 {
+                    let ends = if on_record {
+                        words == RECORD_WORDS - 1
+                    } else {
+                        (line, row, unit) == (first + count - 1, rows - 1, units - 1)
+                    };
+                    if sealed && ends {
                         chunk.fill(0);
                     }
                     words += 1;
@@ -247,18 +254,20 @@ impl Hands for Parts {
             }
             "COPY" => {
                 let table = &self.cells.table;
+                let inverted = if self.output("WALK") >> 13 & 1 == 1 { u32::MAX } else { 0 };
                 let (half, slot_lines) = (self.cells.layout.half, self.cells.layout.slot_lines);
-                let entries = self.at..self.at + self.cells.layout.line_bytes / 4;
-                let line: Vec<u8> = entries
+                let entries = self.at..self.at + cols as u32 / 4;
+                let word: Vec<u8> = entries
                     .flat_map(|at| {
                         let (physical, wear) = table[at as usize % table.len()];
                         let entry = u32::from(wear) << 16 | u32::from(physical);
-                        if at % half < slot_lines { entry } else { 0 }.to_le_bytes()
+                        (if at % half < slot_lines { entry } else { 0 } ^ inverted).to_le_bytes()
                     })
                     .collect();
-                self.at += self.cells.layout.line_bytes / 4;
-                self.crc.update(&line);
-                self.banks.copy_from_slice(&line);
+                self.at += cols as u32 / 4;
+                self.crc.update(&word);
+                let at = self.output("ROW") as usize * cols;
+                self.banks[at..at + word.len()].copy_from_slice(&word);
             }
             "RELOCK" => self.unlocked = false,
             _ => {}
@@ -362,9 +371,14 @@ impl Programmed {
     /// # Errors
     /// Why the engine stopped.
     pub fn commit(&mut self, slot: u32, record: &Record) -> Result<u32, Fault> {
-        self.engine.memory[HOST..HOST + RECORD_WORDS].copy_from_slice(&record.encode());
-        (self.parts.slot, self.parts.unlocked) = (slot, true);
+        self.prepare(slot, record);
         Ok(self.request(3)?.1)
+    }
+
+    /// What stands before a commit, whose request is given: the next step takes it.
+    pub fn prepare(&mut self, slot: u32, record: &Record) {
+        self.engine.memory[HOST..HOST + RECORD_WORDS].copy_from_slice(&record.encode());
+        (self.parts.slot, self.parts.unlocked, self.parts.request) = (slot, true, 3);
     }
 
     /// Scrubs so many lines, as behind a run.
@@ -376,8 +390,8 @@ impl Programmed {
         Ok(self.request(6)?.1)
     }
 
-    /// Whether both halves of the line table were made.
-    pub fn has_tables(&self) -> bool {
-        self.engine.memory[34] != 0
+    /// Whether a slot's half of the line table was made.
+    pub fn has_table(&self, slot: u32) -> bool {
+        self.engine.memory[34] >> slot & 1 == 1
     }
 }

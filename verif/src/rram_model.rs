@@ -3,6 +3,7 @@
 //! that a part programmed by the one is woken by the other. Campaigns over many parts and years run on it.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use systole_chip::device::{Device, Pulse};
 use systole_isa::ecc::{Verdict, WordCode};
@@ -43,6 +44,9 @@ pub struct Counts {
     pub failed: u32,
 }
 
+/// Lines that a scrub remembers because they did not take their bits.
+const GIVEN: usize = 6;
+
 /// Why the controller refuses or gives up: a code of `ERROR`.
 pub type Refusal = &'static str;
 
@@ -74,6 +78,8 @@ pub struct RramModel {
     pub(crate) want_turn: [bool; 2],
     pub(crate) hot: [Option<u32>; 2], // the class for whose sake a slot turned last
     turn: [bool; 2],                  // before the next line is written to a slot
+    made: [bool; 2],                  // the halves of the line table
+    given: VecDeque<u32>,             // lines that did not take their bits in a scrub, the last six
     foreign: bool,
     weak: bool,
     worn: u16,
@@ -106,6 +112,8 @@ impl RramModel {
             want_turn: [false; 2],
             hot: [None; 2],
             turn: [false; 2],
+            made: [false; 2],
+            given: VecDeque::new(),
             foreign: false,
             weak: false,
             worn: 0,
@@ -376,6 +384,7 @@ impl RramModel {
         if self.newest() == Some(slot) {
             return Err("RRAM_SLOT");
         }
+        self.make_tables();
         if self.awake.is_some_and(|a| a.slot == slot) {
             self.awake = None;
         }
@@ -414,6 +423,7 @@ impl RramModel {
         if self.newest() == Some(slot) {
             return Err("RRAM_SLOT");
         }
+        self.make_tables();
         let base = slot * self.layout.half;
         for reference in [STRONG_1, STRONG_0] {
             let (bytes, word) = self.lines(base, record.lines, reference);
@@ -421,34 +431,26 @@ impl RramModel {
                 return Err("RRAM_CRC");
             }
         }
-        let mut copy: Vec<u8> = (0..self.layout.slot_lines)
-            .flat_map(|l| {
-                let (physical, wear) = self.table[(base + l) as usize];
-                (u32::from(wear) << 16 | u32::from(physical)).to_le_bytes()
-            })
-            .collect();
-        copy.resize((self.layout.table_lines * self.layout.line_bytes) as usize, 0);
-        for (n, line) in copy.chunks(self.layout.line_bytes as usize).enumerate() {
-            // A cell that does not take its bit is left to the code; what counts is how it reads.
-            self.program(self.layout.table(slot) + n as u32, line, false);
-        }
-        for reference in [STRONG_1, STRONG_0] {
-            let (bytes, word) = self.lines(self.layout.table(slot), self.layout.table_lines, reference);
-            if bytes != copy || word.uncorrectable {
-                return Err("RRAM_RECORD");
-            }
-        }
-        let place = self.newest().and_then(|s| self.best[s as usize]).map_or(0, |b| (b.1 + 1) % RECORDS);
-        let record = Record {
-            epoch: self.epoch() + 1,
+        let mut known = Record {
             slot,
             turn: self.want_turn[slot as usize],
             hot: self.hot[slot as usize],
             spares_used: self.used[slot as usize],
+            ..*record
+        };
+        // Where cells that stick leave a word beyond correction, the other way round.
+        let copied = [false, true].into_iter().find_map(|inverted| {
+            known.inverted = inverted;
+            self.write_copy(slot, known.flags())
+        });
+        let table_crc = copied.ok_or("RRAM_RECORD")?;
+        let place = self.newest().and_then(|s| self.best[s as usize]).map_or(0, |b| (b.1 + 1) % RECORDS);
+        let record = Record {
+            epoch: self.epoch() + 1,
             fingerprint: fingerprint(),
             config: self.config.machine(),
-            table_crc: crc32fast::hash(&copy),
-            ..*record
+            table_crc,
+            ..known
         };
         // A place with a bad cell is left for the next one.
         for place in (0..4).map(|n| (place + n) % RECORDS) {
@@ -457,10 +459,79 @@ impl RramModel {
                 self.best[slot as usize] = Some((record, place));
                 self.turn[slot as usize] = record.turn;
                 (self.scrub_at, self.scrub_found) = (0, false);
+                self.given.clear();
                 return Ok(());
             }
         }
         Err("RRAM_RECORD")
+    }
+
+    /// Writes the copy of a slot's table with these flags; its CRC where it reads well at both margins.
+    fn write_copy(&mut self, slot: u32, flags: u32) -> Option<u32> {
+        let base = (slot * self.layout.half) as usize;
+        let copy = self.layout.copy(&self.table[base..base + self.layout.slot_lines as usize], flags);
+        for (n, line) in copy.chunks(self.layout.line_bytes as usize).enumerate() {
+            // A cell that does not take its bit is left to the code; what counts is how it reads.
+            self.program(self.layout.table(slot) + n as u32, line, false);
+        }
+        let end = copy.len() - 4; // the CRC itself is not compared
+        let good = [STRONG_1, STRONG_0].iter().all(|&reference| {
+            let (bytes, word) = self.lines(self.layout.table(slot), self.layout.table_lines, reference);
+            bytes[..end] == copy[..end] && !word.uncorrectable
+        });
+        good.then(|| number(&copy[end..]) as u32)
+    }
+
+    /// Entries of a slot's lines, and what goes with them.
+    fn enter(&mut self, slot: u32, entries: &[(u16, u16)], known: &Record) {
+        let (base, last, slot) = ((slot * self.layout.half) as usize, self.config.rram_depth as u16 - 1, slot as usize);
+        for (entry, &(line, wear)) in self.table[base..].iter_mut().zip(entries) {
+            *entry = (line.min(last), wear);
+        }
+        (self.used[slot], self.turn[slot], self.hot[slot]) = (known.spares_used, known.turn, known.hot);
+        (self.floor[slot], self.want_turn[slot]) = ([0; 2], false);
+    }
+
+    /// Both halves of the line table, before anything is programmed.
+    pub fn make_tables(&mut self) {
+        for slot in (0..2).filter(|&s| !self.made[s as usize]).collect::<Vec<u32>>() {
+            // Of the newest image the record says what its copy is; that of the other slot stands for itself.
+            let newest = self.best[slot as usize].filter(|_| self.newest() == Some(slot)).map(|b| b.0);
+            let (entries, known, whole) = self.read_copy(slot, newest.as_ref());
+            if newest.is_some() && !whole {
+                continue; // what wake took from it stands
+            }
+            let half = slot * self.layout.half..(slot + 1) * self.layout.half;
+            half.for_each(|l| self.table[l as usize] = (l as u16, 0));
+            if whole {
+                self.enter(slot, &entries, &known);
+            } else {
+                // Half written when power went: nothing in that slot is alive.
+                self.enter(slot, &[], &Record::default());
+            }
+            self.made[slot as usize] = true;
+        }
+    }
+
+    /// Whether a slot's half of the line table was made, as far as it reaches.
+    pub fn has_table(&self, slot: u32) -> bool {
+        self.made[slot as usize]
+    }
+
+    /// A slot's copy of the table as it reads: entries, what it says of the slot, and whether it is whole.
+    fn read_copy(&self, slot: u32, flags: Option<&Record>) -> (Vec<(u16, u16)>, Record, bool) {
+        let (mut bytes, word) = self.lines(self.layout.table(slot), self.layout.table_lines, NORMAL);
+        let end = bytes.len() - 4;
+        let own = number(&bytes[end..]) as u32;
+        let known = flags.copied().unwrap_or_else(|| {
+            let tail = Record::of_flags(number(&bytes[end - 4..end]) as u32);
+            Record { table_crc: own, ..tail }
+        });
+        bytes[end..].fill(0);
+        let whole = crc32fast::hash(&bytes) == known.table_crc && !word.uncorrectable;
+        let other = if known.inverted { u32::MAX } else { 0 };
+        let entries = bytes.chunks(4).take(self.layout.slot_lines as usize).map(|e| number(e) as u32 ^ other);
+        (entries.map(|e| (e as u16, (e >> 16) as u16)).collect(), known, whole)
     }
 
     fn is_weak(&self, place: u32, record: &Record) -> bool {
@@ -499,6 +570,8 @@ impl RramModel {
     /// `RRAM_NO_IMAGE`, `RRAM_FOREIGN`.
     pub fn wake(&mut self, warm: bool) -> Result<Vec<u8>, Refusal> {
         (self.best, self.awake, self.foreign, self.weak) = ([None; 2], None, false, false);
+        self.given.clear();
+        self.made = [false; 2];
         (self.scrub_at, self.scrub_found) = (0, false);
         let machine = self.config.machine();
         for place in 0..RECORDS {
@@ -510,30 +583,6 @@ impl RramModel {
             let best = &mut self.best[record.slot as usize];
             if best.is_none_or(|b| record.epoch > b.0.epoch) {
                 *best = Some((record, place));
-            }
-        }
-        // Both halves of the line table.
-        let mut broken = [false; 2];
-        for slot in 0..2u32 {
-            let base = slot * self.layout.half;
-            let newest = self.newest() == Some(slot);
-            let copy = self.best[slot as usize].and_then(|(record, _)| {
-                let copy = self.lines(self.layout.table(slot), self.layout.table_lines, NORMAL);
-                // Half written when power went: nothing in that slot is alive.
-                let whole = crc32fast::hash(&copy.0) == record.table_crc && !copy.1.uncorrectable;
-                (newest || whole).then_some(copy)
-            });
-            let record = self.best[slot as usize].filter(|_| copy.is_some()).map(|b| b.0);
-            self.used[slot as usize] = record.map_or([0; 2], |r| r.spares_used);
-            self.turn[slot as usize] = record.is_some_and(|r| r.turn);
-            self.hot[slot as usize] = record.and_then(|r| r.hot);
-            (self.floor[slot as usize], self.want_turn[slot as usize]) = ([0; 2], false);
-            for l in 0..self.layout.half {
-                let entry =
-                    copy.as_ref().filter(|_| l < self.layout.slot_lines).map(|c| number(&c.0[4 * l as usize..][..4]) as u32);
-                let entry = entry.map_or(((base + l) as u16, 0), |e| (e as u16, (e >> 16) as u16));
-                broken[slot as usize] |= u32::from(entry.0) >= self.config.rram_depth;
-                self.table[(base + l) as usize] = (entry.0.min(self.config.rram_depth as u16 - 1), entry.1);
             }
         }
         let mut candidates: Vec<(Record, u32)> = self.best.iter().flatten().copied().collect();
@@ -555,9 +604,18 @@ impl RramModel {
                 self.best[slot] = Some((record, taken.unwrap_or(place)));
             }
             let base = record.slot * self.layout.half;
-            let (mut bytes, mut bad) = (vec![], broken[record.slot as usize]);
+            let entries = self.read_copy(record.slot, Some(&record)).0;
+            let lines = record.lines.min(self.layout.slot_lines) as usize;
+            let (mut bytes, mut bad) = (vec![], entries[..lines].iter().any(|e| u32::from(e.0) >= self.config.rram_depth));
+            self.enter(record.slot, &entries[..lines], &record);
+            // Weights and CRCs of lines are not read by a warm wake.
+            let read = record.weight_lines..record.lines - record.tile_lines.min(record.lines);
             for l in 0..record.lines.min(self.layout.slot_lines) {
-                let (line, wrong) = self.fetch(base + l);
+                let (line, wrong) = if warm && !read.contains(&l) {
+                    (self.read(base + l, NORMAL).0, false)
+                } else {
+                    self.fetch(base + l)
+                };
                 bytes.extend(line);
                 bad |= wrong;
             }
@@ -603,10 +661,14 @@ impl RramModel {
     fn scrub_some(&mut self, lines: u32) -> u32 {
         let all = self.scrub_lines();
         let mut done = 0;
+        if !all.is_empty() {
+            self.make_tables();
+        }
         while done < lines && !all.is_empty() {
             let (at, line) = (self.scrub_at, all[self.scrub_at as usize]);
             let mut bytes = self.read(line, STRONG_0).0;
-            let (mut weak, mut bad) = (self.is_line_weak(line), false);
+            let (mut weak, beyond) = self.margins(line);
+            let mut bad = false;
             if weak {
                 (bytes, bad) = self.fetch(line);
             }
@@ -615,8 +677,15 @@ impl RramModel {
                 self.counts.tiles = (self.counts.tiles.0 + 1, at);
                 weak = false;
             }
-            if weak && !bad && self.program(line, &bytes, false) {
-                self.counts.refreshed += 1;
+            // What a line did not take before is left to the code while that can mend it.
+            let hopeless = !beyond && self.given.contains(&line);
+            if weak && !bad && !hopeless {
+                if self.program(line, &bytes, false) {
+                    self.counts.refreshed += 1;
+                } else {
+                    self.given.push_back(line);
+                    self.given.drain(..self.given.len().saturating_sub(GIVEN));
+                }
             }
             self.scrub_found = false;
             self.scrub_at = (self.scrub_at + 1) % all.len() as u32;
@@ -652,10 +721,13 @@ impl RramModel {
     }
 
     fn is_line_weak(&self, line: u32) -> bool {
-        [STRONG_1, STRONG_0].iter().any(|&r| {
-            let (_, word) = self.read(line, r);
-            word.corrected || word.uncorrectable
-        })
+        self.margins(line).0
+    }
+
+    /// Whether a word of the line is not clean at one of the margins, and whether one is beyond correction.
+    fn margins(&self, line: u32) -> (bool, bool) {
+        let words = [STRONG_1, STRONG_0].map(|r| self.read(line, r).1);
+        (words.iter().any(|w| w.corrected || w.uncorrectable), words.iter().any(|w| w.uncorrectable))
     }
 }
 

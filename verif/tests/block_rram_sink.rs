@@ -24,7 +24,7 @@ fn spec(cols: usize) -> Spec {
 #[derive(Debug, PartialEq, Clone)]
 enum Event {
     Memory(u64, u32),
-    Table(u32),
+    Entry(u32),
     UploadBegins(u64),
     Upload(Vec<u8>),
     Load { host: bool, row: u64, word: Vec<u8> },
@@ -51,6 +51,9 @@ struct Bench {
     now: BTreeMap<Shown, u32>,
     crc: Hasher,
     verdict: u32,
+    /// Of the walk that is on: its last unit is its CRC; entries are inverted.
+    sealed: bool,
+    inverted: bool,
     met: BTreeMap<String, u32>,
 }
 
@@ -59,7 +62,7 @@ impl Bench {
         let (random, now) = (sim.random("sink"), BTreeMap::from([(Shown::Crc, 0), (Shown::Verdict, 0)]));
         let (events, moving, shown, met) = Default::default();
         PULSES.split(' ').for_each(|p| sim.signal(p).set(0));
-        Bench { sim, clk, random, cols, t: 0, events, moving, shown, now, crc: Hasher::new(), verdict: 0, met }
+        Bench { sim, clk, random, cols, t: 0, events, moving, shown, now, crc: Hasher::new(), verdict: 0, sealed: false, inverted: false, met }
     }
 
     fn set(&self, name: &str, value: u64) {
@@ -92,7 +95,7 @@ impl Bench {
         let mut got = vec![];
         let unit = get("unit_o") as u32;
         high("mem_we_o").then(|| got.push(Event::Memory(get("mem_addr_o"), unit)));
-        high("table_we_o").then(|| got.push(Event::Table(unit)));
+        high("table_we_o").then(|| got.push(Event::Entry(get("entry_o") as u32)));
         high("upload_we_o").then(|| got.push(Event::UploadBegins(get("upload_target_o"))));
         high("upload_valid_o").then(|| got.push(Event::Upload(word())));
         high("load_o").then(|| got.push(Event::Load { host: high("load_host_o"), row: get("load_row_o"), word: word() }));
@@ -111,8 +114,8 @@ impl Bench {
             for bus in ["walk_word_i", "host_data_i"] {
                 self.word(bus);
             }
-            for (port, limit) in [("data_i", 1 << 32), ("entry_i", 1 << 32), ("pick_i", 20), ("walk_row_i", ROWS), ("sink_i", 7)]
-            {
+            let small = [("pick_i", 20), ("walk_row_i", ROWS), ("sink_i", 7), ("sealed_i", 2), ("inverted_i", 2)];
+            for (port, limit) in [("data_i", 1 << 32), ("entry_i", 1 << 32)].into_iter().chain(small) {
                 self.value(port, limit);
             }
             self.cycle().await;
@@ -142,6 +145,7 @@ impl Bench {
         self.set("pick_i", pick);
         let section = self.value("section_i", 5);
         let (anew, clean) = (self.value("anew_i", 2) == 1, self.value("clean_i", 2) == 1);
+        (self.sealed, self.inverted) = (self.value("sealed_i", 2) == 1, self.value("inverted_i", 2) == 1);
         if SINKS[sink] == "UPLOAD" {
             // Timetable, descriptors, parameters, lookup tables, taps: 4 of UPLOAD_TARGET are the weights.
             self.events.insert(self.t, Event::UploadBegins([0, 1, 2, 3, 5][section as usize]));
@@ -163,7 +167,7 @@ impl Bench {
         self.verdict |= bits;
         self.shown.insert((t + 1, Shown::Verdict), self.verdict);
         let mut hashed = word.to_vec();
-        if last && ["RECORD", "CHECK"].contains(&SINKS[sink]) {
+        if last && self.sealed {
             hashed[self.cols - 4..].fill(0);
         }
         self.hash(&hashed, t + 2);
@@ -178,7 +182,7 @@ impl Bench {
                     self.moving.insert(at);
                     match SINKS[sink] {
                         "RECORD" => drop(self.events.insert(at, Event::Memory(number, unit))),
-                        "TABLE" => drop(self.events.insert(at, Event::Table(unit))),
+                        "TABLE" => drop(self.events.insert(at, Event::Entry(if self.inverted { !unit } else { unit }))),
                         _ if number == pick => drop(self.shown.insert((at + 1, Shown::Word), unit)),
                         _ => (),
                     }
@@ -299,7 +303,10 @@ fn a_record_read_into_memory_has_the_crc_that_its_last_word_says() {
                 b.clear(true, false);
                 b.set("clear_crc_i", 1);
                 b.cycle().await;
-                b.begin(sink, 0).await;
+                while {
+                    b.begin(sink, 0).await;
+                    !b.sealed
+                } {}
                 for (n, word) in bytes.chunks_exact(cols).enumerate() {
                     b.sim.signal("walk_word_i").set_bytes(word);
                     b.walk_word(sink, 0, n, (n + 1) * cols == bytes.len(), word);

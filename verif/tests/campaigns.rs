@@ -100,13 +100,11 @@ fn p5_a_cut_at_any_pulse_or_instruction_of_the_program_leaves_the_old_image_or_t
 /// The program with a commit that writes the record before the copy of the line table.
 fn record_first() -> String {
     let source = systole_isa::rram_engine::SOURCE;
-    let from = source.find("    call copy_table\n").unwrap();
-    let to = source.find("    call fill_record\n").unwrap();
-    let routine = source.find("copy_table:\n").unwrap();
-    let (crc, program) = (&source[routine..], "    do PROGRAM, PULSING          ; what failed is judged by reading\n");
-    assert!(crc.contains(program));
-    let crc = crc.replace(program, "").replace("copy_table:", "copy_crc:").replace("copy_line", "crc_line");
-    let swapped = format!("{}    call copy_crc\n{}", &source[..from], &source[to..]);
+    let routine = &source[source.find("copy_table:\n").unwrap()..];
+    let program = "    do PROGRAM, PULSING          ; what failed is judged by reading\n";
+    assert!(routine.contains(program));
+    let crc = routine.replace(program, "").replace("    do PROGRAM, PULSING\n", "").replace("copy_", "crc_").replace("tail_", "crc_tail_");
+    let swapped = source.replacen("    call copy_table\n", "    call crc_table\n    jmp commit_record\n", 1);
     swapped.replace("commit_made:\n", "commit_made:\n    call copy_table\n") + &crc
 }
 

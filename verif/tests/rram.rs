@@ -528,6 +528,7 @@ fn p6_worn_classes_change_places_alike_on_rtl_and_model_and_are_read_one_a_cycle
         let mut rram = RramModel::new(&config, device);
         let (bytes, record) = slot_bytes(&works[0].image, &config);
         rram.wake(false).unwrap_err();
+        rram.make_tables();
         rram.wear_out(0, |line| if line % 2 == 0 { 300 } else { 0 });
         rram.write_slot(0, &bytes).and_then(|()| rram.commit(0, &record)).unwrap();
         file.save(&rram.device).unwrap();
@@ -547,6 +548,7 @@ fn p6_worn_classes_change_places_alike_on_rtl_and_model_and_are_read_one_a_cycle
         .unwrap();
         let mut rram = RramModel::new(&config, part.open(&config).unwrap().0);
         rram.wake(false).unwrap();
+        rram.make_tables();
         tables.push(rram.wear_of_lines());
     }
     let (turned, straight) = tables[0].split_at(layout.half as usize);

@@ -37,12 +37,13 @@ enum Command {
     Age {
         years: u8,
     },
-    /// A cell of the slot that is written next sticks.
+    /// One cell or two of a word stick: in the newest slot or the one that is written next, in its lines, copy or records.
     Stick {
+        newest: bool,
+        part: u32,
         row: u32,
         line: u32,
-        bit: u32,
-        one: bool,
+        bits: Vec<(u32, bool)>,
     },
     /// Lines of a slot are worn.
     Worn {
@@ -60,9 +61,20 @@ fn command() -> impl Strategy<Value = Command> {
         2 => Just(Command::Scrub),
         1 => (1u32..40).prop_map(|lines| Command::Some { lines }),
         2 => (1u8..20).prop_map(|years| Command::Age { years }),
-        2 => (0u32..4, 0u32..12, 0u32..32, any::<bool>()).prop_map(|(row, line, bit, one)| Command::Stick { row, line, bit, one }),
+        3 => stick(),
         1 => (120u16..600).prop_map(|wear| Command::Worn { wear }),
     ]
+}
+
+fn stick() -> impl Strategy<Value = Command> {
+    let cells = prop::collection::vec((0u32..39, any::<bool>()), 1..3);
+    (any::<bool>(), 0u32..3, 0u32..4, 0u32..12, cells).prop_map(|(newest, part, row, line, bits)| Command::Stick {
+        newest,
+        part,
+        row,
+        line,
+        bits,
+    })
 }
 
 /// The bytes of a line of an image, and what an image of such lines has for a record.
@@ -102,7 +114,11 @@ struct Pair {
 
 impl Pair {
     fn new(config: Config, seed: u64) -> Pair {
-        let device = Device::new(&config, Corner::typ22(), seed);
+        Pair::with(config, seed, Corner::typ22())
+    }
+
+    fn with(config: Config, seed: u64, corner: Corner) -> Pair {
+        let device = Device::new(&config, corner, seed);
         let mut model = RramModel::new(&config, device.clone());
         let mut program = Programmed::new(&config, device).unwrap();
         assert!(model.wake(false).is_err());
@@ -164,37 +180,46 @@ impl Pair {
                 let (_, error) = self.program.request(1 + u32::from(warm)).unwrap();
                 self.same_wake(woke, error, false);
             }
-            Command::Scrub => {
-                let looked = self.model.scrub();
-                let (_, error) = self.program.request(4).unwrap();
-                assert_eq!(error, if looked == 0 { code("RRAM_NO_IMAGE") } else { 0 });
-            }
-            Command::Some { lines } => {
-                self.model.after_run(lines);
-                assert_eq!(self.program.scrub_some(lines).unwrap(), 0);
+            Command::Scrub | Command::Some { .. } => {
+                let before = self.model.counts.tiles.0;
+                let (error, none) = if let Command::Some { lines } = *command {
+                    self.model.after_run(lines);
+                    (self.program.scrub_some(lines).unwrap(), 0)
+                } else {
+                    let none = if self.model.scrub() == 0 { code("RRAM_NO_IMAGE") } else { 0 };
+                    (self.program.request(4).unwrap().1, none)
+                };
+                assert_eq!(error, if self.model.counts.tiles.0 == before { none } else { code("RRAM_TILE") });
             }
             Command::Age { years } => {
                 let seconds = f64::from(years) * 3.156e7;
                 self.model.device.age(seconds, 85.0);
                 self.program.parts.cells.device.age(seconds, 85.0);
             }
-            Command::Stick { row, line, bit, one } => {
-                let slot = self.model.newest().map_or(0, |s| 1 - s);
-                let address = slot * self.model.layout().half + line;
-                self.model.device.stick(row, address, bit, one);
-                self.program.parts.cells.device.stick(row, address, bit, one);
+            Command::Stick { newest, part, row, line, ref bits } => {
+                let slot = self.model.newest().map_or(0, |s| if newest { s } else { 1 - s });
+                let layout = *self.model.layout();
+                let first = [slot * layout.half, layout.table(slot), layout.record(slot)][part as usize];
+                self.stick(row, first + line, bits);
             }
             Command::Worn { wear } => {
-                if !self.program.has_tables() {
+                let slot = self.model.newest().map_or(0, |s| 1 - s);
+                if !self.program.has_table(slot) {
                     return;
                 }
-                let slot = self.model.newest().map_or(0, |s| 1 - s);
                 let of = |l: u32| wear / (1 + l as u16 % 7) * (1 - l as u16 % 2);
                 self.model.wear_out(slot, of);
                 self.program.parts.cells.wear_out(slot, of);
             }
         }
         self.compare(command);
+    }
+
+    fn stick(&mut self, row: u32, address: u32, cells: &[(u32, bool)]) {
+        for &(bit, one) in cells {
+            self.model.device.stick(row, address, bit, one);
+            self.program.parts.cells.device.stick(row, address, bit, one);
+        }
     }
 
     fn compare(&self, command: &Command) {
@@ -204,9 +229,10 @@ impl Pair {
         let (table, other) = (model.wear_of_lines(), cells.wear_of_lines());
         let half = model.layout().half as usize;
         for slot in 0..2 {
+            assert_eq!(model.has_table(slot as u32), self.program.has_table(slot as u32), "slot {slot} after {command:?}");
             // A half that is not made yet says nothing; of the one that is awake, the lines of its image.
             let known = match model.awake {
-                _ if self.program.has_tables() => half,
+                _ if self.program.has_table(slot as u32) => half,
                 Some(record) if record.slot == slot as u32 => record.lines as usize,
                 _ => 0,
             };
@@ -288,6 +314,123 @@ fn a_record_that_is_written_anew_again_and_again_never_takes_the_place_of_the_ot
     }
     let renewals = (pair.model.epoch() - 2) / 2;
     assert!(renewals >= 7, "once around the places: {renewals}");
+}
+
+/// Up to a label of the program.
+fn run_to(program: &mut Programmed, label: &str) {
+    let lines = systole_isa::rram_engine::program().unwrap();
+    let address = lines.iter().position(|l| l.labels.iter().any(|l| l == label)).unwrap();
+    while program.engine.pc != address as u32 {
+        program.step().unwrap();
+    }
+}
+
+#[test]
+fn wear_and_spares_outlive_a_cut_between_the_tables_copy_and_the_record() {
+    for (stop, kept) in [("commit_record", true), ("copy_tail", false)] {
+        let mut pair = Pair::new(Config::named("tiny").unwrap(), 5);
+        for seed in 0..3 {
+            pair.apply(&Command::Update { lines: 6, seed });
+        }
+        // Slot 1 is written next; one of its lines is retired.
+        pair.stick(2, pair.config.rram_depth / 2 + 3, &[(1, true), (2, true), (3, false), (4, false)]);
+        let (slot, record) = pair.write(6, 9);
+        pair.compare(&Command::Write { lines: 6, seed: 9 });
+        assert_eq!((slot, pair.model.counts.remaps), (1, 1));
+        let before = pair.program.parts.cells.wear_of_lines();
+        pair.program.prepare(slot, &record);
+        run_to(&mut pair.program, stop);
+        pair.model.device = pair.program.parts.cells.device.clone();
+        pair.power();
+        assert_eq!(pair.program.parts.output("NEWEST"), 2, "the image of slot 0 stands");
+        pair.apply(&Command::Update { lines: 6, seed: 10 });
+        let after = pair.program.parts.cells.wear_of_lines();
+        let lines = pair.config.rram_depth as usize / 2..pair.config.rram_depth as usize / 2 + 6;
+        let wear = |table: &[(u16, u16)]| table[lines.clone()].iter().map(|l| l.1).sum::<u16>();
+        if kept {
+            assert_eq!(wear(&after), wear(&before) + 6, "and six writes of the last update");
+            assert_eq!(pair.model.counts.remaps, 0, "the line is known to be bad");
+        } else {
+            assert!(wear(&after) < wear(&before), "a copy that is not whole is not believed");
+            assert_eq!(pair.model.counts.remaps, 1);
+        }
+    }
+}
+
+#[test]
+fn a_copy_of_the_table_lies_the_other_way_round_where_two_cells_of_a_word_stick() {
+    let config = Config::named("tiny").unwrap();
+    let layout = Layout::of(&config);
+    let line = layout.table(0) + 1; // entries 4 to 7: 4 and 5 in rows 0 and 1
+    let commit = |cells: &[(u32, u32, bool)]| {
+        let mut pair = Pair::new(config.clone(), 3);
+        cells.iter().for_each(|&(row, bit, one)| pair.stick(row, line, &[(bit, one)]));
+        pair.apply(&Command::Update { lines: 5, seed: 1 });
+        pair
+    };
+    let inverted = |pair: &Pair| pair.program.engine.memory[2] >> 4 & 1 == 1;
+    let woke = |pair: &mut Pair| {
+        pair.apply(&Command::Power);
+        pair.model.awake.is_some()
+    };
+    let mut pair = commit(&[]);
+    assert!(woke(&mut pair) && !inverted(&pair));
+    // Entry 4 is line 4, unless one of its writes made it another: bits 8 and 9 are zero, one of them may stick.
+    let mut pair = commit(&[(0, 8, true)]);
+    assert!(woke(&mut pair) && !inverted(&pair));
+    let mut pair = commit(&[(0, 8, true), (0, 9, true)]);
+    assert!(woke(&mut pair) && inverted(&pair));
+    // The table is the same afterwards, and goes on: it is that of the slot after next.
+    for seed in 2..5 {
+        pair.apply(&Command::Update { lines: 5, seed });
+        pair.apply(&Command::Power);
+        assert!(pair.model.awake.is_some_and(|r| r.inverted == (r.slot == 0)));
+    }
+    // Neither way: two that are wrong as they are, two that are wrong the other way round.
+    let mut pair = commit(&[(0, 8, true), (0, 9, true), (1, 8, false), (1, 9, false)]);
+    assert_eq!(pair.program.parts.errors, [code("RRAM_RECORD")]);
+    assert!(!woke(&mut pair));
+}
+
+#[test]
+fn a_line_that_did_not_take_its_bits_is_tried_again_only_where_the_code_cannot_mend_it() {
+    let config = Config::named("tiny").unwrap();
+    let mut pair = Pair::new(config, 3);
+    pair.apply(&Command::Update { lines: 5, seed: 1 });
+    let bytes = image(&pair.config, 5, 1).0;
+    let line = |pair: &Pair, n: u32| u32::from(pair.model.wear_of_lines()[n as usize].0);
+    let wrong = |n: usize, bit: u32| bytes[16 * n + bit as usize / 8] >> (bit % 8) & 1 == 0;
+    for n in [1, 3] {
+        let at = line(&pair, n);
+        pair.stick(0, at, &[(9, wrong(n as usize, 9))]);
+    }
+    let pulses = |pair: &mut Pair| {
+        let before = pair.model.counts.pulses;
+        pair.apply(&Command::Scrub);
+        pair.model.counts.pulses - before
+    };
+    assert!(pulses(&mut pair) >= 16, "eight rounds for each of the two");
+    assert_eq!(pulses(&mut pair), 0);
+    // Power forgets: each is tried once more.
+    pair.apply(&Command::Power);
+    assert!(pulses(&mut pair) >= 16);
+    assert_eq!(pulses(&mut pair), 0);
+    // A second bit of a word that is weak: no scrub may wait.
+    let (mut again, mut left) = (0, 0);
+    for seed in 1..30 {
+        let mut pair = Pair::with(Config::named("tiny").unwrap(), seed, Corner { stuck: 0.0, ..Corner::typ22() });
+        pair.apply(&Command::Update { lines: 5, seed: 1 });
+        let at = line(&pair, 3);
+        pair.stick(0, at, &[(9, wrong(3, 9))]);
+        pair.apply(&Command::Scrub);
+        assert_eq!(pair.model.counts.failed, 1);
+        pair.apply(&Command::Age { years: 19 });
+        pair.apply(&Command::Age { years: 19 });
+        pair.apply(&Command::Scrub);
+        again += pair.model.counts.failed - 1;
+        left += u32::from(pair.model.counts.failed == 1);
+    }
+    assert!(again > 0 && left > 10, "tried again in {again} parts, left to the code in {left}");
 }
 
 /// Hands that answer nothing: verbs never end.

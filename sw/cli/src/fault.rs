@@ -180,6 +180,7 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
             ));
             row("in a wake and a run", &upsets.wake);
             row("in an update", &upsets.update);
+            upsets.hung.iter().take(20).for_each(|s| output::print(&format!("    hung: {s}")));
             upsets.silent.iter().take(20).for_each(|s| output::print(&format!("    silent: {s}")));
         }
         report.insert("control".into(), serde_json::to_value(&upsets)?);

@@ -42,6 +42,8 @@ pub struct Layout {
     pub classes: u32,
     /// Lines of a slot's copy of its part of the line table, behind the slot.
     pub table_lines: u32,
+    /// Words of 32 bits at its end that are no entries: a word of a bank, but not less than two.
+    pub tail_units: u32,
     /// Lines of a record.
     pub record_lines: u32,
 }
@@ -55,7 +57,8 @@ impl Layout {
         let record_lines = (64 / line_bytes).max(1);
         let slot_lines = half - table_lines - RECORDS / 2 * record_lines;
         let classes = (config.rram_ways / config.weight_beats).max(1);
-        Layout { line_bytes, half, slot_lines, spares: config.rram_depth / 64, classes, table_lines, record_lines }
+        let (spares, tail_units) = (config.rram_depth / 64, (config.cols / 4).max(2));
+        Layout { line_bytes, half, slot_lines, spares, classes, table_lines, tail_units, record_lines }
     }
 
     /// Class of a line.
@@ -78,6 +81,23 @@ impl Layout {
         slot * self.half + self.slot_lines
     }
 
+    /// A copy of a slot's part of the line table: its entries (physical line, writes), the other way round where the record's
+    /// flags say so; zeros; the flags; CRC-32 of all this with itself as 0.
+    pub fn copy(&self, entries: &[(u16, u16)], flags: u32) -> Vec<u8> {
+        let inverted = if Record::of_flags(flags).inverted { u32::MAX } else { 0 };
+        let mut words: Vec<u32> = entries.iter().map(|&(line, wear)| u32::from(wear) << 16 | u32::from(line)).collect();
+        words.resize((self.table_lines * self.line_bytes / 4) as usize - 2, 0);
+        // The last word of a bank has no entry but these two.
+        let tail = words.len() + 2 - (self.tail_units as usize);
+        words[..tail].iter_mut().for_each(|w| *w ^= inverted);
+        words.extend([flags, 0]);
+        let bytes = |words: &[u32]| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>();
+        let crc = crc32fast::hash(&bytes(&words));
+        words.pop();
+        words.push(crc);
+        bytes(&words)
+    }
+
     /// First line of a record's place.
     pub fn record(&self, place: u32) -> u32 {
         (place & 1) * self.half + self.slot_lines + self.table_lines + (place >> 1) * self.record_lines
@@ -95,6 +115,8 @@ pub struct Record {
     pub turn: bool,
     /// The class for whose sake they changed places last.
     pub hot: Option<u32>,
+    /// The entries of the line table's copy are stored the other way round.
+    pub inverted: bool,
     /// Spares used in the slot, by class.
     pub spares_used: [u32; 2],
     /// Lines of the image.
@@ -115,7 +137,7 @@ pub struct Record {
     pub units: [u32; 5],
     /// CRC-32 of the image's lines.
     pub image_crc: u32,
-    /// CRC-32 of the copy of the line table.
+    /// CRC-32 of the copy of the line table, as [`Layout::copy`] puts it last.
     pub table_crc: u32,
 }
 
@@ -125,12 +147,7 @@ impl Record {
         let mut w = [0; RECORD_WORDS];
         w[0] = RECORD_MAGIC;
         w[1] = self.epoch;
-        w[2] = self.slot
-            | u32::from(self.turn) << 1
-            | self.hot.map_or(0, |c| c << 2 | 8)
-            | self.spares_used[0] << 8
-            | self.spares_used[1] << 16
-            | self.tile_lines << 24;
+        w[2] = self.flags();
         w[3] = self.fingerprint;
         w[4] = self.config;
         w[5] = self.in_bytes;
@@ -143,6 +160,30 @@ impl Record {
         w
     }
 
+    /// Word 2, which stands in the line table's copy too.
+    pub fn flags(&self) -> u32 {
+        self.slot
+            | u32::from(self.turn) << 1
+            | self.hot.map_or(0, |c| c << 2 | 8)
+            | u32::from(self.inverted) << 4
+            | self.spares_used[0] << 8
+            | self.spares_used[1] << 16
+            | self.tile_lines << 24
+    }
+
+    /// What [`Record::flags`] says, the rest empty.
+    pub fn of_flags(flags: u32) -> Record {
+        Record {
+            slot: flags & 1,
+            turn: flags >> 1 & 1 == 1,
+            hot: (flags >> 3 & 1 == 1).then_some(flags >> 2 & 1),
+            inverted: flags >> 4 & 1 == 1,
+            spares_used: [flags >> 8 & 0xff, flags >> 16 & 0xff],
+            tile_lines: flags >> 24,
+            ..Record::default()
+        }
+    }
+
     fn crc(words: &[u32; RECORD_WORDS]) -> u32 {
         let mut words = *words;
         words[15] = 0;
@@ -153,20 +194,16 @@ impl Record {
     pub fn decode(words: &[u32; RECORD_WORDS]) -> Option<Record> {
         (words[0] == RECORD_MAGIC && words[15] == Self::crc(words)).then(|| Record {
             epoch: words[1],
-            slot: words[2] & 1,
-            turn: words[2] >> 1 & 1 == 1,
-            hot: (words[2] >> 3 & 1 == 1).then_some(words[2] >> 2 & 1),
-            spares_used: [words[2] >> 8 & 0xff, words[2] >> 16 & 0xff],
             lines: words[7] >> 16,
             fingerprint: words[3],
             config: words[4],
             in_bytes: words[5],
             out_bytes: words[6],
             weight_lines: words[7] & 0xffff,
-            tile_lines: words[2] >> 24,
             units: std::array::from_fn(|i| words[8 + i]),
             image_crc: words[13],
             table_crc: words[14],
+            ..Record::of_flags(words[2])
         })
     }
 }
@@ -224,7 +261,7 @@ mod tests {
             assert!(used.iter().all(|&n| n == 1), "{}", config.name);
             assert!((l.usable() * 4).div_ceil(l.line_bytes) < 256, "TILE_LINES has 8 bits");
             assert!([1, 2].contains(&l.classes) && l.slot_lines.is_multiple_of(l.classes) && l.spares.is_multiple_of(l.classes));
-            assert!(l.usable() > l.half / 2 && l.slot_lines * 4 <= l.table_lines * l.line_bytes, "{}: {l:?}", config.name);
+            assert!(l.usable() > l.half / 2 && (l.slot_lines + l.tail_units) * 4 <= l.table_lines * l.line_bytes, "{}: {l:?}", config.name);
         }
     }
 

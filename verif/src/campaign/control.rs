@@ -19,8 +19,20 @@ use systole_isa::Config;
 use systole_isa::regs::offset;
 use systole_isa::rram::KEYS;
 
-/// From one flip-flop to the next, a prime, so that any number of them is spread over all registers.
-const STRIDE: u64 = 619;
+/// From one of so many flip-flops to the next: without a common divisor, so that any number of them is spread over all.
+fn stride(flip_flops: u64) -> u64 {
+    let divisor = |mut a: u64, mut b: u64| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    (flip_flops / 3 + 1..).find(|&n| divisor(n, flip_flops) == 1).unwrap_or(1)
+}
+
+/// Cycles of the longest bound in the program (`PULSING` in `program.s`), and those from one look to the next.
+const LONGEST_VERB: u64 = 1 << 23;
+const STEP: u64 = 1 << 16;
 
 /// What came of the upsets.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -37,6 +49,8 @@ pub struct Upsets {
     pub wake: Tally,
     /// Upsets in an update, the wake and the run behind it.
     pub update: Tally,
+    /// Flip-flops whose upset let a job hang, and no code of `ERROR` said why.
+    pub hung: Vec<String>,
     /// Flip-flops whose upset was silent.
     pub silent: Vec<String>,
 }
@@ -50,6 +64,7 @@ impl Upsets {
         self.through.extend(other.through);
         self.wake.merge(&other.wake);
         self.update.merge(&other.update);
+        self.hung.extend(other.hung);
         self.silent.extend(other.silent);
     }
 }
@@ -116,6 +131,18 @@ async fn with_upset<T>(
     done
 }
 
+/// Whether the engine stops with a fault, at the latest when a verb is at its bound.
+async fn stops(driver: &mut Chip, fault: &Variable) -> bool {
+    let (sim, clock) = (driver.transport().sim().clone(), driver.transport().clock().clone());
+    for _ in 0..=LONGEST_VERB / STEP {
+        if sim.with_model(|m| m.peek(fault, 0)[0]) != 0 {
+            return true;
+        }
+        clock.cycles(STEP).await;
+    }
+    false
+}
+
 async fn restart(driver: &mut Chip) -> Result<(), HostError> {
     driver.transport().power_cycle().await;
     driver.wait_rram().await
@@ -131,6 +158,9 @@ async fn upsets(
 ) -> Result<Upsets, HostError> {
     let mut random = Stream::new(seed, "upsets");
     let all = flip_flops(&t);
+    let stride = stride(all.len() as u64);
+    let fault = t.sim().with_model(|m| m.variables().into_iter().find(|v| v.name.ends_with(".u_engine.fault_q")));
+    let fault = fault.ok_or_else(|| HostError::Transport("the model has no u_engine.fault_q".into()))?;
     let mut out = Upsets { flip_flops: all.len() as u64, ..Upsets::default() };
     let mut driver = Driver::assume(t, config);
     driver.program(&works[0].image, None).await?;
@@ -139,7 +169,7 @@ async fn upsets(
     restart(&mut driver).await?;
     let pulses = |driver: &mut Chip| driver.transport().with_cells(|d| d.totals.bit_pulses).unwrap_or(0);
     for n in first..first + count {
-        let flop = &all[(n * STRIDE % all.len() as u64) as usize];
+        let flop = &all[(n * stride % all.len() as u64) as usize];
         restart(&mut driver).await?;
         driver.lock().await?;
         let before = pulses(&mut driver);
@@ -173,7 +203,7 @@ async fn upsets(
     driver.scrub().await?;
     let mut current = 0;
     for n in first..first + count {
-        let flop = &all[(n * STRIDE % all.len() as u64) as usize];
+        let flop = &all[(n * stride % all.len() as u64) as usize];
         for update in [false, true] {
             restart(&mut driver).await?;
             let next = if update { 1 - current } else { current };
@@ -188,8 +218,14 @@ async fn upsets(
             })
             .await;
             let outcome = match done {
-                None => Outcome::Hang,
-                Some(Err(HostError::Transport(_) | HostError::Timeout { .. })) => Outcome::Hang,
+                None | Some(Err(HostError::Transport(_) | HostError::Timeout { .. })) => {
+                    if stops(&mut driver, &fault).await {
+                        Outcome::Detected
+                    } else {
+                        out.hung.push(format!("{}[{}] at {at}, update {update}", flop.0.name, flop.1));
+                        Outcome::Hang
+                    }
+                }
                 Some(Err(_)) => Outcome::Detected,
                 Some(Ok(r)) if r == w.output => Outcome::Masked,
                 Some(Ok(_)) => Outcome::Silent,

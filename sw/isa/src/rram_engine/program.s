@@ -18,7 +18,7 @@
 
 ; Memory: the record at hand, then variables, then the record that the host sends.
 .const EPOCH 1
-.const FLAGS 2           ; slot 0, turn 1, class of the last turn 3:2, spares used 15:8 and 23:16, lines of CRCs 31:24
+.const FLAGS 2           ; slot 0, turn 1, class of the last turn 3:2, inverted copy 4, spares used 15:8 and 23:16, lines of CRCs 31:24
 .const SOFTWARE 3
 .const MACHINE 4
 .const IN_BYTES 5
@@ -34,18 +34,23 @@
 .const TURN 19
 .const COMMAND 32
 .const SEEN 33           ; bit 0 a foreign record, bit 1 the chosen one was weak
-.const TABLES 34         ; both halves of the line table are made
+.const TABLES 34         ; halves of the line table that are made, a bit each
 .const LIVE_LINES 35     ; of the image that a scrub looks at
 .const LIVE_TILES 36
 .const TILES 37
 .const REFRESHED 38
 .const LEFT 39
 .const RUN_SLOT 40
+.const GIVEN_NEXT 41     ; where the next of these comes
+.const GIVEN 42          ; lines that did not take their bits in a scrub, one more than their number
+.const GIVEN_END 48
 .const HOST 48
 
 .const RAW 8
+.const SEALED 0x80       ; the last 32 bits count as 0 in the CRC: they are the CRC
 .const COUNTED 0x800     ; wrong words of this walk count
 .const FIRST 0x1000      ; only the first word of a line
+.const INVERTED 0x2000   ; entries of the line table are the other way round
 .const ANEW 0x4000       ; the CRC begins anew
 .const CLEAN 0x8000      ; the verdict begins anew
 .const CLEAR_VERDICT 1
@@ -59,9 +64,9 @@
 
 ; Bounds of verbs, as powers of two in cycles.
 .const QUICK 6
-.const COPYING 14
+.const COPYING 16
 .const WALKING 21
-.const PULSING 26
+.const PULSING 23
 
 ; Reset looks for an image as a command to wake does, without a complaint where there is none.
     st r0, r0, TILES
@@ -193,6 +198,7 @@ wake_table:
     get u, LINE_LOG2
     ror n, n, u
     and n, n, #0xffff            ; what was rotated out is not counted
+    ld s, r0, FLAGS
     call load_table
     mov t, #CLEAR_BOTH
     put t, CLEAR
@@ -342,16 +348,28 @@ commit_host:
     mov line, base
     mov x, #TO_CRC
     ld y, r0, IMAGE_CRC
-    mov s, #11                   ; RRAM_CRC
     call margins
+    mov v, #11                   ; RRAM_CRC
+    bne t, #0, commit_fails
+    mov w, #0
+commit_copy:
+    call flags
     call copy_table
     get n, TABLE_LINES
     get line, SLOT_LINES
     add line, line, base
-    mov x, #TO_CRC+RAW
+    mov x, #TO_CRC+RAW+SEALED
     ld y, r0, TABLE_CRC
-    mov s, #12                   ; RRAM_RECORD
     call margins
+    beq t, #0, commit_record
+    mov v, #12                   ; RRAM_RECORD
+    bne w, #0, commit_fails
+    mov w, #INVERTED             ; cells that stick take the other bits
+    jmp commit_copy
+commit_fails:
+    mov t, v
+    jmp complain
+commit_record:
     call fill_record
     call place_record
     beq t, #0, commit_made
@@ -371,7 +389,7 @@ commit_made:
     do RELOCK, QUICK             ; keys are taken back
     jmp idle
 
-; CRC of n lines from line on, at both margins, as x says: y each time, or the command ends with s for its error.
+; t: 0 where the CRC of n lines from line on, as x says, is y at both margins and nothing is beyond correction.
 margins:
     mov ref, #1
 margin:
@@ -381,14 +399,15 @@ margin:
     add t, t, #ANEW+CLEAN
     put t, WALK
     do WALK, WALKING
-    mov t, s
-    get u, CRC
-    bne u, y, complain
+    get t, CRC
+    xor t, t, y
     get u, VERDICT
     and u, u, #BEYOND
-    bne u, #0, complain
+    or t, t, u
+    bne t, #0, margins_end
     add ref, ref, #1
     bne ref, #3, margin
+margins_end:
     ret
 
 ; ---- scrub: every line of image, copy and record at both margins ----
@@ -410,13 +429,13 @@ budget_left:
     call newest
     beq u, #2, idle
 scrub_begin:
-    mov s, u
     call tables                  ; whose counters of wear what is written again changes
+    call newest
     mov t, #KEYLESS
     put t, MOVE
     mov t, #1
     put t, COUNT
-    mov slot, s
+    mov slot, u
     call slot_base
 scrub_line:
     get n, SCRUB_AT
@@ -476,14 +495,27 @@ scrub_write:
     beq y, #0, scrub_next
     get t, LOCKED
     bne t, #0, scrub_forget
+    add s, line, #1
+    bge y, #BEYOND, scrub_program
+    mov u, #GIVEN                ; one that did not take its bits before is left to the code while that can mend it
+    mov v, #GIVEN_END
+scrub_given:
+    ld t, u, 0
+    beq t, s, scrub_forget
+    add u, u, #1
+    bne u, v, scrub_given
+scrub_program:
     do PROGRAM, PULSING
     get t, VERDICT
     and t, t, #FAILED
-    bne t, #0, scrub_next
+    bne t, #0, scrub_gives
     ld t, r0, REFRESHED
     add t, t, #1
     st t, r0, REFRESHED
     put t, REFRESHED
+    jmp scrub_next
+scrub_gives:
+    call gives
 scrub_next:
     add n, n, #1
     get t, PLACE
@@ -502,6 +534,18 @@ scrub_step:
     get t, STOP
     beq t, #0, scrub_line
     jmp idle
+
+; The line in s, one more than its number, did not take its bits: the oldest of the list makes room.
+gives:
+    ld u, r0, GIVEN_NEXT
+    st s, u, 0
+    add u, u, #1
+    mov v, #GIVEN_END
+    bne u, v, gives_next
+    mov u, #GIVEN
+gives_next:
+    st u, r0, GIVEN_NEXT
+    ret
 
 ; Walks with the mode in t.
 scrub_walk:
@@ -528,7 +572,7 @@ read_record:
     put at, LINE
     get t, RECORD_LINES
     put t, COUNT
-    mov t, #TO_RECORD+RAW+ANEW+CLEAN
+    mov t, #TO_RECORD+RAW+SEALED+ANEW+CLEAN
     put t, WALK
     do WALK, WALKING
     ld t, r0, 0
@@ -568,11 +612,11 @@ read_margins:
     put at, LINE
     get t, RECORD_LINES
     put t, COUNT
-    mov t, #TO_CHECK+RAW+ANEW+CLEAN+1
+    mov t, #TO_CHECK+RAW+SEALED+ANEW+CLEAN+1
     put t, WALK
     ld v, r0, RECORD_CRC
     do WALK, WALKING
-    mov t, #TO_CHECK+RAW+ANEW+2
+    mov t, #TO_CHECK+RAW+SEALED+ANEW+2
     get u, CRC
     put t, WALK
     xor u, u, v
@@ -627,13 +671,8 @@ write_zero:
     bne x, #0, write_line
     ret
 
-; What the machine fills in. at: the record before it. Changes n.
-fill_record:
-    get t, MAGIC
-    st t, r0, 0
-    call newest
-    add v, v, #1
-    st v, r0, EPOCH
+; What the machine knows of slot: into FLAGS, whose upper byte is the host's. w: the copy is inverted.
+flags:
     put slot, USED_SLOT
     ld t, r0, FLAGS
     ror t, t, #24
@@ -642,7 +681,18 @@ fill_record:
     get u, USED
     or t, t, u
     or t, t, slot
+    ror u, w, #9
+    or t, t, u
     st t, r0, FLAGS
+    ret
+
+; What else the machine fills in. at: the record before it. Changes n.
+fill_record:
+    get t, MAGIC
+    st t, r0, 0
+    call newest
+    add v, v, #1
+    st v, r0, EPOCH
     get t, FINGERPRINT
     st t, r0, SOFTWARE
     get t, MACHINE
@@ -707,6 +757,13 @@ live:
     and t, t, #0xff
     st t, r0, LIVE_TILES
     put r0, SCRUB_AT
+    mov v, #GIVEN_END
+    mov u, #GIVEN
+    st u, r0, GIVEN_NEXT
+live_given:
+    st r0, u, 0
+    add u, u, #1
+    bne u, v, live_given
     ret
 
 ; ---- the line table ----
@@ -717,12 +774,11 @@ slot_base:
 slot_based:
     ret
 
-; n lines of the copy into the table of slot, and what the record says of its spares. Changes base.
+; n lines of the copy into the table of slot, and what s says of its spares, as FLAGS. Changes base.
 load_table:
     put slot, USED_SLOT
-    ld u, r0, FLAGS
-    put u, USED
-    ror u, u, #1
+    put s, USED
+    ror u, s, #1
     and u, u, #1
     st u, m, TURN
     call slot_base
@@ -731,44 +787,86 @@ load_table:
     add t, t, base
     put t, LINE
     put n, COUNT
-    mov t, #TO_TABLE+RAW+COUNTED+ANEW+CLEAN
-    put t, WALK
+    and u, s, #0x10
+    ror u, u, #23                ; INVERTED
+    or u, u, #TO_TABLE+RAW+COUNTED+ANEW
+    or u, u, #CLEAN+SEALED
+    put u, WALK
     do WALK, WALKING
     ret
 
-; Both halves of the table, before anything is programmed. Changes everything but s.
+; Both halves of the table, before anything is programmed. Of the newest image the record says what its copy is; that of
+; the other slot stands for itself: where it is whole, wear and spares of the slot are known, whatever became of the image.
+; Changes everything.
 tables:
     ld t, r0, TABLES
-    bne t, #0, tables_end
+    beq t, #3, tables_end
     mov slot, #0
 tables_half:
+    ld t, r0, TABLES
+    ror t, t, slot
+    and t, t, #1
+    bne t, #0, tables_next
     call variables
-    call identity                ; lines behind the slot too, which a load without a commit may use
-    ld t, m, HAS
-    beq t, #0, tables_none
-    ld at, m, NEWEST_LINE
+    call slot_base
+    get line, SLOT_LINES
+    add line, line, base
+    call newest
+    mov x, u
+    bne u, slot, tables_tail
     call read_record
+    ld s, r0, FLAGS
+    ld y, r0, TABLE_CRC
+    jmp tables_check
+tables_tail:
+    get t, TABLE_LINES           ; the copy's last two words: FLAGS, CRC
+    add t, t, line
+    sub t, t, #1
+    put t, LINE
+    mov t, #1
+    put t, COUNT
+    get v, LINE_WORDS_1
+    put v, PICK
+    mov t, #TO_WORD+RAW
+    put t, WALK
+    do WALK, WALKING
+    sub v, v, #1
+    get y, WORD
+    put v, PICK
+    do WALK, WALKING
+    get s, WORD
+tables_check:
     get n, TABLE_LINES
-    call load_table
+    put line, LINE
+    put n, COUNT
+    mov t, #TO_CRC+RAW+SEALED
+    or t, t, #ANEW+CLEAN
+    put t, WALK
+    do WALK, WALKING
     get t, CRC
-    ld u, r0, TABLE_CRC
-    xor t, t, u
+    xor t, t, y
     get u, VERDICT
     and u, u, #BEYOND
     or t, t, u
-    beq t, #0, tables_next
-    call newest
-    beq u, slot, tables_next     ; half written when power went: nothing in another slot is alive
-    call identity
-tables_none:
+    beq t, #0, tables_load
+    beq x, slot, tables_next     ; what wake took from it stands as long as it is the newest
+    call identity                ; half written when power went: nothing in that slot is alive
     st r0, m, TURN
     put slot, USED_SLOT
     put r0, USED
+    jmp tables_made
+tables_load:
+    call identity                ; lines behind the slot too, which a load without a commit may use
+    call load_table
+tables_made:
+    mov t, #1
+    add t, t, slot
+    ld u, r0, TABLES
+    or t, t, u
+    st t, r0, TABLES
 tables_next:
     add slot, slot, #1
     bne slot, #2, tables_half
-    mov t, #1
-    st t, r0, TABLES
 tables_end:
     ret
 
@@ -801,21 +899,65 @@ turn_pair:
     st r0, m, TURN
     ret
 
-; The table of slot into its copy, and the copy's CRC into the record. Changes n, line.
+; The table of slot into its copy, FLAGS and the CRC behind it, as w says. Changes n, line, ref, x, y, s.
 copy_table:
     mov t, #CLEAR_CRC
     put t, CLEAR
+    put w, WALK
     put base, AT
     get line, SLOT_LINES
     add line, line, base
     get n, TABLE_LINES
+    get x, COL_WORDS
 copy_line:
     put line, LINE
-    do COPY, COPYING
+    mov y, #0
+    get ref, ROWS
+    bne n, #1, copy_row
+    sub ref, ref, #1             ; the last line's last word, or two of 32 bits, are no entries
+    bne x, #1, copy_row
+    sub ref, ref, #1
+copy_row:
+    put y, ROW
+    do COPY, QUICK
+    add y, y, #1
+    bne y, ref, copy_row
+    beq n, #1, copy_tail
     do PROGRAM, PULSING          ; what failed is judged by reading
     add line, line, #1
     sub n, n, #1
-    bne n, #0, copy_line
+    jmp copy_line
+copy_tail:
+    ld s, r0, FLAGS
+    bne x, #1, copy_seal
+    put s, DATA
+    put y, ROW
+    do LOAD, QUICK
+    add y, y, #1
+copy_seal:
+    mov t, #0
+    call tail_word
+    do DIGEST, QUICK
     get t, CRC
     st t, r0, TABLE_CRC
+    call tail_word
+    put y, ROW
+    do LOAD, QUICK
+    do PROGRAM, PULSING
+    ret
+
+; A word that ends with s and t. Changes u, v.
+tail_word:
+    mov u, x
+tail_unit:
+    sub u, u, #1
+    mov v, #0
+    bne u, #1, tail_last
+    mov v, s
+tail_last:
+    bne u, #0, tail_put
+    mov v, t
+tail_put:
+    put v, DATA
+    bne u, #0, tail_unit
     ret
