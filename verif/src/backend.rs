@@ -93,6 +93,14 @@ impl AnyTransport {
         }
     }
 
+    /// Power goes and comes back: the cells stay.
+    pub async fn power_cycle(&mut self) {
+        match self {
+            AnyTransport::Rtl(t) => t.power_cycle().await,
+            AnyTransport::Model(t) => t.power_cycle(),
+        }
+    }
+
     /// Does something to the RRAM cells, where there is a part.
     pub fn with_cells<T>(&mut self, job: impl FnOnce(&mut Device) -> T) -> Option<T> {
         match self {

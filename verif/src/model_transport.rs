@@ -63,6 +63,15 @@ impl ModelTransport {
         transport
     }
 
+    /// Power goes and comes back: the cells stay.
+    pub fn power_cycle(&mut self) {
+        let config = self.machine.config().clone();
+        *self = match self.rram.take() {
+            Some(rram) => ModelTransport::with_part(&config, rram.device),
+            None => ModelTransport::new(&config),
+        };
+    }
+
     /// The RRAM controller's model, where there is a part.
     pub fn rram(&mut self) -> Option<&mut RramModel> {
         self.rram.as_mut()

@@ -45,7 +45,7 @@ pub struct Counts {
 }
 
 /// Lines that a scrub remembers because they did not take their bits.
-const GIVEN: usize = 6;
+const GIVEN: usize = 5;
 
 /// Why the controller refuses or gives up: a code of `ERROR`.
 pub type Refusal = &'static str;
@@ -79,7 +79,7 @@ pub struct RramModel {
     pub(crate) hot: [Option<u32>; 2], // the class for whose sake a slot turned last
     turn: [bool; 2],                  // before the next line is written to a slot
     made: [bool; 2],                  // the halves of the line table
-    given: VecDeque<u32>,             // lines that did not take their bits in a scrub, the last six
+    given: VecDeque<u32>,             // lines that did not take their bits in a scrub, the last five
     foreign: bool,
     weak: bool,
     worn: u16,
@@ -492,6 +492,12 @@ impl RramModel {
         (self.floor[slot], self.want_turn[slot]) = ([0; 2], false);
     }
 
+    /// Wrong words in the first lines of a slot's copy, which were read.
+    fn count_copy(&mut self, slot: u32, lines: u32) {
+        let first = self.layout.table(slot);
+        (first..first + lines).for_each(|line| _ = self.fetch(line));
+    }
+
     /// Both halves of the line table, before anything is programmed.
     pub fn make_tables(&mut self) {
         for slot in (0..2).filter(|&s| !self.made[s as usize]).collect::<Vec<u32>>() {
@@ -505,6 +511,7 @@ impl RramModel {
             half.for_each(|l| self.table[l as usize] = (l as u16, 0));
             if whole {
                 self.enter(slot, &entries, &known);
+                self.count_copy(slot, self.layout.table_lines);
             } else {
                 // Half written when power went: nothing in that slot is alive.
                 self.enter(slot, &[], &Record::default());
@@ -608,6 +615,7 @@ impl RramModel {
             let lines = record.lines.min(self.layout.slot_lines) as usize;
             let (mut bytes, mut bad) = (vec![], entries[..lines].iter().any(|e| u32::from(e.0) >= self.config.rram_depth));
             self.enter(record.slot, &entries[..lines], &record);
+            self.count_copy(record.slot, (lines as u32 * 4).div_ceil(self.layout.line_bytes));
             // Weights and CRCs of lines are not read by a warm wake.
             let read = record.weight_lines..record.lines - record.tile_lines.min(record.lines);
             for l in 0..record.lines.min(self.layout.slot_lines) {

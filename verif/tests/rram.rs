@@ -67,10 +67,7 @@ fn on_part<T: 'static>(
 }
 
 async fn power_cycle(driver: &mut Driver<AnyTransport>) {
-    match driver.transport() {
-        AnyTransport::Rtl(t) => t.power_cycle().await,
-        AnyTransport::Model(_) => unreachable!("RTL only"),
-    }
+    driver.transport().power_cycle().await;
     driver.wait_rram().await.unwrap();
 }
 

@@ -241,6 +241,7 @@ impl Pair {
             assert_eq!(wrong, None, "line table of slot {slot} (line, model, program) after {command:?}");
         }
         let (x, y) = (&model.counts, &cells.counts);
+        assert_eq!((x.corrected, x.uncorrectable), (y.corrected, y.uncorrectable), "{command:?}");
         assert_eq!(
             (x.pulses, x.retries, x.remaps, x.swaps, x.turns, x.failed),
             (y.pulses, y.retries, y.remaps, y.swaps, y.turns, y.failed),

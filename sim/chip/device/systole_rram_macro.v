@@ -87,7 +87,7 @@ module systole_rram_macro #(
   endgenerate
 
   // Pulses.
-  reg [31:0] left_q;
+  reg [31:0] left_q = 32'd0;                     // a macro's own: when power comes no pulse is on that reset would cut
   wire [FULL-1:0] mask = {{FULL - WIDTH{1'b0}}, mask_i};
   assign busy_o = left_q != 32'd0;
   `SYSTOLE_ASSERT(check_pulse_alone, !(re_i && busy_o))

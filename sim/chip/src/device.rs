@@ -336,9 +336,7 @@ impl Device {
     pub fn pulse(&mut self, row: u32, address: u32, pulse: Pulse) {
         let Pulse { part, reset, level, mask, cut } = pulse;
         let key = row * self.depth + address;
-        let (corner, now, place, torn) = (self.corner.clone(), self.now, self.totals.bit_pulses, self.torn);
-        let mut rng = self.rng(u64::from(key) << 32 ^ place ^ u64::from(part) << 24);
-        let seed = self.seed;
+        let (corner, now, torn, seed) = (self.corner.clone(), self.now, self.torn, self.seed);
         let mut totals = std::mem::take(&mut self.totals);
         totals.cuts += u64::from(cut);
         let width = self.width;
@@ -348,8 +346,11 @@ impl Device {
             let cell = &mut cells[at as usize];
             totals.bit_pulses += 1;
             totals.energy_pj += corner.pulse_pj;
-            // The cell's own character: how easily it switches, how long it lives.
-            let mut own = ChaCha8Rng::seed_from_u64(mix(seed ^ mix(u64::from(key) << 20 ^ u64::from(at) << 2 ^ 1)));
+            // The cell's own character: how easily it switches, how long it lives. What a pulse does to it depends on how many
+            // it had before, not on the pulses of other cells.
+            let place = u64::from(key) << 20 ^ u64::from(at) << 2;
+            let mut own = ChaCha8Rng::seed_from_u64(mix(seed ^ mix(place ^ 1)));
+            let mut rng = ChaCha8Rng::seed_from_u64(mix(seed ^ mix(place ^ 2) ^ mix(cell.pulses.into())));
             let standard = Normal::new(0.0, 1.0).expect("one is positive");
             let (set, reset_own, life) = (standard.sample(&mut own), standard.sample(&mut own), standard.sample(&mut own));
             let easy = if reset { corner.reset + reset_own } else { corner.set + set };

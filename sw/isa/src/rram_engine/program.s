@@ -42,7 +42,8 @@
 .const LEFT 39
 .const RUN_SLOT 40
 .const GIVEN_NEXT 41     ; where the next of these comes
-.const GIVEN 42          ; lines that did not take their bits in a scrub, one more than their number
+.const GIVEN_LAST 42     ; behind the last one
+.const GIVEN 43          ; lines that did not take their bits in a scrub: five
 .const GIVEN_END 48
 .const HOST 48
 
@@ -495,15 +496,15 @@ scrub_write:
     beq y, #0, scrub_next
     get t, LOCKED
     bne t, #0, scrub_forget
-    add s, line, #1
     bge y, #BEYOND, scrub_program
     mov u, #GIVEN                ; one that did not take its bits before is left to the code while that can mend it
-    mov v, #GIVEN_END
+    ld v, r0, GIVEN_LAST
 scrub_given:
+    beq u, v, scrub_program
     ld t, u, 0
-    beq t, s, scrub_forget
     add u, u, #1
-    bne u, v, scrub_given
+    bne t, line, scrub_given
+    jmp scrub_forget
 scrub_program:
     do PROGRAM, PULSING
     get t, VERDICT
@@ -535,11 +536,15 @@ scrub_step:
     beq t, #0, scrub_line
     jmp idle
 
-; The line in s, one more than its number, did not take its bits: the oldest of the list makes room.
+; The line did not take its bits: the oldest of the list makes room.
 gives:
     ld u, r0, GIVEN_NEXT
-    st s, u, 0
+    ld v, r0, GIVEN_LAST
+    st line, u, 0
     add u, u, #1
+    bge v, u, gives_last
+    st u, r0, GIVEN_LAST
+gives_last:
     mov v, #GIVEN_END
     bne u, v, gives_next
     mov u, #GIVEN
@@ -757,13 +762,9 @@ live:
     and t, t, #0xff
     st t, r0, LIVE_TILES
     put r0, SCRUB_AT
-    mov v, #GIVEN_END
     mov u, #GIVEN
     st u, r0, GIVEN_NEXT
-live_given:
-    st r0, u, 0
-    add u, u, #1
-    bne u, v, live_given
+    st u, r0, GIVEN_LAST
     ret
 
 ; ---- the line table ----
@@ -789,8 +790,7 @@ load_table:
     put n, COUNT
     and u, s, #0x10
     ror u, u, #23                ; INVERTED
-    or u, u, #TO_TABLE+RAW+COUNTED+ANEW
-    or u, u, #CLEAN+SEALED
+    or u, u, #TO_TABLE+RAW+SEALED+COUNTED+ANEW+CLEAN
     put u, WALK
     do WALK, WALKING
     ret
@@ -839,8 +839,7 @@ tables_check:
     get n, TABLE_LINES
     put line, LINE
     put n, COUNT
-    mov t, #TO_CRC+RAW+SEALED
-    or t, t, #ANEW+CLEAN
+    mov t, #TO_CRC+RAW+SEALED+ANEW+CLEAN
     put t, WALK
     do WALK, WALKING
     get t, CRC
