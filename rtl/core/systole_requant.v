@@ -76,22 +76,29 @@ module systole_requant (
     zero_q5  <= zero_q4;
   end
 
-  // V + 5: fixed point m . fraction, 8 and 26 bits, and what is lost on both sides. A shift of 26
-  // and more, the usual case, takes the window out of p; a smaller one brings zeros in from below.
-  wire        usual = shift_q5 >= 6'd26;
-  wire [48:0] far = p >> (shift_q5 - 6'd26);
-  wire [48:0] near = p >> shift_q5[4:0];
-  wire [51:0] near_frac = {p[25:0], 26'd0} >> shift_q5[4:0];
-  wire [48:0] below = p & ~(~49'd0 << (shift_q5 - 6'd26));
+  // V + 5: fixed point m . fraction, 8 and 26 bits, and what is lost on both sides. The shifter narrows: of each step
+  // only those bits stay that the steps behind it can still bring into the window.
+  wire [74:0] by_0 = {p, 26'd0};
+  wire [64:0] by_32 = shift_q5[5] ? {22'd0, by_0[74:32]} : by_0[64:0];
+  wire [48:0] by_16 = shift_q5[4] ? by_32[64:16] : by_32[48:0];
+  wire [40:0] by_8 = shift_q5[3] ? by_16[48:8] : by_16[40:0];
+  wire [36:0] by_4 = shift_q5[2] ? by_8[40:4] : by_8[36:0];
+  wire [34:0] by_2 = shift_q5[1] ? by_4[36:2] : by_4[34:0];
+  wire [33:0] by_1 = shift_q5[0] ? by_2[34:1] : by_2[33:0];
+  wire        above = (!shift_q5[5] && by_0[74:65] != 10'd0) || (!shift_q5[4] && by_32[64:49] != 16'd0) ||
+      (!shift_q5[3] && by_16[48:41] != 8'd0) || (!shift_q5[2] && by_8[40:37] != 4'd0) ||
+      (!shift_q5[1] && by_4[36:35] != 2'd0) || (!shift_q5[0] && by_2[34]);
+  wire        below = (shift_q5[5] && by_0[31:26] != 6'd0) || (shift_q5[4] && by_32[15:0] != 16'd0) ||
+      (shift_q5[3] && by_16[7:0] != 8'd0) || (shift_q5[2] && by_8[3:0] != 4'd0) ||
+      (shift_q5[1] && by_4[1:0] != 2'd0) || (shift_q5[0] && by_2[0]);
   reg  [ 7:0] m_q6;
   reg  [25:0] frac_q6;
   reg         big_q6, sticky_q6;
   always @(posedge clk_i)
     if (en_i[5]) begin
-      m_q6      <= zero_q5 ? 8'd0 : usual ? far[33:26] : near[7:0];
-      frac_q6   <= zero_q5 ? 26'd0 : usual ? far[25:0] : near_frac[25:0];
-      big_q6    <= !zero_q5 && (usual ? far[48:34] != 15'd0 : near[48:8] != 41'd0);
-      sticky_q6 <= !zero_q5 && usual && below != 49'd0;
+      {m_q6, frac_q6} <= zero_q5 ? 34'd0 : by_1;
+      big_q6          <= !zero_q5 && above;
+      sticky_q6       <= !zero_q5 && below;
     end
 
   // V + 6: round to nearest; within the window around one half it is a tie, to even. The window

@@ -57,28 +57,43 @@ module systole_residual (
     end
   end
 
-  // One bit below the unit decides, the bits below it break the tie.
-  wire signed [49:0] shifted = $signed({total_q, 1'b0}) >>> shift_i;
-  wire        [48:0] below = total_q & ~(~49'd0 << (shift_i - 6'd1));
-  reg signed  [48:0] floor_q;
-  reg                up_q;
-  reg         [ 8:0] zp_q, zp_up_q;   // the zero point, and one more
+  // Ten bits of the quotient are enough, with a zero point no other saturates differently. The shifter narrows: of each
+  // step only those bits stay that the steps behind it can still bring down. The bit below the unit decides, those
+  // below it break the tie.
+  wire        sign = total_q[48];
+  wire [49:0] by_0 = {total_q, 1'b0};
+  wire [41:0] by_32 = shift_i[5] ? {{24{sign}}, by_0[49:32]} : by_0[41:0];
+  wire [25:0] by_16 = shift_i[4] ? by_32[41:16] : by_32[25:0];
+  wire [17:0] by_8 = shift_i[3] ? by_16[25:8] : by_16[17:0];
+  wire [13:0] by_4 = shift_i[2] ? by_8[17:4] : by_8[13:0];
+  wire [11:0] by_2 = shift_i[1] ? by_4[13:2] : by_4[11:0];
+  wire [10:0] by_1 = shift_i[0] ? by_2[11:1] : by_2[10:0];
+  wire        above = (!shift_i[5] && by_0[49:42] != {8{sign}}) || (!shift_i[4] && by_32[41:26] != {16{sign}}) ||
+      (!shift_i[3] && by_16[25:18] != {8{sign}}) || (!shift_i[2] && by_8[17:14] != {4{sign}}) ||
+      (!shift_i[1] && by_4[13:12] != {2{sign}}) || (!shift_i[0] && by_2[11] != sign) || by_1[10] != sign;
+  wire        below = (shift_i[5] && by_0[31:0] != 32'd0) || (shift_i[4] && by_32[15:0] != 16'd0) ||
+      (shift_i[3] && by_16[7:0] != 8'd0) || (shift_i[2] && by_8[3:0] != 4'd0) ||
+      (shift_i[1] && by_4[1:0] != 2'd0) || (shift_i[0] && by_2[0]);
+  reg  [ 9:0] floor_q;
+  reg         up_q, big_q, sign_q;
+  reg  [ 7:0] zp_q;
   always @(posedge clk_i)
     if (en_i[4]) begin
-      floor_q <= shifted[49:1];
-      up_q    <= shift_i != 6'd0 && shifted[0] && (shifted[1] || (shift_i > 6'd1 && below != 49'd0));
-      zp_q    <= {zero_point_i[7], zero_point_i};
-      zp_up_q <= {zero_point_i[7], zero_point_i} + 9'd1;
+      floor_q <= by_1[10:1];
+      up_q    <= by_1[0] && (by_1[1] || below);
+      big_q   <= above;
+      sign_q  <= sign;
+      zp_q    <= zero_point_i;
     end
 
-  wire        [ 8:0] add = up_q ? zp_up_q : zp_q;
-  wire signed [49:0] rounded = {floor_q[48], floor_q} + {{41{add[8]}}, add};
+  wire signed [10:0] rounded = {floor_q[9], floor_q} + {{3{zp_q[7]}}, zp_q} + {10'd0, up_q};
   reg         [ 7:0] y_q;
   always @(posedge clk_i)
     if (en_i[5]) begin
       if (max_q) y_q <= larger_q5;
-      else if (rounded > 50'sd127) y_q <= 8'h7f;
-      else if (rounded < -50'sd128) y_q <= 8'h80;
+      else if (big_q) y_q <= sign_q ? 8'h80 : 8'h7f;
+      else if (rounded > 11'sd127) y_q <= 8'h7f;
+      else if (rounded < -11'sd128) y_q <= 8'h80;
       else y_q <= rounded[7:0];
     end
 
