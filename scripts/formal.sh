@@ -14,7 +14,7 @@ cores=$(nproc)
 prove() {
     local log=$1 top=$2 parameters=$3
     shift 3
-    timeout 300 yosys -q -p "read_verilog -formal -DFORMAL -DSYSTOLE_PROOF -Irtl/include -Iverif/formal $*; \
+    timeout 300 yosys -q -p "read_verilog -formal -DFORMAL -DSYSTOLE_PROOF -Irtl/include -I${include:-verif/formal} $*; \
         chparam $parameters $top; hierarchy -check -top $top; prep -top $top; flatten; memory_map; chformal -early; \
         opt -full; sat -verify -tempinduct -prove-asserts -set-assumes -seq 1 -set-at 1 rst_i 1 -maxsteps 3" >"$log" 2>&1
 }
@@ -49,6 +49,7 @@ program=(systole_rram_program "-set ROWS 4 -set COLS 4 -set RRAM_DEPTH 128" rtl/
 ecc=(rtl/rram/systole_ecc_encode.v rtl/rram/systole_ecc_check.v rtl/rram/systole_bch_check.v rtl/lib/systole_parity.v)
 check "a retired line keeps its class" "${program[@]}" "- used_lines + class_32" "- used_lines" "${ecc[@]}" "${ram[@]}"
 check "a moved line keeps its class" "${program[@]}" "scan_entry[0] == line_q[0]" "1'b1" "${ecc[@]}" "${ram[@]}"
+include=verif/formal/any check "no pulse leaves its slot" "${program[@]}" "managed && !lawful ? ST_DONE" "1'b0 ? ST_DONE" "${ecc[@]}" "${ram[@]}"
 for sizes in "2 1" "4 2" "2 2" "4 4"; do
     read -r ways beats <<<"$sizes"
     check "no busy way is asked, WAYS $ways, D $beats" ways "-set WAYS $ways -set BEATS $beats" verif/formal/ways.v \

@@ -3,7 +3,7 @@
 // and at the other, a walk every ROWS cycles, the first one starting one cycle later. The place moves behind each
 // good line; at the first weak one it stays and found_o is set. set_i sets the place and clears found_o. line_o and
 // raw_o follow the place by 3 cycles, last_o by 1. Lines are counted through image, copy of the line table and
-// record (docs/rram.md). Reset begins at line 0.
+// record (docs/rram.md). A row ends where the engine goes to work. Reset begins at line 0.
 `default_nettype none
 `include "systole_isa.vh"
 
@@ -51,7 +51,7 @@ module systole_rram_pass #(
   reg [  RW:0] end_q, behind_q;
   reg          last_q, ask_last_q, in_slot_q, raw_q;
 
-  wire ask = on_q && tick_q == {LW{1'b0}} && asks_q != 13'd0;
+  wire ask = on_q && idle_i && tick_q == {LW{1'b0}} && asks_q != 13'd0;
   wire result = on_q && walk_done_i;
   wire bad = bad_q || walk_bad_i;
 
@@ -61,7 +61,7 @@ module systole_rram_pass #(
       place_q <= {RW{1'b0}};
     end else begin
       if (idle_i && scrub_i && newest_i[1] && !found_q) on_q <= 1'b1;
-      else if (results_q == 13'd0) on_q <= 1'b0;
+      else if (results_q == 13'd0 || !idle_i) on_q <= 1'b0;  // it is never on while another walks
       if (set_i) begin
         place_q <= place_i;
         found_q <= 1'b0;

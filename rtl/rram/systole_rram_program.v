@@ -131,6 +131,8 @@ module systole_rram_program #(
   wire [15:0] floor = floor_q[which*16+:16];
   wire anew = used_we_i ? used_slot_i : turn_slot_i;
   wire [31:0] class_32 = {31'd0, way_class};
+  // A line of a slot lies in the slot: whatever became of its entry, no other image, copy or record is written.
+  wire lawful = look_line_i[RW-1] == slot && {{33 - RW{1'b0}}, look_line_i[RW-2:0]} < SLOT_LINES;
   wire [RW-1:0] slot_base = {slot, {RW - 1{1'b0}}};
   wire [31:0] in_slot = {{33 - RW{1'b0}}, line_q[RW-2:0]};
   wire managed = in_slot < SLOT_LINES;
@@ -158,7 +160,7 @@ module systole_rram_program #(
     next = state_q;
     case (state_q)
       ST_IDLE:   if (start_i) next = ST_LOOK;
-      ST_LOOK:   if (looked) next = managed && move_q && worn && !resting_q && !retiring_q ? ST_SCAN : ST_READ;
+      ST_LOOK:   if (looked) next = managed && !lawful ? ST_DONE : managed && move_q && worn && !resting_q && !retiring_q ? ST_SCAN : ST_READ;
       ST_READ:   if (walk_done_i) next = ST_JUDGE;
       ST_JUDGE:
       if (wait_q == 4'd2) begin
@@ -170,7 +172,7 @@ module systole_rram_program #(
       ST_WAIT:   if (wait_q >= 4'd2 && !pulsing_i) next = beat_q == LAST_BEAT[BW-1:0] ? ST_READ : ST_PULSE;
       ST_FAIL:   next = managed && move_q && any_spare ? ST_FILL : ST_DONE;
       ST_FILL:   if (walk_done_i) next = retiring_q ? ST_SPARE : ST_KEEP;
-      ST_SPARE:  if (looked) next = ST_RETIRE;
+      ST_SPARE:  if (looked) next = lawful ? ST_RETIRE : ST_DONE;
       ST_RETIRE: if (!first) next = ST_READ;
       ST_SCAN:   if (scanned) next = gain >= THRESHOLD && wear_q > best_wear_q ? ST_FILL : ST_READ;
       ST_KEEP:   if (walk_done_i) next = ST_SWAP;
@@ -251,6 +253,7 @@ module systole_rram_program #(
         wear_q <= look_wear_i;
         scan_q <= slot_base;
         half_q <= 1'b0;
+        if (managed && !lawful) failed_q <= 1'b1;
       end
       ST_JUDGE:
       if (wait_q == 4'd2) begin
@@ -278,6 +281,7 @@ module systole_rram_program #(
       end
       ST_SPARE:
       if (looked) begin
+        failed_q     <= !lawful;
         other_q      <= {slot, spare_index[RW-2:0]};
         other_phys_q <= look_line_i;
         other_wear_q <= look_wear_i;
@@ -287,7 +291,7 @@ module systole_rram_program #(
         if (first) {best_q, best_wear_q, cold_wear_q} <= {line_q, 32'hffffffff};
         else if (scan_valid && !scanned) begin
           half_q <= 1'b1;
-          if (scan_mine && look_wear_i < best_wear_q) {best_q, best_phys_q, best_wear_q} <= {scan_entry, look_line_i, look_wear_i};
+          if (scan_mine && lawful && look_wear_i < best_wear_q) {best_q, best_phys_q, best_wear_q} <= {scan_entry, look_line_i, look_wear_i};
           if (!scan_mine && scan_image && look_wear_i < cold_wear_q) cold_wear_q <= look_wear_i;
         end
         if (scanned && next == ST_FILL) begin

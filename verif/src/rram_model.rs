@@ -251,6 +251,11 @@ impl RramModel {
 
     /// Programs a line of R C bytes; false when it is not as it should be afterwards.
     pub fn program(&mut self, line: u32, bytes: &[u8], may_move: bool) -> bool {
+        let physical = self.physical(line);
+        if self.managed(line) && !(self.managed(physical) && physical / self.layout.half == line / self.layout.half) {
+            self.counts.failed += 1; // whatever became of its entry, no other image, copy or record is written
+            return false;
+        }
         if may_move && self.managed(line) {
             self.level_wear(line);
         }

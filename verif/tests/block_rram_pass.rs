@@ -134,7 +134,7 @@ async fn row(clk: &Clock, layout: &Layout, rows: u64, image: &Image, from: u32, 
     let end = if lines == 0 { 1 } else { ended(lines - 1) };
     met.wraps += u32::from(u64::from(from) + first_weak.unwrap_or(lines) >= count.into());
     for t in 0..=end + 4 {
-        idle.set((t == 0 || random.random()).into());
+        idle.set(1);
         scrub.set((t == 0).into());
         s("lines_i").set(if t == 0 { lines } else { random.random_range(0..4096) });
         let word = t.checked_sub(1 + latency).filter(|&w| w < 2 * lines * rows);
@@ -196,6 +196,30 @@ fn a_row_walks_each_line_twice_in_exact_cycles_and_its_place_stays_at_the_first_
         });
         assert!(met.wraps > 20 && met.weak > 20 && met.behind > 10, "{} {} {}", met.wraps, met.weak, met.behind);
     }
+}
+
+#[test]
+fn a_row_ends_at_once_where_the_engine_goes_to_work_and_asks_for_nothing_more() {
+    let (spec, layout, rows) = machine("tiny", 128);
+    bench(&spec, 6, move |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let mut random = sim.random("work");
+        let image = Image::random(&layout, &mut random);
+        image.show(&sim);
+        for n in 0..60u64 {
+            set_place(&sim, &clk, 0).await;
+            // From one of the first cycles on, so that the first is one that would ask, or is none.
+            for t in 0..4 * rows {
+                s("idle_i").set((t <= n % (3 * rows)).into());
+                s("scrub_i").set((t == 0).into());
+                s("lines_i").set(3);
+                clk.rising_edge().await;
+                let at_work = t > n % (3 * rows);
+                assert_eq!(s("walk_o").is_high(), !at_work && t >= 1 && (t - 1) % rows == 0, "cycle {t} of {n}");
+                assert_eq!(s("busy_o").is_high(), t >= 1 && t <= n % (3 * rows) + 1, "cycle {t} of {n}");
+            }
+        }
+    });
 }
 
 #[test]

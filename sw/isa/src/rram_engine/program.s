@@ -857,6 +857,10 @@ tables_check:
 tables_load:
     call identity                ; lines behind the slot too, which a load without a commit may use
     call load_table
+    get t, CRC
+    beq t, y, tables_made
+    st r0, r0, TABLES            ; an upset of the walk may have changed any entry
+    jmp tables
 tables_made:
     mov t, #1
     add t, t, slot
