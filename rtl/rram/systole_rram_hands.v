@@ -162,7 +162,7 @@ module systole_rram_hands #(
   assign begin_o   = walk && (verb_i == `SYSTOLE_DO_WALK || verb_i == `SYSTOLE_DO_BEGIN);
   assign digest_o  = start_i && verb_i == `SYSTOLE_DO_DIGEST;
   assign load_o    = (start_i && verb_i == `SYSTOLE_DO_LOAD) || copied_q;
-  assign program_o = waiting_i && verb_i == `SYSTOLE_DO_PROGRAM && settled;
+  assign program_o = waiting_i && verb_i == `SYSTOLE_DO_PROGRAM && settled && !start_i;
   assign forget_o  = start_i && verb_i == `SYSTOLE_DO_FORGET;
   assign relock_o  = start_i && verb_i == `SYSTOLE_DO_RELOCK;
   assign looked_o  = waiting_i && verb_i == `SYSTOLE_DO_LOOK;

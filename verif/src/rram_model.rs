@@ -450,13 +450,8 @@ impl RramModel {
         });
         let table_crc = copied.ok_or("RRAM_RECORD")?;
         let place = self.newest().and_then(|s| self.best[s as usize]).map_or(0, |b| (b.1 + 1) % RECORDS);
-        let record = Record {
-            epoch: self.epoch() + 1,
-            fingerprint: fingerprint(),
-            config: self.config.machine(),
-            table_crc,
-            ..known
-        };
+        let record =
+            Record { epoch: self.epoch() + 1, fingerprint: fingerprint(), config: self.config.machine(), table_crc, ..known };
         // A place with a bad cell is left for the next one.
         for place in (0..4).map(|n| (place + n) % RECORDS) {
             self.write_record(place, &record);
@@ -506,10 +501,9 @@ impl RramModel {
     /// Both halves of the line table, before anything is programmed.
     pub fn make_tables(&mut self) {
         for slot in (0..2).filter(|&s| !self.made[s as usize]).collect::<Vec<u32>>() {
-            // Of the newest image the record says what its copy is; that of the other slot stands for itself.
-            let newest = self.best[slot as usize].filter(|_| self.newest() == Some(slot)).map(|b| b.0);
-            let (entries, known, whole) = self.read_copy(slot, newest.as_ref());
-            if newest.is_some() && !whole {
+            // A copy stands for itself, whatever became of the record.
+            let (entries, known, whole) = self.read_copy(slot, None);
+            if self.newest() == Some(slot) && !whole {
                 continue; // what wake took from it stands
             }
             let half = slot * self.layout.half..(slot + 1) * self.layout.half;
@@ -624,11 +618,8 @@ impl RramModel {
             // Weights and CRCs of lines are not read by a warm wake.
             let read = record.weight_lines..record.lines - record.tile_lines.min(record.lines);
             for l in 0..record.lines.min(self.layout.slot_lines) {
-                let (line, wrong) = if warm && !read.contains(&l) {
-                    (self.read(base + l, NORMAL).0, false)
-                } else {
-                    self.fetch(base + l)
-                };
+                let (line, wrong) =
+                    if warm && !read.contains(&l) { (self.read(base + l, NORMAL).0, false) } else { self.fetch(base + l) };
                 bytes.extend(line);
                 bad |= wrong;
             }

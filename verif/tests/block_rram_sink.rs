@@ -62,7 +62,22 @@ impl Bench {
         let (random, now) = (sim.random("sink"), BTreeMap::from([(Shown::Crc, 0), (Shown::Verdict, 0)]));
         let (events, moving, shown, met) = Default::default();
         PULSES.split(' ').for_each(|p| sim.signal(p).set(0));
-        Bench { sim, clk, random, cols, t: 0, events, moving, shown, now, crc: Hasher::new(), verdict: 0, sealed: false, inverted: false, met }
+        Bench {
+            sim,
+            clk,
+            random,
+            cols,
+            t: 0,
+            events,
+            moving,
+            shown,
+            now,
+            crc: Hasher::new(),
+            verdict: 0,
+            sealed: false,
+            inverted: false,
+            met,
+        }
     }
 
     fn set(&self, name: &str, value: u64) {

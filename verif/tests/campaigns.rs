@@ -103,7 +103,11 @@ fn record_first() -> String {
     let routine = &source[source.find("copy_table:\n").unwrap()..];
     let program = "    do PROGRAM, PULSING          ; what failed is judged by reading\n";
     assert!(routine.contains(program));
-    let crc = routine.replace(program, "").replace("    do PROGRAM, PULSING\n", "").replace("copy_", "crc_").replace("tail_", "crc_tail_");
+    let crc = routine
+        .replace(program, "")
+        .replace("    do PROGRAM, PULSING\n", "")
+        .replace("copy_", "crc_")
+        .replace("tail_", "crc_tail_");
     let swapped = source.replacen("    call copy_table\n", "    call crc_table\n    jmp commit_record\n", 1);
     swapped.replace("commit_made:\n", "commit_made:\n    call copy_table\n") + &crc
 }

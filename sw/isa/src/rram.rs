@@ -261,7 +261,11 @@ mod tests {
             assert!(used.iter().all(|&n| n == 1), "{}", config.name);
             assert!((l.usable() * 4).div_ceil(l.line_bytes) < 256, "TILE_LINES has 8 bits");
             assert!([1, 2].contains(&l.classes) && l.slot_lines.is_multiple_of(l.classes) && l.spares.is_multiple_of(l.classes));
-            assert!(l.usable() > l.half / 2 && (l.slot_lines + l.tail_units) * 4 <= l.table_lines * l.line_bytes, "{}: {l:?}", config.name);
+            assert!(
+                l.usable() > l.half / 2 && (l.slot_lines + l.tail_units) * 4 <= l.table_lines * l.line_bytes,
+                "{}: {l:?}",
+                config.name
+            );
         }
     }
 

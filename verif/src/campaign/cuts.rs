@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use systole_chip::device::{Corner, Device, Kept, Pulse, Torn};
 use systole_isa::Config;
-use systole_isa::rram::{Record, slot_bytes};
+use systole_isa::rram::{Layout, Record, slot_bytes};
 use systole_isa::rram_engine::{Line, program};
 
 const TORN: [Torn; 4] = [Torn::Random, Torn::Marginal, Torn::Old, Torn::New];
@@ -124,6 +124,7 @@ struct Cutter {
     waiting: Vec<u32>, // addresses since the last pulse
     executed: BTreeSet<u32>,
     pulses: u64,           // of this update
+    at_record: bool,       // the last one was in a place of a record
     spare: Option<Device>, // stands in for cells that are elsewhere
     seen: Seen,
     kept: Option<(Device, Known)>,
@@ -206,8 +207,13 @@ impl Cutter {
                 (0..self.config.rows).for_each(|row| table.extend(cells.word(row, line, 0, line).0));
             }
             let end = table.len() - 4; // its own CRC, as 0
-            table[end..].fill(0);
-            if crc32fast::hash(&table) != p.engine.memory[TABLE_CRC] {
+            let own = table.split_off(end);
+            table.extend([0; 4]);
+            let crc = crc32fast::hash(&table);
+            // Where the record is written a torn one may lie, of the same image: the new record's first words can make that
+            // whole for a moment. Its flags and this CRC are those of the update before; the copy's own are right.
+            let own = u32::from_le_bytes(std::array::from_fn(|i| own[i]));
+            if crc != own || (crc != p.engine.memory[TABLE_CRC] && !self.at_record) {
                 return Err(format!("image {image} woke without its line table"));
             }
         }
@@ -283,6 +289,8 @@ impl Cutter {
     /// Power goes before a pulse, and in it.
     fn pulse(&mut self, device: &mut Device, row: u32, address: u32, pulse: Pulse) {
         self.pulses += 1;
+        let layout = Layout::of(&self.config);
+        self.at_record = address / self.config.weight_beats % layout.half >= layout.slot_lines + layout.table_lines;
         if !self.full() {
             self.between(device);
         }
@@ -356,6 +364,7 @@ pub fn run_program(lines: &[Line], first: u64, count: u64, seed: u64) -> Result<
         waiting: vec![],
         executed: BTreeSet::new(),
         pulses: 0,
+        at_record: false,
         spare: Some(Device::new(&config, Corner { stuck: 0.0, ..Corner::typ22() }, 1)),
         seen: Rc::new(RefCell::new(vec![vec![]; (config.rows * config.rram_depth) as usize])),
         kept: None,
@@ -423,7 +432,7 @@ fn part(shared: &Rc<RefCell<Cutter>>, n: u64, seed: u64) -> Result<()> {
         }
         let image = (current.image + 1 + c.random.below(3) as usize) % 4;
         c.new = Known { image, epoch: current.epoch + 1 };
-        (c.pulses, c.kept) = (0, None);
+        (c.pulses, c.at_record, c.kept) = (0, false, None);
         c.violations_before = c.out.violations.len();
         c.out.updates += 1;
         drop(c);

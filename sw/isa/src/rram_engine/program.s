@@ -795,9 +795,8 @@ load_table:
     do WALK, WALKING
     ret
 
-; Both halves of the table, before anything is programmed. Of the newest image the record says what its copy is; that of
-; the other slot stands for itself: where it is whole, wear and spares of the slot are known, whatever became of the image.
-; Changes everything.
+; Both halves of the table, before anything is programmed. A copy stands for itself: where it is whole, wear and spares of
+; the slot are known, whatever became of the image and its record. Changes everything.
 tables:
     ld t, r0, TABLES
     beq t, #3, tables_end
@@ -811,14 +810,6 @@ tables_half:
     call slot_base
     get line, SLOT_LINES
     add line, line, base
-    call newest
-    mov x, u
-    bne u, slot, tables_tail
-    call read_record
-    ld s, r0, FLAGS
-    ld y, r0, TABLE_CRC
-    jmp tables_check
-tables_tail:
     get t, TABLE_LINES           ; the copy's last two words: FLAGS, CRC
     add t, t, line
     sub t, t, #1
@@ -835,7 +826,6 @@ tables_tail:
     put v, PICK
     do WALK, WALKING
     get s, WORD
-tables_check:
     get n, TABLE_LINES
     put line, LINE
     put n, COUNT
@@ -848,7 +838,8 @@ tables_check:
     and u, u, #BEYOND
     or t, t, u
     beq t, #0, tables_load
-    beq x, slot, tables_next     ; what wake took from it stands as long as it is the newest
+    call newest
+    beq u, slot, tables_next     ; what wake took from it stands as long as it is the newest
     call identity                ; half written when power went: nothing in that slot is alive
     st r0, m, TURN
     put slot, USED_SLOT
