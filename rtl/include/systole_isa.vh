@@ -457,6 +457,23 @@
 `define SYSTOLE_DO_IDENTITY 4'd10
 `define SYSTOLE_DO_COPY 4'd11
 
+// Frames between a board and its host (sw/isa, board.rs).
+`define SYSTOLE_BOARD_HELLO 8'd0
+`define SYSTOLE_BOARD_RESET 8'd1
+`define SYSTOLE_BOARD_READ 8'd2
+`define SYSTOLE_BOARD_WRITE 8'd3
+`define SYSTOLE_BOARD_IMAGE 8'd4
+`define SYSTOLE_BOARD_INPUT 8'd5
+`define SYSTOLE_BOARD_OUTPUT 8'd6
+`define SYSTOLE_BOARD_WAIT 8'd7
+`define SYSTOLE_BOARD_DONE 8'd0
+`define SYSTOLE_BOARD_REFUSED 8'd1
+`define SYSTOLE_BOARD_UNKNOWN 8'd2
+`define SYSTOLE_BOARD_LATE 8'd3
+`define SYSTOLE_BOARD_NO_SESSION 8'd4
+`define SYSTOLE_BOARD_MAGIC 32'h01425953
+`define SYSTOLE_BOARD_PAYLOAD 256
+
 // Latencies, as functions of the sizes (sw/isa, latency.rs).
 `define SYSTOLE_X_STAGES(cols) ((cols) > 16 ? 1 : 0)
 `define SYSTOLE_W_LEAD(ways, beats) ((ways) + (beats) + 2)

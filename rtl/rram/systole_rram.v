@@ -29,6 +29,7 @@ module systole_rram #(
     output wire [            31:0] budget_o,
     output wire [            31:0] inject_o,
     output wire                    slot_o,
+    output wire                    ready_o,        // an image is awake
     // run control
     input  wire                    run_on_i,
     input  wire                    run_wait_i,
@@ -504,6 +505,7 @@ module systole_rram #(
   );
 
   wire shown_slot = ready ? run_slot : slot_o;
+  assign ready_o       = ready;
   assign wake_bytes_o  = out;
   assign run_slot_o    = shown_slot;
   assign busy_o        = !idle || pass || request_busy || moving;

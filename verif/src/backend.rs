@@ -2,7 +2,7 @@
 //! One driver, two machines: RTL in Verilator, or the instruction-level model.
 
 use crate::model_transport::ModelTransport;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Instant;
 use systole_chip::RtlTransport;
 use systole_chip::device::Device;
-use systole_host::{Driver, HostError, RunOutput, Transport, Wake, boxed};
+use systole_host::{BoardTransport, Driver, HostError, RunOutput, SerialLine, Transport, Wake, boxed};
 use systole_isa::{Config, Image};
 
 /// What an image runs on.
@@ -21,6 +21,19 @@ pub enum Backend {
     Rtl,
     /// The instruction-level model: same results, same cycles.
     Model,
+    /// A board behind a serial line.
+    Board,
+}
+
+impl Backend {
+    /// What it is called in reports.
+    pub fn label(self) -> &'static str {
+        match self {
+            Backend::Rtl => "RTL in Verilator",
+            Backend::Model => "instruction-level model",
+            Backend::Board => "board",
+        }
+    }
 }
 
 /// The results of a series of runs.
@@ -42,6 +55,8 @@ pub enum AnyTransport {
     Rtl(Box<RtlTransport>),
     /// The instruction-level model.
     Model(Box<ModelTransport>),
+    /// A board.
+    Board(Box<BoardTransport<SerialLine>>),
 }
 
 macro_rules! either {
@@ -49,6 +64,7 @@ macro_rules! either {
         match $self {
             AnyTransport::Rtl($t) => $call,
             AnyTransport::Model($t) => $call,
+            AnyTransport::Board($t) => $call,
         }
     };
 }
@@ -85,20 +101,25 @@ impl Transport for AnyTransport {
 }
 
 impl AnyTransport {
-    /// Cycles since the simulation began; the model has none.
+    /// Cycles since the simulation began; model and board have none.
     pub fn cycle(&self) -> u64 {
         match self {
             AnyTransport::Rtl(t) => t.sim().cycle(),
-            AnyTransport::Model(_) => 0,
+            AnyTransport::Model(_) | AnyTransport::Board(_) => 0,
         }
     }
 
-    /// Power goes and comes back: the cells stay.
-    pub async fn power_cycle(&mut self) {
+    /// Power goes and comes back, or reset does: the cells stay.
+    ///
+    /// # Errors
+    /// [`HostError::Line`] of a board.
+    pub async fn power_cycle(&mut self) -> Result<(), HostError> {
         match self {
             AnyTransport::Rtl(t) => t.power_cycle().await,
             AnyTransport::Model(t) => t.power_cycle(),
+            AnyTransport::Board(t) => t.reset()?,
         }
+        Ok(())
     }
 
     /// Does something to the RRAM cells, where there is a part.
@@ -106,6 +127,7 @@ impl AnyTransport {
         match self {
             AnyTransport::Rtl(t) => t.with_cells(job),
             AnyTransport::Model(t) => t.rram().map(|r| job(&mut r.device)),
+            AnyTransport::Board(_) => None,
         }
     }
 }
@@ -140,6 +162,24 @@ fn on_any(backend: Backend, config: &Config, options: &systole_chip::Options, jo
                 Ok(())
             });
             result.context("RTL simulation")?
+        }
+        Backend::Board => {
+            let port = options.port.clone().unwrap_or_default();
+            let transport = BoardTransport::connect(SerialLine::open(&port.path, port.baud)?)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            runtime.block_on(async {
+                let mut driver = Driver::connect(AnyTransport::Board(Box::new(transport))).await?;
+                let (there, asked) = (driver.config().label(), config.label());
+                ensure!(
+                    there == asked,
+                    "the board at {} is {there}, not {asked}: choose it with --config {}",
+                    port.path,
+                    driver.config().name
+                );
+                driver.wait_rram().await?;
+                job(&mut driver).await;
+                Ok(())
+            })
         }
         Backend::Model => {
             let (transport, file) = match &options.part {
@@ -203,7 +243,7 @@ fn run_all(
         let events = driver.events().await?.iter().zip(before).map(|(&a, b)| u64::from(a.wrapping_sub(b))).collect();
         let cycles = match driver.transport() {
             AnyTransport::Rtl(t) => t.sim().cycle() - first,
-            AnyTransport::Model(_) => outputs.iter().map(|o| o.cycles).sum(),
+            AnyTransport::Model(_) | AnyTransport::Board(_) => outputs.iter().map(|o| o.cycles).sum(),
         };
         Ok(RunSet { outputs, cycles, events, seconds: begin.elapsed().as_secs_f64() })
     })

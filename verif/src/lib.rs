@@ -2,6 +2,7 @@
 //! Workloads, backends and comparison: everything that `systole` and the test suites share.
 
 pub mod backend;
+pub mod board;
 pub mod campaign;
 pub mod compare;
 pub mod conformance;

@@ -67,7 +67,7 @@ fn on_part<T: 'static>(
 }
 
 async fn power_cycle(driver: &mut Driver<AnyTransport>) {
-    driver.transport().power_cycle().await;
+    driver.transport().power_cycle().await.unwrap();
     driver.wait_rram().await.unwrap();
 }
 

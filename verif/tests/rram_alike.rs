@@ -87,6 +87,7 @@ async fn table(driver: &mut Driver<AnyTransport>) -> [Option<Vec<(u16, u16)>>; 2
             let all = rram.wear_of_lines();
             [0, 1].map(|s| rram.has_table(s).then(|| slot(&all, s)))
         }
+        AnyTransport::Board(_) => unreachable!("no board here"),
         AnyTransport::Rtl(t) => {
             let sim = t.sim().clone();
             let all: Vec<(u16, u16)> = sim.with_model(|m| {
@@ -109,7 +110,7 @@ async fn apply(driver: &mut Driver<AnyTransport>, command: &Command, works: &[(I
             return Ok(format!("slot {slot}"));
         }
         Command::Power => {
-            driver.transport().power_cycle().await;
+            driver.transport().power_cycle().await?;
             driver.wait_rram().await?;
         }
         Command::Wake { warm } => driver.wake_any(if warm { Wake::Warm } else { Wake::Checked }).await?,

@@ -12,7 +12,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use systole_files::{FileError, LockError};
-use systole_host::{HostError, Transport, boxed};
+use systole_host::{HostError, Port, Transport, boxed};
 use systole_isa::Config;
 use thiserror::Error;
 
@@ -52,6 +52,8 @@ pub struct Options {
     pub upsets: bool,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
+    /// Where a board is, for what runs on one instead.
+    pub port: Option<Port>,
 }
 
 fn root() -> PathBuf {
@@ -103,6 +105,26 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
     }
     Ok(sizes(spec, config))
 }
+
+/// What to build for the chip behind a serial line of so many cycles a bit (docs/board.md), at its named configuration.
+///
+/// # Errors
+/// As [`spec`].
+pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Error> {
+    let (mut sources, includes) =
+        source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
+    sources.extend(BOARD.map(|name| root().join("rtl/board").join(name)));
+    let spec = Spec::new("systole_board")
+        .sources(sources)
+        .parameter("CONFIG", config.id)
+        .parameter("DIVISOR", divisor)
+        .parameter("LIMIT", 14);
+    Ok(includes.into_iter().fold(spec, Spec::include_dir))
+}
+
+/// What stands around the chip on a board, in `rtl/board`.
+const BOARD: [&str; 6] =
+    ["systole_uart_rx.v", "systole_uart_tx.v", "systole_link_rx.v", "systole_link_tx.v", "systole_bridge.v", "systole_board.v"];
 
 /// The same with the device model behind the RRAM macros, whose pulses last so many cycles.
 ///

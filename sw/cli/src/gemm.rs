@@ -219,10 +219,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
 }
 
 fn backend(args: &GemmArgs) -> &'static str {
-    match args.machine.backend() {
-        systole_verif::Backend::Rtl => "RTL",
-        systole_verif::Backend::Model => "instruction-level model",
-    }
+    args.machine.backend().label()
 }
 
 fn verdict(good: bool, yes: &str, no: &str) -> String {

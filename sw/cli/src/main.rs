@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The program `systole`: run workloads on the chip in simulation and look at programs.
 
+mod board;
 mod doctor;
 mod energy;
 mod fault;
@@ -14,6 +15,7 @@ mod show;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use systole_host::Port;
 use systole_isa::Config;
 use systole_isa::ecc::Ecc;
 
@@ -57,6 +59,8 @@ enum Verb {
     Config(show::ConfigArgs),
     /// Write the timetable of an image as a trace for Perfetto or chrome://tracing
     Timeline(show::TimelineArgs),
+    /// A board behind a serial port: look what is wrong with it, or simulate one
+    Board(board::BoardArgs),
     /// Check the tools that Systole uses
     Doctor(doctor::DoctorArgs),
 }
@@ -68,6 +72,8 @@ enum BackendName {
     Rtl,
     /// The instruction-level model: same results and cycles, much faster
     Model,
+    /// A board behind a serial line (docs/board.md): --port, --baud
+    Board,
 }
 
 /// Which machine, and what runs it.
@@ -85,6 +91,12 @@ struct Machine {
     /// What runs the program
     #[arg(long, value_enum, default_value = "rtl")]
     backend: BackendName,
+    /// Serial port of the board
+    #[arg(long, value_name = "PORT", default_value = "/dev/ttyUSB0")]
+    port: String,
+    /// Bits a second on the board's port, as its bitstream was made
+    #[arg(long, value_name = "BITS", default_value_t = systole_isa::board::BAUD)]
+    baud: u32,
     /// Record a wave of the RTL to this FST file (slow)
     #[arg(long, value_name = "F.fst")]
     trace: Option<PathBuf>,
@@ -108,12 +120,17 @@ impl Machine {
         match self.backend {
             BackendName::Rtl => systole_verif::Backend::Rtl,
             BackendName::Model => systole_verif::Backend::Model,
+            BackendName::Board => systole_verif::Backend::Board,
         }
+    }
+
+    fn port(&self) -> Port {
+        Port { path: self.port.clone(), baud: self.baud }
     }
 
     fn options(&self) -> anyhow::Result<systole_chip::Options> {
         let Some(path) = &self.trace else {
-            return Ok(systole_chip::Options { seed: self.seed, ..Default::default() });
+            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), ..Default::default() });
         };
         anyhow::ensure!(self.backend == BackendName::Rtl, "--trace records the RTL; use it with --backend rtl");
         let (mut from, mut to) = (0, u64::MAX);
@@ -148,6 +165,7 @@ fn main() -> ExitCode {
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),
+        Verb::Board(args) => board::board(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
     };
     match result {

@@ -12,14 +12,15 @@ use systole_chip::{Access, Part, PartFile};
 use systole_host::{Driver, HostError, RramStatus, Wake};
 use systole_isa::image::Image;
 use systole_isa::rram::{Layout, slot_bytes};
-use systole_verif::{AnyTransport, on_machine};
+use systole_verif::{AnyTransport, Backend, on_machine};
 
 /// The RRAM part.
 #[derive(Args, Clone)]
 pub struct PartArgs {
-    /// The chip's RRAM: a file that keeps every cell; `program` and `inject` make a new one where there is none
+    /// The chip's RRAM: a file that keeps every cell; `program` and `inject` make a new one where there is none. A board
+    /// has its own
     #[arg(long, value_name = "FILE")]
-    pub rram: PathBuf,
+    pub rram: Option<PathBuf>,
     /// Device parameters of a new part: typ22, min22, max22, healthy22 or disturb22
     #[arg(long, default_value = "typ22")]
     corner: String,
@@ -36,11 +37,30 @@ impl PartArgs {
         let corner = Corner::named(&self.corner)
             .with_context(|| format!("--corner {}: there are typ22, min22, max22, healthy22 and disturb22", self.corner))?;
         let wait = Duration::from_secs(self.wait);
-        Ok(Part { file: Some(self.rram.clone()), access, wait, corner, seed, pulse_cycles: self.pulse_cycles })
+        Ok(Part { file: Some(self.file()?.to_path_buf()), access, wait, corner, seed, pulse_cycles: self.pulse_cycles })
+    }
+
+    fn file(&self) -> Result<&Path> {
+        self.rram.as_deref().context("which RRAM? --rram FILE keeps that of a simulated chip; --backend board has its own")
+    }
+
+    /// The file must be there, unless a board has the RRAM; what it is called in reports.
+    fn existing(&self, machine: &Machine) -> Result<String> {
+        if machine.backend() == Backend::Board {
+            ensure!(self.rram.is_none(), "--rram is the RRAM of a simulated chip; a board has its own: leave it out");
+            return Ok(machine.port().path);
+        }
+        let file = self.file()?;
+        must_exist(file)?;
+        Ok(file.display().to_string())
     }
 
     /// The machine's options with this part.
     pub fn options(&self, machine: &Machine, access: Access) -> Result<systole_chip::Options> {
+        if machine.backend() == Backend::Board {
+            self.existing(machine)?;
+            return machine.options();
+        }
         Ok(systole_chip::Options { part: Some(self.part(machine.seed, access)?), ..machine.options()? })
     }
 }
@@ -309,7 +329,7 @@ pub fn program(args: &ProgramArgs) -> Result<bool> {
 
 /// Wakes.
 pub fn wake(args: &WakeArgs) -> Result<bool> {
-    must_exist(&args.part.rram)?;
+    args.part.existing(&args.machine)?;
     let how = if args.warm { Wake::Warm } else { Wake::Checked };
     let ((), status) = on_part(&args.part, &args.machine, Access::Use, async move |driver| Ok(driver.wake_any(how).await?))?;
     report(&args.machine, json!({"warm": args.warm}), &status, "awake")?;
@@ -320,12 +340,12 @@ pub fn wake(args: &WakeArgs) -> Result<bool> {
 pub fn rram(args: &RramArgs) -> Result<bool> {
     match &args.verb {
         RramVerb::Status(a) => {
-            must_exist(&a.part.rram)?;
+            let name = a.part.existing(&a.machine)?;
             let ((), status) = on_part(&a.part, &a.machine, Access::Read, async |_| Ok(()))?;
-            report(&a.machine, Value::Null, &status, &a.part.rram.display().to_string())?;
+            report(&a.machine, Value::Null, &status, &name)?;
         }
         RramVerb::Scrub(a) => {
-            must_exist(&a.part.rram)?;
+            a.part.existing(&a.machine)?;
             let (cycles, status) = on_part(&a.part, &a.machine, Access::Change, async |driver| {
                 let first = driver.transport().cycle();
                 driver.scrub().await?;
@@ -337,19 +357,19 @@ pub fn rram(args: &RramArgs) -> Result<bool> {
         RramVerb::Wear(a) => wear(a)?,
         RramVerb::Inject(a) => inject(a)?,
         RramVerb::Age(a) => {
-            must_exist(&a.part.rram)?;
+            must_exist(a.part.file()?)?;
             let config = a.machine.config()?;
             let (mut device, file) = a.part.part(a.machine.seed, Access::Change)?.open(&config)?;
             device.age(a.years * 365.25 * 86_400.0, a.celsius);
             file.save(&device)?;
-            output::print(&format!("{}: {:.2} years old at 85 C", a.part.rram.display(), device.now / 365.25 / 86_400.0));
+            output::print(&format!("{}: {:.2} years old at 85 C", a.part.file()?.display(), device.now / 365.25 / 86_400.0));
         }
     }
     Ok(true)
 }
 
 fn wear(args: &StatusArgs) -> Result<()> {
-    must_exist(&args.part.rram)?;
+    must_exist(args.part.file()?)?;
     let config = args.machine.config()?;
     let (device, _) = args.part.part(args.machine.seed, Access::Read)?.open(&config)?;
     let (totals, most) = (device.totals.clone(), device.most_pulses());
@@ -359,7 +379,7 @@ fn wear(args: &StatusArgs) -> Result<()> {
         return Ok(());
     }
     let line = |name: &str, value: String| output::print(&format!("  {name:<18} {value}"));
-    output::print(&args.part.rram.display().to_string());
+    output::print(&args.part.file()?.display().to_string());
     line("pulses on bits", format!("{}, {} changed", output::grouped(totals.bit_pulses), output::grouped(totals.flips)));
     line("energy", format!("{:.3} uJ", totals.energy_pj / 1e6));
     line("most worn cell", format!("{most} pulses"));
@@ -396,7 +416,7 @@ fn inject(args: &InjectArgs) -> Result<()> {
     let done = args.stuck.map_or("turned over".to_string(), |v| format!("stuck at {v}"));
     output::print(&format!(
         "{}: {} bits of row {}, line {} {done}",
-        args.part.rram.display(),
+        args.part.file()?.display(),
         args.bits.len(),
         args.row,
         args.line

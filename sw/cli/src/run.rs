@@ -129,10 +129,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     }
     show_images(&set, &answers);
     let mark = |ok: bool, yes: &str, no: &str| if ok { output::good(yes) } else { output::bad(no) };
-    let what = match backend {
-        systole_verif::Backend::Rtl => "RTL in Verilator",
-        systole_verif::Backend::Model => "instruction-level model",
-    };
+    let what = backend.label();
     let kind = if cnn { "three convolutions, a pool and a matrix product" } else { "a 64-32-10 network" };
     output::print(&format!("{}: {kind} on {} held-out images, {}, {what}", args.network, count, config.label()));
     if let (Some(woken), Some(crc)) = (&woken, awake) {

@@ -124,6 +124,9 @@ pub enum HostError {
         /// Words sent.
         sent: u32,
     },
+    /// The line to a board failed; the text says what to try.
+    #[error("board: {0}")]
+    Line(String),
     /// The transport itself failed.
     #[error("transport: {0}")]
     Transport(String),

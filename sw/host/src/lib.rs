@@ -6,11 +6,13 @@
 //! runs frames, and turns every register-level error into a sentence. It never uses simulation
 //! itself: board users need no Verilator.
 
+mod board;
 mod driver;
 mod error;
 mod rram;
 mod transport;
 
+pub use board::{BoardTransport, Line, LineCounts, Port, SerialLine};
 pub use driver::{Driver, RunOutput};
 pub use error::HostError;
 pub use rram::{RramStatus, Wake, WrongWord};

@@ -8,7 +8,7 @@ use crate::format::FORMATS;
 use crate::latency::{Latency, max_loops};
 use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
 use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, TURN_THRESHOLD, WEAR_THRESHOLD};
-use crate::rram_engine;
+use crate::{board, rram_engine};
 use std::fmt::Write;
 
 /// All tables as one text: what the fingerprint is taken of. Meanings are left out, so that
@@ -198,6 +198,14 @@ pub fn verilog_header() -> String {
             let _ = writeln!(t, "`define SYSTOLE_{kind}_{name} {width}'d{n}");
         }
     }
+    let _ = writeln!(t, "\n// Frames between a board and its host (sw/isa, board.rs).");
+    for names in [&board::OPERATIONS[..], &board::RESULTS[..]] {
+        for (n, name) in names.iter().enumerate() {
+            let _ = writeln!(t, "`define SYSTOLE_BOARD_{name} 8'd{n}");
+        }
+    }
+    let _ = writeln!(t, "`define SYSTOLE_BOARD_MAGIC 32'h{:08x}", board::MAGIC);
+    let _ = writeln!(t, "`define SYSTOLE_BOARD_PAYLOAD {}", board::PAYLOAD);
     t.push_str(
         "\n// Latencies, as functions of the sizes (sw/isa, latency.rs).\n\
          `define SYSTOLE_X_STAGES(cols) ((cols) > 16 ? 1 : 0)\n\

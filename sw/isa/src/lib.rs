@@ -7,6 +7,7 @@
 //!
 //! The rules behind the tables are in `docs/isa.md` and `docs/timing.md`.
 
+pub mod board;
 pub mod config;
 pub mod disasm;
 pub mod ecc;

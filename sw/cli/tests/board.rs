@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The real program at one end of a serial line, the simulated board at the other.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+fn systole(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_systole")).args(args).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// A simulated board, which ends with this.
+struct Board {
+    child: Child,
+    port: String,
+}
+
+impl Board {
+    fn new(noise: &str) -> Board {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_systole"))
+            .args(["board", "simulate", "--config", "tiny", "--noise", noise])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().rsplit(' ').next().unwrap().to_owned();
+        assert!(port.starts_with("/dev/"), "{line}");
+        Board { child, port }
+    }
+
+    fn run(&self, args: &[&str]) -> String {
+        let output = systole(&[args, &["--config", "tiny", "--backend", "board", "--port", &self.port]].concat());
+        assert!(output.status.success(), "{args:?}: {}", text(&output));
+        text(&output)
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_same_commands_run_on_a_board_behind_a_noisy_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("d.img");
+    let image = image.to_str().unwrap();
+    assert!(
+        systole(&["run", "digits", "--config", "tiny", "--backend", "model", "--images", "1", "--image", image]).status.success()
+    );
+    let board = Board::new("0.0005");
+    let check = text(&systole(&["board", "check", "--port", &board.port]));
+    assert!(check.contains("4 runs equal the model"), "{check}");
+    let run = board.run(&["run", "digits", "--images", "2"]);
+    assert!(run.contains("2 held-out images, tiny, board") && run.contains("the same for every image"), "{run}");
+    assert!(board.run(&["program", image]).contains("written to slot 0"));
+    assert!(board.run(&["rram", "status"]).contains("READY"));
+    assert!(board.run(&["wake", "--warm"]).contains("cycles to wake"));
+    assert!(board.run(&["rram", "scrub"]).contains("scrubbed"));
+    let other = systole(&["run", "digits", "--images", "1", "--backend", "board", "--port", &board.port]);
+    assert!(!other.status.success() && text(&other).contains("is tiny, not base"), "{}", text(&other));
+    let file = systole(&["rram", "status", "--rram", "x", "--config", "tiny", "--backend", "board", "--port", &board.port]);
+    assert!(!file.status.success() && text(&file).contains("leave it out"), "{}", text(&file));
+}
+
+#[test]
+fn a_port_that_is_missing_or_silent_says_what_to_try() {
+    let missing = systole(&["board", "check", "--port", "/dev/ttySystole"]);
+    assert!(!missing.status.success());
+    let said = text(&missing);
+    assert!(said.contains("cannot open /dev/ttySystole") && said.contains("port"), "{said}");
+    let none = text(&systole(&["rram", "status"]));
+    assert!(none.contains("--rram FILE"), "{none}");
+}

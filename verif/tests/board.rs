@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The chip behind a serial line, bit by bit: the host's driver at one end, the board's Verilog at the other.
+
+use std::time::Duration;
+use systole_compiler::compile;
+use systole_host::{BoardTransport, Driver, HostError, Transport};
+use systole_isa::regs::offset;
+use systole_isa::{Config, Image};
+use systole_verif::board::{ChannelLine, Noise, build, simulate, wire};
+use systole_verif::random;
+
+/// A small program, a frame, and what it gives on the instruction-level model.
+fn work(config: &Config) -> (Image, Vec<u8>, Vec<u8>, u64) {
+    let (network, input) = random::gemm(3, 3, 30, 2 * config.cols as usize, false);
+    let image = compile(&network.graph().unwrap(), config, &Default::default()).unwrap().image;
+    let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
+    let frame = image.input.pack(&values, image.in_bytes as usize);
+    let mut machine = systole_golden::Machine::new(config.clone());
+    machine.load_image(&image).unwrap();
+    let run = machine.run(&frame).unwrap();
+    (image, frame, run.frame, run.cycles)
+}
+
+/// Runs a board with something at the other end of its line; what that gives, and how often the lights changed.
+fn with_board<T: Send + 'static>(noise: Noise, host: impl FnOnce(ChannelLine) -> T + Send + 'static) -> (T, Vec<u64>) {
+    let library = build(&Config::named("tiny").unwrap()).unwrap(); // before the host's patience begins
+    let (line, wire) = wire();
+    let host = std::thread::spawn(move || host(line));
+    let (tell, lights) = std::sync::mpsc::channel();
+    simulate(&library, 5, noise, wire, move |l| tell.send(l).unwrap()).unwrap();
+    (host.join().unwrap(), lights.iter().collect())
+}
+
+fn block<T>(job: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(job)
+}
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[test]
+fn the_driver_loads_and_runs_over_the_line_with_exact_cycles() {
+    let (image, frame, output, cycles) = work(&Config::named("tiny").unwrap());
+    let (counts, lights) = with_board(Noise::default(), move |line| {
+        block(async {
+            let mut driver = Driver::connect(BoardTransport::connect_with(line, PATIENCE).unwrap()).await.unwrap();
+            assert_eq!(driver.config().name, "tiny");
+            driver.load(&image).await.unwrap();
+            let runs = driver.run_many(vec![frame; 3], |_, _| ()).await.unwrap();
+            assert!(runs.iter().all(|r| r.frame == output && r.cycles == cycles));
+            assert!(matches!(driver.transport().write(offset("ID"), 1).await, Err(HostError::Refused { .. })));
+            driver.transport().counts
+        })
+    });
+    assert!(counts.requests > 50 && counts.repeated == 0, "{counts:?}");
+    assert!(lights.iter().any(|l| l & 2 == 2), "a run was seen: {lights:?}");
+}
+
+#[test]
+fn an_image_in_the_boards_rram_outlives_a_reset_and_wakes() {
+    let (image, frame, output, cycles) = work(&Config::named("tiny").unwrap());
+    let (_, lights) = with_board(Noise::default(), move |line| {
+        block(async {
+            let mut driver = Driver::connect(BoardTransport::connect_with(line, PATIENCE).unwrap()).await.unwrap();
+            driver.wait_rram().await.unwrap();
+            driver.program(&image, None).await.unwrap();
+            driver.transport().reset().unwrap();
+            driver.wait_rram().await.unwrap();
+            driver.adopt(&image).await.unwrap();
+            let run = driver.run(&frame).await.unwrap();
+            assert_eq!((run.frame, run.cycles), (output, cycles));
+        })
+    });
+    assert_eq!(lights.last().map(|l| l & 1), Some(1), "an image is awake: {lights:?}");
+}
+
+#[test]
+fn noise_on_the_line_in_both_directions_costs_time_and_nothing_else() {
+    let (image, frame, output, cycles) = work(&Config::named("tiny").unwrap());
+    let noise = Noise { bytes: 0.004, restart: None };
+    let (counts, _) = with_board(noise, move |line| {
+        block(async {
+            let mut driver =
+                Driver::connect(BoardTransport::connect_with(line, Duration::from_millis(400)).unwrap()).await.unwrap();
+            driver.load(&image).await.unwrap();
+            let before = driver.transport().read(offset("RUNS")).await.unwrap();
+            for _ in 0..3 {
+                let run = driver.run(&frame).await.unwrap();
+                assert_eq!((&run.frame, run.cycles), (&output, cycles));
+            }
+            // Nothing was done twice: no start, no frame.
+            assert_eq!(driver.transport().read(offset("RUNS")).await.unwrap() - before, 3);
+            assert_eq!(driver.transport().read(offset("EVENT_FRAMES_IN")).await.unwrap(), 3);
+            driver.transport().counts
+        })
+    });
+    assert!(counts.repeated > 5, "the noise was met: {counts:?}");
+}
+
+#[test]
+fn a_board_that_begins_anew_in_the_middle_is_an_error_and_the_next_session_goes_well() {
+    let (image, frame, output, _) = work(&Config::named("tiny").unwrap());
+    with_board(Noise { bytes: 0.0, restart: Some(1500) }, move |line| {
+        block(async {
+            let mut driver = Driver::connect(BoardTransport::connect_with(line, PATIENCE).unwrap()).await.unwrap();
+            let mut failed = None;
+            for _ in 0..20 {
+                let done = match driver.load(&image).await {
+                    Ok(()) => driver.run(&frame).await.map(|r| assert_eq!(r.frame, output)),
+                    Err(e) => Err(e),
+                };
+                if let Err(e) = done {
+                    failed = Some(e.to_string());
+                    break;
+                }
+            }
+            assert!(failed.as_ref().is_some_and(|e| e.contains("began anew")), "{failed:?}");
+            driver.transport().begin().unwrap();
+            driver.load(&image).await.unwrap();
+            assert_eq!(driver.run(&frame).await.unwrap().frame, output);
+        })
+    });
+}
+
+#[test]
+fn a_host_that_stops_in_the_middle_of_a_frame_does_no_harm_to_the_next_one() {
+    let (image, frame, output, _) = work(&Config::named("tiny").unwrap());
+    with_board(Noise::default(), move |mut line| {
+        use systole_host::Line;
+        for part in [&[0xc0, 5, 4, 1, 2, 3][..], &[0xdb], &systole_isa::board::frame(&[9, 3, 4, 1, 0, 0, 0])[..9]] {
+            line.send(part).unwrap();
+            block(async {
+                let mut board = BoardTransport::connect_with(&mut line, PATIENCE).unwrap();
+                // A frame of which only the first part was sent, and a session that begins.
+                board.queue_frame(vec![1; 300]).await.ok();
+                let mut driver = Driver::connect(BoardTransport::connect_with(&mut line, PATIENCE).unwrap()).await.unwrap();
+                driver.load(&image).await.unwrap();
+                assert_eq!(driver.run(&frame).await.unwrap().frame, output);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_line_at_which_nobody_answers_says_so() {
+    struct Dead(&'static [u8]);
+    impl systole_host::Line for Dead {
+        fn send(&mut self, _: &[u8]) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn receive(&mut self, buffer: &mut [u8], time: Duration) -> std::io::Result<usize> {
+            std::thread::sleep(time / 2);
+            buffer[..self.0.len()].copy_from_slice(self.0);
+            Ok(self.0.len())
+        }
+        fn name(&self) -> String {
+            "port at 9600 baud".into()
+        }
+    }
+    let of = |bytes| BoardTransport::connect_with(Dead(bytes), Duration::from_millis(5)).err().unwrap().to_string();
+    assert!(of(&[]).contains("port at 9600 baud is silent"), "{}", of(&[]));
+    assert!(of(&[0x12, 0x80]).contains("another baud rate"), "{}", of(&[0x12, 0x80]));
+}
