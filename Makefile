@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth clean
+.PHONY: help setup run test test-long test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga prog clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ rram-campaigns: setup ## what the RRAM controller promises, in full (docs/rram.m
 
 synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=90 SEED=1)
 	scripts/synth.sh $(CONFIG) --freq $(FREQ) --seed $(SEED)
+
+fpga: ## bitstream of a board: BOARD=ulx3s-85f, and CONFIG, MHZ, SEED where its own are not wanted
+	scripts/fpga.sh $(BOARD) $(if $(filter command line,$(origin CONFIG)),--config $(CONFIG)) $(if $(MHZ),--mhz $(MHZ)) --seed $(SEED)
+
+prog: ## write the last bitstream of BOARD into the board
+	scripts/fpga.sh $(BOARD) --prog
 
 clean: ## remove what was built; the tools in .venv* stay
 	rm -rf target build

@@ -14,3 +14,4 @@ mkdir -p docs/img
 "$systole" energy --plot docs/img/energy.svg
 "$systole" fault --faults power-cut --count "${COUNT:-142000}"
 "$systole" fault --faults control --count 6225
+"$systole" fault --faults power-cut --backend model --count 10000000 --seed 11

@@ -323,7 +323,8 @@ def main():
     includes, files = read_list(files_from)
     changed = dict(s.split("=", 1) for s in args.set)
     parameters = {"CONFIG": known[args.config], **changed}
-    out = pathlib.Path("build/synth") / "-".join([args.config, *(f"{n}{v}" for n, v in changed.items())])
+    other = [] if args.top == "systole_top" else [args.top]
+    out = pathlib.Path("build/synth") / "-".join([args.config, *other, *(f"{n}{v}" for n, v in changed.items())])
     out.mkdir(parents=True, exist_ok=True)
     netlist_file = out / "netlist.json"
 

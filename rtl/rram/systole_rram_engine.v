@@ -47,6 +47,7 @@ module systole_rram_engine #(
   reg [26:0] waited_q;                  // cycles in a verb
   reg [WATCH:0] watch_q;                // instructions since the last verb without a bound
 
+  wire sound = fault_q == 3'd0;
   wire read = state_q == ST_READ;
   wire exec = state_q == ST_EXEC;
   wire [3:0] op = word_q[31:28];
@@ -58,22 +59,23 @@ module systole_rram_engine #(
   // Operands: a copy of the registers for each read port. A result is written while the next instruction reads.
   wire [31:0] reg_a, reg_d, reg_b;
   systole_regfile #(.WIDTH(32), .DEPTH(16)) u_a (
-      .clk_i(clk_i), .we_i(write_q), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(field_a), .rdata_o(reg_a));
+      .clk_i(clk_i), .we_i(write_q && sound), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(field_a), .rdata_o(reg_a));
   systole_regfile #(.WIDTH(32), .DEPTH(16)) u_b (
-      .clk_i(clk_i), .we_i(write_q), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(k[3:0]), .rdata_o(reg_b));
+      .clk_i(clk_i), .we_i(write_q && sound), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(k[3:0]), .rdata_o(reg_b));
   systole_regfile #(.WIDTH(32), .DEPTH(16)) u_d (
-      .clk_i(clk_i), .we_i(write_q), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(field_d), .rdata_o(reg_d));
+      .clk_i(clk_i), .we_i(write_q && sound), .waddr_i(write_reg_q), .wdata_i(result_q), .raddr_i(field_d), .rdata_o(reg_d));
   wire from_a = write_q && write_reg_q == field_a;
   wire from_b = write_q && write_reg_q == k[3:0];
   wire from_d = write_q && write_reg_q == field_d;
 
   // Memory.
   wire [5:0] address = a_q[5:0] + k[5:0];
-  wire store = exec && op == OP_ST && fault == 3'd0;
+  reg store_q;                          // in the cycle behind EXEC, as all that an instruction does
+  reg [5:0] store_addr_q;
   wire [31:0] loaded;
   systole_regfile #(.WIDTH(32), .DEPTH(64)) u_memory (
-      .clk_i(clk_i), .we_i(store || (mem_we_i && state_q == ST_VERB)), .waddr_i(store ? address : mem_addr_i),
-      .wdata_i(store ? d_q : mem_data_i), .raddr_i(address), .rdata_o(loaded));
+      .clk_i(clk_i), .we_i(sound && (store_q || (mem_we_i && state_q == ST_VERB))), .waddr_i(store_q ? store_addr_q : mem_addr_i),
+      .wdata_i(store_q ? d_q : mem_data_i), .raddr_i(address), .rdata_o(loaded));
 
   wire minus = op == OP_SUB;
   wire [31:0] sum = a_q + (b_q ^ {32{minus}}) + {31'd0, minus};
@@ -126,18 +128,16 @@ module systole_rram_engine #(
       depth_q  <= 3'd0;
       jumped_q <= 1'b0;
       watch_q  <= {WATCH + 1{1'b0}};
-      {write_q, put_q, start_q} <= 3'b000;
+      {write_q, put_q, start_q, store_q} <= 4'b0000;
     end else begin
-      {write_q, put_q, start_q} <= 3'b000;
-      case (state_q)
+      {write_q, put_q, start_q, store_q} <= 4'b0000;
+      if (!sound) state_q <= ST_STOP;
+      else case (state_q)
         ST_FETCH:  state_q <= ST_REFILL;
         ST_REFILL: state_q <= ST_READ;
         ST_READ:   state_q <= ST_EXEC;
-        ST_EXEC:
-        if (fault != 3'd0) begin
-          state_q <= ST_STOP;
-          fault_q <= fault;
-        end else begin
+        ST_EXEC: begin
+          fault_q  <= fault;             // undoes what follows in the next cycle
           state_q  <= op == OP_DO ? ST_VERB : jump ? ST_REFILL : ST_READ;
           pc_q     <= next;
           pc_n_q   <= ~next;
@@ -146,6 +146,7 @@ module systole_rram_engine #(
           write_q  <= writes && field_d != 4'd0;
           put_q    <= op == OP_PUT;
           start_q  <= op == OP_DO;
+          store_q  <= op == OP_ST;
           watch_q  <= anew ? {WATCH + 1{1'b0}} : watch_q + 1'b1;
         end
         ST_VERB:
@@ -156,7 +157,7 @@ module systole_rram_engine #(
         end
         default: begin
           state_q <= ST_STOP;
-          if (fault_q == 3'd0) fault_q <= FAULT_FLOW;
+          fault_q <= FAULT_FLOW;
         end
       endcase
     end
@@ -172,6 +173,7 @@ module systole_rram_engine #(
       result_q    <= result;
       write_reg_q <= field_d;
       put_addr_q  <= k[4:0];
+      store_addr_q <= address;
       verb_q      <= k[3:0];
       bound_q     <= k[12:8];
       bounded_q   <= k[12:8] != 5'd0;
@@ -183,12 +185,12 @@ module systole_rram_engine #(
 
   assign rom_addr_o   = exec ? target : read ? after : pc_q;
   assign in_addr_o    = word_q[4:0];
-  assign out_we_o     = put_q;
+  assign out_we_o     = put_q && sound;
   assign out_addr_o   = put_addr_q;
   assign out_o        = result_q;
-  assign verb_start_o = start_q;
+  assign verb_start_o = start_q && sound;
   assign verb_o       = verb_q;
-  assign waiting_o    = state_q == ST_VERB;
+  assign waiting_o    = state_q == ST_VERB && sound;
   assign bounded_o    = bounded_q;
   assign fault_o      = fault_q;
 

@@ -268,6 +268,7 @@ impl RramModel {
             if !(may_move && line % self.layout.half < self.layout.slot_lines && *used * self.layout.classes < self.layout.spares)
             {
                 self.counts.failed += 1;
+                self.wear_line(line); // it was pulsed all the same
                 return false;
             }
             // Retired: its number lives on the next spare of its class.
@@ -342,12 +343,19 @@ impl RramModel {
                 break;
             }
         }
-        if pulsed && good && self.managed(line) {
+        if pulsed && good {
+            self.wear_line(line);
+        }
+        good
+    }
+
+    /// A line was written once more.
+    fn wear_line(&mut self, line: u32) {
+        if self.managed(line) {
             let wear = &mut self.table[line as usize].1;
             *wear = wear.saturating_add(1);
             self.worn = self.worn.max(*wear);
         }
-        good
     }
 
     fn pulse(&mut self, row: u32, physical: u32, reset: bool, level: u32, mask: &[u8]) {

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# From a board's file in constraints/boards to its bitstream; see `scripts/fpga.sh --help`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/setup.sh --synth
+exec .venv/bin/python scripts/fpga.py "$@"
