@@ -3,7 +3,8 @@
 # Reads the RTL with Verilator, Icarus Verilog and Yosys, each on every configuration, and on tiny with the other code of
 # RRAM words (ECC = 1). Any warning is a failure.
 # What Verilator is told to accept, with the reasons, is beside the file list: rtl/systole.vlt for rtl/systole.f.
-# LINT_LIST=FILE and LINT_TOP=NAME choose another file list and top module.
+# Then what stands around the chip on a board (rtl/systole_board.f), on tiny.
+# LINT_LIST=FILE and LINT_TOP=NAME choose another file list and top module, LINT_CONFIGS=NAMES configurations.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -35,8 +36,8 @@ listed=$(for f in rtl/*.f; do read_list "$f"; done)
 orphans=$(find rtl -name '*.v' -not -path 'rtl/ecp5/*' | sort | grep -vxF "$listed" || true)
 [ -z "$orphans" ] || die "in no file list (rtl/*.f): ${orphans//$'\n'/ }"
 
-accepted=()
-[ ! -f "${list%.f}.vlt" ] || accepted=("${list%.f}.vlt")
+accepted=(rtl/systole.vlt)
+[ ! -f "${list%.f}.vlt" ] || [ "$list" = rtl/systole.f ] || accepted+=("${list%.f}.vlt")
 run_verilator() { # run_TOOL ID [PARAMETER VALUE]
     verilator --lint-only -Wall --top-module "$top" -GCONFIG="$1" ${2:+"-G$2=$3"} \
         "${accepted[@]}" "${includes[@]}" "${files[@]}"
@@ -70,6 +71,9 @@ job() { # job TOOL ID NAME [PARAMETER VALUE]
 # As many at a time as there are cores, and the large ones first: none of them is left over for one core alone.
 mapfile -t configs < <(scripts/configs.sh | tac)
 ((${#configs[@]})) || die "no configurations"
+if [ -n "${LINT_CONFIGS:-}" ]; then
+    mapfile -t configs < <(printf '%s\n' "${configs[@]}" | grep -wE "${LINT_CONFIGS// /|}")
+fi
 [ "$top" != systole_top ] || configs+=("0 tiny/dected ECC 1")
 cores=$(nproc)
 for config in "${configs[@]}"; do
@@ -91,3 +95,4 @@ for mark in "$logs"/*-failed; do
 done | awk '/^$/ || !seen[$0]++' >&2
 failed=$(find "$logs" -name '*-failed' | wc -l)
 ((failed == 0)) || die "$failed runs failed"
+[ "$top" != systole_top ] || LINT_LIST=rtl/systole_board.f LINT_TOP=systole_ecp5 LINT_CONFIGS=tiny "$0"

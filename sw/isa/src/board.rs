@@ -110,7 +110,7 @@ mod tests {
             let mut d = Deframer::default();
             bytes.iter().filter_map(|&b| d.push(b)).collect::<Vec<_>>()
         };
-        assert_eq!(all(&bytes), [body.clone()]);
+        assert_eq!(all(&bytes), std::slice::from_ref(&body));
         for at in 0..bytes.len() {
             for flip in [1, 0x80] {
                 let mut wrong = bytes.clone();
