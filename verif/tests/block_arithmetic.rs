@@ -44,6 +44,30 @@ fn check_mul8(spec: &Spec) {
 }
 
 #[test]
+fn products_of_8_bits_are_right_in_a_multiplier_of_the_ecp5_and_without_one() {
+    let [plain, ecp5] = block_variants("systole_mul");
+    for spec in [plain, ecp5.clone(), ecp5.define("SYSTOLE_FEW_DSP", "")] {
+        let checked = bench(&spec.parameter("A_W", 8).parameter("B_W", 8), 1, |sim, clk| async move {
+            let [en, a, b, p] = ["en_i", "a_i", "b_i", "p_o"].map(|s| sim.signal(s));
+            en.set(1);
+            let (mut due, mut checked) = (std::collections::VecDeque::new(), 0);
+            for (x, y) in (-128i32..128).flat_map(|x| (-128i32..128).map(move |y| (x, y))) {
+                a.set((x as u8).into());
+                b.set((y as u8).into());
+                due.push_back(x * y);
+                clk.rising_edge().await;
+                if due.len() == 2 {
+                    assert_eq!(p.get() as u16 as i16, due.pop_front().unwrap() as i16);
+                    checked += 1;
+                }
+            }
+            checked
+        });
+        assert_eq!(checked, 65536 - 1);
+    }
+}
+
+#[test]
 fn mul24_is_exact_at_its_corners_and_at_random() {
     block_variants("systole_mul24").iter().for_each(check_mul24);
 }
