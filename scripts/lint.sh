@@ -15,13 +15,21 @@ top=${LINT_TOP:-systole_top}
 die() { printf 'lint: error: %s\n' "$*" >&2; exit 1; }
 [ -f "$list" ] || die "$list: no such file list"
 
-# A file list has one path a line, from the root of the repository; +incdir+DIR; and // comments.
-read_list() { sed -e 's#//.*##' -e 's/[[:space:]]*$//' -e '/^$/d' "$1"; }
+# A file list has one path a line, from the root of the repository; +incdir+DIR; -f LIST; and // comments.
+read_list() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+            "-f "*) read_list "${line#-f }" ;;
+            *) printf '%s\n' "$line" ;;
+        esac
+    done < <(sed -e 's#//.*##' -e 's/[[:space:]]*$//' -e '/^$/d' "$1")
+}
 files=() includes=()
 while IFS= read -r line; do
     case $line in
         +incdir+*) includes+=("-I${line#+incdir+}") ;;
-        +* | -*) die "$list: '$line': only paths and +incdir+DIR are understood" ;;
+        +* | -*) die "$list: '$line': only paths, -f LIST and +incdir+DIR are understood" ;;
         *)
             [ -f "$line" ] || die "$list: $line: no such file"
             files+=("$line")

@@ -94,7 +94,7 @@ module systole_rram_request #(
       if (command_we_i && acceptable) {pending_q, command_q} <= {1'b1, wdata_i == 32'd0 || wdata_i > 32'd4 ? NONE : wdata_i[2:0]};
       else if (take_i && !close) pending_q <= 1'b0;
       if (run_done_i && (budget_q != 32'd0 || found_i)) scrubbing_q <= 1'b1;
-      else if (take_i && !close) scrubbing_q <= 1'b0;
+      else if (take_i && !close && !pending_q) scrubbing_q <= 1'b0;  // a command comes first, then it
     end
   always @(posedge clk_i) begin
     if (load && !open) line_q <= line;

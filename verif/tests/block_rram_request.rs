@@ -205,8 +205,8 @@ impl Model {
         if v.take == 1 {
             match out.request & 7 {
                 CLOSE => (self.open, self.full) = (None, false),
-                // A command takes the place of the scrub that waits.
-                _ => (self.pending, self.scrub) = (None, false),
+                // The scrub that waits comes behind a command.
+                _ => self.scrub &= self.pending.take().is_some(),
             }
         }
         if of_line {
