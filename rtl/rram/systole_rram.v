@@ -39,7 +39,7 @@ module systole_rram #(
     output wire                    retired_o,
     output wire                    poison_o,
     output wire                    poisoned_o,
-    output wire [             7:0] error_o,
+    output reg  [             7:0] error_o,
     output wire [             1:0] wake_we_o,      // {OUT_BYTES, IN_BYTES}
     output wire [            31:0] wake_bytes_o,
     // upload
@@ -510,7 +510,11 @@ module systole_rram #(
   assign run_slot_o    = shown_slot;
   assign busy_o        = !idle || pass || request_busy || moving;
   assign upload_hold_o = waking;
-  assign error_o       = stopped && !stopped_q ? `SYSTOLE_ERROR_RRAM_ENGINE : engine_error != 8'd0 ? engine_error : request_error;
+
+  // A cycle late: what the stream brings, and whether it is refused, is a long way.
+  always @(posedge clk_i)
+    if (rst_i) error_o <= 8'd0;
+    else error_o <= stopped && !stopped_q ? `SYSTOLE_ERROR_RRAM_ENGINE : engine_error != 8'd0 ? engine_error : request_error;
 
   wire [ 2:0] guard;
   wire [31:0] corrected, uncorrectable, error_first, error_last, pulses, retries, remaps, swaps, spares;
