@@ -56,7 +56,7 @@ synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=90 SEED=
 	scripts/synth.sh $(CONFIG) --freq $(FREQ) --seed $(SEED)
 
 fpga: ## bitstream of a board: BOARD=ulx3s-85f, and CONFIG, MHZ, SEED where its own are not wanted
-	scripts/fpga.sh $(BOARD) $(if $(filter command line,$(origin CONFIG)),--config $(CONFIG)) $(if $(MHZ),--mhz $(MHZ)) --seed $(SEED)
+	scripts/fpga.sh $(BOARD) $(if $(filter command line,$(origin CONFIG)),--config $(CONFIG)) $(if $(MHZ),--mhz $(MHZ)) $(if $(filter command line,$(origin SEED)),--seed $(SEED))
 
 prog: ## write the last bitstream of BOARD into the board
 	scripts/fpga.sh $(BOARD) --prog

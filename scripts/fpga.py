@@ -111,7 +111,8 @@ def main():
     parser.add_argument("--config", help="named configuration (default: the board's)")
     parser.add_argument("--mhz", type=float, help="clock of the chip (default: the board's)")
     parser.add_argument("--baud", type=int, help="bits a second on the serial line (default: the board's)")
-    parser.add_argument("--seed", type=int, default=1, help="placement seed (default 1)")
+    parser.add_argument("--seed", type=int, help="placement seed (default: the board's, or 1)")
+    parser.add_argument("--router", choices=["router1", "router2"], help="of nextpnr: router2 is faster, and sticks sometimes (default: the board's, or router2)")
     parser.add_argument("--fit", action="store_true", help="synthesise only, and say whether it fits")
     parser.add_argument("--prog", action="store_true", help="write the bitstream of the last run into the board's SRAM, with openFPGALoader")
     args = parser.parse_args()
@@ -166,7 +167,7 @@ def main():
             f"--{board['device']}",
             *("--speed", str(board["speed"]), "--package", board["package"]),
             *("--json", str(netlist), "--lpf", f"{out}/board.lpf", "--textcfg", f"{out}/systole.config"),
-            *("--seed", str(args.seed), "--router", "router2", "--report", f"{out}/nextpnr.json"),
+            *("--seed", str(args.seed or board.get("seed", 1)), "--router", args.router or board.get("router", "router2"), "--report", f"{out}/nextpnr.json"),
             "--timing-allow-fail",
         ],
         out / "nextpnr.log",

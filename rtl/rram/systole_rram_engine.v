@@ -37,7 +37,7 @@ module systole_rram_engine #(
 
   reg [2:0] state_q, fault_q, fault;
   reg [9:0] pc_q, pc_n_q;               // twice: an upset of either is seen
-  reg [39:0] stack_q;
+  reg [43:0] stack_q;                   // four addresses with their parity
   reg [2:0] depth_q;
   reg jumped_q, write_q, put_q, start_q, bounded_q;
   reg [32:0] word_q;
@@ -114,7 +114,7 @@ module systole_rram_engine #(
     fault = 3'd0;
     if (!(^{word_q, pc_q})) fault = FAULT_PARITY;  // of what is done, up to the last moment
     else if (illegal) fault = FAULT_ILLEGAL;
-    else if ((jumped_q && !mark) || pc_q != ~pc_n_q) fault = FAULT_FLOW;
+    else if ((jumped_q && !mark) || pc_q != ~pc_n_q || (back && depth_q != 3'd0 && ^stack_q[10:0])) fault = FAULT_FLOW;
     else if ((call && depth_q == 3'd4) || (back && depth_q == 3'd0)) fault = FAULT_STACK;
     else if (endless) fault = FAULT_ENDLESS;
   end
@@ -178,8 +178,8 @@ module systole_rram_engine #(
       bound_q     <= k[12:8];
       bounded_q   <= k[12:8] != 5'd0;
       waited_q    <= 27'd0;
-      if (call) stack_q <= {stack_q[29:0], after};
-      if (back) stack_q <= {10'd0, stack_q[39:10]};
+      if (call) stack_q <= {stack_q[32:0], ^after, after};
+      if (back) stack_q <= {11'd0, stack_q[43:11]};
     end else if (state_q == ST_VERB) waited_q <= waited_q + 27'd1;
   end
 
