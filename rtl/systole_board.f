@@ -1,4 +1,4 @@
-// What stands around the chip on a board, for linters: the chip's list, rtl/board, and a model of the PLL.
+// The chip and what stands around it on a board, for linters and simulation, with a model of the PLL.
 -f rtl/systole.f
 rtl/board/systole_board.v
 rtl/board/systole_bridge.v

@@ -357,7 +357,7 @@ def main():
             *("--json", str(netlist_file)),
             *("--freq", str(args.freq)),
             *("--seed", str(args.seed)),
-            *("--report", str(report_file), "--detailed-timing-report"),
+            *("--report", str(report_file)),
             *("--router", args.router),
             # Fmax below the one asked for is a result, not a failure.
             "--timing-allow-fail",

@@ -4,7 +4,8 @@
 // line that does not take its words is retired to a spare; one that is worn THRESHOLD writes more than the
 // least worn of its slot changes places with it (docs/rram.md). Both only with move_i, and only with lines of
 // its class: those of one class lie in one way, or the other way where turn_i exchanged them. done_o ends it,
-// failed_o says that the line is not as it should be. Reset stops it and forgets what was loaded.
+// failed_o says that the line is not as it should be, or that its entry names a place outside of its slot, where nothing
+// is pulsed. Reset stops it and forgets what was loaded.
 `default_nettype none
 `include "systole_isa.vh"
 `include "systole_check.vh"

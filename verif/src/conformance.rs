@@ -114,7 +114,7 @@ impl Program {
 /// # Errors
 /// A model that cannot be read, a simulation that cannot be built. What is wrong with the case itself is in the
 /// verdict.
-pub fn run_case(case: &Case, config: &Config, backend: Backend) -> Result<Verdict> {
+pub fn run_case(case: &Case, config: &Config, backend: Backend, machine: &systole_chip::Options) -> Result<Verdict> {
     let verdict = |status, reason: String| Verdict {
         name: case.name.clone(),
         status,
@@ -155,9 +155,8 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend) -> Result<Verdic
         if let Err(e) = program.graph.input.pack(input) {
             return Ok(verdict(Status::Failed, format!("data set {n}: {e}")));
         }
-        let (output, report) = program
-            .run(config, backend, input, &systole_chip::Options::default())
-            .with_context(|| format!("{}, data set {n}", case.name))?;
+        let (output, report) =
+            program.run(config, backend, input, machine).with_context(|| format!("{}, data set {n}", case.name))?;
         let measured: u64 = report.cycles_measured.iter().sum();
         result.cycles_predicted = Some(report.cycles_predicted);
         result.cycles_measured = Some(measured);

@@ -71,7 +71,7 @@ fn p5_a_cut_of_power_leaves_the_old_image_or_the_new_one() {
     let mut all = power::PowerCuts::default();
     let (rounds, each) = if long() { (40, 700) } else { (8, 30) };
     for n in 0..rounds {
-        all.merge(power::run(n * 5_003, each, n + 1).unwrap());
+        all.merge(power::run(Ecc::Secded, n * 5_003, each, n + 1).unwrap());
     }
     println!("{all:?}");
     assert!(all.violations.is_empty(), "{:#?}", all.violations);
@@ -85,7 +85,8 @@ fn p5_a_cut_at_any_pulse_or_instruction_of_the_program_leaves_the_old_image_or_t
     let count = if long() { 500_000 } else { 3_334 };
     let begin = std::time::Instant::now();
     let run = |first: u64| {
-        let of = |n: u64| cuts::run(first + n * 1_000_001, count, 1).unwrap();
+        // Both codes of words in turn.
+        let of = |n: u64| cuts::run(Ecc::ALL[n as usize % 2], first + n * 1_000_001, count, 1).unwrap();
         [of(0), of(1), of(2)]
     };
     let halves = std::thread::scope(|s| [0, 1 << 32].map(|first| s.spawn(move || run(first))).map(|h| h.join().unwrap()));
@@ -115,7 +116,7 @@ fn record_first() -> String {
 #[test]
 fn p5_the_campaign_finds_a_program_that_writes_the_record_first() {
     let program = systole_isa::rram_engine::assemble(&record_first()).unwrap();
-    let found = cuts::run_program(&program, 0, 5_000, 1).unwrap();
+    let found = cuts::run_program(&program, Ecc::Secded, 0, 5_000, 1).unwrap();
     println!("{found:?}");
     assert!(found.violations.iter().any(|v| v.contains("without its line table")), "{found:?}");
 }
@@ -212,8 +213,9 @@ fn p10_no_upset_lets_a_pulse_through_while_locked() {
     let count = if long() { 3000 } else { 60 };
     // Taken in steps, so that the sample sees every register.
     let mut all = control::Upsets::default();
-    for n in 0..if long() { 1 } else { 3 } {
-        all.merge(control::run(n * 977, count, n + 1).unwrap());
+    for n in 0..if long() { 2 } else { 3 } {
+        let ecc = if long() { Ecc::ALL[n as usize] } else { Ecc::Secded };
+        all.merge(control::run(ecc, n * 977, count, n + 1).unwrap());
     }
     println!("{all:?}");
     assert!(all.flip_flops > 1000 && all.locked >= count);

@@ -66,7 +66,7 @@ fn the_models_agree_on_every_stored_input() {
 /// Verdicts on all cases of a folder, by name.
 fn verdicts(folder: &Path, backend: Backend) -> Vec<Verdict> {
     let config = Config::named("base").unwrap();
-    cases(folder).unwrap().iter().map(|case| run_case(case, &config, backend).unwrap()).collect()
+    cases(folder).unwrap().iter().map(|case| run_case(case, &config, backend, &Default::default()).unwrap()).collect()
 }
 
 fn named(verdicts: &[Verdict], status: Status) -> Vec<&str> {
@@ -159,7 +159,7 @@ fn large_maps_run_bit_exact() {
     for name in ["loop_d4_46x46", "nofit_residual_36x36x32", "m5_nosoftmax_4000-qdq_s8s8_pc"] {
         for case in cases(&folder.join(name)).unwrap() {
             for backend in [Backend::Model, Backend::Rtl] {
-                let verdict = run_case(&case, &config, backend).unwrap();
+                let verdict = run_case(&case, &config, backend, &Default::default()).unwrap();
                 assert_eq!(verdict.status, Status::Passed, "{name}: {}", verdict.reason);
             }
         }
@@ -205,7 +205,7 @@ fn run_all(folder: &str, backend: Backend) -> Option<(Vec<(String, u64)>, Vec<St
     let config = Config::named("base").unwrap();
     let (mut passed, mut unsupported) = (vec![], vec![]);
     for case in cases(&shared(folder)?).unwrap() {
-        let verdict = run_case(&case, &config, backend).unwrap();
+        let verdict = run_case(&case, &config, backend, &Default::default()).unwrap();
         assert_ne!(verdict.status, Status::Failed, "{}: {}", verdict.name, verdict.reason);
         match verdict.cycles_measured {
             Some(cycles) => passed.push((verdict.name, cycles)),

@@ -65,13 +65,23 @@ fn root() -> PathBuf {
 /// # Errors
 /// The I/O error, where the list cannot be read.
 pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    read_list("rtl/systole.f")
+}
+
+/// The files and include folders of a list: a path a line from the root of the project, `+incdir+DIR`, `-f LIST`, `//`.
+fn read_list(list: &str) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let root = root();
-    let text = std::fs::read_to_string(root.join("rtl/systole.f"))?;
+    let text = std::fs::read_to_string(root.join(list))?;
     let (mut sources, mut includes) = (vec![], vec![]);
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
-        match line.strip_prefix("+incdir+") {
-            Some(dir) => includes.push(root.join(dir)),
-            None => sources.push(root.join(line)),
+        if let Some(dir) = line.strip_prefix("+incdir+") {
+            includes.push(root.join(dir));
+        } else if let Some(list) = line.strip_prefix("-f ") {
+            let (more, dirs) = read_list(list)?;
+            sources.extend(more);
+            includes.extend(dirs);
+        } else {
+            sources.push(root.join(line));
         }
     }
     Ok((sources, includes))
@@ -111,9 +121,8 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
 /// # Errors
 /// As [`spec`].
 pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Error> {
-    let (mut sources, includes) =
-        source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
-    sources.extend(BOARD.map(|name| root().join("rtl/board").join(name)));
+    let list = "rtl/systole_board.f";
+    let (sources, includes) = read_list(list).map_err(|source| verilated::Error::Source { path: root().join(list), source })?;
     let spec = Spec::new("systole_board")
         .sources(sources)
         .parameter("CONFIG", config.id)
@@ -121,10 +130,6 @@ pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Erro
         .parameter("LIMIT", 14);
     Ok(includes.into_iter().fold(spec, Spec::include_dir))
 }
-
-/// What stands around the chip on a board, in `rtl/board`.
-const BOARD: [&str; 6] =
-    ["systole_uart_rx.v", "systole_uart_tx.v", "systole_link_rx.v", "systole_link_tx.v", "systole_bridge.v", "systole_board.v"];
 
 /// The same with the device model behind the RRAM macros, whose pulses last so many cycles.
 ///

@@ -89,7 +89,7 @@ async fn check(port: &Port) -> Result<bool> {
         let found = driver.transport().read(offset("START_LIMIT")).await?;
         ensure!(
             found == value,
-            "register START_LIMIT gives {found:#010x} where {value:#010x} was written: timing? make fpga at a lower FREQ"
+            "register START_LIMIT gives {found:#010x} where {value:#010x} was written: timing? make fpga with a lower MHZ"
         );
     }
     driver.transport().write(offset("START_LIMIT"), 0).await?;

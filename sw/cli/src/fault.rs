@@ -30,7 +30,7 @@ pub struct FaultArgs {
     /// Configuration of the image whose words are broken
     #[arg(long, default_value = "base")]
     config: String,
-    /// Code of its words: secded or dected
+    /// Code of its words, and of the chip whose controller is upset or whose power is cut: secded or dected
     #[arg(long, value_name = "CODE", default_value = "secded")]
     ecc: Ecc,
     /// Where power is cut: rtl, or model (the controller's program on the model of its engine, many times as fast)
@@ -165,7 +165,7 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
         let bar = bar(args.json, args.count, "upsets");
         let upsets = halves(
             args.count,
-            |first, count| control::run(first, count, args.seed + first),
+            |first, count| control::run(args.ecc, first, count, args.seed + first),
             |a: &mut control::Upsets, b| a.merge(b),
         )?;
         bar.finish_and_clear();
@@ -200,7 +200,7 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
                 let mut at = first;
                 while at < first + count {
                     let n = (first + count - at).min(1000);
-                    all.merge(power::run(at, n, args.seed + at / 1000)?);
+                    all.merge(power::run(args.ecc, at, n, args.seed + at / 1000)?);
                     told.inc(n);
                     at += n;
                 }
@@ -249,7 +249,7 @@ fn model_cuts(args: &FaultArgs) -> Result<cuts::ModelCuts> {
         let (mut all, mut at) = (cuts::ModelCuts::default(), first);
         while at < first + count {
             let n = (first + count - at).min(20_000);
-            all.merge(cuts::run(at, n, args.seed)?);
+            all.merge(cuts::run(args.ecc, at, n, args.seed)?);
             told.inc(n);
             at += n;
         }

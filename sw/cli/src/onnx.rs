@@ -452,7 +452,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
 
 /// Runs every case in a folder; true when none failed.
 pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
-    let config = args.machine.config()?;
+    let (config, options) = (args.machine.config()?, args.machine.options()?);
     let cases = onnx_case::cases(&args.folder)?;
     if cases.is_empty() {
         bail!("{}: no folder in it has a model.onnx", args.folder.display());
@@ -460,7 +460,7 @@ pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
     let bar = if args.machine.json { indicatif::ProgressBar::hidden() } else { output::bar(cases.len() as u64, "cases") };
     let mut verdicts = vec![];
     for case in &cases {
-        verdicts.push(run_case(case, &config, args.machine.backend())?);
+        verdicts.push(run_case(case, &config, args.machine.backend(), &options)?);
         bar.inc(1);
     }
     bar.finish_and_clear();

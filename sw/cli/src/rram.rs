@@ -81,6 +81,10 @@ impl Woken<'_> {
     /// # Errors
     /// No such file.
     pub fn options(&self) -> Result<systole_chip::Options> {
+        ensure!(
+            self.machine.backend() != Backend::Board,
+            "--rram is the RRAM of a simulated chip; a board has its own: leave it out"
+        );
         must_exist(self.file)?;
         let part = Part { file: Some(self.file.to_path_buf()), access: Access::Use, ..Part::default() };
         Ok(systole_chip::Options { part: Some(part), ..self.machine.options()? })

@@ -65,6 +65,15 @@ fn the_same_commands_run_on_a_board_behind_a_noisy_line() {
     assert!(board.run(&["rram", "scrub"]).contains("scrubbed"));
     let other = systole(&["run", "digits", "--images", "1", "--backend", "board", "--port", &board.port]);
     assert!(!other.status.success() && text(&other).contains("is tiny, not base"), "{}", text(&other));
+    // A model whose outputs ONNX Runtime computed.
+    let cases = folder.path().join("cases");
+    std::fs::create_dir(&cases).unwrap();
+    let case = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verif/data/ort/gemm_row_bias");
+    std::os::unix::fs::symlink(case, cases.join("gemm")).unwrap();
+    let conformance = board.run(&["conformance", cases.to_str().unwrap()]);
+    assert!(conformance.contains("1 passed"), "{conformance}");
+    let none = systole(&["run", "digits", "--rram", "x", "--config", "tiny", "--backend", "board", "--port", &board.port]);
+    assert!(!none.status.success() && text(&none).contains("leave it out"), "{}", text(&none));
     let file = systole(&["rram", "status", "--rram", "x", "--config", "tiny", "--backend", "board", "--port", &board.port]);
     assert!(!file.status.success() && text(&file).contains("leave it out"), "{}", text(&file));
 }

@@ -50,6 +50,10 @@ pub fn canonical_tables() -> String {
         let _ = writeln!(t, "bch {data} {:x?}", Field::over(data));
     }
     let _ = writeln!(t, "rram {RECORDS} {RETRIES} {WEAR_THRESHOLD} {KEYS:08x?} {RECORD_MAGIC:08x} {REFERENCES:?} {COMMANDS:?}");
+    // The program of the RRAM controller: a chip with another policy is another machine.
+    let program = rram_engine::program().unwrap_or_else(|e| panic!("{e}"));
+    let words: Vec<u32> = program.iter().map(|line| line.word.encode()).collect();
+    let _ = writeln!(t, "rram_program {} {words:08x?}", rram_engine::ROM_WORDS);
     for c in CONFIGS {
         for (name, value, _) in c.parameters() {
             let _ = writeln!(t, "config {} {name} {value}", c.name);

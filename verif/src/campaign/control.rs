@@ -16,6 +16,7 @@ use systole_chip::device::Corner;
 use systole_chip::{Options, Part, RtlTransport, run_chip};
 use systole_host::{Driver, HostError, Transport, Wake};
 use systole_isa::Config;
+use systole_isa::ecc::Ecc;
 use systole_isa::regs::offset;
 use systole_isa::rram::KEYS;
 
@@ -74,8 +75,8 @@ impl Upsets {
 ///
 /// # Errors
 /// Building or running the simulation.
-pub fn run(first: u64, count: u64, seed: u64) -> Result<Upsets> {
-    let config = machine();
+pub fn run(ecc: Ecc, first: u64, count: u64, seed: u64) -> Result<Upsets> {
+    let config = machine(ecc);
     let works = Rc::new([work(&config, 1)?, work(&config, 2)?]);
     let part = Part { pulse_cycles: 3, seed, corner: Corner { stuck: 0.0, ..Corner::typ22() }, ..Part::default() };
     let options = Options { part: Some(part), seed, upsets: true, ..Options::default() };
@@ -162,6 +163,7 @@ async fn upsets(
     let fault = t.sim().with_model(|m| m.variables().into_iter().find(|v| v.name.ends_with(".u_engine.fault_q")));
     let fault = fault.ok_or_else(|| HostError::Transport("the model has no u_engine.fault_q".into()))?;
     let mut out = Upsets { flip_flops: all.len() as u64, ..Upsets::default() };
+    let machine = config.clone();
     let mut driver = Driver::assume(t, config);
     driver.program(&works[0].image, None).await?;
     // Weak cells, so that the controller wants to write by itself too.
@@ -251,7 +253,7 @@ async fn upsets(
                     } else {
                         out.wake.silent += 1
                     }
-                    driver.transport().with_cells(|d| *d = systole_chip::device::Device::new(&machine(), d.corner.clone(), n));
+                    driver.transport().with_cells(|d| *d = systole_chip::device::Device::new(&machine, d.corner.clone(), n));
                     driver.transport().show_all();
                     restart(&mut driver).await?;
                     driver.program(&works[0].image, None).await?;

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use systole_chip::device::{Corner, Device, Kept, Pulse, Torn};
 use systole_isa::Config;
+use systole_isa::ecc::Ecc;
 use systole_isa::rram::{Layout, Record, slot_bytes};
 use systole_isa::rram_engine::{Line, program};
 
@@ -336,16 +337,16 @@ fn update(p: &mut Programmed, image: &Written, slot: u32) -> Result<u32> {
 ///
 /// # Errors
 /// Images that do not compile; an engine that stops without a cut.
-pub fn run(first: u64, count: u64, seed: u64) -> Result<ModelCuts> {
-    run_program(&program()?, first, count, seed)
+pub fn run(ecc: Ecc, first: u64, count: u64, seed: u64) -> Result<ModelCuts> {
+    run_program(&program()?, ecc, first, count, seed)
 }
 
 /// As [`run`], with another program.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_program(lines: &[Line], first: u64, count: u64, seed: u64) -> Result<ModelCuts> {
-    let config = machine();
+pub fn run_program(lines: &[Line], ecc: Ecc, first: u64, count: u64, seed: u64) -> Result<ModelCuts> {
+    let config = machine(ecc);
     let images = (0..4).map(|n| {
         let (bytes, record) = slot_bytes(&work(&config, seed % 1000 * 4 + n)?.image, &config);
         Ok(Written { bytes, record })

@@ -12,6 +12,7 @@ use systole_chip::device::{Corner, Torn};
 use systole_chip::{Options, Part, RtlTransport, run_chip};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, RunOutput};
+use systole_isa::ecc::Ecc;
 use systole_isa::rram::slot_bytes;
 use systole_isa::{Config, Image};
 
@@ -51,8 +52,8 @@ impl PowerCuts {
 }
 
 /// The machine of the campaign: `tiny` with a small RRAM, so that an update is short.
-pub fn machine() -> Config {
-    let mut config = Config::named("tiny").expect("tiny is a configuration");
+pub fn machine(ecc: Ecc) -> Config {
+    let mut config = Config::named("tiny").expect("tiny is a configuration").with_ecc(ecc);
     config.rram_depth = 256;
     config
 }
@@ -82,8 +83,8 @@ pub(crate) fn work(config: &Config, seed: u64) -> Result<Work> {
 ///
 /// # Errors
 /// Building or running the simulation.
-pub fn run(first: u64, count: u64, seed: u64) -> Result<PowerCuts> {
-    let config = machine();
+pub fn run(ecc: Ecc, first: u64, count: u64, seed: u64) -> Result<PowerCuts> {
+    let config = machine(ecc);
     let works = Rc::new((0..3).map(|n| work(&config, seed % 1000 * 3 + n)).collect::<Result<Vec<_>>>()?);
     let part = Part { pulse_cycles: 3, seed, corner: Corner { stuck: 0.0, ..Corner::typ22() }, ..Part::default() };
     let options = Options { part: Some(part), seed, ..Options::default() };
