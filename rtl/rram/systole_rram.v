@@ -464,6 +464,7 @@ module systole_rram #(
       .live_o          (live),
       .live_record_o   (live_record),
       .stop_i          (run_wait_i),
+      .stale_i         (stale),
       .frame_we_o      (wake_we_o),
       .ready_o         (ready),
       .run_slot_o      (run_slot),
@@ -504,6 +505,9 @@ module systole_rram #(
       .walk_done_i (walk_done)
   );
 
+  // A section of a program that the host loads takes the place of what is awake; lines and records do not.
+  wire stale = we_i && waddr_i == `SYSTOLE_REG_UPLOAD_TARGET && wdata_i[2:0] != `SYSTOLE_UPLOAD_RRAM &&
+      wdata_i[2:0] != `SYSTOLE_UPLOAD_RECORD && !run_on_i;
   wire shown_slot = ready ? run_slot : slot_o;
   assign ready_o       = ready;
   assign wake_bytes_o  = out;

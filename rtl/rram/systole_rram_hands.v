@@ -86,6 +86,7 @@ module systole_rram_hands #(
     output reg  [  RW:0] live_o,
     output reg  [RW-1:0] live_record_o,
     input  wire          stop_i,
+    input  wire          stale_i,            // the host begins to write over the program that is awake
     // the host's registers
     output wire [   1:0] frame_we_o,         // {OUT_BYTES, IN_BYTES} from out_i
     output reg           ready_o,
@@ -178,15 +179,18 @@ module systole_rram_hands #(
       {ready_o, run_slot_o} <= 2'b00;
       {newest_o, seen_o}    <= 4'd0;
       live_o                <= {RW + 1{1'b0}};
-    end else if (out_we_i)
-      case (out_addr_i)
-        `SYSTOLE_PUT_READY:    ready_o    <= out_i[0];
-        `SYSTOLE_PUT_RUN_SLOT: run_slot_o <= out_i[0];
-        `SYSTOLE_PUT_NEWEST:   newest_o   <= out_i[1:0];
-        `SYSTOLE_PUT_SEEN:     seen_o     <= out_i[1:0];
-        `SYSTOLE_PUT_LIVE:     live_o     <= out_i[RW:0];
-        default: ;
-      endcase
+    end else begin
+      if (stale_i) ready_o <= 1'b0;
+      if (out_we_i)
+        case (out_addr_i)
+          `SYSTOLE_PUT_READY:    ready_o    <= out_i[0];
+          `SYSTOLE_PUT_RUN_SLOT: run_slot_o <= out_i[0];
+          `SYSTOLE_PUT_NEWEST:   newest_o   <= out_i[1:0];
+          `SYSTOLE_PUT_SEEN:     seen_o     <= out_i[1:0];
+          `SYSTOLE_PUT_LIVE:     live_o     <= out_i[RW:0];
+          default: ;
+        endcase
+    end
   always @(posedge clk_i) begin
     if (out_we_i)
       case (out_addr_i)

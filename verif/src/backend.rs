@@ -229,9 +229,11 @@ fn run_all(
 ) -> Result<RunSet> {
     let (image, wake) = (image.clone(), options.part.is_some());
     on_machine(backend, config, options, async move |driver| {
+        let on_board = matches!(driver.transport(), AnyTransport::Board(_));
         if wake {
             driver.wake(Wake::Checked, &image).await?;
-        } else {
+        } else if !(on_board && driver.adopt(&image).await.is_ok()) {
+            // A board may be awake with this very image.
             driver.load(&image).await?;
         }
         if let AnyTransport::Model(t) = driver.transport() {

@@ -317,6 +317,11 @@ impl Transport for ModelTransport {
                 if let Some(section) = self.sections.get_mut(value as usize) {
                     section.clear();
                 }
+                // A section of a program takes the place of what is awake; lines and records do not.
+                if let Some(rram) = self.rram.as_mut().filter(|_| ![4, 6].contains(&value)) {
+                    rram.awake = None;
+                    self.show_rram();
+                }
             }
             _ => {
                 self.registers.insert(at, value);

@@ -68,7 +68,7 @@ struct Bench {
 impl Bench {
     async fn new(sim: Sim, clk: Clock, config: Config) -> Bench {
         let inputs = "rst in_addr out_we out_addr out start verb waiting bounded request request_word lines slot unlocked locked \
-            quiet entry verdict crc word entered program_done program_failed used want place place_line place_raw place_last stop \
+            quiet entry verdict crc word entered program_done program_failed used want place place_line place_raw place_last stop stale \
             status_addr";
         let others = "in done data enter_data in_slot booted waking status line count mode pick at row move used_slot ready run_slot \
             newest seen live live_record";
@@ -160,8 +160,13 @@ impl Bench {
         for (&name, signal) in &self.inputs {
             let low = ["rst", "out_we", "start", "waiting", "entered", "program_done"].contains(&name);
             let free = if low { 0 } else { self.random.random::<u64>() >> (64 - signal.width()) };
+            let free = if name == "stale" { u64::from(self.random.chance(0.1)) } else { free };
             let value = *self.pins.entry(name).or_insert(free);
             signal.set(value);
+        }
+        // READY that is put in the same cycle counts.
+        if self.pins["stale"] == 1 {
+            self.next.entry("ready").or_insert(0);
         }
         self.clk.rising_edge().await;
         let out = |name: &str| self.outputs[name].get();

@@ -120,6 +120,28 @@ fn a_committed_image_survives_a_power_cycle_and_runs_without_a_load() {
 }
 
 #[test]
+fn a_load_beside_a_committed_image_runs_and_the_image_wakes_again() {
+    let config = named("tiny");
+    for backend in [Backend::Rtl, Backend::Model] {
+        let (kept, other) = (work(&config, 1), work(&config, 2));
+        on_part(backend, &config, 4, async move |driver| {
+            // Behind a commit to either slot.
+            for slot in 0..2 {
+                assert_eq!(driver.program(&kept.image, None).await.unwrap(), slot);
+                driver.wake(Wake::Checked, &kept.image).await.unwrap();
+                driver.load(&other.image).await.unwrap();
+                assert_eq!(driver.rram_status().await.unwrap().awake, None, "{backend:?}: the load took its place");
+                assert_eq!(driver.run(&other.frame).await.unwrap(), other.output, "{backend:?}");
+                // What it left behind is not taken for the image.
+                assert!(driver.adopt(&kept.image).await.is_err());
+                driver.wake(Wake::Checked, &kept.image).await.unwrap();
+                assert_eq!(driver.run(&kept.frame).await.unwrap(), kept.output, "{backend:?}");
+            }
+        });
+    }
+}
+
+#[test]
 fn a_start_before_the_image_is_awake_waits_and_then_runs() {
     let config = named("tiny");
     let w = work(&config, 3);

@@ -85,14 +85,13 @@ async fn check(port: &Port) -> Result<bool> {
     let config = driver.config().clone();
     step("chip", format!("{}, fingerprint {:08x}", config.label(), systole_isa::fingerprint()));
     for value in [0, u32::MAX, 0x5555_aaaa, 0x1234_5678] {
-        driver.transport().write(offset("START_LIMIT"), value).await?;
-        let found = driver.transport().read(offset("START_LIMIT")).await?;
+        driver.transport().write(offset("SCRATCH"), value).await?;
+        let found = driver.transport().read(offset("SCRATCH")).await?;
         ensure!(
             found == value,
-            "register START_LIMIT gives {found:#010x} where {value:#010x} was written: timing? make fpga with a lower MHZ"
+            "register SCRATCH gives {found:#010x} where {value:#010x} was written: timing? make fpga with a lower MHZ"
         );
     }
-    driver.transport().write(offset("START_LIMIT"), 0).await?;
     step("registers", "four patterns written and read".into());
     driver.wait_rram().await?;
     let rram = driver.rram_status().await?;

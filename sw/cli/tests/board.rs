@@ -61,6 +61,9 @@ fn the_same_commands_run_on_a_board_behind_a_noisy_line() {
     assert!(run.contains("2 held-out images, tiny, board") && run.contains("the same for every image"), "{run}");
     assert!(board.run(&["program", image]).contains("written to slot 0"));
     assert!(board.run(&["rram", "status"]).contains("READY"));
+    // The image that is awake runs without a load, another one beside it with one.
+    assert!(board.run(&["run", "digits", "--images", "1"]).contains("the same for every image"));
+    assert!(board.run(&["gemm", "--m", "2", "--k", "9", "--n", "4"]).contains("as predicted"));
     assert!(board.run(&["wake", "--warm"]).contains("cycles to wake"));
     assert!(board.run(&["rram", "scrub"]).contains("scrubbed"));
     let other = systole(&["run", "digits", "--images", "1", "--backend", "board", "--port", &board.port]);

@@ -116,7 +116,9 @@ impl<T: Transport> Driver<T> {
             self.upload(target, section, bytes).await?;
         }
         self.unlock().await?;
-        self.transport.write(offset("RRAM_SLOT"), 0).await?;
+        // Not over a committed image: it wakes again.
+        let slot = self.newest().await?.map_or(0, |newest| 1 - newest);
+        self.transport.write(offset("RRAM_SLOT"), slot).await?;
         self.upload(4, "weight", &weights).await?;
         self.wait_rram().await?;
         self.transport.write(offset("RRAM_UNLOCK"), 0).await?;

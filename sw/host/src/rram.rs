@@ -104,6 +104,12 @@ impl<T: Transport> Driver<T> {
         }
     }
 
+    /// Slot of the newest committed image.
+    pub(crate) async fn newest(&mut self) -> Result<Option<u32>, HostError> {
+        let status = self.transport.read(offset("RRAM_STATUS")).await?;
+        Ok((status & bit("COMMITTED") != 0).then_some(u32::from(status & bit("NEWEST") != 0)))
+    }
+
     /// Gives the two keys that allow programming until a commit, a lock or a reset.
     ///
     /// # Errors
@@ -137,7 +143,7 @@ impl<T: Transport> Driver<T> {
         }
         self.clear_error().await?;
         self.wait_rram().await?;
-        let newest = self.rram_status().await?.newest;
+        let newest = self.newest().await?;
         let slot = slot.unwrap_or(newest.map_or(0, |n| 1 - n));
         self.unlock().await?;
         self.transport.write(offset("RRAM_SLOT"), slot).await?;
@@ -166,7 +172,9 @@ impl<T: Transport> Driver<T> {
     /// [`HostError::OtherImage`], [`HostError::OtherFrames`].
     pub async fn adopt(&mut self, image: &Image) -> Result<(), HostError> {
         let (_, record) = slot_bytes(image, &self.config);
-        let found = self.transport.read(offset("RRAM_IMAGE_CRC")).await?;
+        // A CRC stands there too where the image behind it is awake no more.
+        let ready = self.transport.read(offset("RRAM_STATUS")).await? & bit("READY") != 0;
+        let found = if ready { self.transport.read(offset("RRAM_IMAGE_CRC")).await? } else { 0 };
         if found != record.image_crc {
             return Err(HostError::OtherImage { name: image.name.clone(), found, expected: record.image_crc });
         }

@@ -92,7 +92,7 @@ pub const REGS: [Reg; 64] = [
         "UPLOAD_TARGET",
         0x80,
         Rw,
-        "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM, 5 taps, 6 record",
+        "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM, 5 taps, 6 record. Outside of a run, a value but 4 and 6 takes READY from the image that is awake",
     ),
     r("UPLOAD_ADDRESS", 0x84, Rw, "next word of the target; advances with the stream"),
     r("UPLOAD_COUNT", 0x88, Ro, "beats taken from the image stream since UPLOAD_TARGET was written"),
