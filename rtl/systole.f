@@ -15,6 +15,7 @@ rtl/core/systole_residual.v
 rtl/core/systole_row_slice.v
 rtl/core/systole_sequencer.v
 rtl/core/systole_store.v
+rtl/core/systole_w_ram.v
 rtl/core/systole_x_bank.v
 rtl/io/systole_control.v
 rtl/io/systole_events.v
@@ -22,6 +23,7 @@ rtl/io/systole_in_buffer.v
 rtl/io/systole_out_buffer.v
 rtl/io/systole_regs.v
 rtl/io/systole_upload.v
+rtl/io/systole_w_load.v
 rtl/lib/systole_delay.v
 rtl/lib/systole_delay_ctl.v
 rtl/lib/systole_mul.v

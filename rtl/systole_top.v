@@ -11,6 +11,10 @@ module systole_top #(
     parameter COLS            = `SYSTOLE_CFG_COLS(CONFIG),
     parameter WEIGHT_BEATS    = `SYSTOLE_CFG_WEIGHT_BEATS(CONFIG),
     parameter ECC             = `SYSTOLE_CFG_ECC(CONFIG),
+    parameter RRAM_CTRL       = `SYSTOLE_CFG_RRAM_CTRL(CONFIG),
+    parameter POST_LANES      = `SYSTOLE_CFG_POST_LANES(CONFIG),
+    parameter RESIDUAL        = `SYSTOLE_CFG_RESIDUAL(CONFIG),
+    parameter EVENTS          = `SYSTOLE_CFG_EVENTS(CONFIG),
     parameter X_DEPTH         = `SYSTOLE_CFG_X_DEPTH(CONFIG),
     parameter X_BANKS         = `SYSTOLE_CFG_X_BANKS(CONFIG),
     parameter W_SRAM_DEPTH    = `SYSTOLE_CFG_W_SRAM_DEPTH(CONFIG),
@@ -79,6 +83,10 @@ module systole_top #(
   localparam BW = WEIGHT_BEATS > 1 ? $clog2(WEIGHT_BEATS) : 1;
   localparam CHECK = `SYSTOLE_ECC_CHECK(ECC, COLS, WEIGHT_BEATS);  // check bits of a weight word
 
+  // What the register CONFIG reads.
+  localparam [31:0] MACHINE = (POST_LANES << 24) + (EVENTS << 22) + (RESIDUAL << 21) + (RRAM_CTRL << 20) + (ECC << 16) +
+      (WEIGHT_BEATS << 8) + CONFIG;
+
   // An illegal configuration stops elaboration: these modules do not exist.
   generate
     if (ROWS != COLS && ROWS != 2 * COLS) systole_error_ROWS_must_be_COLS_or_twice_COLS u_error_rows ();
@@ -86,6 +94,13 @@ module systole_top #(
     if (WEIGHT_BEATS != 1 && WEIGHT_BEATS != 2 && WEIGHT_BEATS != 4)
       systole_error_WEIGHT_BEATS_must_be_1_2_or_4 u_error_beats ();
     if (ECC != 0 && ECC != 1) systole_error_ECC_must_be_0_or_1 u_error_ecc ();
+    if (RRAM_CTRL != 0 && RRAM_CTRL != 1) systole_error_RRAM_CTRL_must_be_0_or_1 u_error_ctrl ();
+    if (RRAM_CTRL == 0 && ECC != 0) systole_error_ECC_must_be_0_where_RRAM_CTRL_is_0 u_error_ctrl_ecc ();
+    if (RESIDUAL != 0 && RESIDUAL != 1) systole_error_RESIDUAL_must_be_0_or_1 u_error_residual ();
+    if (EVENTS != 0 && EVENTS != 1) systole_error_EVENTS_must_be_0_or_1 u_error_events ();
+    if (POST_LANES != 1 << $clog2(POST_LANES) || POST_LANES > COLS)
+      systole_error_POST_LANES_must_be_a_power_of_two_up_to_COLS u_error_post ();
+    if (LANE_TAPS != 0 && POST_LANES != COLS) systole_error_POST_LANES_must_be_COLS_with_a_lane_engine u_error_post_lane ();
     if (X_BANKS != 2 && X_BANKS != 4) systole_error_X_BANKS_must_be_2_or_4 u_error_banks ();
     if (RRAM_WAYS != 1 && RRAM_WAYS != 2 && RRAM_WAYS != 4) systole_error_RRAM_WAYS_must_be_1_2_or_4 u_error_ways ();
     if (RRAM_WAYS > 2 * WEIGHT_BEATS) systole_error_RRAM_WAYS_must_be_at_most_2_WEIGHT_BEATS u_error_classes ();
@@ -115,11 +130,10 @@ module systole_top #(
   wire [31:0] rram_rdata, rram_budget, rram_inject, wake_bytes;
 
   systole_regs #(
-      .CONFIG         (CONFIG),
+      .MACHINE        (MACHINE),
       .ROWS           (ROWS),
       .COLS           (COLS),
-      .WEIGHT_BEATS   (WEIGHT_BEATS),
-      .ECC            (ECC),
+      .POST_LANES     (POST_LANES),
       .X_DEPTH        (X_DEPTH),
       .X_BANKS        (X_BANKS),
       .W_SRAM_DEPTH   (W_SRAM_DEPTH),
@@ -202,14 +216,21 @@ module systole_top #(
   wire awake;
   always @(posedge clk_i) state_o <= rst_i ? 4'd0 : {error != 32'd0, poison, run_on, awake};
 
-  systole_events u_events (
-      .clk_i    (clk_i),
-      .rst_i    (rst_i),
-      .events_i (events),
-      .x_write_i(x_write),
-      .select_i (event_select),
-      .value_o  (event_value)
-  );
+  generate
+    if (EVENTS == 0) begin : g_no_events
+      assign event_value = 32'd0;
+      wire unused = &{event_select, x_write};
+    end else begin : g_events
+      systole_events u_events (
+          .clk_i    (clk_i),
+          .rst_i    (rst_i),
+          .events_i (events),
+          .x_write_i(x_write),
+          .select_i (event_select),
+          .value_o  (event_value)
+      );
+    end
+  endgenerate
 
   systole_control u_control (
       .clk_i           (clk_i),
@@ -383,90 +404,130 @@ module systole_top #(
   wire [ROWS-1:0] fresh, corrected, uncorrectable, prog_load, need_set, need_reset, pulse;
   wire [COLS*8+CHECK-1:0] prog_data;
 
-  systole_rram #(
-      .CONFIG      (CONFIG),
-      .ROWS        (ROWS),
-      .COLS        (COLS),
-      .WEIGHT_BEATS(WEIGHT_BEATS),
-      .RRAM_DEPTH  (RRAM_DEPTH),
-      .RRAM_WAYS   (RRAM_WAYS),
-      .BW          (BW),
-      .ECC         (ECC),
-      .CHECK       (CHECK)
-  ) u_rram (
-      .clk_i           (clk_i),
-      .rst_i           (rst_i),
-      .we_i            (rram_we),
-      .waddr_i         (rram_waddr),
-      .wdata_i         (wdata),
-      .error_clear_i   (error_clear),
-      .raddr_i         (rram_raddr),
-      .rdata_o         (rram_rdata),
-      .budget_o        (rram_budget),
-      .inject_o        (rram_inject),
-      .slot_o          (rram_slot),
-      .ready_o         (awake),
-      .run_on_i        (run_on),
-      .run_wait_i      (busy && !run_on),
-      .run_done_i      (done),
-      .busy_o          (rram_busy),
-      .ended_o         (rram_ended),
-      .retired_o       (rram_retired),
-      .poison_o        (poison),
-      .poisoned_o      (poisoned),
-      .error_o         (rram_error),
-      .wake_we_o       (wake_we),
-      .wake_bytes_o    (wake_bytes),
-      .s_valid_i       (word_valid),
-      .s_ready_o       (word_ready),
-      .s_record_i      (word_record),
-      .s_index_i       (word_index),
-      .s_data_i        (word_data),
-      .upload_partial_i(uploading),
-      .upload_we_o     (wake_target_we),
-      .upload_target_o (wake_target),
-      .upload_hold_o   (wake_hold),
-      .upload_valid_o  (wake_valid),
-      .upload_data_o   (wake_data),
-      .scrub_i         (scrub),
-      .scrub_lines_i   (scrub_lines),
-      .run_slot_o      (run_slot),
-      .c_en_o          (c_en),
-      .c_line_o        (c_line),
-      .c_beat_o        (c_beat),
-      .c_ref_o         (c_ref),
-      .c_raw_o         (c_raw),
-      .table_bad_i     (table_bad),
-      .look_line_i     (look_line),
-      .look_wear_i     (look_wear),
-      .table_we_o      (table_we),
-      .table_addr_o    (table_addr),
-      .table_line_o    (table_line),
-      .table_wear_o    (table_wear),
-      .words_i         (words),
-      .fresh_i         (fresh),
-      .corrected_i     (corrected),
-      .uncorrectable_i (uncorrectable),
-      .lines_i         (lines),
-      .prog_load_o     (prog_load),
-      .prog_data_o     (prog_data),
-      .need_set_i      (need_set),
-      .need_reset_i    (need_reset),
-      .pulse_o         (pulse),
-      .pulse_reset_o   (pulse_reset),
-      .pulse_level_o   (pulse_level),
-      .pulse_addr_o    (pulse_addr),
-      .pulse_beat_o    (pulse_beat),
-      .enable_a_o      (enable_a),
-      .enable_b_o      (enable_b),
-      .pulsing_i       (pulsing)
-  );
+  generate
+    if (RRAM_CTRL == 0) begin : g_no_rram
+      wire [COLS*8-1:0] load_word;
+      systole_w_load #(
+          .ROWS      (ROWS),
+          .COLS      (COLS),
+          .RRAM_DEPTH(RRAM_DEPTH)
+      ) u_load (
+          .clk_i     (clk_i),
+          .rst_i     (rst_i),
+          .we_i      (rram_we),
+          .waddr_i   (rram_waddr),
+          .s_valid_i (word_valid),
+          .s_record_i(word_record),
+          .s_index_i (word_index),
+          .s_data_i  (word_data),
+          .we_o      (prog_load),
+          .line_o    (pulse_addr),
+          .data_o    (load_word),
+          .error_o   (rram_error)
+      );
+      assign prog_data  = {{CHECK{1'b0}}, load_word};
+      assign word_ready = 1'b1;
+      assign {rram_rdata, rram_budget, rram_inject, wake_bytes} = 128'd0;
+      assign {rram_slot, run_slot, awake, rram_busy, rram_ended, rram_retired, poison, poisoned} = 8'd0;
+      assign {wake_we, wake_target_we, wake_target, wake_hold, wake_valid} = 8'd0;
+      assign wake_data = {COLS * 8{1'b0}};
+      assign {c_en, c_ref, c_raw, table_we, table_wear} = 22'd0;
+      assign {c_line, table_addr, table_line} = {3 * RW{1'b0}};
+      assign {c_beat, pulse_beat} = {2 * BW{1'b0}};
+      assign pulse = {ROWS{1'b0}};
+      assign {pulse_reset, pulse_level, enable_a, enable_b} = 7'd0;
+      wire unused = &{rram_raddr, scrub, scrub_lines, table_bad, look_line, look_wear, words, lines, fresh, corrected,
+                      uncorrectable, need_set, need_reset, pulsing};
+    end else begin : g_rram
+      systole_rram #(
+          .MACHINE     (MACHINE),
+          .ROWS        (ROWS),
+          .COLS        (COLS),
+          .WEIGHT_BEATS(WEIGHT_BEATS),
+          .RRAM_DEPTH  (RRAM_DEPTH),
+          .RRAM_WAYS   (RRAM_WAYS),
+          .BW          (BW),
+          .ECC         (ECC),
+          .CHECK       (CHECK)
+      ) u_rram (
+          .clk_i           (clk_i),
+          .rst_i           (rst_i),
+          .we_i            (rram_we),
+          .waddr_i         (rram_waddr),
+          .wdata_i         (wdata),
+          .error_clear_i   (error_clear),
+          .raddr_i         (rram_raddr),
+          .rdata_o         (rram_rdata),
+          .budget_o        (rram_budget),
+          .inject_o        (rram_inject),
+          .slot_o          (rram_slot),
+          .ready_o         (awake),
+          .run_on_i        (run_on),
+          .run_wait_i      (busy && !run_on),
+          .run_done_i      (done),
+          .busy_o          (rram_busy),
+          .ended_o         (rram_ended),
+          .retired_o       (rram_retired),
+          .poison_o        (poison),
+          .poisoned_o      (poisoned),
+          .error_o         (rram_error),
+          .wake_we_o       (wake_we),
+          .wake_bytes_o    (wake_bytes),
+          .s_valid_i       (word_valid),
+          .s_ready_o       (word_ready),
+          .s_record_i      (word_record),
+          .s_index_i       (word_index),
+          .s_data_i        (word_data),
+          .upload_partial_i(uploading),
+          .upload_we_o     (wake_target_we),
+          .upload_target_o (wake_target),
+          .upload_hold_o   (wake_hold),
+          .upload_valid_o  (wake_valid),
+          .upload_data_o   (wake_data),
+          .scrub_i         (scrub),
+          .scrub_lines_i   (scrub_lines),
+          .run_slot_o      (run_slot),
+          .c_en_o          (c_en),
+          .c_line_o        (c_line),
+          .c_beat_o        (c_beat),
+          .c_ref_o         (c_ref),
+          .c_raw_o         (c_raw),
+          .table_bad_i     (table_bad),
+          .look_line_i     (look_line),
+          .look_wear_i     (look_wear),
+          .table_we_o      (table_we),
+          .table_addr_o    (table_addr),
+          .table_line_o    (table_line),
+          .table_wear_o    (table_wear),
+          .words_i         (words),
+          .fresh_i         (fresh),
+          .corrected_i     (corrected),
+          .uncorrectable_i (uncorrectable),
+          .lines_i         (lines),
+          .prog_load_o     (prog_load),
+          .prog_data_o     (prog_data),
+          .need_set_i      (need_set),
+          .need_reset_i    (need_reset),
+          .pulse_o         (pulse),
+          .pulse_reset_o   (pulse_reset),
+          .pulse_level_o   (pulse_level),
+          .pulse_addr_o    (pulse_addr),
+          .pulse_beat_o    (pulse_beat),
+          .enable_a_o      (enable_a),
+          .enable_b_o      (enable_b),
+          .pulsing_i       (pulsing)
+      );
+    end
+  endgenerate
 
   systole_core #(
       .ROWS           (ROWS),
       .COLS           (COLS),
       .WEIGHT_BEATS   (WEIGHT_BEATS),
       .ECC            (ECC),
+      .RRAM_CTRL      (RRAM_CTRL),
+      .POST_LANES     (POST_LANES),
+      .RESIDUAL       (RESIDUAL),
       .X_DEPTH        (X_DEPTH),
       .X_BANKS        (X_BANKS),
       .W_SRAM_DEPTH   (W_SRAM_DEPTH),

@@ -16,6 +16,7 @@ module systole_array #(
     parameter RRAM_WAYS    = 2,
     parameter W_SRAM_DEPTH = 256,
     parameter BW           = 1,
+    parameter RRAM_CTRL    = 1,
     parameter ECC          = 0,
     parameter CHECK        = 8,
     parameter XW           = $clog2(X_DEPTH),
@@ -94,6 +95,7 @@ module systole_array #(
           .RRAM_WAYS   (RRAM_WAYS),
           .W_SRAM_DEPTH(W_SRAM_DEPTH),
           .BW          (BW),
+          .RRAM_CTRL   (RRAM_CTRL),
           .ECC         (ECC),
           .CHECK       (CHECK)
       ) u_slice (

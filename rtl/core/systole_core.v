@@ -11,6 +11,9 @@ module systole_core #(
     parameter COLS            = 8,
     parameter WEIGHT_BEATS    = 1,
     parameter ECC             = 0,
+    parameter RRAM_CTRL       = 1,
+    parameter POST_LANES      = COLS,
+    parameter RESIDUAL        = 1,
     parameter X_DEPTH         = 2048,
     parameter X_BANKS         = 2,
     parameter W_SRAM_DEPTH    = 256,
@@ -200,30 +203,60 @@ module systole_core #(
   );
 
   wire [2*RW+BW+3:0] r_ripple;
-  systole_line_table #(
-      .RRAM_DEPTH(RRAM_DEPTH),
-      .BW        (BW)
-  ) u_lines (
-      .clk_i          (clk_i),
-      .rst_i          (rst_i),
-      .slot_i         (run_slot_i),
-      .m_en_i         (r_en),
-      .m_line_i       (r_addr),
-      .m_beat_i       (r_beat),
-      .c_en_i         (c_en_i),
-      .c_line_i       (c_line_i),
-      .c_beat_i       (c_beat_i),
-      .c_ref_i        (c_ref_i),
-      .c_raw_i        (c_raw_i),
-      .ripple_o       (r_ripple),
-      .uncorrectable_o(table_bad_o),
-      .look_line_o    (look_line_o),
-      .look_wear_o    (look_wear_o),
-      .we_i           (table_we_i),
-      .waddr_i        (table_addr_i),
-      .wline_i        (table_line_i),
-      .wwear_i        (table_wear_i)
-  );
+  generate
+    if (RRAM_CTRL == 0) begin : g_lines
+      // A line lies where its number says; it takes the table's cycles.
+      wire          line_en;
+      wire [RW-1:0] line;
+      wire [BW-1:0] line_beat;
+      systole_delay_ctl #(
+          .WIDTH (1),
+          .CYCLES(`SYSTOLE_LATENCY_LINE_TABLE)
+      ) u_en (
+          .clk_i(clk_i),
+          .rst_i(rst_i),
+          .d_i  (r_en),
+          .q_o  (line_en)
+      );
+      systole_delay #(
+          .WIDTH (RW + BW),
+          .CYCLES(`SYSTOLE_LATENCY_LINE_TABLE)
+      ) u_line (
+          .clk_i(clk_i),
+          .d_i  ({r_addr, r_beat}),
+          .q_o  ({line, line_beat})
+      );
+      assign r_ripple = {line_en, `SYSTOLE_REF_NORMAL, {RW{1'b0}}, line, line_beat};
+      assign {table_bad_o, look_line_o, look_wear_o} = {RW + 17{1'b0}};
+      wire unused = &{run_slot_i, c_en_i, c_line_i, c_beat_i, c_ref_i, c_raw_i, table_we_i, table_addr_i, table_line_i, table_wear_i};
+      `SYSTOLE_ASSERT(check_no_scrub, !scrub_o)
+    end else begin : g_line_table
+      systole_line_table #(
+          .RRAM_DEPTH(RRAM_DEPTH),
+          .BW        (BW)
+      ) u_lines (
+          .clk_i          (clk_i),
+          .rst_i          (rst_i),
+          .slot_i         (run_slot_i),
+          .m_en_i         (r_en),
+          .m_line_i       (r_addr),
+          .m_beat_i       (r_beat),
+          .c_en_i         (c_en_i),
+          .c_line_i       (c_line_i),
+          .c_beat_i       (c_beat_i),
+          .c_ref_i        (c_ref_i),
+          .c_raw_i        (c_raw_i),
+          .ripple_o       (r_ripple),
+          .uncorrectable_o(table_bad_o),
+          .look_line_o    (look_line_o),
+          .look_wear_o    (look_wear_o),
+          .we_i           (table_we_i),
+          .waddr_i        (table_addr_i),
+          .wline_i        (table_line_i),
+          .wwear_i        (table_wear_i)
+      );
+    end
+  endgenerate
 
   // Flat reads: residual operands, STORE and the lane engine share one path.
   wire        res_valid, store_read, lane_read;
@@ -281,6 +314,7 @@ module systole_core #(
       .RRAM_WAYS   (RRAM_WAYS),
       .W_SRAM_DEPTH(W_SRAM_DEPTH),
       .BW          (BW),
+      .RRAM_CTRL   (RRAM_CTRL),
       .ECC         (ECC),
       .CHECK       (CHECK)
   ) u_array (
@@ -406,6 +440,8 @@ module systole_core #(
 
   systole_post #(
       .COLS       (COLS),
+      .LANES      (POST_LANES),
+      .RESIDUAL   (RESIDUAL),
       .PARAM_DEPTH(PARAM_DEPTH),
       .LUT_COUNT  (LUT_COUNT)
   ) u_post (

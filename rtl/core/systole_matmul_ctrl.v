@@ -45,8 +45,8 @@ module systole_matmul_ctrl #(
 );
 
   localparam LOOPS = `SYSTOLE_LOOPS_MATMUL;
-  localparam W_LEAD = `SYSTOLE_W_LEAD(RRAM_WAYS, WEIGHT_BEATS);
-  localparam ACC_DELAY = ROWS + 3 + `SYSTOLE_X_STAGES(COLS);
+  localparam W_LEAD = `SYSTOLE_LATENCY_W_LEAD(RRAM_WAYS, WEIGHT_BEATS);
+  localparam ACC_DELAY = `SYSTOLE_LATENCY_POST_TAKE(ROWS, COLS) - 1;
   localparam PW = RW > SW ? RW : SW;
 
   wire            is_header = desc_valid_i && desc_index_i == 4'd0;

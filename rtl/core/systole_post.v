@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST: control and C lanes. take_i in cycle P hands over a vector whose totals come in P + 2; the
-// result is written in P + 11, 2 cycles later with lookup, 6 with residual add. RAW32 writes four
-// OUT words in P + 11 .. P + 14. The residual operand's flat read leaves on res_* in P + 5 (+ 2),
+// POST: control and LANES lanes. take_i in cycle P hands over a vector whose totals come in P + 2. It passes in
+// G = COLS / LANES groups, a cycle each, lowest columns first, so that vectors come G cycles apart. The
+// result is written in P + 10 + G, 2 cycles later with lookup, 6 with residual add. RAW32 writes four
+// OUT words from P + 10 + G on. The residual operand's flat read leaves on res_* in P + 5 (+ 2),
 // one cycle before it is applied; its word comes back on res_word_i 5 cycles later.
 // A vector carries what its instruction says, so instructions follow without a gap. Reset clears
 // valid bits.
@@ -11,6 +12,8 @@
 
 module systole_post #(
     parameter COLS        = 8,
+    parameter LANES       = COLS,   // 1, 2, .. COLS
+    parameter RESIDUAL    = 1,      // 0: no second operand
     parameter PARAM_DEPTH = 128,
     parameter LUT_COUNT   = 2,
     parameter PW          = $clog2(PARAM_DEPTH),
@@ -46,6 +49,10 @@ module systole_post #(
 );
 
   localparam DEST_RAW32 = 3'd4;
+  localparam GROUPS = COLS / LANES;
+  localparam LB = $clog2(LANES);
+  localparam GB = CW - LB;               // bits of a group's number
+  localparam PGW = PW + GB;              // .. of a lane's parameter address
 
   // Descriptor: header, perhaps residual constants, loops.
   reg  [127:0] next_q;
@@ -109,21 +116,63 @@ module systole_post #(
 
   `SYSTOLE_ASSERT(check_armed, !(take_i && !armed))
 
-  // P: what the vector carries.
-  wire       raw = header_q[`SYSTOLE_POST_DEST] == DEST_RAW32;
-  wire       lut_en = header_q[`SYSTOLE_POST_LUT_EN];
-  wire       res_en = header_q[`SYSTOLE_POST_RES_EN];
-  wire       take = take_i && valid;
+  // P: what the vector carries. Tags: {constants' number, lookup table, lower and upper clamp, dest, dst}.
+  localparam TAG = 4 + TB + 16 + 3 + 16;
+  localparam NW = TAG + 8 + PW + 2;
+  wire          take = take_i && valid;
+  wire [NW-1:0] now = {
+    res_ctx_q,
+    header_q[`SYSTOLE_POST_LUT_LSB+:TB],
+    header_q[`SYSTOLE_POST_LO],
+    header_q[`SYSTOLE_POST_HI],
+    header_q[`SYSTOLE_POST_DEST],
+    dst,
+    header_q[`SYSTOLE_POST_ZERO_POINT],
+    param,
+    header_q[`SYSTOLE_POST_LUT_EN],
+    RESIDUAL != 0 && header_q[`SYSTOLE_POST_RES_EN]
+  };
+  `SYSTOLE_ASSERT(check_residual_there, RESIDUAL != 0 || !(take && header_q[`SYSTOLE_POST_RES_EN]))
+
+  // From P on: group after group.
+  wire           go, first, last;
+  wire [ NW-1:0] what;
+  wire [PGW-1:0] param_group;
+  generate
+    if (GROUPS == 1) begin : g_whole
+      assign go          = take;
+      assign what        = now;
+      assign param_group = what[2+:PW];
+      assign {first, last} = 2'b11;
+    end else begin : g_groups
+      reg [GB-1:0] group_q;  // next group; 0: none
+      reg [NW-1:0] what_q;
+      always @(posedge clk_i)
+        if (rst_i) group_q <= {GB{1'b0}};
+        else if (go) group_q <= group_q + 1'b1;
+      always @(posedge clk_i) if (take) what_q <= now;
+      assign go          = take || !first;
+      assign what        = first ? now : what_q;
+      assign param_group = {what[2+:PW], group_q};
+      assign first       = group_q == {GB{1'b0}};
+      assign last        = &group_q;
+      `SYSTOLE_ASSERT(check_post_distance, !(take_i && !first))
+    end
+  endgenerate
+  wire [TAG-1:0] what_tag = what[NW-1-:TAG];
+  wire           raw = what_tag[18:16] == DEST_RAW32;
+  wire           lut_en = what[1];
+  wire           res_en = what[0];
 
   // P + 3: the scale is read. P + 9: the zero point is added.
-  wire          scale_re;
-  wire [PW-1:0] scale_addr;
+  wire           scale_re;
+  wire [PGW-1:0] scale_addr;
   systole_delay #(
-      .WIDTH (PW + 1),
+      .WIDTH (PGW + 1),
       .CYCLES(3)
   ) u_scale_addr (
       .clk_i(clk_i),
-      .d_i  ({take, param}),
+      .d_i  ({go, param_group}),
       .q_o  ({scale_re, scale_addr})
   );
   wire [7:0] zero_point;
@@ -132,7 +181,7 @@ module systole_post #(
       .CYCLES(9)
   ) u_zero_point (
       .clk_i(clk_i),
-      .d_i  (header_q[`SYSTOLE_POST_ZERO_POINT]),
+      .d_i  (what[2+PW+:8]),
       .q_o  (zero_point)
   );
 
@@ -177,16 +226,9 @@ module systole_post #(
   assign res_addr_o  = res7 ? res_addr7 : res_addr5;
   `SYSTOLE_ASSERT(check_one_residual_read, !(res5 && res7))
 
-  // Tags: {constants' number, lookup table, lower and upper clamp, dest, dst}.
-  localparam GW = 4 + TB + 16 + 3 + 16;
-  wire [GW-1:0] tag_p = {
-    res_ctx_q,
-    header_q[`SYSTOLE_POST_LUT_LSB+:TB],
-    header_q[`SYSTOLE_POST_LO],
-    header_q[`SYSTOLE_POST_HI],
-    header_q[`SYSTOLE_POST_DEST],
-    dst
-  };
+  // A tag goes along with each group: {first, last, tag of its vector}.
+  localparam GW = TAG + 2;
+  wire [GW-1:0] tag_p = {first, last, what_tag};
   // At P + 10 the requantised byte stands, at P + 12 the looked up one.
   wire [   3:0] kind9;
   wire [GW-1:0] tag9;
@@ -199,7 +241,7 @@ module systole_post #(
   ) u_kind9 (
       .clk_i(clk_i),
       .rst_i(rst_i),
-      .d_i  ({4{take && !raw}} & {!lut_en && !res_en, lut_en && !res_en, !lut_en && res_en, lut_en && res_en}),
+      .d_i  ({4{go && !raw}} & {!lut_en && !res_en, lut_en && !res_en, !lut_en && res_en, lut_en && res_en}),
       .q_o  (kind9)
   );
   systole_delay #(
@@ -245,7 +287,7 @@ module systole_post #(
 
   // Constants of the residual add by number, read a cycle before they are used: multipliers 1, offset
   // 3, shift and zero point 4 cycles after the operands.
-  wire [3:0] ctx_0 = res_tag[GW-1-:4];
+  wire [3:0] ctx_0 = res_tag[TAG-1-:4];
   reg [3:0] ctx_1, ctx_2, ctx_3;
   wire [51:0] res_m;
   wire [47:0] res_offset;
@@ -304,37 +346,68 @@ module systole_post #(
   reg [8:0] way_q;
   always @(posedge clk_i)
     if (rst_i) way_q <= 9'd0;
-    else way_q <= {way_q[7:0], take};
+    else way_q <= {way_q[7:0], go};
 
-  wire [COLS*32-1:0] biased;
-  wire [COLS*8-1:0] result;
+  // A vector's totals, and its residual operand, stand until their group's cycle.
+  wire [LANES*32-1:0] total;
+  wire [ LANES*8-1:0] res_b;
+  generate
+    if (GROUPS == 1) begin : g_all
+      assign total = total_i;
+      assign res_b = res_word_i;
+    end else begin : g_shift
+      wire first2;
+      systole_delay #(
+          .WIDTH (1),
+          .CYCLES(2)
+      ) u_first2 (
+          .clk_i(clk_i),
+          .d_i  (first),
+          .q_o  (first2)
+      );
+      reg [COLS*32-1:0] total_q;
+      reg [ COLS*8-1:0] res_q;
+      wire [COLS*32-1:0] totals = first2 ? total_i : total_q;
+      wire [ COLS*8-1:0] operands = res_tag[GW-1] ? res_word_i : res_q;
+      always @(posedge clk_i) begin
+        total_q <= totals >> (LANES * 32);
+        res_q   <= operands >> (LANES * 8);
+      end
+      assign total = totals[LANES*32-1:0];
+      assign res_b = operands[LANES*8-1:0];
+    end
+  endgenerate
+
+  wire [LANES*32-1:0] biased;
+  wire [LANES*8-1:0] result;
   genvar c;
   generate
-    for (c = 0; c < COLS; c = c + 1) begin : g_lane
+    for (c = 0; c < LANES; c = c + 1) begin : g_lane
       systole_post_lane #(
-          .PARAM_DEPTH(PARAM_DEPTH),
+          .RESIDUAL   (RESIDUAL),
+          .PARAM_DEPTH(PARAM_DEPTH * GROUPS),
           .LUT_COUNT  (LUT_COUNT)
       ) u_lane (
           .clk_i         (clk_i),
-          .param_we_i    (param_we_i && param_waddr_i[CW-1:0] == c),
-          .param_waddr_i (param_waddr_i[PW+CW-1:CW]),
+          .param_we_i    (param_we_i && {1'b0, param_waddr_i[CW-1:0]} % LANES == c),
+          .param_waddr_i (param_waddr_i[PW+CW-1:LB]),
           .param_wdata_i (param_wdata_i),
           .lut_we_i      (lut_we_i),
           .lut_waddr_i   (lut_waddr_i),
           .lut_wdata_i   (lut_wdata_i),
           .en_i          (way_q[8:1]),
           .res_en_i      ({res_stage_q[4:0], res_in}),
-          .bias_re_i     (take),
-          .bias_addr_i   (param),
+          .bias_re_i     (go),
+          .bias_addr_i   (param_group),
           .scale_re_i    (scale_re),
           .scale_addr_i  (scale_addr),
-          .total_i       (total_i[c*32+:32]),
+          .total_i       (total[c*32+:32]),
           .biased_o      (biased[c*32+:32]),
           .zero_point_i  (zero_point),
           .lut_re_i      (lut10 || lut_res10),
-          .lut_i         (tag10[GW-5-:TB]),
+          .lut_i         (tag10[TAG-5-:TB]),
           .res_from_lut_i(lut_res12),
-          .res_b_i       (res_word_i[c*8+:8]),
+          .res_b_i       (res_b[c*8+:8]),
           .res_ma_i      (res_m_q[25:0]),
           .res_mb_i      (res_m_q[51:26]),
           .res_offset_i  (res_offset_q),
@@ -351,14 +424,32 @@ module systole_post #(
     end
   endgenerate
 
-  reg        pick_q;
-  reg [18:0] pick_tag_q;
+  // Groups join until the last of them, bytes and, for RAW32, sums.
+  reg         pick_q;
+  reg  [18:0] pick_tag_q;
   always @(posedge clk_i)
     if (rst_i) pick_q <= 1'b0;
-    else pick_q <= pick;
+    else pick_q <= pick && pick_tag[GW-2];
   always @(posedge clk_i) pick_tag_q <= pick_tag[18:0];
+  wire [ COLS*8-1:0] results;
+  wire [COLS*32-1:0] sums;
+  generate
+    if (GROUPS == 1) begin : g_at_once
+      assign results = result;
+      assign sums    = biased;
+    end else begin : g_join
+      reg [ (COLS-LANES)*8-1:0] results_q;
+      reg [(COLS-LANES)*32-1:0] sums_q;
+      always @(posedge clk_i) begin
+        results_q <= results[COLS*8-1:LANES*8];
+        sums_q    <= sums[COLS*32-1:LANES*32];
+      end
+      assign results = {result, results_q};
+      assign sums    = {biased, sums_q};
+    end
+  endgenerate
 
-  // RAW32: from P + 3 on, a quarter of the lanes a cycle, then delayed to P + 11.
+  // RAW32: from the last group's P + 3 on, a quarter of the sums a cycle, then delayed by 8.
   wire              raw3;
   wire [      15:0] raw_dst3;
   reg  [       1:0] beat_q;  // next quarter; 0: none
@@ -370,7 +461,7 @@ module systole_post #(
   ) u_raw3 (
       .clk_i(clk_i),
       .rst_i(rst_i),
-      .d_i  (take && raw),
+      .d_i  (go && last && raw),
       .q_o  (raw3)
   );
   systole_delay #(
@@ -378,7 +469,7 @@ module systole_post #(
       .CYCLES(3)
   ) u_raw_dst3 (
       .clk_i(clk_i),
-      .d_i  (dst),
+      .d_i  (what_tag[15:0]),
       .q_o  (raw_dst3)
   );
   always @(posedge clk_i)
@@ -387,7 +478,7 @@ module systole_post #(
     else if (beat_q != 2'd0) beat_q <= beat_q + 2'd1;
   always @(posedge clk_i)
     if (raw3) begin
-      hold_q    <= biased >> (COLS * 8);
+      hold_q    <= sums >> (COLS * 8);
       raw_dst_q <= raw_dst3 + 16'd1;
     end else if (beat_q != 2'd0) begin
       hold_q    <= hold_q >> (COLS * 8);
@@ -412,7 +503,7 @@ module systole_post #(
       .CYCLES(8)
   ) u_raw_word (
       .clk_i(clk_i),
-      .d_i  (raw3 ? {raw_dst3, biased[COLS*8-1:0]} : {raw_dst_q, hold_q[COLS*8-1:0]}),
+      .d_i  (raw3 ? {raw_dst3, sums[COLS*8-1:0]} : {raw_dst_q, hold_q[COLS*8-1:0]}),
       .q_o  ({raw_dst, raw_data})
   );
   `SYSTOLE_ASSERT(check_one_write, !(raw_valid && pick_q))
@@ -420,7 +511,7 @@ module systole_post #(
   assign out_valid_o = pick_q || raw_valid;
   assign out_dest_o  = raw_valid ? DEST_RAW32 : pick_tag_q[18:16];
   assign out_addr_o  = raw_valid ? raw_dst : pick_tag_q[15:0];
-  assign out_data_o  = raw_valid ? raw_data : result;
+  assign out_data_o  = raw_valid ? raw_data : results;
 
 endmodule
 

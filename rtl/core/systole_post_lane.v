@@ -5,6 +5,7 @@
 `default_nettype none
 
 module systole_post_lane #(
+    parameter RESIDUAL    = 1,                               // 0: no residual add
     parameter PARAM_DEPTH = 128,                             // words
     parameter LUT_COUNT   = 2,
     parameter PW          = $clog2(PARAM_DEPTH),
@@ -110,19 +111,25 @@ module systole_post_lane #(
       .rdata_o(looked_up)
   );
 
-  systole_residual u_residual (
-      .clk_i   (clk_i),
-      .en_i    (res_en_i),
-      .a_i     (res_from_lut_i ? looked_up : y),
-      .b_i     (res_b_i),
-      .ma_i    (res_ma_i),
-      .mb_i    (res_mb_i),
-      .offset_i(res_offset_i),
-      .shift_i (res_shift_i),
-      .zero_point_i(res_zp_i),
-      .max_i   (res_max_i),
-      .y_o     (added)
-  );
+  generate
+    if (RESIDUAL != 0) begin : g_residual
+      systole_residual u_residual (
+          .clk_i       (clk_i),
+          .en_i        (res_en_i),
+          .a_i         (res_from_lut_i ? looked_up : y),
+          .b_i         (res_b_i),
+          .ma_i        (res_ma_i),
+          .mb_i        (res_mb_i),
+          .offset_i    (res_offset_i),
+          .shift_i     (res_shift_i),
+          .zero_point_i(res_zp_i),
+          .max_i       (res_max_i),
+          .y_o         (added)
+      );
+    end else begin : g_no_residual
+      assign added = 8'd0;
+    end
+  endgenerate
 
   wire signed [7:0] chosen = out_res_i ? added : out_lut_i ? looked_up : y;
   wire signed [7:0] lo = out_lo_i;

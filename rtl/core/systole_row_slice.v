@@ -17,6 +17,7 @@ module systole_row_slice #(
     parameter RRAM_WAYS    = 2,
     parameter W_SRAM_DEPTH = 256,
     parameter BW           = 1,
+    parameter RRAM_CTRL    = 1,    // 0: weights in plain RAM; prog_load_i writes prog_data_i to line pulse_addr_i
     parameter ECC          = 0,    // code of weight words
     parameter CHECK        = 8,    // check bits of a weight word
     parameter XW           = $clog2(X_DEPTH),
@@ -119,47 +120,78 @@ module systole_row_slice #(
   );
 
   wire [COLS*8-1:0] word;
-  systole_w_bank #(
-      .ROW         (ROW),
-      .COLS        (COLS),
-      .WEIGHT_BEATS(WEIGHT_BEATS),
-      .RRAM_DEPTH  (RRAM_DEPTH),
-      .RRAM_WAYS   (RRAM_WAYS),
-      .SRAM_DEPTH  (W_SRAM_DEPTH),
-      .BW          (BW),
-      .ECC         (ECC),
-      .CHECK       (CHECK)
-  ) u_w (
-      .clk_i          (clk_i),
-      .rst_i          (rst_i),
-      .r_en_i         (r_en),
-      .r_ref_i        (r_ref),
-      .r_line_i       (r_line),
-      .r_addr_i       (r_addr),
-      .r_beat_i       (r_beat),
-      .s_en_i         (x_valid && x_load && x_sram),
-      .s_addr_i       (x_sram_addr),
-      .word_o         (word),
-      .fresh_o        (fresh_o),
-      .corrected_o    (corrected_o),
-      .uncorrectable_o(uncorrectable_o),
-      .line_o         (line_o),
-      .prog_load_i    (prog_load_i),
-      .prog_data_i    (prog_data_i),
-      .need_set_o     (need_set_o),
-      .need_reset_o   (need_reset_o),
-      .pulse_i        (pulse_i),
-      .pulse_reset_i  (pulse_reset_i),
-      .pulse_level_i  (pulse_level_i),
-      .pulse_addr_i   (pulse_addr_i),
-      .pulse_beat_i   (pulse_beat_i),
-      .enable_a_i     (enable_a_i),
-      .enable_b_i     (enable_b_i),
-      .pulsing_o      (pulsing_o),
-      .sram_we_i      (sram_we_i),
-      .sram_addr_i    (sram_addr_i),
-      .sram_data_i    (sram_data_i)
-  );
+  generate
+    if (RRAM_CTRL == 0) begin : g_ram
+      systole_w_ram #(
+          .COLS        (COLS),
+          .WEIGHT_BEATS(WEIGHT_BEATS),
+          .DEPTH       (RRAM_DEPTH),
+          .RRAM_WAYS   (RRAM_WAYS),
+          .SRAM_DEPTH  (W_SRAM_DEPTH),
+          .BW          (BW)
+      ) u_w (
+          .clk_i      (clk_i),
+          .rst_i      (rst_i),
+          .r_en_i     (r_en),
+          .r_line_i   (r_addr),
+          .r_beat_i   (r_beat),
+          .s_en_i     (x_valid && x_load && x_sram),
+          .s_addr_i   (x_sram_addr),
+          .word_o     (word),
+          .we_i       (prog_load_i),
+          .waddr_i    (pulse_addr_i),
+          .wdata_i    (prog_data_i[COLS*8-1:0]),
+          .sram_we_i  (sram_we_i),
+          .sram_addr_i(sram_addr_i),
+          .sram_data_i(sram_data_i)
+      );
+      assign {fresh_o, corrected_o, uncorrectable_o, need_set_o, need_reset_o, pulsing_o} = 6'd0;
+      assign line_o = {RW{1'b0}};
+      wire unused = &{pulse_i, pulse_reset_i, pulse_level_i, pulse_beat_i, enable_a_i, enable_b_i, r_line, r_ref};
+    end else begin : g_rram
+      systole_w_bank #(
+          .ROW         (ROW),
+          .COLS        (COLS),
+          .WEIGHT_BEATS(WEIGHT_BEATS),
+          .RRAM_DEPTH  (RRAM_DEPTH),
+          .RRAM_WAYS   (RRAM_WAYS),
+          .SRAM_DEPTH  (W_SRAM_DEPTH),
+          .BW          (BW),
+          .ECC         (ECC),
+          .CHECK       (CHECK)
+      ) u_w (
+          .clk_i          (clk_i),
+          .rst_i          (rst_i),
+          .r_en_i         (r_en),
+          .r_ref_i        (r_ref),
+          .r_line_i       (r_line),
+          .r_addr_i       (r_addr),
+          .r_beat_i       (r_beat),
+          .s_en_i         (x_valid && x_load && x_sram),
+          .s_addr_i       (x_sram_addr),
+          .word_o         (word),
+          .fresh_o        (fresh_o),
+          .corrected_o    (corrected_o),
+          .uncorrectable_o(uncorrectable_o),
+          .line_o         (line_o),
+          .prog_load_i    (prog_load_i),
+          .prog_data_i    (prog_data_i),
+          .need_set_o     (need_set_o),
+          .need_reset_o   (need_reset_o),
+          .pulse_i        (pulse_i),
+          .pulse_reset_i  (pulse_reset_i),
+          .pulse_level_i  (pulse_level_i),
+          .pulse_addr_i   (pulse_addr_i),
+          .pulse_beat_i   (pulse_beat_i),
+          .enable_a_i     (enable_a_i),
+          .enable_b_i     (enable_b_i),
+          .pulsing_o      (pulsing_o),
+          .sram_we_i      (sram_we_i),
+          .sram_addr_i    (sram_addr_i),
+          .sram_data_i    (sram_data_i)
+      );
+    end
+  endgenerate
   assign word_o = word;
 
   wire load;

@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'ha54c5243
+`define SYSTOLE_FINGERPRINT 32'h35fd7ba8
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -300,6 +300,7 @@
 `define SYSTOLE_ERROR_RRAM_FOREIGN 14
 `define SYSTOLE_ERROR_RRAM_TILE 15
 `define SYSTOLE_ERROR_RRAM_ENGINE 16
+`define SYSTOLE_ERROR_RRAM_ABSENT 17
 `define SYSTOLE_EVENT_VECTORS 0
 `define SYSTOLE_EVENT_W_RRAM 1
 `define SYSTOLE_EVENT_W_SRAM 2
@@ -317,25 +318,29 @@
 `define SYSTOLE_UPLOAD_TAP 3'd5
 `define SYSTOLE_UPLOAD_RECORD 3'd6
 
-`define SYSTOLE_CFG_ROWS(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 16 : (id) == 3 ? 16 : 32)
-`define SYSTOLE_CFG_COLS(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 8 : (id) == 3 ? 16 : 32)
-`define SYSTOLE_CFG_WEIGHT_BEATS(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : 1)
-`define SYSTOLE_CFG_ECC(id) ((id) == 0 ? 0 : (id) == 1 ? 0 : (id) == 2 ? 0 : (id) == 3 ? 0 : 0)
-`define SYSTOLE_CFG_X_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 2048 : (id) == 2 ? 2048 : (id) == 3 ? 8192 : 8192)
-`define SYSTOLE_CFG_X_BANKS(id) ((id) == 0 ? 2 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : 4)
-`define SYSTOLE_CFG_W_SRAM_DEPTH(id) ((id) == 0 ? 256 : (id) == 1 ? 256 : (id) == 2 ? 256 : (id) == 3 ? 1024 : 1024)
-`define SYSTOLE_CFG_RRAM_DEPTH(id) ((id) == 0 ? 2048 : (id) == 1 ? 2048 : (id) == 2 ? 2048 : (id) == 3 ? 8192 : 8192)
-`define SYSTOLE_CFG_RRAM_WAYS(id) ((id) == 0 ? 2 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 2 : 2)
-`define SYSTOLE_CFG_ACC_DEPTH(id) ((id) == 0 ? 128 : (id) == 1 ? 256 : (id) == 2 ? 256 : (id) == 3 ? 512 : 512)
-`define SYSTOLE_CFG_PARAM_DEPTH(id) ((id) == 0 ? 128 : (id) == 1 ? 128 : (id) == 2 ? 128 : (id) == 3 ? 512 : 512)
-`define SYSTOLE_CFG_LUT_COUNT(id) ((id) == 0 ? 1 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : 4)
-`define SYSTOLE_CFG_IN_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : 4096)
-`define SYSTOLE_CFG_OUT_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : 4096)
-`define SYSTOLE_CFG_LANE_TAPS(id) ((id) == 0 ? 9 : (id) == 1 ? 0 : (id) == 2 ? 9 : (id) == 3 ? 9 : 9)
-`define SYSTOLE_CFG_TAP_DEPTH(id) ((id) == 0 ? 32 : (id) == 1 ? 32 : (id) == 2 ? 32 : (id) == 3 ? 128 : 128)
-`define SYSTOLE_CFG_LINE_DEPTH(id) ((id) == 0 ? 64 : (id) == 1 ? 64 : (id) == 2 ? 64 : (id) == 3 ? 128 : 128)
-`define SYSTOLE_CFG_TIMETABLE_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 1024 : 1024)
-`define SYSTOLE_CFG_DESC_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 2048 : 2048)
+`define SYSTOLE_CFG_ROWS(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 16 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 4 : 8)
+`define SYSTOLE_CFG_COLS(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 8 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 4 : 8)
+`define SYSTOLE_CFG_WEIGHT_BEATS(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 1 : 1)
+`define SYSTOLE_CFG_ECC(id) ((id) == 0 ? 0 : (id) == 1 ? 0 : (id) == 2 ? 0 : (id) == 3 ? 0 : (id) == 4 ? 0 : (id) == 5 ? 0 : 0)
+`define SYSTOLE_CFG_RRAM_CTRL(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
+`define SYSTOLE_CFG_POST_LANES(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 8 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 1 : 2)
+`define SYSTOLE_CFG_RESIDUAL(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 1 : 1)
+`define SYSTOLE_CFG_EVENTS(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
+`define SYSTOLE_CFG_X_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 2048 : (id) == 2 ? 2048 : (id) == 3 ? 8192 : (id) == 4 ? 8192 : (id) == 5 ? 1024 : 2048)
+`define SYSTOLE_CFG_X_BANKS(id) ((id) == 0 ? 2 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : (id) == 4 ? 4 : (id) == 5 ? 2 : 2)
+`define SYSTOLE_CFG_W_SRAM_DEPTH(id) ((id) == 0 ? 256 : (id) == 1 ? 256 : (id) == 2 ? 256 : (id) == 3 ? 1024 : (id) == 4 ? 1024 : (id) == 5 ? 64 : 256)
+`define SYSTOLE_CFG_RRAM_DEPTH(id) ((id) == 0 ? 2048 : (id) == 1 ? 2048 : (id) == 2 ? 2048 : (id) == 3 ? 8192 : (id) == 4 ? 8192 : (id) == 5 ? 2048 : 2048)
+`define SYSTOLE_CFG_RRAM_WAYS(id) ((id) == 0 ? 2 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 2 : (id) == 4 ? 2 : (id) == 5 ? 1 : 1)
+`define SYSTOLE_CFG_ACC_DEPTH(id) ((id) == 0 ? 128 : (id) == 1 ? 256 : (id) == 2 ? 256 : (id) == 3 ? 512 : (id) == 4 ? 512 : (id) == 5 ? 128 : 256)
+`define SYSTOLE_CFG_PARAM_DEPTH(id) ((id) == 0 ? 128 : (id) == 1 ? 128 : (id) == 2 ? 128 : (id) == 3 ? 512 : (id) == 4 ? 512 : (id) == 5 ? 128 : 128)
+`define SYSTOLE_CFG_LUT_COUNT(id) ((id) == 0 ? 1 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : (id) == 4 ? 4 : (id) == 5 ? 1 : 2)
+`define SYSTOLE_CFG_IN_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : (id) == 4 ? 4096 : (id) == 5 ? 1024 : 1024)
+`define SYSTOLE_CFG_OUT_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : (id) == 4 ? 4096 : (id) == 5 ? 1024 : 1024)
+`define SYSTOLE_CFG_LANE_TAPS(id) ((id) == 0 ? 9 : (id) == 1 ? 0 : (id) == 2 ? 9 : (id) == 3 ? 9 : (id) == 4 ? 9 : (id) == 5 ? 0 : 0)
+`define SYSTOLE_CFG_TAP_DEPTH(id) ((id) == 0 ? 32 : (id) == 1 ? 32 : (id) == 2 ? 32 : (id) == 3 ? 128 : (id) == 4 ? 128 : (id) == 5 ? 32 : 32)
+`define SYSTOLE_CFG_LINE_DEPTH(id) ((id) == 0 ? 64 : (id) == 1 ? 64 : (id) == 2 ? 64 : (id) == 3 ? 128 : (id) == 4 ? 128 : (id) == 5 ? 64 : 64)
+`define SYSTOLE_CFG_TIMETABLE_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 1024 : (id) == 4 ? 1024 : (id) == 5 ? 512 : 512)
+`define SYSTOLE_CFG_DESC_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 2048 : (id) == 4 ? 2048 : (id) == 5 ? 512 : 512)
 
 // The codes of RRAM words (sw/isa, ecc.rs). SECDED. COLUMNS: of each data bit, 8 bits each, bit 0 lowest. CHECK: for
 // each of 8 check bits a row of the {address, data} bits in it, row 0 lowest.
@@ -474,9 +479,27 @@
 `define SYSTOLE_BOARD_MAGIC 32'h01425953
 `define SYSTOLE_BOARD_PAYLOAD 256
 
-// Latencies, as functions of the sizes (sw/isa, latency.rs).
-`define SYSTOLE_X_STAGES(cols) ((cols) > 16 ? 1 : 0)
-`define SYSTOLE_W_LEAD(ways, beats) ((ways) + (beats) + 2)
-`define SYSTOLE_L(rows, cols) ((rows) + 16 + `SYSTOLE_X_STAGES(cols))
+// Latencies, as functions of the sizes (sw/isa, latency.rs); groups: cycles that POST takes for a vector.
+`define SYSTOLE_LATENCY_ISSUE (2)
+`define SYSTOLE_LATENCY_ROW_SPACING (2)
+`define SYSTOLE_LATENCY_LINE_TABLE (3)
+`define SYSTOLE_LATENCY_W_LEAD(ways, beats) ((ways) + (beats) + 2)
+`define SYSTOLE_LATENCY_W_SRAM_READ(ways, beats) ((ways) + (beats) + 2)
+`define SYSTOLE_LATENCY_POST_TAKE(rows, cols) ((rows) + ((cols) > 16 ? 1 : 0) + 4)
+`define SYSTOLE_LATENCY_POST_WRITE(rows, cols, groups) ((rows) + ((cols) > 16 ? 1 : 0) + (groups) + 14)
+`define SYSTOLE_LATENCY_POST_DISTANCE(groups) ((groups) + 0)
+`define SYSTOLE_LATENCY_LUT (2)
+`define SYSTOLE_LATENCY_RESIDUAL (6)
+`define SYSTOLE_LATENCY_RESIDUAL_READ (6)
+`define SYSTOLE_LATENCY_LOAD_WRITE (4)
+`define SYSTOLE_LATENCY_STORE_READ (1)
+`define SYSTOLE_LATENCY_STORE_WRITE (5)
+`define SYSTOLE_LATENCY_LANE_READ (1)
+`define SYSTOLE_LATENCY_LANE_TAKE (7)
+`define SYSTOLE_LATENCY_SCRUB_READ (1)
+`define SYSTOLE_LATENCY_SCRUB_REST(rows, ways, beats) ((rows) + (ways) + (beats) + 8)
+`define SYSTOLE_LATENCY_WRITE_TO_READ (1)
+`define SYSTOLE_LATENCY_ACC_DISTANCE (1)
+`define SYSTOLE_LATENCY_L(rows, cols, groups) ((rows) + ((cols) > 16 ? 1 : 0) + (groups) + 15)
 
 `endif

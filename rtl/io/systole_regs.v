@@ -6,11 +6,10 @@
 `include "systole_isa.vh"
 
 module systole_regs #(
-    parameter CONFIG          = 1,
+    parameter MACHINE         = 0,       // what CONFIG reads
     parameter ROWS            = 8,
     parameter COLS            = 8,
-    parameter WEIGHT_BEATS    = 1,
-    parameter ECC             = 0,
+    parameter POST_LANES      = COLS,
     parameter X_DEPTH         = 2048,
     parameter X_BANKS         = 2,
     parameter W_SRAM_DEPTH    = 256,
@@ -215,7 +214,7 @@ module systole_regs #(
     case (raddr)
       `SYSTOLE_REG_ID:                   rdata = `SYSTOLE_ID_VALUE;
       `SYSTOLE_REG_FINGERPRINT:          rdata = `SYSTOLE_FINGERPRINT;
-      `SYSTOLE_REG_CONFIG:               rdata = ECC * 65536 + WEIGHT_BEATS * 256 + CONFIG;
+      `SYSTOLE_REG_CONFIG:               rdata = MACHINE;
       `SYSTOLE_REG_GEOMETRY:             rdata = {RRAM_WAYS[7:0], X_BANKS[7:0], COLS[7:0], ROWS[7:0]};
       `SYSTOLE_REG_X_DEPTH:              rdata = X_DEPTH;
       `SYSTOLE_REG_W_SRAM_DEPTH:         rdata = W_SRAM_DEPTH;
@@ -228,7 +227,7 @@ module systole_regs #(
       `SYSTOLE_REG_TIMETABLE_DEPTH:      rdata = TIMETABLE_DEPTH;
       `SYSTOLE_REG_DESC_DEPTH:           rdata = DESC_DEPTH;
       `SYSTOLE_REG_LANE:                 rdata = {LANE_TAPS[7:0], LINE_DEPTH[11:0], TAP_DEPTH[11:0]};
-      `SYSTOLE_REG_LATENCY:              rdata = `SYSTOLE_L(ROWS, COLS);
+      `SYSTOLE_REG_LATENCY:              rdata = `SYSTOLE_LATENCY_L(ROWS, COLS, COLS / POST_LANES);
       `SYSTOLE_REG_START:                rdata = 32'd0;
       `SYSTOLE_REG_STATUS:               rdata = {22'd0, status_i};
       `SYSTOLE_REG_ERROR:                rdata = error_i;

@@ -5,7 +5,7 @@
 `include "systole_isa.vh"
 
 module systole_rram #(
-    parameter CONFIG       = 1,
+    parameter MACHINE      = 1,           // what the register CONFIG reads
     parameter ROWS         = 8,
     parameter COLS         = 8,
     parameter WEIGHT_BEATS = 1,
@@ -392,11 +392,9 @@ module systole_rram #(
   );
 
   systole_rram_hands #(
-      .CONFIG      (CONFIG),
+      .MACHINE     (MACHINE),
       .ROWS        (ROWS),
       .COLS        (COLS),
-      .WEIGHT_BEATS(WEIGHT_BEATS),
-      .ECC         (ECC),
       .RRAM_DEPTH  (RRAM_DEPTH)
   ) u_hands (
       .clk_i           (clk_i),

@@ -5,11 +5,9 @@
 `include "systole_isa.vh"
 
 module systole_rram_hands #(
-    parameter CONFIG       = 1,
+    parameter MACHINE      = 1,           // what the register CONFIG reads
     parameter ROWS         = 8,
     parameter COLS         = 8,
-    parameter WEIGHT_BEATS = 1,
-    parameter ECC          = 0,
     parameter RRAM_DEPTH   = 2048,
     parameter RW           = $clog2(RRAM_DEPTH),
     parameter LW           = $clog2(ROWS)
@@ -273,7 +271,7 @@ module systole_rram_hands #(
       `SYSTOLE_GET_LINE_UNITS_1: in = WORDS / 2 - 1;
       `SYSTOLE_GET_UNITS_LOG2:   in = $clog2(WORDS / 2);
       `SYSTOLE_GET_MAX_LINES:    in = SLOT_LINES - `SYSTOLE_RRAM_SPARES(RRAM_DEPTH);
-      `SYSTOLE_GET_MACHINE:      in = ECC * 65536 + WEIGHT_BEATS * 256 + CONFIG;
+      `SYSTOLE_GET_MACHINE:      in = MACHINE;
       `SYSTOLE_GET_FINGERPRINT:  in = `SYSTOLE_FINGERPRINT;
       `SYSTOLE_GET_ROWS:         in = ROWS;
       `SYSTOLE_GET_COL_WORDS:    in = COLS / 4;

@@ -45,7 +45,7 @@ module systole_rram_walk #(
     output wire                   done_o          // with the last word
 );
 
-  localparam LATENCY = `SYSTOLE_W_LEAD(RRAM_WAYS, WEIGHT_BEATS) + 3;
+  localparam LATENCY = `SYSTOLE_LATENCY_W_LEAD(RRAM_WAYS, WEIGHT_BEATS) + 3;
   localparam [31:0] LAST_BEAT = WEIGHT_BEATS - 1;
 
   reg          active_q, raw_q;

@@ -217,7 +217,7 @@ impl ModelTransport {
         timetable.truncate(end);
         Image {
             fingerprint: fingerprint(),
-            config_id: c.id,
+            config_id: c.image_id(),
             weight_beats: c.weight_beats,
             in_bytes: self.get("IN_BYTES"),
             out_bytes: self.get("OUT_BYTES"),

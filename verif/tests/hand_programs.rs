@@ -33,7 +33,7 @@ fn image(
     let (timetable, descriptors) = program.encode().unwrap();
     Image {
         fingerprint: fingerprint(),
-        config_id: config.id,
+        config_id: config.image_id(),
         weight_beats: config.weight_beats,
         in_bytes,
         out_bytes: out_words * config.cols,

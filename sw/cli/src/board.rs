@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole board`: from the line to a network, step by step; and a simulated board behind a pseudo-terminal.
 
-use crate::output;
+use crate::{output, sizes};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use std::io::Write;
 use systole_host::{BoardTransport, Driver, Port, SerialLine, Transport};
-use systole_isa::Config;
 use systole_isa::board::BAUD;
 use systole_isa::regs::offset;
 use systole_verif::board::{Noise, Pty, build, simulate};
@@ -39,8 +38,7 @@ struct CheckArgs {
 
 #[derive(Args)]
 struct SimulateArgs {
-    /// Configuration: tiny, small, wide, base or large
-    #[arg(long, default_value = "tiny")]
+    #[arg(long, default_value = "tiny", help = sizes::HELP)]
     config: String,
     /// Probability that a byte on the line is damaged, lost or doubled, in either direction
     #[arg(long, value_name = "P", default_value_t = 0.0)]
@@ -59,7 +57,7 @@ pub fn board(args: &BoardArgs) -> Result<bool> {
         }
         BoardVerb::Simulate(a) => {
             ensure!((0.0..1.0).contains(&a.noise), "--noise {}: a probability from 0 to below 1", a.noise);
-            let library = build(&Config::named(&a.config)?)?;
+            let library = build(&sizes::configuration(&a.config, None, None)?)?;
             let pty = Pty::new()?;
             output::print(&format!("a board with {} at {}", a.config, pty.name));
             std::io::stdout().flush()?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole energy`, and the table of `systole run --energy`.
 
-use crate::output;
+use crate::{output, sizes};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
@@ -25,15 +25,14 @@ pub struct EnergyArgs {
     /// Clock in MHz
     #[arg(long, default_value_t = 100.0, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, 1e-3, 1e5))]
     mhz: f64,
-    /// Configuration
-    #[arg(long, default_value = "base")]
+    #[arg(long, default_value = "base", help = sizes::HELP)]
     config: String,
-    /// Cycles that a weight bank needs for one word: 1, 2 or 4
-    #[arg(long, value_name = "D", default_value_t = 1)]
-    weight_beats: u32,
-    /// Code of RRAM words: secded or dected
-    #[arg(long, value_name = "CODE", default_value = "secded")]
-    ecc: Ecc,
+    /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
+    #[arg(long, value_name = "D")]
+    weight_beats: Option<u32>,
+    /// Code of RRAM words: secded or dected [default: secded]
+    #[arg(long, value_name = "CODE")]
+    ecc: Option<Ecc>,
     /// Draw TOPS/W over M as SVG
     #[arg(long, value_name = "F.svg")]
     plot: Option<PathBuf>,
@@ -65,7 +64,7 @@ pub fn print(energy: &Energy, runs: usize, config: &Config) {
 /// Curves and idle energy.
 pub fn energy(args: &EnergyArgs) -> Result<bool> {
     output::check_writable(&args.plot)?;
-    let config = Config::named(&args.config)?.with_weight_beats(args.weight_beats)?.with_ecc(args.ecc);
+    let config = sizes::configuration(&args.config, args.weight_beats, args.ecc)?;
     let parse = |s: &str| s.parse::<usize>().ok().filter(|&s| s > 0);
     let size = args.size.split_once('x').and_then(|(k, n)| Some((parse(k)?, parse(n)?)));
     let (k, n) = size.with_context(|| format!("--size {}: not KxN, as 1024x1024", args.size))?;

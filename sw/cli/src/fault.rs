@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole fault`, `systole lifetime`, `systole retention`: the campaigns of the RRAM (docs/rram.md).
 
-use crate::output;
+use crate::{output, sizes};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
@@ -27,8 +27,7 @@ pub struct FaultArgs {
     /// Seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Configuration of the image whose words are broken
-    #[arg(long, default_value = "base")]
+    #[arg(long, default_value = "base", help = sizes::HELP)]
     config: String,
     /// Code of its words, and of the chip whose controller is upset or whose power is cut: secded or dected
     #[arg(long, value_name = "CODE", default_value = "secded")]
@@ -128,7 +127,7 @@ fn row(name: &str, t: &Tally) {
 /// Runs the kinds one behind the other; true when nothing was silent where the CRC is checked, nothing got through a lock
 /// and no cut left anything but the old image or the new one.
 pub fn fault(args: &FaultArgs) -> Result<bool> {
-    let config = Config::named(&args.config)?.with_ecc(args.ecc);
+    let config = sizes::configuration(&args.config, None, Some(args.ecc))?;
     let known: Vec<&str> = words::KINDS.into_iter().chain(["control", "power-cut"]).collect();
     if let Some(kind) = args.faults.iter().find(|k| !known.contains(&k.as_str())) {
         bail!("--faults {kind}: there are {}", known.join(", "));
@@ -398,7 +397,7 @@ pub fn lifetime(args: &LifetimeArgs) -> Result<bool> {
 pub fn retention(args: &RetentionArgs) -> Result<bool> {
     output::check_writable(&args.plot)?;
     output::check_writable(&args.plot_pulses)?;
-    let config = Config::named(&args.config)?.with_ecc(args.ecc);
+    let config = sizes::configuration(&args.config, None, Some(args.ecc))?;
     let image = years::fill(digits_image(&config)?, &config);
     let setting = |scrubs| years::Setting {
         parts: args.parts,

@@ -11,6 +11,7 @@ mod output;
 mod rram;
 mod run;
 mod show;
+mod sizes;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -79,15 +80,14 @@ enum BackendName {
 /// Which machine, and what runs it.
 #[derive(Args, Clone)]
 struct Machine {
-    /// Configuration: tiny, small, wide, base or large
-    #[arg(long, default_value = "base")]
+    #[arg(long, default_value = "base", help = sizes::HELP)]
     config: String,
-    /// Cycles that a weight bank needs for one word: 1, 2 or 4
-    #[arg(long, value_name = "D", default_value_t = 1)]
-    weight_beats: u32,
-    /// Code of RRAM words: secded or dected
-    #[arg(long, value_name = "CODE", default_value = "secded")]
-    ecc: Ecc,
+    /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
+    #[arg(long, value_name = "D")]
+    weight_beats: Option<u32>,
+    /// Code of RRAM words: secded or dected [default: secded]
+    #[arg(long, value_name = "CODE")]
+    ecc: Option<Ecc>,
     /// What runs the program
     #[arg(long, value_enum, default_value = "rtl")]
     backend: BackendName,
@@ -113,7 +113,7 @@ struct Machine {
 
 impl Machine {
     fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::named(&self.config)?.with_weight_beats(self.weight_beats)?.with_ecc(self.ecc))
+        sizes::configuration(&self.config, self.weight_beats, self.ecc)
     }
 
     fn backend(&self) -> systole_verif::Backend {

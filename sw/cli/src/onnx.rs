@@ -2,7 +2,7 @@
 //! `systole inspect`, `systole compile`, `systole run MODEL.onnx`, `systole conformance`.
 
 use crate::run::RunArgs;
-use crate::{Machine, output};
+use crate::{Machine, output, sizes};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -43,12 +43,11 @@ pub struct CompileArgs {
     /// Lines of RRAM that each run scrubs in windows of the timetable, as far as there is room
     #[arg(long, value_name = "LINES", default_value_t = 0)]
     scrub_lines: u32,
-    /// Configuration: tiny, small, wide, base or large
-    #[arg(long, default_value = "base")]
+    #[arg(long, default_value = "base", help = sizes::HELP)]
     config: String,
-    /// Cycles that a weight bank needs for one word: 1, 2 or 4
-    #[arg(long, value_name = "D", default_value_t = 1)]
-    weight_beats: u32,
+    /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
+    #[arg(long, value_name = "D")]
+    weight_beats: Option<u32>,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -196,7 +195,7 @@ fn layer_table(layers: &[LayerReport]) {
 
 /// Compiles, perhaps to an image.
 pub fn compile(args: &CompileArgs) -> Result<bool> {
-    let config = Config::named(&args.config)?.with_weight_beats(args.weight_beats)?;
+    let config = sizes::configuration(&args.config, args.weight_beats, None)?;
     output::check_writable(&args.output)?;
     let graph = load(&args.model)?;
     let context = || args.model.display().to_string();

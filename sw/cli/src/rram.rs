@@ -108,7 +108,7 @@ impl Woken<'_> {
     fn remedy(&self) -> String {
         let Machine { config, weight_beats, .. } = self.machine;
         let mut flags = if config == "base" { String::new() } else { format!(" --config {config}") };
-        if *weight_beats != 1 {
+        if let Some(weight_beats) = weight_beats {
             flags.push_str(&format!(" --weight-beats {weight_beats}"));
         }
         let (network, file) = (self.network, self.file.display());

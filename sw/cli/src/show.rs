@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole disasm`, `systole config`, `systole timeline`.
 
-use crate::output;
+use crate::{output, sizes};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use systole_isa::{Config, Image, Instruction, Latency, Unit, disasm as listing};
 pub struct DisasmArgs {
     /// The image
     image: PathBuf,
+    #[arg(long, help = "Of an image for sizes of one's own: its configuration")]
+    config: Option<String>,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -25,12 +27,12 @@ pub struct DisasmArgs {
 pub struct ConfigArgs {
     /// Its name; all of them without one
     name: Option<String>,
-    /// Cycles that a weight bank needs for one word: 1, 2 or 4
-    #[arg(long, value_name = "D", default_value_t = 1)]
-    weight_beats: u32,
-    /// Code of RRAM words: secded or dected
-    #[arg(long, value_name = "CODE", default_value = "secded")]
-    ecc: Ecc,
+    /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
+    #[arg(long, value_name = "D")]
+    weight_beats: Option<u32>,
+    /// Code of RRAM words: secded or dected [default: secded]
+    #[arg(long, value_name = "CODE")]
+    ecc: Option<Ecc>,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -41,6 +43,8 @@ pub struct ConfigArgs {
 pub struct TimelineArgs {
     /// The image
     image: PathBuf,
+    #[arg(long, help = "Of an image for sizes of one's own: its configuration")]
+    config: Option<String>,
     /// The trace file, for Perfetto or chrome://tracing
     #[arg(short, long, value_name = "T.json")]
     output: PathBuf,
@@ -51,19 +55,20 @@ fn read_image(path: &Path) -> Result<Image> {
     Image::from_bytes(&bytes).with_context(|| path.display().to_string())
 }
 
-fn config_of(image: &Image) -> Result<Config> {
-    let config = CONFIGS
-        .get(image.config_id as usize)
-        .cloned()
-        .with_context(|| format!("the image is for configuration {}; there are 0 to {}", image.config_id, CONFIGS.len() - 1))?;
-    Ok(config.with_weight_beats(image.weight_beats)?)
+/// The configuration of an image: it names it, or `--config` does.
+fn config_of(image: &Image, given: Option<&str>) -> Result<Config> {
+    let named = CONFIGS.iter().find(|c| c.id == image.config_id).map(|c| c.name);
+    let text = given.or(named).context("the image is for a machine of its own sizes: give them with --config, as when it was made")?;
+    let config = sizes::configuration(text, Some(image.weight_beats), None)?;
+    image.check_machine(&config)?;
+    Ok(config)
 }
 
 /// Prints the listing.
 pub fn disasm(args: &DisasmArgs) -> Result<bool> {
     let image = read_image(&args.image)?;
     let program = image.program()?;
-    let config = config_of(&image)?;
+    let config = config_of(&image, args.config.as_deref())?;
     let text = listing::disassemble(&program)?;
     if args.json {
         let rows: Vec<Value> = program
@@ -97,12 +102,16 @@ pub fn disasm(args: &DisasmArgs) -> Result<bool> {
 
 /// Prints sizes and latencies.
 pub fn config(args: &ConfigArgs) -> Result<bool> {
-    let configs: Vec<Config> = match &args.name {
-        Some(name) => vec![Config::named(name)?],
-        None => CONFIGS.to_vec(),
-    };
-    let configs: Vec<Config> =
-        configs.into_iter().map(|c| Ok(c.with_weight_beats(args.weight_beats)?.with_ecc(args.ecc))).collect::<Result<_>>()?;
+    let names: Vec<&str> = args.name.as_deref().map_or(CONFIGS.map(|c| c.name).to_vec(), |name| vec![name]);
+    let configs: Vec<Config> = names
+        .into_iter()
+        .map(|name| {
+            let config = sizes::configuration(name, args.weight_beats, None)?;
+            // Of all of them, those without RRAM have no code.
+            let ecc = args.ecc.filter(|_| config.rram_ctrl || args.name.is_some());
+            sizes::configuration(name, args.weight_beats, ecc)
+        })
+        .collect::<Result<_>>()?;
     if args.json {
         let all: Vec<Value> = configs.iter().map(|c| json!({"config": c, "latency": Latency::of(c), "L": Latency::of(c).l, "fingerprint": format!("{:08x}", systole_isa::fingerprint())})).collect();
         let json = if args.name.is_some() { all[0].clone() } else { Value::Array(all) };
@@ -136,7 +145,7 @@ pub fn config(args: &ConfigArgs) -> Result<bool> {
             output::print(&format!("  {name:<16} {value:>7}   {meaning}"));
         }
         output::print("latencies in cycles");
-        for (name, value, meaning) in Latency::of(c).table() {
+        for (name, value, meaning) in Latency::table(c) {
             output::print(&format!("  {name:<16} {value:>7}   {meaning}"));
         }
     }
@@ -146,7 +155,7 @@ pub fn config(args: &ConfigArgs) -> Result<bool> {
 /// Writes the trace: one track a unit, one slice an instruction, a microsecond a cycle.
 pub fn timeline(args: &TimelineArgs) -> Result<bool> {
     let image = read_image(&args.image)?;
-    let (program, config) = (image.program()?, config_of(&image)?);
+    let (program, config) = (image.program()?, config_of(&image, args.config.as_deref())?);
     let latency = Latency::of(&config);
     let text = listing::disassemble(&program)?;
     let mut events: Vec<Value> = Unit::ALL

@@ -70,7 +70,7 @@ pub fn emit(
     let [pixels, channels] = staged.input;
     let image = Image {
         fingerprint: systole_isa::fingerprint(),
-        config_id: config.id,
+        config_id: config.image_id(),
         weight_beats: config.weight_beats,
         in_bytes: (pixels * channels) as u32,
         out_bytes,

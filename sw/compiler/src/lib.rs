@@ -87,6 +87,7 @@ fn larger(error: CompileError, graph: &Graph) -> CompileError {
 
 fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, CompileError> {
     let staged = legalise::legalise(graph, config)?;
+    units(graph, &staged, config, options)?;
     if let Some(w) = staged.warnings.first().filter(|_| options.require_exact) {
         return Err(CompileError::Inexact(w.clone()));
     }
@@ -99,9 +100,27 @@ fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, Co
     Ok(compiled)
 }
 
+/// Whether the machine has the units that the network asks for.
+fn units(graph: &Graph, staged: &stage::Staged, config: &Config, options: &Options) -> Result<(), CompileError> {
+    let label = config.label();
+    let without = |what: &str, unit: &str| format!("{what}: {label} has no {unit}; take a configuration that has, or set it");
+    let mut missing: Vec<String> = Vec::new();
+    for stage in staged.stages.iter().filter(|s| s.post.meeting.is_some() && !config.residual) {
+        let name = without(&stage.name(graph), "second operand in POST (RESIDUAL = 0)");
+        if !missing.contains(&name) {
+            missing.push(name);
+        }
+    }
+    if options.scrub_lines > 0 && !config.rram_ctrl {
+        missing.push(without("scrubbing in runs", "RRAM (RRAM_CTRL = 0)"));
+    }
+    if missing.is_empty() { Ok(()) } else { Err(CompileError::Unsupported(missing)) }
+}
+
 /// Whether a graph has room in every memory.
 fn fits(graph: &Graph, config: &Config) -> Result<(), CompileError> {
     let staged = legalise::legalise(graph, config)?;
+    units(graph, &staged, config, &Options::default())?;
     let placement = place::place(&staged, config)?;
     let schedule = schedule::plain(&staged, &placement, config);
     emit::emit(graph, &staged, &placement, &schedule, config, 0).map(|_| ())

@@ -92,7 +92,7 @@ pub struct LayerReport {
     pub order: String,
     /// MATMUL instructions.
     pub nests: usize,
-    /// `max(M,D)` for each tile and block.
+    /// `max(M,D)` for each tile and block, and not less than POST needs: C / POST_LANES a vector of results.
     pub law: u64,
     /// X time of its first vector.
     pub start: u64,
@@ -131,7 +131,12 @@ impl LayerReport {
             why.push((share(self.busy) - useful, "lane engine"));
         } else {
             let idle = self.busy.saturating_sub(vectors);
-            why.push((share(idle), if raw { "POST: four words a result" } else { "WEIGHT_BEATS" }));
+            let cause = match (raw && config.post_beats() <= 4, config.post_beats()) {
+                (true, _) => "POST: four words a result",
+                (_, 1) => "WEIGHT_BEATS",
+                _ => "POST_LANES",
+            };
+            why.push((share(idle), cause));
             let empty = match self.kind {
                 "grouped convolution" => "zero weights outside the groups",
                 "convolution" | "product" => "ragged tiles",

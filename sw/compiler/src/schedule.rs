@@ -8,7 +8,9 @@
 //!
 //! Times of a visit are those of its first pixel; the others follow one a cycle, in the
 //! producer as in the consumer, so that one number per X word of a pixel and line of pixels says
-//! when it is ready (`ready`: X time from which pixel 0 of the line may be read if pixel i is read i later).
+//! when it is ready (`ready`: X time from which pixel 0 of the line may be read if pixel i is read i later). Where POST
+//! has fewer lanes than the array columns, results and most readers come at its pace: a second number says the same for
+//! pixel i read i paces later.
 
 mod lane;
 pub mod rows;
@@ -81,18 +83,20 @@ struct State {
     free: u64,
     /// Cycle from which the lane engine is free.
     lane_free: u64,
-    /// X time from which vectors may end sums: the lane engine's are read before.
+    /// X time from which vectors may end sums: the lane engine's are read before, and POST has a pace.
     next_end: u64,
     /// X time from which every RRAM way is rested.
     rested: u64,
     /// First cycle in which POST has no result of what is placed.
     next_write: u64,
+    /// First cycle in which the next result may be written.
+    next_result: u64,
     /// First cycle without an operand's flat read of what is placed.
     next_flat: u64,
     /// First cycle in which the next POST instruction may step.
     next_post: u64,
-    /// By tensor, line and X word of a pixel.
-    ready: Vec<Rc<Vec<u64>>>,
+    /// By tensor, line and X word of a pixel; for each of [`Scheduler::slopes`].
+    ready: Vec<Rc<Vec<[u64; 2]>>>,
     flats: Vec<Span>,
     rows: Rows,
     tags: u32,
@@ -102,7 +106,7 @@ impl State {
     /// Smaller is better.
     fn key(&self, output: Option<TensorId>) -> (u64, u64, u64) {
         match output {
-            Some(t) => (self.free.max(self.lane_free), self.ready[t].iter().sum(), self.next_write),
+            Some(t) => (self.free.max(self.lane_free), self.ready[t].iter().map(|r| r[1]).sum(), self.next_write),
             None => (self.next_write, self.free, 0),
         }
     }
@@ -156,6 +160,11 @@ impl Scheduler<'_> {
         self.config.groups() as usize
     }
 
+    /// Cycles from a pixel to the next that `ready` counts with: one, and POST's pace.
+    fn slopes(&self) -> [u64; 2] {
+        [1, u64::from(self.lat.post_distance)]
+    }
+
     fn banks(&self, t: TensorId) -> u32 {
         self.placement.regions[t].banks
     }
@@ -177,13 +186,14 @@ impl Scheduler<'_> {
     /// LOAD: everything that comes from outside, at once and without a pause.
     fn load(&mut self) -> State {
         let tensors = &self.staged.tensors;
-        let ready = tensors.iter().map(|t| Rc::new(vec![0; t.words * t.lines()])).collect::<Vec<_>>();
+        let ready = tensors.iter().map(|t| Rc::new(vec![[0; 2]; t.words * t.lines()])).collect::<Vec<_>>();
         let mut state = State {
             free: 0,
             lane_free: 0,
             next_end: 0,
             rested: 0,
             next_write: 0,
+            next_result: 0,
             next_flat: 0,
             next_post: 0,
             ready,
@@ -211,7 +221,9 @@ impl Scheduler<'_> {
                 let (pixel, word) = (dst / groups / tensor.words, dst / groups % tensor.words);
                 let (line, place) = (pixel / tensor.line, pixel % tensor.line);
                 let at = &mut ready[line * tensor.words + word];
-                *at = (*at).max((first_write + time as u64 + see).saturating_sub(place as u64));
+                for (at, slope) in at.iter_mut().zip(self.slopes()) {
+                    *at = (*at).max((first_write + time as u64 + see).saturating_sub(slope * place as u64));
+                }
             }
             free = row + lead + steps.len() as u64;
             let to = first_write + steps.len() as u64 - 1;

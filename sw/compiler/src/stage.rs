@@ -283,15 +283,16 @@ impl Stage {
     }
 
     /// Pieces of a block that are contiguous in raster order and in one line of `line` pixels: the vector of the
-    /// first pixel, and the pixel.
-    pub fn runs(&self, block: &Block, line: usize) -> Vec<(usize, usize)> {
+    /// first pixel, the pixel, and how many they are.
+    pub fn runs(&self, block: &Block, line: usize) -> Vec<(usize, usize, usize)> {
         let mut runs = Vec::new();
         for row in 0..block.rows {
             let first = (block.row + row) * self.out[1] + block.col;
             let mut pixel = first;
             while pixel < first + block.cols {
-                runs.push((row * block.cols + pixel - first, pixel));
-                pixel = (pixel / line + 1) * line;
+                let next = ((pixel / line + 1) * line).min(first + block.cols);
+                runs.push((row * block.cols + pixel - first, pixel, next - pixel));
+                pixel = next;
             }
         }
         runs

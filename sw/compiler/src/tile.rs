@@ -99,6 +99,11 @@ impl Segment {
         self.loops[self.hold..].iter().map(|l| l.period * (l.count as u64 - 1)).sum()
     }
 
+    /// Cycles from a pixel of a visit to the next.
+    pub fn row_period(&self) -> u64 {
+        self.of(Axis::M).0.max(1)
+    }
+
     /// Time from the first to the last pixel of a visit.
     pub fn row_span(&self) -> u64 {
         let (period, count) = self.of(Axis::M);
@@ -126,9 +131,9 @@ pub enum Plan {
     Prefix(usize),
     /// All k by k over all n.
     KOuter,
-    /// RAW32: k tiles before this one as ever, the rest vector by vector, k innermost, so that
-    /// sums end 4 or more cycles apart.
-    Raw(usize),
+    /// Sums that may not end in consecutive cycles ([`pace`]): k tiles before this one as ever, the rest vector by
+    /// vector, k innermost, so that they end far enough apart.
+    Paced(usize),
     /// One weight word for all; or not on the array.
     Shared,
 }
@@ -146,6 +151,12 @@ pub fn blocks([rows, cols]: [usize; 2], most: usize) -> Vec<Block> {
     down.iter().flat_map(|r| across.iter().map(move |c| block(r, c))).collect()
 }
 
+/// Cycles from the end of a sum to the next that POST asks for: a result of RAW32 is four words, and a POST of fewer
+/// lanes than columns takes a vector in several cycles.
+pub fn pace(stage: &Stage, config: &Config) -> u64 {
+    u64::from(config.post_beats()).max(if stage.is_raw() { 4 } else { 1 })
+}
+
 /// n tiles whose partial sums fit the accumulators together: by the longest block, so that all
 /// blocks read the weights in one order.
 fn group(stage: &Stage, config: &Config) -> usize {
@@ -157,25 +168,27 @@ pub fn plans(stage: &Stage, config: &Config, most: usize) -> Vec<Plan> {
     if stage.is_shared() || stage.is_lane() {
         return vec![Plan::Shared];
     }
+    let pace = pace(stage, config) as usize;
+    let paced = pace > 1;
     if !stage.is_divisible() {
         let whole = group(stage, config) == stage.n_tiles && stage.n_tiles > 1 && stage.n_walk == crate::stage::NWalk::SAME;
-        return match (stage.is_raw(), whole && most > 1) {
-            (true, _) => vec![Plan::Raw(0)],
+        return match (paced, whole && most > 1) {
+            (true, _) => vec![Plan::Paced(0)],
             (false, true) => vec![Plan::Prefix(0), Plan::KOuter],
             (false, false) => vec![Plan::Prefix(0)],
         };
     }
     let k_tiles = stage.k_tiles();
     let (max, make): (usize, fn(usize) -> Plan) =
-        if stage.is_raw() { (k_tiles - 1, Plan::Raw) } else { ((k_tiles - 1) * group(stage, config), Plan::Prefix) };
+        if paced { (k_tiles - 1, Plan::Paced) } else { ((k_tiles - 1) * group(stage, config), Plan::Prefix) };
     if most == 1 {
         return vec![make(0)];
     }
     let most = most - 1;
     let mut values: Vec<usize> = if max <= most { (0..=max).collect() } else { (0..=most).map(|i| i * max / most).collect() };
-    if stage.is_raw() {
-        // Three or four k tiles at the end make four cycles between sums.
-        values.extend((0..=4).filter_map(|i| k_tiles.checked_sub(i + 1)));
+    if paced {
+        // So many k tiles at the end make the cycles between sums, or one less with the ways' rest.
+        values.extend((0..=pace).filter_map(|i| k_tiles.checked_sub(i + 1)));
         values.sort_unstable();
         values.dedup();
     }
@@ -185,7 +198,8 @@ pub fn plans(stage: &Stage, config: &Config, most: usize) -> Vec<Plan> {
 /// The instructions of one block of `stage`, in order.
 pub fn segments(stage: &Stage, plan: Plan, block: &Block, config: &Config) -> Vec<Segment> {
     let rows = block.pixels();
-    let tiler = Tiler { rows, beats: u64::from(config.weight_beats), ways: u64::from(config.rram_ways) };
+    let (beats, ways) = (u64::from(config.weight_beats), u64::from(config.rram_ways));
+    let tiler = Tiler { rows, beats, ways, pace: pace(stage, config) };
     let (kt, nt) = (stage.k_tiles(), stage.n_tiles);
     let mut out = Vec::new();
     match plan {
@@ -212,7 +226,7 @@ pub fn segments(stage: &Stage, plan: Plan, block: &Block, config: &Config) -> Ve
                 add(0..kt, ng..nt, false, 0);
             }
         }
-        Plan::Raw(ka) => {
+        Plan::Paced(ka) => {
             let ng = if ka == 0 { nt } else { group(stage, config) };
             for n0 in (0..nt).step_by(ng) {
                 let n = n0..(n0 + ng).min(nt);
@@ -230,6 +244,7 @@ struct Tiler {
     rows: usize,
     beats: u64,
     ways: u64,
+    pace: u64,
 }
 
 impl Tiler {
@@ -260,13 +275,17 @@ impl Tiler {
         }
     }
 
-    /// A RAW32 rectangle that ends its sums, k innermost.
+    /// A rectangle that ends its sums at their pace, k innermost.
     fn vectors(&self, k: std::ops::Range<usize>, n: std::ops::Range<usize>, first: bool) -> Segment {
         let (kc, nc, d) = (k.len(), n.len(), self.beats);
         // One k tile is held; more are read again for every row, and the jump back from the last
         // to the first must leave the ways their time.
-        let again = if kc == 1 { 1 } else { kc as u64 * d + self.wrap(kc as u64 * d) };
-        let period = again.max(4);
+        let again = match (kc, self.rows) {
+            (1, 1) => d,
+            (1, _) => d.div_ceil(self.rows as u64),
+            _ => kc as u64 * d + self.wrap(kc as u64 * d),
+        };
+        let period = again.max(self.pace);
         let loops = vec![
             AxisLoop { axis: Axis::K, count: kc, period: d, weights: 1 },
             AxisLoop { axis: Axis::M, count: self.rows, period, weights: 0 },
@@ -302,14 +321,18 @@ impl Tiler {
 
     /// Every word of a pixel, and every k tile of it, through one weight word; one group of columns after the other.
     fn shared(&self, kc: usize, words: usize, groups: usize) -> Segment {
-        let visit = self.rows as u64;
-        let pass = (visit * (kc * words) as u64).max(self.beats);
-        let loops = vec![
-            AxisLoop { axis: Axis::M, count: self.rows, period: 1, weights: 0 },
-            AxisLoop { axis: Axis::K, count: kc, period: visit, weights: 0 },
-            AxisLoop { axis: Axis::N, count: words, period: visit * kc as u64, weights: 0 },
-            AxisLoop { axis: Axis::G, count: groups, period: pass, weights: 1 },
-        ];
+        let free = |axis, count, period| AxisLoop { axis, count, period, weights: 0 };
+        // Where sums have a pace, those of a pixel follow each other.
+        let (visit, inner) = if self.pace > 1 {
+            let period = (kc as u64).max(self.pace);
+            (period * self.rows as u64, [free(Axis::K, kc, 1), free(Axis::M, self.rows, period)])
+        } else {
+            let rows = self.rows as u64;
+            (rows * kc as u64, [free(Axis::M, self.rows, 1), free(Axis::K, kc, rows)])
+        };
+        let pass = (visit * words as u64).max(self.beats);
+        let outer = [free(Axis::N, words, visit), AxisLoop { axis: Axis::G, count: groups, period: pass, weights: 1 }];
+        let loops = [inner, outer].concat();
         let inside = loops[..3].iter().filter(|l| l.count > 1).count();
         Segment {
             hold: inside,

@@ -2,7 +2,7 @@
 //! Identify, load, run.
 
 use crate::{HostError, Transport};
-use systole_isa::config::CONFIGS;
+use systole_isa::config::{CONFIGS, OWN};
 use systole_isa::ecc::Ecc;
 use systole_isa::regs::{EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
 use systole_isa::rram::Layout;
@@ -46,33 +46,45 @@ impl<T: Transport> Driver<T> {
                 machine: format!("fingerprint {theirs:08x}"),
             }));
         }
-        let config_reg = transport.read(offset("CONFIG")).await?;
-        let (id, beats) = (config_reg & 0xff, config_reg >> 8 & 0xff);
+        let machine = transport.read(offset("CONFIG")).await?;
+        let (id, beats) = (machine & 0xff, machine >> 8 & 0xff);
         let unknown = |parameter, found, expected| HostError::UnknownMachine { id, beats, parameter, found, expected };
-        let config =
-            CONFIGS.get(id as usize).cloned().ok_or(unknown("CONFIG", id, CONFIGS.len() as u32 - 1))?.with_weight_beats(beats)?;
-        let code = config_reg >> 16 & 0xff;
-        let config = config.with_ecc(*Ecc::ALL.get(code as usize).ok_or(unknown("ECC", code, Ecc::ALL.len() as u32 - 1))?);
-        let geometry = config.rows | config.cols << 8 | config.x_banks << 16 | config.rram_ways << 24;
-        let found = transport.read(offset("GEOMETRY")).await?;
-        if found != geometry {
-            return Err(unknown("GEOMETRY", found, geometry));
-        }
-        let lane = config.tap_depth | config.line_depth << 12 | config.lane_taps << 24;
-        let found = transport.read(offset("LANE")).await?;
-        if found != lane {
-            return Err(unknown("LANE", found, lane));
-        }
-        for (name, expected, _) in config.parameters() {
-            if ["ROWS", "COLS", "WEIGHT_BEATS", "ECC", "X_BANKS", "RRAM_WAYS", "LANE_TAPS", "TAP_DEPTH", "LINE_DEPTH"]
-                .contains(&name)
-            {
-                continue; // in CONFIG, GEOMETRY and LANE
+        let code = machine >> 16 & 0xf;
+        let ecc = *Ecc::ALL.get(code as usize).ok_or(unknown("ECC", code, Ecc::ALL.len() as u32 - 1))?;
+        let named = CONFIGS.get(id as usize).cloned();
+        let own = id == OWN;
+        let config = named.or(own.then(Config::own)).ok_or(unknown("CONFIG", id, CONFIGS.len() as u32 - 1))?;
+        let geometry = transport.read(offset("GEOMETRY")).await?;
+        let lane = transport.read(offset("LANE")).await?;
+        // What the machine says of itself; a named configuration has to say what its table says.
+        let mut said = vec![
+            ("ROWS", geometry & 0xff),
+            ("COLS", geometry >> 8 & 0xff),
+            ("X_BANKS", geometry >> 16 & 0xff),
+            ("RRAM_WAYS", geometry >> 24),
+            ("TAP_DEPTH", lane & 0xfff),
+            ("LINE_DEPTH", lane >> 12 & 0xfff),
+            ("LANE_TAPS", lane >> 24),
+            ("WEIGHT_BEATS", beats),
+            ("ECC", code),
+            ("RRAM_CTRL", machine >> 20 & 1),
+            ("RESIDUAL", machine >> 21 & 1),
+            ("EVENTS", machine >> 22 & 1),
+            ("POST_LANES", machine >> 24),
+        ];
+        for (name, ..) in config.parameters() {
+            if !said.iter().any(|s| s.0 == name) {
+                said.push((name, transport.read(offset(name)).await?));
             }
-            let found = transport.read(offset(name)).await?;
-            if found != expected {
-                return Err(unknown(name, found, expected));
-            }
+        }
+        let expected = config.with_weight_beats(beats)?.with_ecc(ecc);
+        let mut config = expected.clone();
+        for (name, value) in said {
+            config.set(name, value)?;
+        }
+        config.check()?;
+        if !own && let Some((found, known)) = config.parameters().iter().zip(expected.parameters()).find(|(a, b)| a.1 != b.1) {
+            return Err(unknown(found.0, found.1, known.1));
         }
         Ok(Driver { transport, config, loaded: None, run_limit: 0 })
     }
@@ -115,13 +127,17 @@ impl<T: Transport> Driver<T> {
         ] {
             self.upload(target, section, bytes).await?;
         }
-        self.unlock().await?;
-        // Not over a committed image: it wakes again.
-        let slot = self.newest().await?.map_or(0, |newest| 1 - newest);
-        self.transport.write(offset("RRAM_SLOT"), slot).await?;
+        if self.config.rram_ctrl {
+            self.unlock().await?;
+            // Not over a committed image: it wakes again.
+            let slot = self.newest().await?.map_or(0, |newest| 1 - newest);
+            self.transport.write(offset("RRAM_SLOT"), slot).await?;
+        }
         self.upload(4, "weight", &weights).await?;
-        self.wait_rram().await?;
-        self.transport.write(offset("RRAM_UNLOCK"), 0).await?;
+        if self.config.rram_ctrl {
+            self.wait_rram().await?;
+            self.transport.write(offset("RRAM_UNLOCK"), 0).await?;
+        }
         self.check_error().await?;
         self.transport.write(offset("IN_BYTES"), image.in_bytes).await?;
         self.transport.write(offset("OUT_BYTES"), image.out_bytes).await?;

@@ -32,6 +32,14 @@ pub struct Config {
     pub weight_beats: u32,
     /// Code of RRAM words.
     pub ecc: Ecc,
+    /// Whether weights lie in RRAM with its controller, or in plain RAM that the host loads.
+    pub rram_ctrl: bool,
+    /// P: results that POST works on in a cycle; C results take C / P.
+    pub post_lanes: u32,
+    /// Whether POST can add or compare a second operand.
+    pub residual: bool,
+    /// Whether events are counted.
+    pub events: bool,
     /// Words of each activation bank, all sub-banks together.
     pub x_depth: u32,
     /// Sub-banks of X, by the top bits of the address.
@@ -73,6 +81,10 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
         cols,
         weight_beats: 1,
         ecc: Ecc::Secded,
+        rram_ctrl: true,
+        post_lanes: cols,
+        residual: true,
+        events: true,
         x_depth: x.0,
         x_banks: x.1,
         w_sram_depth: 256,
@@ -92,7 +104,7 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
 }
 
 /// Every named configuration, by id.
-pub const CONFIGS: [Config; 5] = [
+pub const CONFIGS: [Config; 7] = [
     Config { acc_depth: 128, lut_count: 1, ..config(0, "tiny", 4, 4, (1024, 2)) },
     // Its multipliers would not leave room on an ECP5-85 at 80 MHz.
     Config { lane_taps: 0, ..config(1, "small", 8, 8, (2048, 2)) },
@@ -126,19 +138,111 @@ pub const CONFIGS: [Config; 5] = [
         desc_depth: 2048,
         ..config(4, "large", 32, 32, (8192, 4))
     },
+    // For the smallest boards: weights that the host loads, one requantiser.
+    Config {
+        support: Support::Part,
+        acc_depth: 128,
+        lut_count: 1,
+        w_sram_depth: 64,
+        ..bare(config(5, "nano", 4, 4, (1024, 2)), 1)
+    },
+    // For boards between nano's and small's.
+    Config { support: Support::Part, ..bare(config(6, "slim", 8, 8, (2048, 2)), 2) },
 ];
 
+/// Number of a configuration that has no name here: its machine says every size.
+pub const OWN: u32 = 255;
+
+/// Without RRAM controller and lane engine, and with so many lanes of POST.
+const fn bare(config: Config, post_lanes: u32) -> Config {
+    Config { rram_ctrl: false, rram_ways: 1, post_lanes, lane_taps: 0, events: false, ..config }
+}
+
 impl Config {
-    /// The configuration of that name.
+    /// A configuration by its name, or by a name and sizes that differ: `small` or `small,POST_LANES=2,RRAM_CTRL=0`. Sizes
+    /// have the names of the Verilog parameters, in capitals or not.
     ///
     /// # Errors
-    /// [`IsaError::UnknownConfig`], with the names there are.
-    pub fn named(name: &str) -> Result<Config, IsaError> {
-        CONFIGS
+    /// [`IsaError::UnknownConfig`], with the names there are; what [`Config::set`] and [`Config::check`] say of the sizes.
+    pub fn named(text: &str) -> Result<Config, IsaError> {
+        let mut parts = text.split(',').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let mut config = CONFIGS
             .iter()
             .find(|c| c.name == name)
             .cloned()
-            .ok_or_else(|| IsaError::UnknownConfig { name: name.to_string(), known: CONFIGS.map(|c| c.name).join(", ") })
+            .ok_or_else(|| IsaError::UnknownConfig { name: name.to_string(), known: CONFIGS.map(|c| c.name).join(", ") })?;
+        let named = config.clone();
+        for part in parts {
+            let bad = || IsaError::BadSize { text: part.to_string() };
+            let (parameter, value) = part.split_once('=').ok_or_else(bad)?;
+            config.set(parameter.trim(), value.trim().parse().map_err(|_| bad())?)?;
+        }
+        // WEIGHT_BEATS and ECC are no sizes: a named configuration has each.
+        if config.clone() != (Config { weight_beats: config.weight_beats, ecc: config.ecc, ..named }) {
+            // A program makes few machines of its own, and keeps their names.
+            (config.id, config.support, config.name) = (OWN, Support::Part, text.to_string().leak());
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// A configuration of one's own, with the sizes of the smallest named one until [`Config::set`] changes them.
+    pub fn own() -> Config {
+        Config { name: "own", id: OWN, support: Support::Part, ..CONFIGS[0].clone() }
+    }
+
+    /// Sets the size with the name of the Verilog parameter; [`Config::check`] says whether all of them go together.
+    ///
+    /// # Errors
+    /// [`IsaError::UnknownParameter`]; [`IsaError::BadParameter`] for a switch that is neither 0 nor 1.
+    pub fn set(&mut self, parameter: &str, value: u32) -> Result<(), IsaError> {
+        let Some((name, ..)) = self.parameters().into_iter().find(|p| p.0.eq_ignore_ascii_case(parameter)) else {
+            let known = self.parameters().map(|p| p.0).join(", ");
+            return Err(IsaError::UnknownParameter { name: parameter.to_string(), known });
+        };
+        let switches = ["ECC", "RRAM_CTRL", "RESIDUAL", "EVENTS"];
+        if switches.contains(&name) && value > 1 {
+            return Err(IsaError::BadParameter { config: self.name.into(), parameter: name, value, rule: "0 or 1" });
+        }
+        let size = match name {
+            "ECC" => return Ok(self.ecc = Ecc::ALL[value as usize]),
+            "RRAM_CTRL" => return Ok(self.rram_ctrl = value == 1),
+            "RESIDUAL" => return Ok(self.residual = value == 1),
+            "EVENTS" => return Ok(self.events = value == 1),
+            "ROWS" => &mut self.rows,
+            "COLS" => &mut self.cols,
+            "WEIGHT_BEATS" => &mut self.weight_beats,
+            "POST_LANES" => &mut self.post_lanes,
+            "X_DEPTH" => &mut self.x_depth,
+            "X_BANKS" => &mut self.x_banks,
+            "W_SRAM_DEPTH" => &mut self.w_sram_depth,
+            "RRAM_DEPTH" => &mut self.rram_depth,
+            "RRAM_WAYS" => &mut self.rram_ways,
+            "ACC_DEPTH" => &mut self.acc_depth,
+            "PARAM_DEPTH" => &mut self.param_depth,
+            "LUT_COUNT" => &mut self.lut_count,
+            "IN_DEPTH" => &mut self.in_depth,
+            "OUT_DEPTH" => &mut self.out_depth,
+            "LANE_TAPS" => &mut self.lane_taps,
+            "TAP_DEPTH" => &mut self.tap_depth,
+            "LINE_DEPTH" => &mut self.line_depth,
+            "TIMETABLE_DEPTH" => &mut self.timetable_depth,
+            _ => &mut self.desc_depth,
+        };
+        *size = value;
+        Ok(())
+    }
+
+    /// The number that an image keeps of the configuration it is made for: of one's own it tells the sizes apart.
+    pub fn image_id(&self) -> u32 {
+        if self.id != OWN {
+            return self.id;
+        }
+        // The code is not the image's matter, and it keeps WEIGHT_BEATS itself.
+        let sizes = self.parameters().into_iter().filter(|p| !["ECC", "WEIGHT_BEATS"].contains(&p.0));
+        let bytes: Vec<u8> = sizes.flat_map(|p| p.1.to_le_bytes()).collect();
+        OWN | (crc32fast::hash(&bytes) & 0xffff) << 16
     }
 
     /// The same machine with `beats` cycles per weight word.
@@ -156,9 +260,16 @@ impl Config {
         Config { ecc, ..self }
     }
 
-    /// What the register `CONFIG` reads and records of images are made for: number | WEIGHT_BEATS << 8 | ECC << 16.
+    /// What the register `CONFIG` reads and records of images are made for: number | WEIGHT_BEATS << 8 | ECC << 16 |
+    /// RRAM_CTRL << 20 | RESIDUAL << 21 | EVENTS << 22 | POST_LANES << 24.
     pub fn machine(&self) -> u32 {
-        self.id | self.weight_beats << 8 | (self.ecc as u32) << 16
+        let flags = u32::from(self.rram_ctrl) | u32::from(self.residual) << 1 | u32::from(self.events) << 2;
+        self.id | self.weight_beats << 8 | (self.ecc as u32) << 16 | flags << 20 | self.post_lanes << 24
+    }
+
+    /// Cycles that POST takes for a vector: C / P.
+    pub fn post_beats(&self) -> u32 {
+        self.cols / self.post_lanes
     }
 
     /// Bits of a stored RRAM word: C bytes, check bits, and as many more as let it split into its beats.
@@ -189,12 +300,16 @@ impl Config {
     }
 
     /// Every size as `(Verilog parameter, value, unit and meaning)`, in a fixed order.
-    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 19] {
+    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 23] {
         [
             ("ROWS", self.rows, "rows R of the array; an X word is R bytes"),
             ("COLS", self.cols, "columns C; a weight, POST, LOAD or STORE word is C bytes"),
             ("WEIGHT_BEATS", self.weight_beats, "cycles D a weight bank needs for one word"),
             ("ECC", self.ecc as u32, "code of RRAM words; 0: SECDED, 1: DEC-TED"),
+            ("RRAM_CTRL", self.rram_ctrl.into(), "1: weights in RRAM with its controller; 0: in RAM that the host loads"),
+            ("POST_LANES", self.post_lanes, "results P that POST works on in a cycle"),
+            ("RESIDUAL", self.residual.into(), "1: POST adds or compares a second operand; 0: it has none"),
+            ("EVENTS", self.events.into(), "1: events are counted; 0: EVENT_VALUE reads 0"),
             ("X_DEPTH", self.x_depth, "words of an activation bank"),
             ("X_BANKS", self.x_banks, "sub-banks of X, by the top address bits"),
             ("W_SRAM_DEPTH", self.w_sram_depth, "words of run-time weight SRAM in a row"),
@@ -241,8 +356,18 @@ impl Config {
         if ![0, 9].contains(&self.lane_taps) {
             return bad("LANE_TAPS", self.lane_taps, "0 or 9");
         }
+        if !pow2(self.post_lanes) || self.post_lanes > self.cols {
+            return bad("POST_LANES", self.post_lanes, "a power of two, at most COLS");
+        }
+        // The lane engine has a result in every cycle.
+        if self.lane_taps != 0 && self.post_lanes != self.cols {
+            return bad("POST_LANES", self.post_lanes, "COLS where there is a lane engine");
+        }
+        if !self.rram_ctrl && self.ecc != Ecc::Secded {
+            return bad("ECC", self.ecc as u32, "0 where RRAM_CTRL is 0: there is no code");
+        }
         for (parameter, value, _) in self.parameters() {
-            if !["LANE_TAPS", "ECC"].contains(&parameter) && !pow2(value) {
+            if !["LANE_TAPS", "ECC", "RRAM_CTRL", "RESIDUAL", "EVENTS"].contains(&parameter) && !pow2(value) {
                 return bad(parameter, value, "a power of two");
             }
         }
@@ -284,5 +409,29 @@ mod tests {
     fn an_unknown_configuration_names_the_known_ones() {
         let text = Config::named("huge").unwrap_err().to_string();
         assert!(text.contains("huge") && text.contains("tiny, small, wide, base, large"));
+    }
+
+    #[test]
+    fn sizes_of_ones_own_are_checked_like_named_ones() {
+        let own = Config::named("small, post_lanes=2, RRAM_CTRL=0").unwrap();
+        assert_eq!((own.id, own.post_lanes, own.rram_ctrl, own.rows), (OWN, 2, false, 8));
+        assert_eq!(own.machine(), OWN | 1 << 8 | 0b110 << 20 | 2 << 24);
+        assert_eq!(Config::named("small,ROWS=8").unwrap(), Config::named("small").unwrap());
+        assert_eq!(Config::named("small,ECC=1").unwrap().label(), "small/dected");
+        let other = Config::named("small,POST_LANES=2,RRAM_CTRL=0,ACC_DEPTH=64").unwrap();
+        assert_ne!(own.image_id(), other.image_id());
+        for (text, said) in [
+            ("small,ROWS=12", "COLS or 2 * COLS"),
+            ("small,POST_LANES=16", "at most COLS"),
+            ("tiny,POST_LANES=1", "COLS where there is a lane engine"),
+            ("small,RRAM_CTRL=2", "0 or 1"),
+            ("nano,ECC=1", "there is no code"),
+            ("small,LANES=2", "POST_LANES"),
+            ("small,ROWS", "NAME=VALUE"),
+            ("small,ROWS=many", "ROWS=many"),
+        ] {
+            let error = Config::named(text).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
     }
 }

@@ -81,4 +81,18 @@ pub enum IsaError {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// No size has that name.
+    #[error("there is no parameter '{name}'; there are {known}")]
+    UnknownParameter {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// Behind a configuration's name comes no size.
+    #[error("'{text}' is no size: a configuration is NAME, or NAME and sizes that differ, as in small,POST_LANES=2 (NAME=VALUE)")]
+    BadSize {
+        /// What stands there.
+        text: String,
+    },
 }

@@ -5,7 +5,7 @@ use crate::Unit;
 use crate::config::CONFIGS;
 use crate::ecc::{ADDRESS_BITS, Code, Field};
 use crate::format::FORMATS;
-use crate::latency::{Latency, max_loops};
+use crate::latency::{LATENCIES, Latency, max_loops};
 use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
 use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, TURN_THRESHOLD, WEAR_THRESHOLD};
 use crate::{board, rram_engine};
@@ -60,7 +60,7 @@ pub fn canonical_tables() -> String {
         }
         for beats in [1, 2, 4] {
             if let Ok(c) = c.clone().with_weight_beats(beats) {
-                for (name, value, _) in Latency::of(&c).table() {
+                for (name, value, _) in Latency::table(&c) {
                     let _ = writeln!(t, "latency {} {name} {value}", c.label());
                 }
             }
@@ -210,12 +210,11 @@ pub fn verilog_header() -> String {
     }
     let _ = writeln!(t, "`define SYSTOLE_BOARD_MAGIC 32'h{:08x}", board::MAGIC);
     let _ = writeln!(t, "`define SYSTOLE_BOARD_PAYLOAD {}", board::PAYLOAD);
-    t.push_str(
-        "\n// Latencies, as functions of the sizes (sw/isa, latency.rs).\n\
-         `define SYSTOLE_X_STAGES(cols) ((cols) > 16 ? 1 : 0)\n\
-         `define SYSTOLE_W_LEAD(ways, beats) ((ways) + (beats) + 2)\n\
-         `define SYSTOLE_L(rows, cols) ((rows) + 16 + `SYSTOLE_X_STAGES(cols))\n\n`endif\n",
-    );
+    t.push_str("\n// Latencies, as functions of the sizes (sw/isa, latency.rs); groups: cycles that POST takes for a vector.\n");
+    for (name, rule, _) in LATENCIES {
+        let _ = writeln!(t, "{}", rule.macro_of(name));
+    }
+    t.push_str("\n`endif\n");
     t
 }
 
@@ -293,7 +292,7 @@ pub fn doc_tables() -> Vec<(String, String)> {
         for beats in if c.name == "base" { &[1, 2, 4][..] } else { &[1][..] } {
             let c = c.clone().with_weight_beats(*beats).expect("legal");
             head.push(c.label());
-            columns.push(Latency::of(&c).table());
+            columns.push(Latency::table(&c));
         }
     }
     head.push("meaning".into());

@@ -2,7 +2,7 @@
 //! The image: everything a machine needs to run a program, in one file.
 //!
 //! Little endian. Header of 13 words {magic, format version, ISA fingerprint, configuration
-//! id | WEIGHT_BEATS << 8, IN_BYTES, OUT_BYTES, timetable rows, descriptor words, parameter
+//! id | WEIGHT_BEATS << 8 (of one's own sizes also a hash of them << 16), IN_BYTES, OUT_BYTES, timetable rows, descriptor words, parameter
 //! words, lookup tables, weight bytes, taps (of one lane each), metadata bytes}; then the sections in that order,
 //! each padded to 4 bytes; CRC-32 (IEEE) of all before it.
 
@@ -112,7 +112,7 @@ impl Tensor {
 pub struct Image {
     /// Fingerprint of the ISA tables it was made with.
     pub fingerprint: u32,
-    /// Number of the configuration.
+    /// Number of the configuration ([`Config::image_id`]).
     pub config_id: u32,
     /// WEIGHT_BEATS it is scheduled for.
     pub weight_beats: u32,
@@ -182,13 +182,16 @@ impl Image {
     /// # Errors
     /// [`IsaError::WrongMachine`], naming both sides; [`IsaError::TooLong`].
     pub fn check_machine(&self, config: &Config) -> Result<(), IsaError> {
-        let name = |id: u32| crate::config::CONFIGS.get(id as usize).map_or("unknown", |c| c.name);
+        let name = |id: u32| match id & 0xff {
+            crate::config::OWN => "of its own sizes",
+            id => crate::config::CONFIGS.get(id as usize).map_or("unknown", |c| c.name),
+        };
         let say = |f: u32, id: u32, d: u32| format!("fingerprint {f:08x}, configuration {id} ({}), WEIGHT_BEATS {d}", name(id));
         let ours = crate::fingerprint();
-        if (self.fingerprint, self.config_id, self.weight_beats) != (ours, config.id, config.weight_beats) {
+        if (self.fingerprint, self.config_id, self.weight_beats) != (ours, config.image_id(), config.weight_beats) {
             return Err(IsaError::WrongMachine {
                 image: say(self.fingerprint, self.config_id, self.weight_beats),
-                machine: say(ours, config.id, config.weight_beats),
+                machine: say(ours, config.image_id(), config.weight_beats),
             });
         }
         let word = (config.rows * config.cols) as usize;
@@ -327,8 +330,8 @@ impl Image {
         };
         Ok(Image {
             fingerprint: word(2),
-            config_id: word(3) & 0xff,
-            weight_beats: word(3) >> 8,
+            config_id: word(3) & 0xffff_00ff,
+            weight_beats: word(3) >> 8 & 0xff,
             in_bytes: word(4),
             out_bytes: word(5),
             timetable,

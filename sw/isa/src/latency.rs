@@ -9,9 +9,6 @@
 use crate::{Config, Unit};
 use serde::Serialize;
 
-/// Cycles that the line table of the RRAM adds before row 0.
-pub const LINE_TABLE: u32 = 3;
-
 /// Latencies in cycles of one configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Latency {
@@ -19,6 +16,8 @@ pub struct Latency {
     pub issue: u32,
     /// Smallest distance of two timetable rows (or the words of the earlier, if more).
     pub row_spacing: u32,
+    /// From a line of RRAM to its place; a machine without RRAM waits as long.
+    pub line_table: u32,
     /// From a MATMUL step (W address of row 0 applied) to its X address applied at row 0.
     pub w_lead: u32,
     /// From a MATMUL step to the W SRAM address applied at row 0.
@@ -28,6 +27,8 @@ pub struct Latency {
     pub post_take: u32,
     /// From the X address at row 0 to the write of the result applied (X, W SRAM or OUT).
     pub post_write: u32,
+    /// Smallest distance of two vectors that POST takes: C / P.
+    pub post_distance: u32,
     /// Added to `post_write` where the lookup is on.
     pub lut: u32,
     /// Added to `post_write` where the residual add is on.
@@ -60,31 +61,125 @@ pub struct Latency {
     pub l: u32,
 }
 
+/// A latency as a sum: a constant, and sizes of the machine that count once each.
+#[derive(Debug, Clone, Copy)]
+pub struct Formula {
+    /// The constant part, in cycles.
+    pub cycles: i32,
+    /// The sizes, of [`SIZES`].
+    pub sizes: &'static [&'static str],
+}
+
+/// What latencies depend on, with the Verilog expression of it: R, the second register of the broadcast, WAYS, D, and
+/// the cycles that POST takes for a vector.
+pub const SIZES: [(&str, &str); 5] = [
+    ("rows", "(rows)"),
+    ("cols", "((cols) > 16 ? 1 : 0)"),
+    ("ways", "(ways)"),
+    ("beats", "(beats)"),
+    ("groups", "(groups)"),
+];
+
+impl Formula {
+    /// Its value for a machine.
+    pub fn of(&self, config: &Config) -> u32 {
+        let size = |name: &&str| match *name {
+            "rows" => config.rows,
+            "cols" => u32::from(config.cols > 16),
+            "ways" => config.rram_ways,
+            "beats" => config.weight_beats,
+            _ => config.post_beats(),
+        };
+        self.sizes.iter().map(size).sum::<u32>().saturating_add_signed(self.cycles)
+    }
+
+    /// The Verilog macro that says the same: `NAME` without sizes, `NAME(rows, cols)` with them.
+    pub fn macro_of(&self, name: &str) -> String {
+        let used: Vec<_> = SIZES.iter().filter(|s| self.sizes.contains(&s.0)).collect();
+        let list = used.iter().map(|s| s.0).collect::<Vec<_>>().join(", ");
+        let head = if used.is_empty() { name.to_string() } else { format!("{name}({list})") };
+        let terms: Vec<String> = used.iter().map(|s| s.1.to_string()).chain([self.cycles.to_string()]).collect();
+        format!("`define SYSTOLE_LATENCY_{head} ({})", terms.join(" + ").replace("+ -", "- "))
+    }
+}
+
+const fn f(cycles: i32, sizes: &'static [&'static str]) -> Formula {
+    Formula { cycles, sizes }
+}
+
+/// Every latency as `(name, rule, meaning)`: their one definition. docs/timing.md derives each.
+pub const LATENCIES: [(&str, Formula, &str); 21] = [
+    ("ISSUE", f(2, &[]), "row cycle + descriptor words + ISSUE = first step"),
+    ("ROW_SPACING", f(2, &[]), "smallest distance of two rows; at least the earlier row's words"),
+    ("LINE_TABLE", f(3, &[]), "line of RRAM to its place"),
+    ("W_LEAD", f(2, &["ways", "beats"]), "MATMUL step (W address at row 0) to its X address at row 0"),
+    ("W_SRAM_READ", f(2, &["ways", "beats"]), "MATMUL step to its W SRAM address at row 0"),
+    ("POST_TAKE", f(4, &["rows", "cols"]), "X address at row 0 to POST taking the vector"),
+    ("POST_WRITE", f(14, &["rows", "cols", "groups"]), "X address at row 0 to the result's write"),
+    ("POST_DISTANCE", f(0, &["groups"]), "smallest distance of two vectors into POST, and of their results"),
+    ("LUT", f(2, &[]), "added by the lookup"),
+    ("RESIDUAL", f(6, &[]), "added by the residual add"),
+    ("RESIDUAL_READ", f(6, &[]), "POST take to the flat read of the residual operand (+ LUT if on)"),
+    ("LOAD_WRITE", f(4, &[]), "LOAD step to its X write"),
+    ("STORE_READ", f(1, &[]), "STORE step to its flat X read"),
+    ("STORE_WRITE", f(5, &[]), "STORE step to its OUT write"),
+    ("LANE_READ", f(1, &[]), "LANE step to its flat X read"),
+    ("LANE_TAKE", f(7, &[]), "LANE step that ends a result to POST taking it"),
+    ("SCRUB_READ", f(1, &[]), "SCRUB step to its first read of RRAM; the next ones follow every R cycles"),
+    ("SCRUB_REST", f(8, &["rows", "ways", "beats"]), "last read of a SCRUB to the cycle in which the next may step, or END act"),
+    ("WRITE_TO_READ", f(1, &[]), "a write to the first read that sees it"),
+    ("ACC_DISTANCE", f(1, &[]), "smallest distance of two vectors into one accumulator"),
+    ("L", f(15, &["rows", "cols", "groups"]), "X read at row 0 to the dependent word readable in X"),
+];
+
 impl Latency {
     /// The latencies of `config`.
     pub fn of(config: &Config) -> Latency {
-        let stages = u32::from(config.cols > 16);
-        let post_write = config.rows + 15 + stages;
-        Latency {
-            issue: 2,
-            row_spacing: 2,
-            w_lead: config.rram_ways + config.weight_beats - 1 + LINE_TABLE,
-            w_sram_read: config.rram_ways + config.weight_beats - 1 + LINE_TABLE,
-            post_take: config.rows + 4 + stages,
+        let [
+            issue,
+            row_spacing,
+            line_table,
+            w_lead,
+            w_sram_read,
+            post_take,
             post_write,
-            lut: 2,
-            residual: 6,
-            residual_read: 6,
-            load_write: 4,
-            store_read: 1,
-            store_write: 5,
-            lane_read: 1,
-            lane_take: 7,
-            scrub_read: 1,
-            scrub_rest: config.rows + config.rram_ways + config.weight_beats + LINE_TABLE + 5,
-            write_to_read: 1,
-            acc_distance: 1,
-            l: post_write + 1,
+            post_distance,
+            lut,
+            residual,
+            residual_read,
+            load_write,
+            store_read,
+            store_write,
+            lane_read,
+            lane_take,
+            scrub_read,
+            scrub_rest,
+            write_to_read,
+            acc_distance,
+            l,
+        ] = LATENCIES.map(|(_, rule, _)| rule.of(config));
+        Latency {
+            issue,
+            row_spacing,
+            line_table,
+            w_lead,
+            w_sram_read,
+            post_take,
+            post_write,
+            post_distance,
+            lut,
+            residual,
+            residual_read,
+            load_write,
+            store_read,
+            store_write,
+            lane_read,
+            lane_take,
+            scrub_read,
+            scrub_rest,
+            write_to_read,
+            acc_distance,
+            l,
         }
     }
 
@@ -103,29 +198,9 @@ impl Latency {
         self.post_write_with(lut, residual) - self.post_take
     }
 
-    /// Every latency as `(name, value, meaning)`, in a fixed order.
-    pub fn table(&self) -> [(&'static str, u32, &'static str); 19] {
-        [
-            ("ISSUE", self.issue, "row cycle + descriptor words + ISSUE = first step"),
-            ("ROW_SPACING", self.row_spacing, "smallest distance of two rows; at least the earlier row's words"),
-            ("W_LEAD", self.w_lead, "MATMUL step (W address at row 0) to its X address at row 0"),
-            ("W_SRAM_READ", self.w_sram_read, "MATMUL step to its W SRAM address at row 0"),
-            ("POST_TAKE", self.post_take, "X address at row 0 to POST taking the vector"),
-            ("POST_WRITE", self.post_write, "X address at row 0 to the result's write"),
-            ("LUT", self.lut, "added by the lookup"),
-            ("RESIDUAL", self.residual, "added by the residual add"),
-            ("RESIDUAL_READ", self.residual_read, "POST take to the flat read of the residual operand (+ LUT if on)"),
-            ("LOAD_WRITE", self.load_write, "LOAD step to its X write"),
-            ("STORE_READ", self.store_read, "STORE step to its flat X read"),
-            ("STORE_WRITE", self.store_write, "STORE step to its OUT write"),
-            ("LANE_READ", self.lane_read, "LANE step to its flat X read"),
-            ("LANE_TAKE", self.lane_take, "LANE step that ends a result to POST taking it"),
-            ("SCRUB_READ", self.scrub_read, "SCRUB step to its first read of RRAM; the next ones follow every R cycles"),
-            ("SCRUB_REST", self.scrub_rest, "last read of a SCRUB to the cycle in which the next may step, or END act"),
-            ("WRITE_TO_READ", self.write_to_read, "a write to the first read that sees it"),
-            ("ACC_DISTANCE", self.acc_distance, "smallest distance of two vectors into one accumulator"),
-            ("L", self.l, "X read at row 0 to the dependent word readable in X"),
-        ]
+    /// Every latency of `config` as `(name, value, meaning)`, in a fixed order.
+    pub fn table(config: &Config) -> [(&'static str, u32, &'static str); 21] {
+        LATENCIES.map(|(name, rule, meaning)| (name, rule.of(config), meaning))
     }
 }
 

@@ -46,7 +46,9 @@ impl Emitter<'_> {
             let beats = u64::from(self.config.weight_beats);
             let law = |b: &crate::stage::Block| {
                 let reload = if stage.is_shared() { 1 } else { beats };
-                (b.pixels() as u64).max(reload) * visits as u64
+                let array = (b.pixels() as u64).max(reload) * visits as u64;
+                let post = (b.pixels() * stage.n_tiles) as u64 * u64::from(self.config.post_beats());
+                array.max(post)
             };
             let names = stage.name(graph);
             let region = stage.input.map(|t| self.placement.regions[t]);

@@ -25,7 +25,7 @@ impl Scheduler<'_> {
             .max(lead)
             .max((state.free + u64::from(self.config.rows)).saturating_sub(read))
             .max(state.next_flat.saturating_sub(read))
-            .max(state.next_write.saturating_sub(first + to_write))
+            .max(state.next_result.saturating_sub(first + to_write))
             .max(self.lane_input(state, stage, steps).saturating_sub(read));
         if let Some(output) = stage.output {
             for load in self.loads.iter().filter(|l| l.banks & self.banks(output) != 0) {
@@ -56,6 +56,7 @@ impl Scheduler<'_> {
         state.next_flat = start + last + read + 1;
         state.next_end = start + last + read + 1;
         state.next_write = start + last + to_write + raw + 1;
+        state.next_result = state.next_write;
         state.next_post = start + last + take + 1;
         if let Some(input) = stage.input {
             state.flats.push(Span { banks: self.banks(input), from: start + read, to: start + last + read });
@@ -71,7 +72,8 @@ impl Scheduler<'_> {
                         let pixel = line * stage.out[1] + x;
                         let time = start + steps.end(tile, line, x) + to_write + see;
                         let word = &mut ready[pixel / tensor.line * tensor.words + tile / self.groups()];
-                        *word = (*word).max(time.saturating_sub((pixel % tensor.line) as u64));
+                        // Every configuration with a lane engine has all lanes of POST: the two are the same.
+                        *word = word.map(|w| w.max(time.saturating_sub((pixel % tensor.line) as u64)));
                     }
                 }
             }
@@ -97,7 +99,7 @@ impl Scheduler<'_> {
                 // Columns are read as they come, one a cycle: the first decides.
                 let pixel = row as usize * w + column as usize;
                 let time = steps.tile() * tile as u64 + steps.line() * line as u64 + (column - steps.first[1]) as u64;
-                let at = ready[pixel / tensor.line * tensor.words + tile / self.groups()] + (pixel % tensor.line) as u64;
+                let at = ready[pixel / tensor.line * tensor.words + tile / self.groups()][0] + (pixel % tensor.line) as u64;
                 first = first.max(at.saturating_sub(time));
             }
         }

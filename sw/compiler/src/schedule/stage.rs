@@ -55,8 +55,10 @@ impl Scheduler<'_> {
                 };
                 let last = start + e1 + segment.row_span();
                 let write = self.write(stage);
-                let raw = if stage.is_raw() { 3 } else { 0 };
-                state.next_write = last + write + raw + 1;
+                let pace = tile::pace(stage, self.config);
+                state.next_write = last + write + if stage.is_raw() { 4 } else { 1 };
+                state.next_result = last + write + pace;
+                state.next_end = last + u64::from(self.lat.post_distance);
                 state.next_post = last + u64::from(self.lat.post_take) + 1;
                 if let Some(operand) = stage.operand {
                     let flat = self.flat(stage);
@@ -67,11 +69,16 @@ impl Scheduler<'_> {
                 if let Some(output) = stage.output {
                     let (words, line) = (self.staged.tensors[output].words, self.staged.tensors[output].line);
                     let ready = Rc::make_mut(&mut state.ready[output]);
-                    for (vector, pixel) in stage.runs(block, line) {
+                    let period = segment.row_period();
+                    for (vector, pixel, count) in stage.runs(block, line) {
                         for &(n, e) in &ends {
                             let word = &mut ready[pixel / line * words + n / groups];
-                            let time = start + e + vector as u64 + write + see;
-                            *word = (*word).max(time.saturating_sub((pixel % line) as u64));
+                            let time = start + e + vector as u64 * period + write + see;
+                            for (word, slope) in word.iter_mut().zip(self.slopes()) {
+                                // Results come slower than that: the last of them decides.
+                                let late = period.saturating_sub(slope) * (count as u64 - 1);
+                                *word = (*word).max((time + late).saturating_sub(slope * (pixel % line) as u64));
+                            }
                         }
                     }
                 }
@@ -93,6 +100,9 @@ impl Scheduler<'_> {
     /// Earliest start by what has to be there before.
     fn dependencies(&self, state: &State, stage: &Stage, block: &Block, segment: &Segment, ends: &[(usize, u64)]) -> u64 {
         let mut start = state.free;
+        let period = segment.row_period();
+        let [one, pace] = self.slopes();
+        let (at, slope) = if period >= pace { (1, pace) } else { (0, one) };
         if let Some(input) = stage.input {
             // n tiles that read the same words: the first reads first.
             let tiles = if segment.shared || stage.n_walk != NWalk::SAME { segment.n_count() } else { 1 };
@@ -101,34 +111,43 @@ impl Scheduler<'_> {
                 for n in 0..tiles {
                     let word = tap.word + if segment.shared { n } else { stage.n_walk.word(segment.n0 + n) };
                     let time = segment.read_time(i) + segment.tile_time(n);
-                    let ready = self.reads(&state.ready[input], stage, block, tap, word);
+                    let ready = self.reads(&state.ready[input], (at, slope), stage, block, tap, word);
                     start = start.max(ready.saturating_sub(time));
                 }
             }
         }
         if let Some(operand) = stage.operand {
             let (words, line) = (self.staged.tensors[operand].words, self.staged.tensors[operand].line);
-            for (vector, pixel) in stage.runs(block, line) {
+            for (vector, pixel, _) in stage.runs(block, line) {
                 for &(n, e) in ends {
-                    let ready = state.ready[operand][pixel / line * words + n / self.groups()] + (pixel % line) as u64;
-                    start = start.max(ready.saturating_sub(e + vector as u64 + self.flat(stage)));
+                    let ready = state.ready[operand][pixel / line * words + n / self.groups()][at] + slope * (pixel % line) as u64;
+                    start = start.max(ready.saturating_sub(e + vector as u64 * period + self.flat(stage)));
                 }
             }
         }
         start
     }
 
-    /// Earliest time of the first vector of a visit that reads `word` of every pixel under `tap`.
-    fn reads(&self, ready: &[u64], stage: &Stage, block: &Block, tap: &Tap, word: usize) -> u64 {
+    /// Earliest time of the first vector of a visit that reads `word` of every pixel under `tap`, a pixel in `slope`
+    /// cycles or more.
+    fn reads(
+        &self,
+        ready: &[[u64; 2]],
+        (which, slope): (usize, u64),
+        stage: &Stage,
+        block: &Block,
+        tap: &Tap,
+        word: usize,
+    ) -> u64 {
         let Some(tensor) = stage.input.map(|t| &self.staged.tensors[t]) else { return 0 };
-        let at = |pixel: usize| ready[pixel / tensor.line * tensor.words + word] + (pixel % tensor.line) as u64;
+        let at = |pixel: usize| ready[pixel / tensor.line * tensor.words + word][which] + slope * (pixel % tensor.line) as u64;
         let mut first = 0;
         if stage.out[0] == 1 && stage.over.size[0] == 1 && stage.pad.is_none() && stage.over.stride[1] == 1 {
             // Pixel after pixel: the first of each line decides.
             let origin = (stage.over.origin[1] + tap.col) as usize;
             let mut pixel = origin + block.col;
             while pixel < origin + block.col + block.cols {
-                first = first.max(at(pixel).saturating_sub((pixel - origin - block.col) as u64));
+                first = first.max(at(pixel).saturating_sub(slope * (pixel - origin - block.col) as u64));
                 pixel = (pixel / tensor.line + 1) * tensor.line;
             }
             return first;
@@ -153,7 +172,7 @@ impl Scheduler<'_> {
             for x in [low, high] {
                 let pixel = (y * w + x * sx + left) as usize;
                 let vector = (row * block.cols) as u64 + (x as u64 - block.col as u64);
-                first = first.max(at(pixel).saturating_sub(vector));
+                first = first.max(at(pixel).saturating_sub(slope * vector));
             }
         }
         first
@@ -164,7 +183,7 @@ impl Scheduler<'_> {
         let mut start = start;
         if let (Some(&(_, e0)), Some(&(_, e1))) = (ends.first(), ends.last()) {
             let write = self.write(stage);
-            start = start.max(state.next_write.saturating_sub(e0 + write)).max(state.next_end.saturating_sub(e0));
+            start = start.max(state.next_result.saturating_sub(e0 + write)).max(state.next_end.saturating_sub(e0));
             if stage.operand.is_some() {
                 start = start.max(state.next_flat.saturating_sub(e0 + self.flat(stage)));
             }

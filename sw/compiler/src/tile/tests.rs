@@ -84,7 +84,7 @@ fn every_order_visits_every_tile_once_and_ends_every_sum_in_order() {
 fn raw_sums_at_full_rate_where_four_k_tiles_follow_each_other() {
     let base = Config::named("base").unwrap();
     let s = stage(6, 2, 10, PostDest::OutRaw32);
-    let cost = |ka| segments(&s, Plan::Raw(ka), &s.blocks[0], &base).iter().map(|s| s.busy).sum::<u64>();
+    let cost = |ka| segments(&s, Plan::Paced(ka), &s.blocks[0], &base).iter().map(|s| s.busy).sum::<u64>();
     assert_eq!(cost(2), 6 * 2 * 10);
     assert_eq!(cost(0), 6 * 2 * 10);
     assert_eq!(cost(1), 6 * 2 * 10 + 20); // five k tiles: the two ways meet at the jump back

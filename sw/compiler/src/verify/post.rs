@@ -25,9 +25,10 @@ impl Checker<'_> {
         let mut active: Option<(&Started<Post>, std::iter::Peekable<Steps>)> = None;
         let mut waiting = order.into_iter().peekable();
         for pair in takes.windows(2) {
-            if pair[0].cycle == pair[1].cycle || pair[0].origin >= pair[1].origin {
+            if pair[1].cycle < pair[0].cycle + u64::from(self.lat.post_distance) || pair[0].origin >= pair[1].origin {
                 self.report.add(Rule::TakeOrder, pair[1].cycle, pair[1].row, pair[1].unit, || {
-                    format!("it is read in {}; taken before it is one read in {}", pair[1].origin, pair[0].origin)
+                    let (now, then) = (&pair[1], &pair[0]);
+                    format!("it is read in {}; taken before it, in {}, is one read in {}", now.origin, then.cycle, then.origin)
                 });
             }
         }
@@ -118,7 +119,7 @@ impl Checker<'_> {
                 });
             }
             let beats = if r.dest == PostDest::OutRaw32 { 4 } else { 1 };
-            free = free.max(r.cycle + beats);
+            free = free.max(r.cycle + beats.max(u64::from(self.lat.post_distance)));
             if let Some((cycle, addr)) = r.flat {
                 accesses.flats.push(FlatRead { cycle, addr, origin: Some(r.origin), row: r.row, unit: UNIT });
             }

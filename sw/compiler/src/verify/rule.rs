@@ -35,9 +35,9 @@ pub enum Rule {
     PostWindow,
     /// A line of the lane engine has at least three columns, and no more than its memories.
     LaneLine,
-    /// Array and lane engine hand sums to POST in the order in which they read X, never two in a cycle.
+    /// Array and lane engine hand sums to POST in the order in which they read X, at least POST_DISTANCE apart.
     TakeOrder,
-    /// One result is written in a cycle.
+    /// Results are written at least POST_DISTANCE apart; one of RAW32 takes four cycles.
     ResultCollision,
     /// One read in a sub-bank in a cycle, and one flat read in all.
     XReadPort,
@@ -75,8 +75,8 @@ impl Rule {
             Rule::PostNotArmed => "final sum without an armed POST",
             Rule::PostWindow => "POST starts before the last vector of the one before, or waits for vectors for ever",
             Rule::LaneLine => "a line of the lane engine is too short or too long",
-            Rule::TakeOrder => "sums reach POST out of order",
-            Rule::ResultCollision => "two results in one cycle",
+            Rule::TakeOrder => "sums reach POST out of order or too close",
+            Rule::ResultCollision => "two results closer than POST makes them",
             Rule::XReadPort => "two reads of a port of X",
             Rule::XWritePort => "two writes of a port of X",
             Rule::ReadUnwritten => "X word read that was never written",
