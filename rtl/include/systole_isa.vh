@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'h35fd7ba8
+`define SYSTOLE_FINGERPRINT 32'hce25bcd5
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -318,29 +318,98 @@
 `define SYSTOLE_UPLOAD_TAP 3'd5
 `define SYSTOLE_UPLOAD_RECORD 3'd6
 
-`define SYSTOLE_CFG_ROWS(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 16 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 4 : 8)
-`define SYSTOLE_CFG_COLS(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 8 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 4 : 8)
-`define SYSTOLE_CFG_WEIGHT_BEATS(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 1 : 1)
-`define SYSTOLE_CFG_ECC(id) ((id) == 0 ? 0 : (id) == 1 ? 0 : (id) == 2 ? 0 : (id) == 3 ? 0 : (id) == 4 ? 0 : (id) == 5 ? 0 : 0)
-`define SYSTOLE_CFG_RRAM_CTRL(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
-`define SYSTOLE_CFG_POST_LANES(id) ((id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 8 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 1 : 2)
-`define SYSTOLE_CFG_RESIDUAL(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 1 : 1)
-`define SYSTOLE_CFG_EVENTS(id) ((id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
-`define SYSTOLE_CFG_X_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 2048 : (id) == 2 ? 2048 : (id) == 3 ? 8192 : (id) == 4 ? 8192 : (id) == 5 ? 1024 : 2048)
-`define SYSTOLE_CFG_X_BANKS(id) ((id) == 0 ? 2 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : (id) == 4 ? 4 : (id) == 5 ? 2 : 2)
-`define SYSTOLE_CFG_W_SRAM_DEPTH(id) ((id) == 0 ? 256 : (id) == 1 ? 256 : (id) == 2 ? 256 : (id) == 3 ? 1024 : (id) == 4 ? 1024 : (id) == 5 ? 64 : 256)
-`define SYSTOLE_CFG_RRAM_DEPTH(id) ((id) == 0 ? 2048 : (id) == 1 ? 2048 : (id) == 2 ? 2048 : (id) == 3 ? 8192 : (id) == 4 ? 8192 : (id) == 5 ? 2048 : 2048)
-`define SYSTOLE_CFG_RRAM_WAYS(id) ((id) == 0 ? 2 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 2 : (id) == 4 ? 2 : (id) == 5 ? 1 : 1)
-`define SYSTOLE_CFG_ACC_DEPTH(id) ((id) == 0 ? 128 : (id) == 1 ? 256 : (id) == 2 ? 256 : (id) == 3 ? 512 : (id) == 4 ? 512 : (id) == 5 ? 128 : 256)
-`define SYSTOLE_CFG_PARAM_DEPTH(id) ((id) == 0 ? 128 : (id) == 1 ? 128 : (id) == 2 ? 128 : (id) == 3 ? 512 : (id) == 4 ? 512 : (id) == 5 ? 128 : 128)
-`define SYSTOLE_CFG_LUT_COUNT(id) ((id) == 0 ? 1 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : (id) == 4 ? 4 : (id) == 5 ? 1 : 2)
-`define SYSTOLE_CFG_IN_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : (id) == 4 ? 4096 : (id) == 5 ? 1024 : 1024)
-`define SYSTOLE_CFG_OUT_DEPTH(id) ((id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : (id) == 4 ? 4096 : (id) == 5 ? 1024 : 1024)
-`define SYSTOLE_CFG_LANE_TAPS(id) ((id) == 0 ? 9 : (id) == 1 ? 0 : (id) == 2 ? 9 : (id) == 3 ? 9 : (id) == 4 ? 9 : (id) == 5 ? 0 : 0)
-`define SYSTOLE_CFG_TAP_DEPTH(id) ((id) == 0 ? 32 : (id) == 1 ? 32 : (id) == 2 ? 32 : (id) == 3 ? 128 : (id) == 4 ? 128 : (id) == 5 ? 32 : 32)
-`define SYSTOLE_CFG_LINE_DEPTH(id) ((id) == 0 ? 64 : (id) == 1 ? 64 : (id) == 2 ? 64 : (id) == 3 ? 128 : (id) == 4 ? 128 : (id) == 5 ? 64 : 64)
-`define SYSTOLE_CFG_TIMETABLE_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 1024 : (id) == 4 ? 1024 : (id) == 5 ? 512 : 512)
-`define SYSTOLE_CFG_DESC_DEPTH(id) ((id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 2048 : (id) == 4 ? 2048 : (id) == 5 ? 512 : 512)
+`ifndef SYSTOLE_OWN_ROWS
+`define SYSTOLE_OWN_ROWS 4
+`endif
+`define SYSTOLE_CFG_ROWS(id) ((id) == 255 ? `SYSTOLE_OWN_ROWS : (id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 16 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 4 : 8)
+`ifndef SYSTOLE_OWN_COLS
+`define SYSTOLE_OWN_COLS 4
+`endif
+`define SYSTOLE_CFG_COLS(id) ((id) == 255 ? `SYSTOLE_OWN_COLS : (id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 8 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 4 : 8)
+`ifndef SYSTOLE_OWN_WEIGHT_BEATS
+`define SYSTOLE_OWN_WEIGHT_BEATS 1
+`endif
+`define SYSTOLE_CFG_WEIGHT_BEATS(id) ((id) == 255 ? `SYSTOLE_OWN_WEIGHT_BEATS : (id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 1 : 1)
+`ifndef SYSTOLE_OWN_ECC
+`define SYSTOLE_OWN_ECC 0
+`endif
+`define SYSTOLE_CFG_ECC(id) ((id) == 255 ? `SYSTOLE_OWN_ECC : (id) == 0 ? 0 : (id) == 1 ? 0 : (id) == 2 ? 0 : (id) == 3 ? 0 : (id) == 4 ? 0 : (id) == 5 ? 0 : 0)
+`ifndef SYSTOLE_OWN_RRAM_CTRL
+`define SYSTOLE_OWN_RRAM_CTRL 1
+`endif
+`define SYSTOLE_CFG_RRAM_CTRL(id) ((id) == 255 ? `SYSTOLE_OWN_RRAM_CTRL : (id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
+`ifndef SYSTOLE_OWN_POST_LANES
+`define SYSTOLE_OWN_POST_LANES 4
+`endif
+`define SYSTOLE_CFG_POST_LANES(id) ((id) == 255 ? `SYSTOLE_OWN_POST_LANES : (id) == 0 ? 4 : (id) == 1 ? 8 : (id) == 2 ? 8 : (id) == 3 ? 16 : (id) == 4 ? 32 : (id) == 5 ? 1 : 2)
+`ifndef SYSTOLE_OWN_RESIDUAL
+`define SYSTOLE_OWN_RESIDUAL 1
+`endif
+`define SYSTOLE_CFG_RESIDUAL(id) ((id) == 255 ? `SYSTOLE_OWN_RESIDUAL : (id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 1 : 1)
+`ifndef SYSTOLE_OWN_EVENTS
+`define SYSTOLE_OWN_EVENTS 1
+`endif
+`define SYSTOLE_CFG_EVENTS(id) ((id) == 255 ? `SYSTOLE_OWN_EVENTS : (id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
+`ifndef SYSTOLE_OWN_X_DEPTH
+`define SYSTOLE_OWN_X_DEPTH 1024
+`endif
+`define SYSTOLE_CFG_X_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_X_DEPTH : (id) == 0 ? 1024 : (id) == 1 ? 2048 : (id) == 2 ? 2048 : (id) == 3 ? 8192 : (id) == 4 ? 8192 : (id) == 5 ? 1024 : 4096)
+`ifndef SYSTOLE_OWN_X_BANKS
+`define SYSTOLE_OWN_X_BANKS 2
+`endif
+`define SYSTOLE_CFG_X_BANKS(id) ((id) == 255 ? `SYSTOLE_OWN_X_BANKS : (id) == 0 ? 2 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : (id) == 4 ? 4 : (id) == 5 ? 2 : 2)
+`ifndef SYSTOLE_OWN_W_SRAM_DEPTH
+`define SYSTOLE_OWN_W_SRAM_DEPTH 256
+`endif
+`define SYSTOLE_CFG_W_SRAM_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_W_SRAM_DEPTH : (id) == 0 ? 256 : (id) == 1 ? 256 : (id) == 2 ? 256 : (id) == 3 ? 1024 : (id) == 4 ? 1024 : (id) == 5 ? 16 : 16)
+`ifndef SYSTOLE_OWN_RRAM_DEPTH
+`define SYSTOLE_OWN_RRAM_DEPTH 2048
+`endif
+`define SYSTOLE_CFG_RRAM_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_RRAM_DEPTH : (id) == 0 ? 2048 : (id) == 1 ? 2048 : (id) == 2 ? 2048 : (id) == 3 ? 8192 : (id) == 4 ? 8192 : (id) == 5 ? 2048 : 2048)
+`ifndef SYSTOLE_OWN_RRAM_WAYS
+`define SYSTOLE_OWN_RRAM_WAYS 2
+`endif
+`define SYSTOLE_CFG_RRAM_WAYS(id) ((id) == 255 ? `SYSTOLE_OWN_RRAM_WAYS : (id) == 0 ? 2 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 2 : (id) == 4 ? 2 : (id) == 5 ? 1 : 1)
+`ifndef SYSTOLE_OWN_ACC_DEPTH
+`define SYSTOLE_OWN_ACC_DEPTH 128
+`endif
+`define SYSTOLE_CFG_ACC_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_ACC_DEPTH : (id) == 0 ? 128 : (id) == 1 ? 256 : (id) == 2 ? 256 : (id) == 3 ? 512 : (id) == 4 ? 512 : (id) == 5 ? 128 : 256)
+`ifndef SYSTOLE_OWN_PARAM_DEPTH
+`define SYSTOLE_OWN_PARAM_DEPTH 128
+`endif
+`define SYSTOLE_CFG_PARAM_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_PARAM_DEPTH : (id) == 0 ? 128 : (id) == 1 ? 128 : (id) == 2 ? 128 : (id) == 3 ? 512 : (id) == 4 ? 512 : (id) == 5 ? 128 : 128)
+`ifndef SYSTOLE_OWN_LUT_COUNT
+`define SYSTOLE_OWN_LUT_COUNT 1
+`endif
+`define SYSTOLE_CFG_LUT_COUNT(id) ((id) == 255 ? `SYSTOLE_OWN_LUT_COUNT : (id) == 0 ? 1 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : (id) == 4 ? 4 : (id) == 5 ? 1 : 2)
+`ifndef SYSTOLE_OWN_IN_DEPTH
+`define SYSTOLE_OWN_IN_DEPTH 1024
+`endif
+`define SYSTOLE_CFG_IN_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_IN_DEPTH : (id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : (id) == 4 ? 4096 : (id) == 5 ? 1024 : 512)
+`ifndef SYSTOLE_OWN_OUT_DEPTH
+`define SYSTOLE_OWN_OUT_DEPTH 1024
+`endif
+`define SYSTOLE_CFG_OUT_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_OUT_DEPTH : (id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : (id) == 4 ? 4096 : (id) == 5 ? 1024 : 256)
+`ifndef SYSTOLE_OWN_LANE_TAPS
+`define SYSTOLE_OWN_LANE_TAPS 9
+`endif
+`define SYSTOLE_CFG_LANE_TAPS(id) ((id) == 255 ? `SYSTOLE_OWN_LANE_TAPS : (id) == 0 ? 9 : (id) == 1 ? 0 : (id) == 2 ? 9 : (id) == 3 ? 9 : (id) == 4 ? 9 : (id) == 5 ? 0 : 0)
+`ifndef SYSTOLE_OWN_TAP_DEPTH
+`define SYSTOLE_OWN_TAP_DEPTH 32
+`endif
+`define SYSTOLE_CFG_TAP_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_TAP_DEPTH : (id) == 0 ? 32 : (id) == 1 ? 32 : (id) == 2 ? 32 : (id) == 3 ? 128 : (id) == 4 ? 128 : (id) == 5 ? 32 : 32)
+`ifndef SYSTOLE_OWN_LINE_DEPTH
+`define SYSTOLE_OWN_LINE_DEPTH 64
+`endif
+`define SYSTOLE_CFG_LINE_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_LINE_DEPTH : (id) == 0 ? 64 : (id) == 1 ? 64 : (id) == 2 ? 64 : (id) == 3 ? 128 : (id) == 4 ? 128 : (id) == 5 ? 64 : 64)
+`ifndef SYSTOLE_OWN_TIMETABLE_DEPTH
+`define SYSTOLE_OWN_TIMETABLE_DEPTH 512
+`endif
+`define SYSTOLE_CFG_TIMETABLE_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_TIMETABLE_DEPTH : (id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 1024 : (id) == 4 ? 1024 : (id) == 5 ? 512 : 512)
+`ifndef SYSTOLE_OWN_DESC_DEPTH
+`define SYSTOLE_OWN_DESC_DEPTH 512
+`endif
+`define SYSTOLE_CFG_DESC_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_DESC_DEPTH : (id) == 0 ? 512 : (id) == 1 ? 512 : (id) == 2 ? 512 : (id) == 3 ? 2048 : (id) == 4 ? 2048 : (id) == 5 ? 512 : 512)
 
 // The codes of RRAM words (sw/isa, ecc.rs). SECDED. COLUMNS: of each data bit, 8 bits each, bit 0 lowest. CHECK: for
 // each of 8 check bits a row of the {address, data} bits in it, row 0 lowest.

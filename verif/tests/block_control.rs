@@ -227,11 +227,26 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
 
 #[test]
 fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
+    post_with_lanes(4);
+}
+
+#[test]
+fn post_of_fewer_lanes_takes_a_vector_in_groups() {
+    post_with_lanes(2);
+    post_with_lanes(1);
+}
+
+fn post_with_lanes(lanes: u64) {
     const COLS: usize = 4;
+    let groups = COLS as u64 / lanes;
     bench(
-        &block("systole_post").parameter("COLS", COLS).parameter("PARAM_DEPTH", 16).parameter("LUT_COUNT", 2),
+        &block("systole_post")
+            .parameter("COLS", COLS)
+            .parameter("LANES", lanes)
+            .parameter("PARAM_DEPTH", 16)
+            .parameter("LUT_COUNT", 2),
         7,
-        |sim, clk| async move {
+        move |sim, clk| async move {
             let s = |n: &str| sim.signal(n);
             let names = [
                 "desc_valid_i",
@@ -310,8 +325,8 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
                 clk.rising_edge().await;
                 start.set(0);
                 let late = if post.lut.is_some() { 2 } else { 0 };
-                let delay = 11 + late + if post.residual.is_some() { 6 } else { 0 };
-                // Takes at random distances; RAW32 at least four apart.
+                let delay = 10 + groups + late + if post.residual.is_some() { 6 } else { 0 };
+                // Takes at random distances; RAW32 at least four apart, and no vector before the last has passed.
                 let mut due = VecDeque::new(); // (cycle, dest address, bytes)
                 let mut totals = VecDeque::new();
                 let mut operands = VecDeque::new();
@@ -319,7 +334,7 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
                 let mut t = 0u64;
                 let mut takes = VecDeque::new();
                 for step in post.nest.iter() {
-                    t += if raw { 4 } else { 1 } + random.below(3);
+                    t += groups.max(if raw { 4 } else { 1 }) + random.below(3);
                     let sums: [i32; COLS] = std::array::from_fn(|_| random.random_range(-90_000..90_000));
                     let operand: [i8; COLS] = std::array::from_fn(|_| random.random());
                     let at = |base: u32, a: usize| (i64::from(base) + i64::from(step.offset[a])) as usize;
@@ -329,7 +344,7 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
                     let dst = at(post.dst_base, 0) as u64;
                     if raw {
                         for (q, (a, p)) in sums.iter().zip(p).enumerate() {
-                            due.push_back((t + 11 + q as u64, dst + q as u64, (a + p.bias).to_le_bytes().to_vec()));
+                            due.push_back((t + 10 + groups + q as u64, dst + q as u64, (a + p.bias).to_le_bytes().to_vec()));
                         }
                         continue;
                     }
@@ -356,12 +371,15 @@ fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
                         .collect();
                     due.push_back((t + delay, dst, bytes));
                 }
-                for now in 0..t + 20 {
+                for now in 0..t + 24 {
                     let taken = takes.front() == Some(&now);
                     take.set(taken.into());
                     if taken {
                         takes.pop_front();
                     }
+                    // Sums and operands stand for one cycle.
+                    total.set_bytes(&std::array::from_fn::<u8, { 4 * COLS }, _>(|_| random.random()));
+                    rw.set_bytes(&std::array::from_fn::<u8, COLS, _>(|_| random.random()));
                     if let Some((_, sums)) = totals.front().filter(|x| x.0 == now) {
                         total.set_bytes(&sums.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
                         totals.pop_front();

@@ -34,7 +34,7 @@ fn machines() -> Vec<Config> {
 }
 
 fn spec(config: &Config) -> Spec {
-    let used = ["ROWS", "COLS", "WEIGHT_BEATS", "ECC", "RRAM_DEPTH"];
+    let used = ["ROWS", "COLS", "RRAM_DEPTH"];
     let spec = block("systole_rram_hands").parameter("MACHINE", config.machine());
     let values = config.parameters().into_iter().filter(|(name, ..)| used.contains(name));
     values.fold(spec, |spec, (name, value, _)| spec.parameter(name, value))

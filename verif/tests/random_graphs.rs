@@ -85,11 +85,17 @@ campaigns! {
     random_graphs_on_wide: "wide", 1;
     random_graphs_on_base: "base", 1;
     random_graphs_on_base_with_four_beats: "base", 4;
+    random_graphs_on_nano: "nano", 1;
+    random_graphs_on_slim: "slim", 1;
+    random_graphs_on_small_with_one_lane_and_two_beats: "small,POST_LANES=1", 2;
 }
 
 #[test]
 fn many_random_graphs_on_the_model() {
-    for (config, beats) in [("tiny", 1), ("tiny", 4), ("small", 1), ("wide", 2), ("base", 1), ("base", 2), ("large", 1)] {
+    let narrow = [("nano", 1), ("slim", 1), ("small,POST_LANES=4", 1), ("wide,LANE_TAPS=0,POST_LANES=1", 4)];
+    for (config, beats) in
+        [("tiny", 1), ("tiny", 4), ("small", 1), ("wide", 2), ("base", 1), ("base", 2), ("large", 1)].into_iter().chain(narrow)
+    {
         campaign(config, beats, if long() { 3000 } else { 150 }, &[Backend::Model]);
     }
 }

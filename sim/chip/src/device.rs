@@ -461,14 +461,22 @@ impl Device {
         let device: Device = postcard::from_bytes(bytes.get(MAGIC.len()..body).unwrap_or(&[])).map_err(|e| e.to_string())?;
         if device.machine != config.machine() {
             let say = |m: u32| {
-                let name = systole_isa::config::CONFIGS.get((m & 0xff) as usize).map_or("unknown", |c| c.name);
-                let code = Ecc::ALL.get((m >> 16) as usize).map_or("another code", |e| e.name());
+                let name = systole_isa::config::CONFIGS.get((m & 0xff) as usize).map_or("of its own sizes", |c| c.name);
+                let code = Ecc::ALL.get((m >> 16 & 0xf) as usize).map_or("another code", |e| e.name());
                 format!("configuration {} ({name}) with WEIGHT_BEATS {} and {code}", m & 0xff, m >> 8 & 0xff)
             };
             return Err(format!(
                 "the RRAM of {}, this machine is {}: take the machine it belongs to, or another file",
                 say(device.machine),
                 say(config.machine())
+            ));
+        }
+        // Of one's own sizes the number says too little.
+        let here = (config.rows, config.word_bits() / config.weight_beats, config.rram_depth * config.weight_beats);
+        if (device.rows, device.width, device.depth) != here {
+            return Err(format!(
+                "the RRAM of {} rows of {} words of {} bits, this machine has {} of {} of {}",
+                device.rows, device.depth, device.width, here.0, here.2, here.1
             ));
         }
         Ok(device)

@@ -58,7 +58,8 @@ fn read_image(path: &Path) -> Result<Image> {
 /// The configuration of an image: it names it, or `--config` does.
 fn config_of(image: &Image, given: Option<&str>) -> Result<Config> {
     let named = CONFIGS.iter().find(|c| c.id == image.config_id).map(|c| c.name);
-    let text = given.or(named).context("the image is for a machine of its own sizes: give them with --config, as when it was made")?;
+    let text =
+        given.or(named).context("the image is for a machine of its own sizes: give them with --config, as when it was made")?;
     let config = sizes::configuration(text, Some(image.weight_beats), None)?;
     image.check_machine(&config)?;
     Ok(config)

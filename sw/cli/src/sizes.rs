@@ -6,7 +6,8 @@ use systole_isa::Config;
 use systole_isa::ecc::Ecc;
 
 /// How `--config` is written.
-pub const HELP: &str = "Configuration: tiny, small, wide, base, large, nano or slim; with sizes that differ (small,POST_LANES=2); or F.toml";
+pub const HELP: &str =
+    "Configuration: tiny, small, wide, base, large, nano or slim; with sizes that differ (small,POST_LANES=2); or F.toml";
 
 /// The configuration that `text` says: what [`Config::named`] takes, or a TOML file with `base = "NAME"` and sizes.
 ///

@@ -463,6 +463,11 @@ proptest! {
     fn scrubs_find_room_without_moving_anything(case in cases(), lines in 1u32..2000) {
         let graph = case.network().graph().unwrap();
         let Ok(plain) = compile(&graph, &case.config(), &Options::default()) else { return Ok(()) };
+        if !case.config().rram_ctrl {
+            let refused = compile(&graph, &case.config(), &Options { scrub_lines: lines, ..Options::default() });
+            prop_assert!(refused.unwrap_err().to_string().contains("RRAM_CTRL = 0"));
+            return Ok(());
+        }
         let mut with = with_scrubs(&graph, &case.config(), lines);
         let asked: u32 = with.program.rows.iter().map(|r| if let Instruction::Scrub(s) = &r.instruction { s.lines } else { 0 }).sum();
         prop_assert!(asked == with.scrub_lines && asked <= lines);

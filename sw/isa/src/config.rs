@@ -143,11 +143,17 @@ pub const CONFIGS: [Config; 7] = [
         support: Support::Part,
         acc_depth: 128,
         lut_count: 1,
-        w_sram_depth: 64,
+        w_sram_depth: 16,
         ..bare(config(5, "nano", 4, 4, (1024, 2)), 1)
     },
     // For boards between nano's and small's.
-    Config { support: Support::Part, ..bare(config(6, "slim", 8, 8, (2048, 2)), 2) },
+    Config {
+        support: Support::Part,
+        w_sram_depth: 16,
+        in_depth: 512,
+        out_depth: 256,
+        ..bare(config(6, "slim", 8, 8, (4096, 2)), 2)
+    },
 ];
 
 /// Number of a configuration that has no name here: its machine says every size.

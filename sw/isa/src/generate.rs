@@ -2,7 +2,7 @@
 //! What is written from the tables: the Verilog header and the tables in docs/.
 
 use crate::Unit;
-use crate::config::CONFIGS;
+use crate::config::{CONFIGS, OWN};
 use crate::ecc::{ADDRESS_BITS, Code, Field};
 use crate::format::FORMATS;
 use crate::latency::{LATENCIES, Latency, max_loops};
@@ -120,7 +120,10 @@ pub fn verilog_header() -> String {
         for c in CONFIGS[..last].iter().rev() {
             value = format!("(id) == {} ? {} : {value}", c.id, c.parameters()[p].1);
         }
-        let _ = writeln!(t, "`define SYSTOLE_CFG_{name}(id) ({value})");
+        // Sizes of one's own: -DSYSTOLE_OWN_ROWS=8 and so on.
+        let own = CONFIGS[0].parameters()[p].1;
+        let _ = writeln!(t, "`ifndef SYSTOLE_OWN_{name}\n`define SYSTOLE_OWN_{name} {own}\n`endif");
+        let _ = writeln!(t, "`define SYSTOLE_CFG_{name}(id) ((id) == {OWN} ? `SYSTOLE_OWN_{name} : {value})");
     }
     t.push_str(
         "\n// The codes of RRAM words (sw/isa, ecc.rs). SECDED. COLUMNS: of each data bit, 8 bits each, bit 0 lowest. CHECK: for\n\

@@ -72,13 +72,8 @@ pub struct Formula {
 
 /// What latencies depend on, with the Verilog expression of it: R, the second register of the broadcast, WAYS, D, and
 /// the cycles that POST takes for a vector.
-pub const SIZES: [(&str, &str); 5] = [
-    ("rows", "(rows)"),
-    ("cols", "((cols) > 16 ? 1 : 0)"),
-    ("ways", "(ways)"),
-    ("beats", "(beats)"),
-    ("groups", "(groups)"),
-];
+pub const SIZES: [(&str, &str); 5] =
+    [("rows", "(rows)"), ("cols", "((cols) > 16 ? 1 : 0)"), ("ways", "(ways)"), ("beats", "(beats)"), ("groups", "(groups)")];
 
 impl Formula {
     /// Its value for a machine.

@@ -43,7 +43,12 @@ pub const SPACE: u32 = 0x100;
 pub const REGS: [Reg; 64] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
-    r("CONFIG", 0x08, Ro, "number of the named configuration, 255: of none; bits 15:8: WEIGHT_BEATS; 19:16: ECC; 20: RRAM_CTRL; 21: RESIDUAL; 22: EVENTS; 31:24: POST_LANES"),
+    r(
+        "CONFIG",
+        0x08,
+        Ro,
+        "number of the named configuration, 255: of none; bits 15:8: WEIGHT_BEATS; 19:16: ECC; 20: RRAM_CTRL; 21: RESIDUAL; 22: EVENTS; 31:24: POST_LANES",
+    ),
     r("GEOMETRY", 0x0c, Ro, "bits 7:0 ROWS, 15:8 COLS, 23:16 X_BANKS, 31:24 RRAM_WAYS"),
     r("X_DEPTH", 0x10, Ro, "words of an activation bank"),
     r("W_SRAM_DEPTH", 0x14, Ro, "words of run-time weight SRAM in a row"),
@@ -242,7 +247,11 @@ pub const ERRORS: [Bit; 18] = [
         16,
         "the RRAM controller's program was stopped by a check; bits 18:16 of RRAM_STATUS say which. Only reset goes on",
     ),
-    b("RRAM_ABSENT", 17, "a command or record for the RRAM controller of a machine that has none (RRAM_CTRL 0); load the image instead"),
+    b(
+        "RRAM_ABSENT",
+        17,
+        "a command or record for the RRAM controller of a machine that has none (RRAM_CTRL 0); load the image instead",
+    ),
 ];
 
 /// Upload targets, by code.

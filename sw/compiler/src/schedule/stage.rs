@@ -120,7 +120,8 @@ impl Scheduler<'_> {
             let (words, line) = (self.staged.tensors[operand].words, self.staged.tensors[operand].line);
             for (vector, pixel, _) in stage.runs(block, line) {
                 for &(n, e) in ends {
-                    let ready = state.ready[operand][pixel / line * words + n / self.groups()][at] + slope * (pixel % line) as u64;
+                    let ready =
+                        state.ready[operand][pixel / line * words + n / self.groups()][at] + slope * (pixel % line) as u64;
                     start = start.max(ready.saturating_sub(e + vector as u64 * period + self.flat(stage)));
                 }
             }

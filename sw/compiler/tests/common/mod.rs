@@ -85,10 +85,14 @@ pub fn network(seed: u64, m: usize, k: usize, layers: &[LayerKind], raw: bool) -
     Network { name: "random".into(), m, k, zero_point: r.below(21) as i8 - 10, layers: out }
 }
 
-/// Every configuration with every WEIGHT_BEATS, and sometimes other RRAM ways.
+/// Every configuration with every WEIGHT_BEATS, and sometimes other RRAM ways and fewer lanes of POST.
 pub fn configs() -> impl Strategy<Value = Config> {
-    (0..CONFIGS.len(), 0u32..3, 0u32..3).prop_map(|(c, d, ways)| {
+    (0..CONFIGS.len(), 0u32..3, 0u32..3, 0u32..6).prop_map(|(c, d, ways, lanes)| {
         let mut config = CONFIGS[c].clone();
+        if (1..4).contains(&lanes) {
+            config.lane_taps = 0;
+            config.post_lanes = (config.cols >> lanes).max(1);
+        }
         config.weight_beats = 1 << d;
         config.rram_ways = (1 << ways).min(2 * config.weight_beats);
         config.check().unwrap();
@@ -116,6 +120,7 @@ pub struct Case {
     pub config: &'static str,
     pub beats: u32,
     pub ways: u32,
+    pub lanes: u32,
     pub m: usize,
     pub k: usize,
     pub layers: Vec<LayerKind>,
@@ -126,7 +131,10 @@ pub struct Case {
 impl Case {
     pub fn config(&self) -> Config {
         let mut config = Config::named(self.config).unwrap();
-        (config.weight_beats, config.rram_ways) = (self.beats, self.ways);
+        (config.weight_beats, config.rram_ways, config.post_lanes) = (self.beats, self.ways, self.lanes);
+        if config.post_lanes != config.cols {
+            config.lane_taps = 0;
+        }
         config
     }
 
@@ -152,7 +160,8 @@ pub fn cases() -> impl Strategy<Value = Case> {
                     .iter()
                     .map(|&(n, lut, residual, luck)| LayerKind { n: if same { k } else { n }, lut: lut && luck < 100, residual })
                     .collect();
-                Case { config: config.name, beats: config.weight_beats, ways: config.rram_ways, m, k, layers: kinds, raw, seed }
+                let (beats, ways, lanes) = (config.weight_beats, config.rram_ways, config.post_lanes);
+                Case { config: config.name, beats, ways, lanes, m, k, layers: kinds, raw, seed }
             },
         )
     })
