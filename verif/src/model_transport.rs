@@ -283,6 +283,9 @@ fn fail(e: systole_golden::MachineError) -> HostError {
 impl Transport for ModelTransport {
     async fn read(&mut self, offset: u32) -> Result<u32, HostError> {
         if offset == systole_isa::regs::offset("EVENT_VALUE") {
+            if !self.machine.config().events {
+                return Ok(0);
+            }
             return Ok(self.events.get(self.get("EVENT_SELECT") as usize).copied().unwrap_or(0) as u32);
         }
         self.registers.get(&offset).copied().ok_or(HostError::Refused { offset, access: "read" })
@@ -298,6 +301,11 @@ impl Transport for ModelTransport {
             "START" => {}
             "IRQ_STATUS" => self.set("IRQ_STATUS", self.get("IRQ_STATUS") & !value),
             "ERROR_CLEAR" => self.set("ERROR", 0),
+            name if name.starts_with("RRAM_") && !self.machine.config().rram_ctrl => {
+                if name == "RRAM_COMMAND" {
+                    self.fail_with("RRAM_ABSENT");
+                }
+            }
             "RRAM_COMMAND" => self.command(value),
             "RRAM_LOCK" => {
                 self.set("RRAM_LOCK", self.get("RRAM_LOCK") | value & 3);
@@ -341,6 +349,9 @@ impl Transport for ModelTransport {
         self.stale = true;
         if target == 4 {
             self.program(bytes);
+        }
+        if target == 6 && !self.machine.config().rram_ctrl {
+            self.fail_with("RRAM_ABSENT");
         }
         Ok(())
     }

@@ -64,6 +64,12 @@ impl Part {
     /// [`ChipError::Busy`] where another process has the file for longer than `wait`; [`ChipError::Part`]: a file that cannot be
     /// read, is damaged, belongs to another machine, or cannot be locked because its folder is read-only.
     pub fn open(&self, config: &Config) -> Result<(Device, PartFile), ChipError> {
+        if !config.rram_ctrl {
+            return Err(ChipError::Part(format!(
+                "{} has no RRAM (RRAM_CTRL = 0): run without a part, images are loaded",
+                config.label()
+            )));
+        }
         let Some(file) = &self.file else {
             return Ok((Device::new(config, self.corner.clone(), self.seed), PartFile { changes: None }));
         };

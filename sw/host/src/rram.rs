@@ -70,6 +70,8 @@ pub enum Wake {
 
 /// `RRAM_ENGINE`.
 const ENGINE_STOPPED: u32 = 16;
+/// `RRAM_ABSENT`.
+const RRAM_ABSENT: u32 = 17;
 
 fn bit(name: &str) -> u32 {
     RRAM_STATUS_BITS.iter().find(|b| b.name == name).map_or(0, |b| 1 << b.bit)
@@ -136,6 +138,9 @@ impl<T: Transport> Driver<T> {
     /// [`HostError::Isa`] for another machine's image, [`HostError::TooLarge`], [`HostError::Machine`].
     pub async fn program(&mut self, image: &Image, slot: Option<u32>) -> Result<u32, HostError> {
         image.check_machine(&self.config)?;
+        if !self.config.rram_ctrl {
+            return Err(HostError::machine(RRAM_ABSENT, String::new()));
+        }
         let layout = Layout::of(&self.config);
         let (bytes, record) = slot_bytes(image, &self.config);
         if record.lines > layout.usable() {

@@ -211,11 +211,20 @@ impl Config {
         if switches.contains(&name) && value > 1 {
             return Err(IsaError::BadParameter { config: self.name.into(), parameter: name, value, rule: "0 or 1" });
         }
-        let size = match name {
-            "ECC" => return Ok(self.ecc = Ecc::ALL[value as usize]),
-            "RRAM_CTRL" => return Ok(self.rram_ctrl = value == 1),
-            "RESIDUAL" => return Ok(self.residual = value == 1),
-            "EVENTS" => return Ok(self.events = value == 1),
+        let on = value == 1;
+        match name {
+            "ECC" => self.ecc = Ecc::ALL[value as usize],
+            "RRAM_CTRL" => self.rram_ctrl = on,
+            "RESIDUAL" => self.residual = on,
+            "EVENTS" => self.events = on,
+            _ => *self.size(name) = value,
+        }
+        Ok(())
+    }
+
+    /// The size of that name, of those that are no switches.
+    fn size(&mut self, name: &str) -> &mut u32 {
+        match name {
             "ROWS" => &mut self.rows,
             "COLS" => &mut self.cols,
             "WEIGHT_BEATS" => &mut self.weight_beats,
@@ -235,9 +244,7 @@ impl Config {
             "LINE_DEPTH" => &mut self.line_depth,
             "TIMETABLE_DEPTH" => &mut self.timetable_depth,
             _ => &mut self.desc_depth,
-        };
-        *size = value;
-        Ok(())
+        }
     }
 
     /// The number that an image keeps of the configuration it is made for: of one's own it tells the sizes apart.

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Weights without RRAM: the bank of plain RAM, and what loads it.
+
+mod common;
+
+use common::{bench, block, side_by_side};
+use rand::RngExt;
+use std::collections::VecDeque;
+use systole_isa::regs::{ERRORS, offset};
+
+#[test]
+fn words_of_ram_come_in_the_cycles_of_an_rram() {
+    side_by_side([(1, 1), (1, 2), (2, 1), (4, 4)], |(beats, ways)| {
+        let spec = block("systole_w_ram")
+            .parameter("COLS", 4)
+            .parameter("WEIGHT_BEATS", beats)
+            .parameter("RRAM_WAYS", ways)
+            .parameter("DEPTH", 64)
+            .parameter("SRAM_DEPTH", 16)
+            .parameter("BW", if beats == 4 { 2 } else { 1 });
+        let seen = bench(&spec, 3, move |sim, clk| async move {
+            let s = |n: &str| sim.signal(n);
+            let [re, line, beat, se, sa, word] = ["r_en_i", "r_line_i", "r_beat_i", "s_en_i", "s_addr_i", "word_o"].map(s);
+            let [we, wa, wd, swe, swa, swd] = ["we_i", "waddr_i", "wdata_i", "sram_we_i", "sram_addr_i", "sram_data_i"].map(s);
+            let mut random = sim.random("words");
+            let (mut weights, mut sram) = (vec![0u64; 64], vec![0u64; 16]);
+            for (n, w) in weights.iter_mut().enumerate() {
+                *w = u64::from(random.random::<u32>());
+                we.set(1);
+                wa.set(n as u64);
+                wd.set(*w);
+                clk.rising_edge().await;
+            }
+            we.set(0);
+            for (n, w) in sram.iter_mut().enumerate() {
+                // Byte after byte, each by its enable.
+                *w = u64::from(random.random::<u32>());
+                for lane in 0..4 {
+                    swe.set(1 << lane);
+                    swa.set(n as u64);
+                    swd.set(*w & 0xff << (8 * lane));
+                    clk.rising_edge().await;
+                }
+            }
+            swe.set(0);
+            // (cycle in which the word stands, the word): of RRAM S + D + WAYS + 2, of SRAM 3 cycles after its address.
+            let mut due: VecDeque<(u64, u64)> = VecDeque::new();
+            let (mut stands, mut seen, mut sram_at) = (None, 0, VecDeque::new());
+            let mut now = 0u64;
+            for _ in 0..600 {
+                let from_sram = random.chance(0.3);
+                let pick = random.random_range(0..if from_sram { 16 } else { 64u64 });
+                let pause = random.below(3);
+                let at = now + beats + ways + 2;
+                due.push_back((at, if from_sram { sram[pick as usize] } else { weights[pick as usize] }));
+                if from_sram {
+                    sram_at.push_back((at - 3, pick));
+                }
+                for b in 0..beats + pause {
+                    re.set((b < beats && !from_sram).into());
+                    line.set(if b < beats { pick } else { random.random_range(0..64) });
+                    beat.set(b.min(beats - 1));
+                    let read = sram_at.front().filter(|s| s.0 == now).copied();
+                    se.set(read.is_some().into());
+                    sa.set(read.map_or_else(|| random.random_range(0..16), |s| s.1));
+                    if read.is_some() {
+                        sram_at.pop_front();
+                    }
+                    clk.rising_edge().await;
+                    if let Some(d) = due.front().filter(|d| d.0 == now).copied() {
+                        stands = Some(d.1);
+                        due.pop_front();
+                        seen += 1;
+                    }
+                    if let Some(w) = stands {
+                        assert_eq!(word.get(), w, "cycle {now}");
+                    }
+                    now += 1;
+                }
+            }
+            seen
+        });
+        assert!(seen > 580);
+    });
+}
+
+#[test]
+fn the_image_stream_writes_words_and_what_asks_for_a_controller_is_an_error() {
+    let spec = block("systole_w_load").parameter("ROWS", 8).parameter("COLS", 4).parameter("RRAM_DEPTH", 64);
+    let absent = u64::from(ERRORS.iter().find(|e| e.name == "RRAM_ABSENT").unwrap().bit);
+    bench(&spec, 4, move |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let [we, wa, sv, sr, si, sd] = ["we_i", "waddr_i", "s_valid_i", "s_record_i", "s_index_i", "s_data_i"].map(s);
+        let [owe, ol, od, oe] = ["we_o", "line_o", "data_o", "error_o"].map(s);
+        let mut random = sim.random("words");
+        let (mut before, mut errors, mut words) = (None, 0, 0);
+        for _ in 0..2000 {
+            let (valid, record, write) = (random.chance(0.5), random.chance(0.1), random.chance(0.2));
+            let index = random.random_range(0..8 * 64u64);
+            let data = u64::from(random.random::<u32>());
+            let name = ["RRAM_COMMAND", "RRAM_UNLOCK", "RRAM_SLOT", "SCRATCH"][random.random_range(0..4usize)];
+            (sv.set(valid.into()), sr.set(record.into()), si.set(index), sd.set(data));
+            (we.set(write.into()), wa.set(offset(name).into()));
+            clk.rising_edge().await;
+            if let Some((word, error)) = before {
+                assert_eq!(oe.get(), if error { absent } else { 0 });
+                errors += u32::from(error);
+                match word {
+                    Some((index, data)) => {
+                        assert_eq!((owe.get(), ol.get(), od.get()), (1u64 << (index % 8), index / 8, data));
+                        words += 1;
+                    }
+                    None => assert_eq!(owe.get(), 0),
+                }
+            }
+            let error = valid && record || write && name == "RRAM_COMMAND";
+            before = Some(((valid && !record).then_some((index, data)), error));
+        }
+        assert!(errors > 100 && words > 500);
+    });
+}
