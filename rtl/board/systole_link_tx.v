@@ -20,7 +20,8 @@ module systole_link_tx #(
 
   localparam [7:0] END = 8'hc0, ESC = 8'hdb, ESC_END = 8'hdc, ESC_ESC = 8'hdd;
   localparam [AW:0] LAST_CRC = 3;
-  localparam ST_IDLE = 3'd0, ST_FIRST = 3'd1, ST_READ = 3'd2, ST_BYTE = 3'd3, ST_ESCAPED = 3'd4, ST_LAST = 3'd5;
+  localparam ST_IDLE = 3'd0, ST_FIRST = 3'd1, ST_READ = 3'd2, ST_BYTE = 3'd3, ST_ESCAPED = 3'd4, ST_LAST = 3'd5,
+      ST_HOLD = 3'd6;
 
   reg [2:0] state_q;
   reg [AW:0] at_q;                     // byte, those of the CRC behind the buffer's
@@ -28,7 +29,7 @@ module systole_link_tx #(
   wire [31:0] crc;
   wire in_crc = at_q >= end_q;
   wire [1:0] crc_byte = at_q[1:0] - end_q[1:0];
-  wire [7:0] value = in_crc ? crc[crc_byte*8+:8] : rdata_i;
+  reg [7:0] value;                     // the byte: a block RAM is slow, and the line has time
   wire escape = value == END || value == ESC;
   wire take = valid_o && ready_i;
   wire next = take && (state_q == ST_ESCAPED || (state_q == ST_BYTE && !escape));
@@ -40,7 +41,8 @@ module systole_link_tx #(
       case (state_q)
         ST_IDLE:    if (send_i) state_q <= ST_FIRST;
         ST_FIRST:   if (take) state_q <= ST_READ;
-        ST_READ:    state_q <= ST_BYTE;
+        ST_READ:    state_q <= ST_HOLD;
+        ST_HOLD:    state_q <= ST_BYTE;
         ST_BYTE:    if (take) state_q <= escape ? ST_ESCAPED : last ? ST_LAST : ST_READ;
         ST_ESCAPED: if (take) state_q <= last ? ST_LAST : ST_READ;
         default:    if (take) state_q <= ST_IDLE;
@@ -50,6 +52,7 @@ module systole_link_tx #(
       at_q  <= {AW + 1{1'b0}};
       end_q <= {1'b0, length_i};
     end else if (next) at_q <= at_q + 1'b1;
+  always @(posedge clk_i) if (state_q == ST_HOLD) value <= in_crc ? crc[crc_byte*8+:8] : rdata_i;
 
   systole_crc32 #(
       .BYTES(1)
@@ -58,13 +61,13 @@ module systole_link_tx #(
       .rst_i  (rst_i),
       .clear_i(state_q == ST_IDLE),
       .valid_i(next && !in_crc),
-      .data_i (rdata_i),
+      .data_i (value),
       .crc_o  (crc)
   );
 
   assign busy_o  = state_q != ST_IDLE;
   assign raddr_o = at_q[AW-1:0];
-  assign valid_o = state_q != ST_IDLE && state_q != ST_READ;
+  assign valid_o = state_q != ST_IDLE && state_q != ST_READ && state_q != ST_HOLD;
   assign data_o  = state_q == ST_ESCAPED ? (value == END ? ESC_END : ESC_ESC) : state_q != ST_BYTE ? END : escape ? ESC : value;
 
 endmodule
