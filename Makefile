@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga prog clean
+.PHONY: help setup run test test-long test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga fpga-report prog clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=90 SEED=
 
 fpga: ## bitstream of a board: BOARD=ulx3s-85f, and CONFIG, MHZ, SEED where its own are not wanted
 	scripts/fpga.sh $(BOARD) $(if $(filter command line,$(origin CONFIG)),--config $(CONFIG)) $(if $(MHZ),--mhz $(MHZ)) $(if $(filter command line,$(origin SEED)),--seed $(SEED))
+
+fpga-report: ## every board routed with five seeds: Fmax, use, slowest path (hours); BOARD= for one, SEEDS=
+	scripts/fpga.sh $(BOARD) --report $(or $(SEEDS),5)
 
 prog: ## write the last bitstream of BOARD into the board
 	scripts/fpga.sh $(BOARD) --prog

@@ -3,8 +3,10 @@
 rtl/board/systole_board.v
 rtl/board/systole_bridge.v
 rtl/board/systole_ecp5.v
+rtl/board/systole_gowin.v
 rtl/board/systole_link_rx.v
 rtl/board/systole_link_tx.v
 rtl/board/systole_uart_rx.v
 rtl/board/systole_uart_tx.v
 verif/cells/EHXPLLL.v
+verif/cells/rPLL.v

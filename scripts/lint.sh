@@ -3,7 +3,7 @@
 # Reads the RTL with Verilator, Icarus Verilog and Yosys, each on every configuration, and on tiny with the other code of
 # RRAM words (ECC = 1). Any warning is a failure.
 # What Verilator is told to accept, with the reasons, is beside the file list: rtl/systole.vlt for rtl/systole.f.
-# Then what stands around the chip on a board (rtl/systole_board.f), on tiny.
+# Then what stands around the chip on a board (rtl/systole_board.f): the top of an ECP5 on tiny, of a Gowin on nano.
 # LINT_LIST=FILE and LINT_TOP=NAME choose another file list and top module, LINT_CONFIGS=NAMES configurations.
 set -euo pipefail
 export LC_ALL=C
@@ -104,3 +104,4 @@ done | awk '/^$/ || !seen[$0]++' >&2
 failed=$(find "$logs" -name '*-failed' | wc -l)
 ((failed == 0)) || die "$failed runs failed"
 [ "$top" != systole_top ] || LINT_LIST=rtl/systole_board.f LINT_TOP=systole_ecp5 LINT_CONFIGS=tiny "$0"
+[ "$top" != systole_top ] || LINT_LIST=rtl/systole_board.f LINT_TOP=systole_gowin LINT_CONFIGS=nano "$0"

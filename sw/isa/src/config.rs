@@ -144,6 +144,7 @@ pub const CONFIGS: [Config; 7] = [
         acc_depth: 128,
         lut_count: 1,
         w_sram_depth: 16,
+        out_depth: 256,
         ..bare(config(5, "nano", 4, 4, (1024, 2)), 1)
     },
     // For boards between nano's and small's.
