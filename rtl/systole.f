@@ -5,6 +5,7 @@ rtl/core/systole_array.v
 rtl/core/systole_core.v
 rtl/core/systole_lane.v
 rtl/core/systole_lane_cell.v
+rtl/core/systole_latencies.v
 rtl/core/systole_load.v
 rtl/core/systole_matmul_ctrl.v
 rtl/core/systole_nest.v

@@ -376,7 +376,7 @@ module systole_core #(
   endgenerate
 
   // Accumulators, lane engine, and POST, which takes from both.
-  wire              acc_take, lane_take, lane_active;
+  wire              acc_take, lane_take, lane_active, lane_end;  // a step that ends a result
   wire [COLS*32-1:0] acc_totals, totals;
   systole_acc #(
       .COLS (COLS),
@@ -427,12 +427,18 @@ module systole_core #(
           .q_o  (lane_select)
       );
       assign totals = lane_select ? lane_totals : acc_totals;
+`ifdef SYNTHESIS
+      assign lane_end = 1'b0;
+`else
+      assign lane_end = u_lane.valid && u_lane.ends;
+`endif
       `SYSTOLE_ASSERT(check_one_take, !(acc_take && lane_take))
     end else begin : g_no_lane
       assign lane_read   = 1'b0;
       assign lane_addr   = 16'd0;
       assign lane_take   = 1'b0;
       assign lane_active = 1'b0;
+      assign lane_end    = 1'b0;
       assign totals      = acc_totals;
       `SYSTOLE_ASSERT(check_no_lane, !start[`SYSTOLE_UNIT_LANE_BIT])
     end
@@ -503,6 +509,45 @@ module systole_core #(
       .we_o        (store_we),
       .waddr_o     (store_waddr)
   );
+
+`ifndef SYNTHESIS
+`ifndef FORMAL
+  systole_latencies #(
+      .ROWS        (ROWS),
+      .COLS        (COLS),
+      .WEIGHT_BEATS(WEIGHT_BEATS),
+      .RRAM_WAYS   (RRAM_WAYS),
+      .POST_LANES  (POST_LANES)
+  ) u_latencies (
+      .clk_i        (clk_i),
+      .rst_i        (rst_i),
+      .row_i        (u_sequencer.begin_fetch),
+      .words_i      (u_sequencer.row_q[`SYSTOLE_ROW_WORDS]),
+      .start_i      (start != 7'd0),
+      .step_i       (u_matmul.valid),
+      .step_sram_i  (u_matmul.load && u_matmul.sram),
+      .step_end_i   (u_matmul.valid && u_matmul.last),
+      .line_i       (r_en || c_en_i),
+      .place_i      (r_ripple[2*RW+BW+3]),
+      .x_i          (x_valid),
+      .sram_i       (x_valid && x_load && x_sram),
+      .take_i       (acc_take),
+      .take_any_i   (acc_take || lane_take),
+      .take_raw_i   (u_post.header_q[`SYSTOLE_POST_DEST] == u_post.DEST_RAW32),
+      .take_lut_i   (u_post.header_q[`SYSTOLE_POST_LUT_EN]),
+      .take_res_i   (u_post.header_q[`SYSTOLE_POST_RES_EN]),
+      .result_i     (post_valid),
+      .flat_i       (flat_valid_q),
+      .load_i       (u_load.valid),
+      .load_write_i (load_valid),
+      .store_i      (store_read),
+      .store_write_i(store_we),
+      .lane_i       (lane_read),
+      .lane_end_i   (lane_end),
+      .lane_take_i  (lane_take)
+  );
+`endif
+`endif
 
   `SYSTOLE_ASSERT(check_one_out_write, !(to_out && store_we))
   `SYSTOLE_ASSERT(check_done_idle, !(done_o && (matmul_active || load_active || store_active || lane_active)))
