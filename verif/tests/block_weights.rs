@@ -99,8 +99,11 @@ fn the_image_stream_writes_words_and_what_asks_for_a_controller_is_an_error() {
             let index = random.random_range(0..8 * 64u64);
             let data = u64::from(random.random::<u32>());
             let name = ["RRAM_COMMAND", "RRAM_UNLOCK", "RRAM_SLOT", "SCRATCH"][random.random_range(0..4usize)];
-            (sv.set(valid.into()), sr.set(record.into()), si.set(index), sd.set(data));
-            (we.set(write.into()), wa.set(offset(name).into()));
+            for (signal, value) in [(&sv, valid.into()), (&sr, record.into()), (&si, index), (&sd, data)] {
+                signal.set(value);
+            }
+            we.set(write.into());
+            wa.set(offset(name).into());
             clk.rising_edge().await;
             if let Some((word, error)) = before {
                 assert_eq!(oe.get(), if error { absent } else { 0 });
