@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga fpga-report prog clean
+.PHONY: help setup run test test-long netlist test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga fpga-report prog clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +20,13 @@ run: setup ## the digits network on simulated hardware
 test: setup lint formal ## lint, proofs and the quick test suite
 	VERILATED_OPT=-O1 cargo test --workspace # half of its time is the building of models
 
-test-long: setup lint formal ## lint, proofs and the long test suite
+test-long: setup lint formal netlist ## lint, proofs, netlist and the long test suite
 	SYSTOLE_LONG=1 cargo test --workspace
+
+netlist: setup ## nano as Yosys makes it for an ECP5, simulated: digits, random graphs
+	scripts/netlist.sh nano
+	cargo run --release -p systole-cli --bin systole -- run digits --config nano --images 50 --netlist build/netlist/nano
+	SYSTOLE_NETLIST=$(CURDIR)/build/netlist/nano cargo test -p systole-verif --test random_graphs on_nano
 
 test-random-init: setup ## the chip's suites, registers and memories beginning at random by three seeds, and as ones
 	scripts/random_init.sh

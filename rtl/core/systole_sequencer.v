@@ -89,10 +89,14 @@ module systole_sequencer #(
       else if (act) pc_q <= pc_q + 1'b1;
       cycle_q      <= go ? 32'd0 : next_cycle_q;
       next_cycle_q <= go ? 32'd1 : next_cycle_q + 32'd1;
-      if (done) match_q <= next_i && row_raw[`SYSTOLE_ROW_CYCLE] == 32'd0;
+      if (done) match_q <= next_i && first_q;
       else if (go) match_q <= row_q[`SYSTOLE_ROW_CYCLE] == 32'd0;
       else match_q <= running && !act && row_q[`SYSTOLE_ROW_CYCLE] == next_cycle_q;
     end
+
+  // Row 0 is in cycle 0: found out before the run, for those that launch behind it.
+  reg first_q;
+  always @(posedge clk_i) if (state_q == ST_ARM) first_q <= row_q[`SYSTOLE_ROW_CYCLE] == 32'd0;
 
   always @(posedge clk_i) if (load_row) row_q <= row_raw[55:0];
 

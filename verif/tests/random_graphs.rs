@@ -3,7 +3,7 @@
 //! every element, predicted = measured in every run.
 //!
 //! `make test` runs a sample, the same on every machine; `make test-long` (SYSTOLE_LONG=1) runs more than 1,000.
-//! SYSTOLE_SEED=N draws other graphs.
+//! SYSTOLE_SEED=N draws other graphs. SYSTOLE_NETLIST=DIR simulates that netlist in nano's place (`make netlist`).
 
 use proptest::prelude::*;
 use std::cell::Cell;
@@ -33,6 +33,7 @@ fn check(case: &Case, backends: &[Backend]) -> Result<Went, TestCaseError> {
     let options = systole_chip::Options {
         seed: case.seed,
         pause: if case.seed.is_multiple_of(4) { 0.3 } else { 0.0 },
+        netlist: std::env::var_os("SYSTOLE_NETLIST").filter(|_| case.config == "nano").map(Into::into),
         ..Default::default()
     };
     for &backend in backends {

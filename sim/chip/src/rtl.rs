@@ -54,6 +54,8 @@ pub struct Options {
     pub part: Option<Part>,
     /// Where a board is, for what runs on one instead.
     pub port: Option<Port>,
+    /// Folder of a netlist (`scripts/netlist.sh`) that is simulated in the RTL's place.
+    pub netlist: Option<PathBuf>,
 }
 
 fn root() -> PathBuf {
@@ -114,6 +116,23 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
         spec = spec.include_dir(dir);
     }
     Ok(sizes(spec, config))
+}
+
+/// What to build for a netlist of the chip, in the folder that `scripts/netlist.sh` made of it: the netlist, what Yosys says
+/// that an ECP5's cells do, and for its multipliers and block RAMs verif/cells.
+///
+/// # Errors
+/// [`verilated::Error::Source`] where a file is not there.
+pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
+    let cells = root().join("verif/cells");
+    // Ours first: Yosys's file has a block RAM of the same name that does nothing, and Verilator takes the first.
+    let sources =
+        [folder.join("netlist.v"), cells.join("DP16KD.v"), cells.join("MULT18X18D.v"), folder.join("cells_sim.v")];
+    for path in &sources {
+        std::fs::metadata(path).map_err(|source| verilated::Error::Source { path: path.clone(), source })?;
+    }
+    // A netlist is not written for readers: nobody mends its widths.
+    Ok(Spec::new("systole_top").sources(sources).include_dir(folder).argument("-Wno-lint").argument("-Wno-fatal"))
 }
 
 /// What to build for the chip behind a serial line of so many cycles a bit (docs/board.md), at its named configuration.
@@ -400,9 +419,11 @@ where
     T: 'static,
     F: Future<Output = T> + 'static,
 {
-    let spec = match &options.part {
-        None => spec(config)?,
-        Some(part) => spec_with_device(config, part.pulse_cycles)?,
+    let spec = match (&options.netlist, &options.part) {
+        (Some(_), Some(_)) => return Err(ChipError::Part("a netlist has block RAM: run it without a part".into())),
+        (Some(folder), None) => netlist_spec(folder)?,
+        (None, None) => spec(config)?,
+        (None, Some(part)) => spec_with_device(config, part.pulse_cycles)?,
     };
     // The part's lock is held from here to the end.
     let (device, file) = match &options.part {

@@ -97,6 +97,9 @@ struct Machine {
     /// Bits a second on the board's port, as its bitstream was made
     #[arg(long, value_name = "BITS", default_value_t = systole_isa::board::BAUD)]
     baud: u32,
+    /// Simulate the netlist in this folder (scripts/netlist.sh) in place of the RTL
+    #[arg(long, value_name = "DIR")]
+    netlist: Option<PathBuf>,
     /// Record a wave of the RTL to this FST file (slow)
     #[arg(long, value_name = "F.fst")]
     trace: Option<PathBuf>,
@@ -129,8 +132,10 @@ impl Machine {
     }
 
     fn options(&self) -> anyhow::Result<systole_chip::Options> {
+        anyhow::ensure!(self.netlist.is_none() || self.backend == BackendName::Rtl, "--netlist is simulated: use it with --backend rtl");
+        let netlist = self.netlist.clone();
         let Some(path) = &self.trace else {
-            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), ..Default::default() });
+            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, ..Default::default() });
         };
         anyhow::ensure!(self.backend == BackendName::Rtl, "--trace records the RTL; use it with --backend rtl");
         let (mut from, mut to) = (0, u64::MAX);
@@ -144,7 +149,7 @@ impl Machine {
             (from, to) = (a, b);
         }
         let window = harness::TraceWindow { path: path.clone(), from, to, depth: 0 };
-        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), ..Default::default() })
+        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), netlist, ..Default::default() })
     }
 }
 
