@@ -64,6 +64,7 @@ module systole_array #(
 );
 
   localparam SUM_W = 16 + LW;
+  localparam LOAD = ROWS + RW + COLS * 8;
   wire [ROWS-1:0] pulsing;
   assign pulsing_o = pulsing != {ROWS{1'b0}};
 
@@ -75,11 +76,32 @@ module systole_array #(
       wire [2*RW+BW+3:0] r_ripple_in, r_ripple_out;
       wire [XW+SW+11:0] x_ripple_in, x_ripple_out;
       wire [COLS*32-1:0] sum_in, sum_out;
+      // Without RRAM the host's words come down the rows, too: one wire to all of them would be the longest of the chip.
+      wire [LOAD-1:0] load_ripple_in, load_ripple_out;
+      wire            load_here;
+      wire [  RW-1:0] load_line;
+      wire [COLS*8+CHECK-1:0] load_word;
+      if (RRAM_CTRL == 0) begin : g_load
+        reg [LOAD-1:0] load_q;
+        always @(posedge clk_i) load_q <= load_ripple_in;
+        assign load_ripple_out  = load_q;
+        assign load_here = load_q[COLS*8+RW+r];
+        assign load_line = load_q[COLS*8+:RW];
+        assign load_word = {{CHECK{1'b0}}, load_q[COLS*8-1:0]};
+      end else begin : g_program
+        assign load_ripple_out  = {LOAD{1'b0}};
+        assign load_here = prog_load_i[r];
+        assign load_line = pulse_addr_i;
+        assign load_word = prog_data_i;
+        wire unused = &{load_ripple_in, load_ripple_out};
+      end
       if (r == 0) begin : g_top
+        assign load_ripple_in     = {prog_load_i, pulse_addr_i, prog_data_i[COLS*8-1:0]};
         assign r_ripple_in = r_ripple_i;
         assign x_ripple_in = x_ripple_i;
         assign sum_in      = {COLS * 32{1'b0}};
       end else begin : g_below
+        assign load_ripple_in     = g_row[r-1].load_ripple_out;
         assign r_ripple_in = g_row[r-1].r_ripple_out;
         assign x_ripple_in = g_row[r-1].x_ripple_out;
         assign sum_in      = g_row[r-1].sum_out;
@@ -121,14 +143,14 @@ module systole_array #(
           .corrected_o    (corrected_o[r]),
           .uncorrectable_o(uncorrectable_o[r]),
           .line_o         (lines_o[r*RW+:RW]),
-          .prog_load_i    (prog_load_i[r]),
-          .prog_data_i    (prog_data_i),
+          .prog_load_i    (load_here),
+          .prog_data_i    (load_word),
           .need_set_o     (need_set_o[r]),
           .need_reset_o   (need_reset_o[r]),
           .pulse_i        (pulse_i[r]),
           .pulse_reset_i  (pulse_reset_i),
           .pulse_level_i  (pulse_level_i),
-          .pulse_addr_i   (pulse_addr_i),
+          .pulse_addr_i   (load_line),
           .pulse_beat_i   (pulse_beat_i),
           .enable_a_i     (enable_a_i),
           .enable_b_i     (enable_b_i),

@@ -126,8 +126,7 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
 pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
     let cells = root().join("verif/cells");
     // Ours first: Yosys's file has a block RAM of the same name that does nothing, and Verilator takes the first.
-    let sources =
-        [folder.join("netlist.v"), cells.join("DP16KD.v"), cells.join("MULT18X18D.v"), folder.join("cells_sim.v")];
+    let sources = [folder.join("netlist.v"), cells.join("DP16KD.v"), cells.join("MULT18X18D.v"), folder.join("cells_sim.v")];
     for path in &sources {
         std::fs::metadata(path).map_err(|source| verilated::Error::Source { path: path.clone(), source })?;
     }

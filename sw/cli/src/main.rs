@@ -132,7 +132,10 @@ impl Machine {
     }
 
     fn options(&self) -> anyhow::Result<systole_chip::Options> {
-        anyhow::ensure!(self.netlist.is_none() || self.backend == BackendName::Rtl, "--netlist is simulated: use it with --backend rtl");
+        anyhow::ensure!(
+            self.netlist.is_none() || self.backend == BackendName::Rtl,
+            "--netlist is simulated: use it with --backend rtl"
+        );
         let netlist = self.netlist.clone();
         let Some(path) = &self.trace else {
             return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, ..Default::default() });
