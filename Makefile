@@ -64,7 +64,7 @@ fpga: ## bitstream of a board: BOARD=ulx3s-85f, and CONFIG, MHZ, SEED where its 
 	scripts/fpga.sh $(BOARD) $(if $(filter command line,$(origin CONFIG)),--config $(CONFIG)) $(if $(MHZ),--mhz $(MHZ)) $(if $(filter command line,$(origin SEED)),--seed $(SEED))
 
 fpga-report: ## every board routed with five seeds: Fmax, use, slowest path (hours); BOARD= for one, SEEDS=
-	scripts/fpga.sh $(BOARD) --report $(or $(SEEDS),5)
+	scripts/fpga.sh $(BOARD) --report $(or $(SEEDS),5) $(if $(MHZ),--mhz $(MHZ))
 
 prog: ## write the last bitstream of BOARD into the board
 	scripts/fpga.sh $(BOARD) --prog

@@ -211,11 +211,11 @@ def core_clock(report):
     return name, report["fmax"][name]["achieved"], report["fmax"][name]["constraint"]
 
 
-def report_all(names, seeds):
+def report_all(names, seeds, config, mhz):
     """Every board with several seeds: cells, cells by module, Fmax by seed, the slowest path of the median."""
     rows, texts = [], []
     for name in names:
-        design = Design(name)
+        design = Design(name, config, mhz)
         counts = design.synthesise()
         runs = []
         for seed in range(1, seeds + 1):
@@ -253,7 +253,7 @@ def main():
     parser.add_argument("--report", type=int, metavar="SEEDS", help="route the board (all of them without one) with so many seeds, write build/fpga/report.md")
     args = parser.parse_args()
     if args.report:
-        return report_all([args.board] if args.board else boards(), args.report)
+        return report_all([args.board] if args.board else boards(), args.report, args.config, args.mhz)
     if args.board is None:
         fail(f"which board? BOARD={'|'.join(boards())}")
     design = Design(args.board, args.config, args.mhz, args.baud)
