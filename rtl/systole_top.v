@@ -95,6 +95,11 @@ module systole_top #(
       systole_error_WEIGHT_BEATS_must_be_1_2_or_4 u_error_beats ();
     if (ECC != 0 && ECC != 1) systole_error_ECC_must_be_0_or_1 u_error_ecc ();
     if (RRAM_CTRL != 0 && RRAM_CTRL != 1) systole_error_RRAM_CTRL_must_be_0_or_1 u_error_ctrl ();
+    if (RRAM_CTRL == 1 && (RRAM_DEPTH < 128 || `SYSTOLE_RRAM_TABLE_LINES(RRAM_DEPTH, ROWS, COLS) * ROWS * COLS <
+        4 * (`SYSTOLE_RRAM_SLOT_LINES(RRAM_DEPTH, ROWS, COLS) + (COLS < 8 ? 2 : COLS / 4))))
+      systole_error_RRAM_DEPTH_too_small_for_slots_tables_and_records u_error_slots ();
+    if (ACC_DEPTH < 4 || PARAM_DEPTH < 2 || IN_DEPTH < 4 || OUT_DEPTH < 4 || DESC_DEPTH < 4 || TIMETABLE_DEPTH < 4 ||
+        W_SRAM_DEPTH < 2 || RRAM_DEPTH < 4 || X_DEPTH < 2 * X_BANKS) systole_error_a_memory_is_too_small u_error_small ();
     if (RRAM_CTRL == 0 && ECC != 0) systole_error_ECC_must_be_0_where_RRAM_CTRL_is_0 u_error_ctrl_ecc ();
     if (RESIDUAL != 0 && RESIDUAL != 1) systole_error_RESIDUAL_must_be_0_or_1 u_error_residual ();
     if (EVENTS != 0 && EVENTS != 1) systole_error_EVENTS_must_be_0_or_1 u_error_events ();

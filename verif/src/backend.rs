@@ -169,12 +169,26 @@ fn on_any(backend: Backend, config: &Config, options: &systole_chip::Options, jo
             let runtime = tokio::runtime::Builder::new_current_thread().build()?;
             runtime.block_on(async {
                 let mut driver = Driver::connect(AnyTransport::Board(Box::new(transport))).await?;
-                let (there, asked) = (driver.config().label(), config.label());
+                // By sizes: those of one's own have no name on the board.
+                let there = driver.config();
+                let differ: Vec<String> = there
+                    .parameters()
+                    .iter()
+                    .zip(config.parameters())
+                    .filter(|(a, b)| a.1 != b.1)
+                    .map(|(a, b)| format!("{} {} where {} was asked", a.0, a.1, b.1))
+                    .collect();
+                let flags = match there.name {
+                    _ if there.id == systole_isa::config::OWN => "the sizes it was made with".to_string(),
+                    name => format!("--config {name} --weight-beats {} --ecc {}", there.weight_beats, there.ecc.name()),
+                };
                 ensure!(
-                    there == asked,
-                    "the board at {} is {there}, not {asked}: choose it with --config {}",
+                    differ.is_empty(),
+                    "the board at {} is {}, not {} ({}): choose it with {flags}",
                     port.path,
-                    driver.config().name
+                    there.label(),
+                    config.label(),
+                    differ.join(", ")
                 );
                 driver.wait_rram().await?;
                 job(&mut driver).await;

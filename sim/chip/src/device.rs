@@ -154,6 +154,8 @@ pub struct Device {
     pub seed: u64,
     /// Machine it belongs to: configuration, WEIGHT_BEATS, ECC (`Config::machine`).
     pub machine: u32,
+    /// Of one's own sizes a hash of them (`Config::image_id`).
+    sizes: u32,
     /// Life in seconds at 85 C.
     pub now: f64,
     /// What happened.
@@ -214,6 +216,7 @@ impl Device {
             corner,
             seed,
             machine: config.machine(),
+            sizes: config.image_id() >> 16,
             now: 0.0,
             totals: Totals::default(),
             torn: Torn::default(),
@@ -472,6 +475,12 @@ impl Device {
             ));
         }
         // Of one's own sizes the number says too little.
+        if device.sizes != config.image_id() >> 16 {
+            return Err(format!(
+                "the RRAM of a machine of other sizes than {}: take those that it was made with",
+                config.label()
+            ));
+        }
         let here = (config.rows, config.word_bits() / config.weight_beats, config.rram_depth * config.weight_beats);
         if (device.rows, device.width, device.depth) != here {
             return Err(format!(

@@ -134,18 +134,20 @@ pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
     Ok(Spec::new("systole_top").sources(sources).include_dir(folder).argument("-Wno-lint").argument("-Wno-fatal"))
 }
 
-/// What to build for the chip behind a serial line of so many cycles a bit (docs/board.md), at its named configuration.
+/// What to build for the chip behind a serial line of so many cycles a bit (docs/board.md). A board's tops know a
+/// configuration by its number alone; sizes of one's own go into the header.
 ///
 /// # Errors
 /// As [`spec`].
 pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Error> {
     let list = "rtl/systole_board.f";
     let (sources, includes) = read_list(list).map_err(|source| verilated::Error::Source { path: root().join(list), source })?;
-    let spec = Spec::new("systole_board")
-        .sources(sources)
-        .parameter("CONFIG", config.id)
-        .parameter("DIVISOR", divisor)
-        .parameter("LIMIT", 14);
+    let spec = Spec::new("systole_board").sources(sources).parameter("DIVISOR", divisor).parameter("LIMIT", 14);
+    let named = systole_isa::config::CONFIGS.iter().any(|c| c == config);
+    let sizes = config.parameters().into_iter().filter(|_| !named);
+    let id = if named { config.id } else { systole_isa::config::OWN };
+    let spec =
+        sizes.fold(spec.parameter("CONFIG", id), |spec, (name, value, _)| spec.define(format!("SYSTOLE_OWN_{name}"), value));
     Ok(includes.into_iter().fold(spec, Spec::include_dir))
 }
 

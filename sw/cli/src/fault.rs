@@ -2,7 +2,7 @@
 //! `systole fault`, `systole lifetime`, `systole retention`: the campaigns of the RRAM (docs/rram.md).
 
 use crate::{output, sizes};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -124,10 +124,17 @@ fn row(name: &str, t: &Tally) {
     ));
 }
 
+/// The configuration, which has to have RRAM.
+fn with_rram(text: &str, ecc: Ecc) -> Result<Config> {
+    let config = sizes::configuration(text, None, None)?;
+    ensure!(config.rram_ctrl, "{} has no RRAM (RRAM_CTRL = 0): there is nothing to break or to age", config.label());
+    sizes::configuration(text, None, Some(ecc))
+}
+
 /// Runs the kinds one behind the other; true when nothing was silent where the CRC is checked, nothing got through a lock
 /// and no cut left anything but the old image or the new one.
 pub fn fault(args: &FaultArgs) -> Result<bool> {
-    let config = sizes::configuration(&args.config, None, Some(args.ecc))?;
+    let config = with_rram(&args.config, args.ecc)?;
     let known: Vec<&str> = words::KINDS.into_iter().chain(["control", "power-cut"]).collect();
     if let Some(kind) = args.faults.iter().find(|k| !known.contains(&k.as_str())) {
         bail!("--faults {kind}: there are {}", known.join(", "));
@@ -397,7 +404,7 @@ pub fn lifetime(args: &LifetimeArgs) -> Result<bool> {
 pub fn retention(args: &RetentionArgs) -> Result<bool> {
     output::check_writable(&args.plot)?;
     output::check_writable(&args.plot_pulses)?;
-    let config = sizes::configuration(&args.config, None, Some(args.ecc))?;
+    let config = with_rram(&args.config, args.ecc)?;
     let image = years::fill(digits_image(&config)?, &config);
     let setting = |scrubs| years::Setting {
         parts: args.parts,

@@ -119,6 +119,20 @@ impl Machine {
         sizes::configuration(&self.config, self.weight_beats, self.ecc)
     }
 
+    /// The configuration, which has to have RRAM.
+    fn with_rram(&self) -> anyhow::Result<Config> {
+        let config = self.config()?;
+        anyhow::ensure!(config.rram_ctrl, "{} has no RRAM (RRAM_CTRL = 0): images are loaded", config.label());
+        Ok(config)
+    }
+
+    /// The configuration, which has to count events where energy is asked for.
+    fn counting(&self, energy: bool) -> anyhow::Result<Config> {
+        let config = self.config()?;
+        anyhow::ensure!(config.events || !energy, "{} counts no events (EVENTS = 0): leave --energy out", config.label());
+        Ok(config)
+    }
+
     fn backend(&self) -> systole_verif::Backend {
         match self.backend {
             BackendName::Rtl => systole_verif::Backend::Rtl,

@@ -300,7 +300,7 @@ fn awake(args: &RunArgs, program: &Program) -> Result<Option<u32>> {
 /// Runs a model on one input.
 pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
     let RunArgs { output: to, energy, machine, .. } = args;
-    let (config, options, woken) = (machine.config()?, args.options()?, args.woken());
+    let (config, options, woken) = (machine.counting(*energy)?, args.options()?, args.woken());
     output::check_writable(to)?;
     let program = program(model, &config, args.scrub_lines)?;
     let awake = awake(args, &program)?;
@@ -373,7 +373,7 @@ fn print_declared(report: &systole_verif::Report, program: &Program) {
 /// Runs a model on every tensor in a folder, one run behind the other.
 pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     let RunArgs { output: to, energy, machine, .. } = args;
-    let (config, options, woken) = (machine.config()?, args.options()?, args.woken());
+    let (config, options, woken) = (machine.counting(*energy)?, args.options()?, args.woken());
     let list = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut paths: Vec<PathBuf> = list.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
     paths.retain(|p| p.extension().is_some_and(|e| e == "npy" || e == "pb"));

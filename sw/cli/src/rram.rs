@@ -46,6 +46,7 @@ impl PartArgs {
 
     /// The file must be there, unless a board has the RRAM; what it is called in reports.
     fn existing(&self, machine: &Machine) -> Result<String> {
+        machine.with_rram()?;
         if machine.backend() == Backend::Board {
             ensure!(self.rram.is_none(), "--rram is the RRAM of a simulated chip; a board has its own: leave it out");
             return Ok(machine.port().path);
@@ -85,6 +86,7 @@ impl Woken<'_> {
             self.machine.backend() != Backend::Board,
             "--rram is the RRAM of a simulated chip; a board has its own: leave it out"
         );
+        self.machine.with_rram()?;
         must_exist(self.file)?;
         let part = Part { file: Some(self.file.to_path_buf()), access: Access::Use, ..Part::default() };
         Ok(systole_chip::Options { part: Some(part), ..self.machine.options()? })
@@ -106,10 +108,13 @@ impl Woken<'_> {
 
     /// How this network gets into this part.
     fn remedy(&self) -> String {
-        let Machine { config, weight_beats, .. } = self.machine;
+        let Machine { config, weight_beats, ecc, .. } = self.machine;
         let mut flags = if config == "base" { String::new() } else { format!(" --config {config}") };
         if let Some(weight_beats) = weight_beats {
             flags.push_str(&format!(" --weight-beats {weight_beats}"));
+        }
+        if let Some(ecc) = ecc {
+            flags.push_str(&format!(" --ecc {}", ecc.name()));
         }
         let (network, file) = (self.network, self.file.display());
         let make = if ["digits", "digits-cnn"].contains(&network) {
@@ -361,8 +366,8 @@ pub fn rram(args: &RramArgs) -> Result<bool> {
         RramVerb::Wear(a) => wear(a)?,
         RramVerb::Inject(a) => inject(a)?,
         RramVerb::Age(a) => {
+            let config = a.machine.with_rram()?;
             must_exist(a.part.file()?)?;
-            let config = a.machine.config()?;
             let (mut device, file) = a.part.part(a.machine.seed, Access::Change)?.open(&config)?;
             device.age(a.years * 365.25 * 86_400.0, a.celsius);
             file.save(&device)?;
@@ -373,8 +378,8 @@ pub fn rram(args: &RramArgs) -> Result<bool> {
 }
 
 fn wear(args: &StatusArgs) -> Result<()> {
+    let config = args.machine.with_rram()?;
     must_exist(args.part.file()?)?;
-    let config = args.machine.config()?;
     let (device, _) = args.part.part(args.machine.seed, Access::Read)?.open(&config)?;
     let (totals, most) = (device.totals.clone(), device.most_pulses());
     if args.machine.json {

@@ -81,7 +81,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     if args.input.is_some() || args.output.is_some() || args.batch_dir.is_some() {
         bail!("--input, --batch-dir and --output are for ONNX models; {} has its own images", args.network);
     }
-    let config = args.machine.config()?;
+    let config = args.machine.counting(args.energy)?;
     output::check_writable(&args.image)?;
     let set = digits::load()?;
     let (graph, inputs, logits) =

@@ -16,6 +16,13 @@ pub const HELP: &str =
 pub fn configuration(text: &str, beats: Option<u32>, ecc: Option<Ecc>) -> Result<Config> {
     let own = if text.ends_with(".toml") { Some(from_file(text)?) } else { None };
     let mut config = Config::named(own.as_deref().unwrap_or(text)).with_context(|| format!("--config {text}"))?;
+    let text = own.as_deref().unwrap_or(text).to_uppercase();
+    let twice = |name: &str, differs: bool| text.contains(&format!("{name}=")) && differs;
+    if twice("WEIGHT_BEATS", beats.is_some_and(|b| b != config.weight_beats))
+        || twice("ECC", ecc.is_some_and(|e| e != config.ecc))
+    {
+        bail!("--config says another WEIGHT_BEATS or ECC than --weight-beats or --ecc: leave one of them out");
+    }
     if let Some(beats) = beats {
         config = config.with_weight_beats(beats)?;
     }
@@ -36,7 +43,7 @@ fn from_file(path: &str) -> Result<String> {
     let mut all = base.to_string();
     for (name, value) in table.iter().filter(|(name, _)| *name != "base") {
         let Some(value) = value.as_integer() else {
-            bail!("{path}: {name} is a {}; sizes are whole numbers, as POST_LANES = 2", value.type_str());
+            bail!("{path}: {name} is of type {}; sizes are whole numbers, as POST_LANES = 2", value.type_str());
         };
         all.push_str(&format!(",{name}={value}"));
     }

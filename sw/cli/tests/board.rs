@@ -16,12 +16,13 @@ fn text(output: &Output) -> String {
 struct Board {
     child: Child,
     port: String,
+    config: &'static str,
 }
 
 impl Board {
-    fn new(noise: &str) -> Board {
+    fn new(config: &'static str, noise: &str) -> Board {
         let mut child = Command::new(env!("CARGO_BIN_EXE_systole"))
-            .args(["board", "simulate", "--config", "tiny", "--noise", noise])
+            .args(["board", "simulate", "--config", config, "--noise", noise])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -29,11 +30,11 @@ impl Board {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().rsplit(' ').next().unwrap().to_owned();
         assert!(port.starts_with("/dev/"), "{line}");
-        Board { child, port }
+        Board { child, port, config }
     }
 
     fn run(&self, args: &[&str]) -> String {
-        let output = systole(&[args, &["--config", "tiny", "--backend", "board", "--port", &self.port]].concat());
+        let output = systole(&[args, &["--config", self.config, "--backend", "board", "--port", &self.port]].concat());
         assert!(output.status.success(), "{args:?}: {}", text(&output));
         text(&output)
     }
@@ -54,7 +55,7 @@ fn the_same_commands_run_on_a_board_behind_a_noisy_line() {
     assert!(
         systole(&["run", "digits", "--config", "tiny", "--backend", "model", "--images", "1", "--image", image]).status.success()
     );
-    let board = Board::new("0.0005");
+    let board = Board::new("tiny", "0.0005");
     let check = text(&systole(&["board", "check", "--port", &board.port]));
     assert!(check.contains("4 runs equal the model"), "{check}");
     let run = board.run(&["run", "digits", "--images", "2"]);
@@ -79,6 +80,20 @@ fn the_same_commands_run_on_a_board_behind_a_noisy_line() {
     assert!(!none.status.success() && text(&none).contains("leave it out"), "{}", text(&none));
     let file = systole(&["rram", "status", "--rram", "x", "--config", "tiny", "--backend", "board", "--port", &board.port]);
     assert!(!file.status.success() && text(&file).contains("leave it out"), "{}", text(&file));
+}
+
+#[test]
+fn a_board_of_ones_own_sizes_says_them_and_runs() {
+    let board = Board::new("nano,POST_LANES=2,ACC_DEPTH=64", "0");
+    let check = text(&systole(&["board", "check", "--port", &board.port]));
+    assert!(check.contains("none (RRAM_CTRL = 0)") && check.contains("4 runs equal the model"), "{check}");
+    assert!(board.run(&["run", "digits", "--images", "1"]).contains("the same for every image"));
+    assert!(board.run(&["gemm", "--m", "3", "--k", "9", "--n", "7"]).contains("as predicted"));
+    let on_board = ["--backend", "board", "--port", &board.port];
+    let other = systole(&[&["run", "digits", "--images", "1", "--config", "nano"], &on_board[..]].concat());
+    assert!(!other.status.success() && text(&other).contains("POST_LANES 2 where 1 was asked"), "{}", text(&other));
+    let status = systole(&[&["rram", "status", "--config", board.config], &on_board[..]].concat());
+    assert!(!status.status.success() && text(&status).contains("has no RRAM"), "{}", text(&status));
 }
 
 #[test]

@@ -280,3 +280,26 @@ fn output_that_is_piped_has_no_colours() {
     assert!(out.status.success());
     assert!(!out.stdout.contains(&0x1b) && !out.stderr.contains(&0x1b));
 }
+
+#[test]
+fn sizes_of_ones_own_come_from_text_or_file_and_each_fault_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mine = path(folder.path(), "mine.toml");
+    std::fs::write(&mine, "base = \"small\"\nPOST_LANES = 2\nRRAM_CTRL = 0\n").expect("written");
+    let image = path(folder.path(), "d.img");
+    let v = json(&["run", "digits", "--config", &mine, "--backend", "model", "--images", "20", "--image", &image, "--json"]);
+    assert_eq!((v["mismatches"].as_u64(), v["cycles_measured"].as_u64()), (Some(0), Some(101)));
+    assert!(systole(&["disasm", &image, "--config", "small,RRAM_CTRL=0,POST_LANES=2"]).status.success());
+    refused(&["disasm", &image], &["--config"]);
+    refused(&["disasm", &image, "--config", "small,RRAM_CTRL=0,POST_LANES=4"], &["hash"]);
+    refused(&["config", "small,POST_LANES=3"], &["POST_LANES", "power of two"]);
+    refused(&["config", "small,WEIGHT_BEATS=2", "--weight-beats", "4"], &["leave one of them out"]);
+    std::fs::write(&mine, "base = \"small\"\nPOST_LANES = [2]\n").expect("written");
+    refused(&["config", &mine], &["POST_LANES is of type array"]);
+    refused(&["config", &path(folder.path(), "none.toml")], &["cannot read"]);
+    let model = ["--backend", "model"];
+    refused(&[&["run", "digits", "--config", "nano", "--energy"], &model[..]].concat(), &["EVENTS = 0"]);
+    refused(&["fault", "--config", "nano", "--backend", "model"], &["RRAM_CTRL = 0"]);
+    refused(&["retention", "--config", "nano"], &["RRAM_CTRL = 0"]);
+    refused(&[&["wake", "--config", "nano", "--rram", "none.rram"], &model[..]].concat(), &["RRAM_CTRL = 0"]);
+}

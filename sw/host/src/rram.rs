@@ -221,8 +221,11 @@ impl<T: Transport> Driver<T> {
     /// Reads the controller's registers.
     ///
     /// # Errors
-    /// What the transport says.
+    /// What the transport says; RRAM_ABSENT where there is none.
     pub async fn rram_status(&mut self) -> Result<RramStatus, HostError> {
+        if !self.config.rram_ctrl {
+            return Err(HostError::machine(RRAM_ABSENT, String::new()));
+        }
         let mut get = async |name: &str| self.transport.read(offset(name)).await;
         let status = get("RRAM_STATUS").await?;
         let has = |name: &str| status & bit(name) != 0;

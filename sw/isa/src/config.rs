@@ -3,6 +3,7 @@
 
 use crate::IsaError;
 use crate::ecc::Ecc;
+use crate::rram::Layout;
 use serde::Serialize;
 
 /// How well a configuration is looked after.
@@ -180,10 +181,16 @@ impl Config {
             .cloned()
             .ok_or_else(|| IsaError::UnknownConfig { name: name.to_string(), known: CONFIGS.map(|c| c.name).join(", ") })?;
         let named = config.clone();
+        let mut seen = Vec::new();
         for part in parts {
             let bad = || IsaError::BadSize { text: part.to_string() };
             let (parameter, value) = part.split_once('=').ok_or_else(bad)?;
             config.set(parameter.trim(), value.trim().parse().map_err(|_| bad())?)?;
+            let name = parameter.trim().to_uppercase();
+            if seen.contains(&name) {
+                return Err(IsaError::BadSize { text: format!("{part}, a second {name}") });
+            }
+            seen.push(name);
         }
         // WEIGHT_BEATS and ECC are no sizes: a named configuration has each.
         if config.clone() != (Config { weight_beats: config.weight_beats, ecc: config.ecc, ..named }) {
@@ -365,7 +372,7 @@ impl Config {
             return bad("RRAM_WAYS", self.rram_ways, "1, 2 or 4");
         }
         if self.rram_ways > 2 * self.weight_beats {
-            return bad("RRAM_WAYS", self.rram_ways, "at most 2 WEIGHT_BEATS");
+            return bad("RRAM_WAYS", self.rram_ways, "at most 2 * WEIGHT_BEATS");
         }
         if ![0, 9].contains(&self.lane_taps) {
             return bad("LANE_TAPS", self.lane_taps, "0 or 9");
@@ -385,20 +392,33 @@ impl Config {
                 return bad(parameter, value, "a power of two");
             }
         }
-        for (parameter, value, limit) in [
-            ("X_DEPTH", self.x_depth * self.groups(), 1 << 16),
-            ("RRAM_DEPTH", self.rram_depth, 1 << 16),
-            ("W_SRAM_DEPTH", self.w_sram_depth * self.rows.max(self.cols), 1 << 16),
-            ("ACC_DEPTH", self.acc_depth, 1 << 12),
-            ("LUT_COUNT", self.lut_count, 16),
-            ("TAP_DEPTH", self.tap_depth, 1 << 12),
-            ("LINE_DEPTH", self.line_depth, 1 << 12),
-            ("IN_DEPTH", self.in_depth * self.cols, 1 << 17),
-            ("DESC_DEPTH", self.desc_depth, 1 << 16),
+        // The least, and what a word counts against the most.
+        for (parameter, value, least, each, limit) in [
+            ("X_DEPTH", self.x_depth, 2 * self.x_banks, self.groups(), 1 << 16),
+            ("RRAM_DEPTH", self.rram_depth, 4, 1, 1 << 16),
+            ("W_SRAM_DEPTH", self.w_sram_depth, 2, self.rows.max(self.cols), 1 << 16),
+            ("ACC_DEPTH", self.acc_depth, 4, 1, 1 << 12),
+            ("PARAM_DEPTH", self.param_depth, 2, 1, 1 << 16),
+            ("LUT_COUNT", self.lut_count, 1, 1, 16),
+            ("TAP_DEPTH", self.tap_depth, 2, 1, 1 << 11),
+            ("LINE_DEPTH", self.line_depth, 2, 1, 1 << 11),
+            ("IN_DEPTH", self.in_depth, 4, self.cols, 1 << 17),
+            ("OUT_DEPTH", self.out_depth, 4, 1, 1 << 16),
+            ("TIMETABLE_DEPTH", self.timetable_depth, 4, 1, 1 << 16),
+            ("DESC_DEPTH", self.desc_depth, 4, 1, 1 << 16),
         ] {
-            if value > limit {
+            if value < least {
+                return bad(parameter, value, "too small");
+            }
+            if u64::from(value) * u64::from(each) > limit {
                 return bad(parameter, value, "too large for its address field");
             }
+        }
+        if self.timetable_depth > 2 * self.desc_depth {
+            return bad("TIMETABLE_DEPTH", self.timetable_depth, "at most twice DESC_DEPTH");
+        }
+        if self.rram_ctrl && !(self.rram_depth >= 128 && Layout::of(self).holds_its_table()) {
+            return bad("RRAM_DEPTH", self.rram_depth, "too small for two slots, the copies of their line tables and records");
         }
         Ok(())
     }
@@ -442,6 +462,13 @@ mod tests {
             ("nano,ECC=1", "there is no code"),
             ("small,LANES=2", "POST_LANES"),
             ("small,ROWS", "NAME=VALUE"),
+            ("small,POST_LANES=2,post_lanes=4", "a second POST_LANES"),
+            ("nano,ACC_DEPTH=1", "ACC_DEPTH = 1 is illegal: too small"),
+            ("small,IN_DEPTH=32768", "IN_DEPTH = 32768 is illegal: too large"),
+            ("small,IN_DEPTH=536870912", "too large"),
+            ("tiny,RRAM_DEPTH=32", "too small for two slots"),
+            ("large,RRAM_DEPTH=128", "too small for two slots"),
+            ("small,TIMETABLE_DEPTH=2048", "twice DESC_DEPTH"),
             ("small,ROWS=many", "ROWS=many"),
         ] {
             let error = Config::named(text).unwrap_err().to_string();

@@ -186,7 +186,10 @@ impl Image {
             crate::config::OWN => "of its own sizes",
             id => crate::config::CONFIGS.get(id as usize).map_or("unknown", |c| c.name),
         };
-        let say = |f: u32, id: u32, d: u32| format!("fingerprint {f:08x}, configuration {id} ({}), WEIGHT_BEATS {d}", name(id));
+        let say = |f: u32, id: u32, d: u32| {
+            let sizes = if id >> 16 == 0 { String::new() } else { format!(", sizes with hash {:04x}", id >> 16) };
+            format!("fingerprint {f:08x}, configuration {} ({}){sizes}, WEIGHT_BEATS {d}", id & 0xff, name(id))
+        };
         let ours = crate::fingerprint();
         if (self.fingerprint, self.config_id, self.weight_beats) != (ours, config.image_id(), config.weight_beats) {
             return Err(IsaError::WrongMachine {

@@ -61,6 +61,13 @@ impl Layout {
         Layout { line_bytes, half, slot_lines, spares, classes, table_lines, tail_units, record_lines }
     }
 
+    /// Whether a slot has lines for an image, and its copy of the line table room for all of its entries.
+    pub fn holds_its_table(&self) -> bool {
+        self.table_lines > 0
+            && self.slot_lines > self.spares + self.classes
+            && (self.slot_lines + self.tail_units) * 4 <= self.table_lines * self.line_bytes
+    }
+
     /// Class of a line.
     pub fn class(&self, line: u32) -> usize {
         (line % self.classes) as usize
