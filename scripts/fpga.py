@@ -133,6 +133,16 @@ def fits(board, config, counts):
         fail(f"{config} does not fit {board['name']}: {', '.join(over)}; {hint}. Take a smaller CONFIG or another BOARD")
 
 
+def keep(config, counts, few_dsp):
+    """Writes what a configuration takes into build/fpga/fits.toml, for `systole explore`."""
+    path = pathlib.Path("build/fpga/fits.toml")
+    known = tomllib.loads(path.read_text()) if path.is_file() else {}
+    known[config] = {"few_dsp": few_dsp, **counts}
+    line = lambda value: str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    tables = (f'["{name}"]\n' + "".join(f"{k} = {line(v)}\n" for k, v in fit.items()) for name, fit in known.items())
+    path.write_text("\n".join(tables))
+
+
 class Design:
     """A configuration for a board: what it is made of, and where its files go."""
 
@@ -175,6 +185,8 @@ class Design:
         counts = counted(board, json.loads(self.netlist.read_text()))
         room = DEVICES[board["device"]]
         print(f"{self.config} for {board['name']}: " + ", ".join(f"{k} {counts[k]:g} of {room[k]}" for k in synth.KINDS))
+        if board["family"] == "ecp5":
+            keep(self.config, counts, bool(few))
         fits(board, self.config, counts)
         (out / ("board.lpf" if board["family"] == "ecp5" else "board.cst")).write_text(constraints(board))
         return counts

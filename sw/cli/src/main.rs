@@ -4,6 +4,7 @@
 mod board;
 mod doctor;
 mod energy;
+mod explore;
 mod fault;
 mod gemm;
 mod onnx;
@@ -54,6 +55,8 @@ enum Verb {
     Retention(fault::RetentionArgs),
     /// Energy of a matrix product over M and over the RRAM's energy
     Energy(energy::EnergyArgs),
+    /// Cycles of a network over the area of machines
+    Explore(explore::ExploreArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
@@ -184,6 +187,7 @@ fn main() -> ExitCode {
         Verb::Lifetime(args) => fault::lifetime(&args),
         Verb::Retention(args) => fault::retention(&args),
         Verb::Energy(args) => energy::energy(&args),
+        Verb::Explore(args) => explore::explore(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),

@@ -62,7 +62,7 @@ pub struct ConformanceArgs {
     machine: Machine,
 }
 
-fn load(path: &Path) -> Result<Graph> {
+pub fn load(path: &Path) -> Result<Graph> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     import(&bytes, &Constants::new()).with_context(|| path.display().to_string())
 }

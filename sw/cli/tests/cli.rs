@@ -303,3 +303,21 @@ fn sizes_of_ones_own_come_from_text_or_file_and_each_fault_is_named() {
     refused(&["retention", "--config", "nano"], &["RRAM_CTRL = 0"]);
     refused(&[&["wake", "--config", "nano", "--rram", "none.rram"], &model[..]].concat(), &["RRAM_CTRL = 0"]);
 }
+
+#[test]
+fn explore_says_what_area_buys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plot = path(folder.path(), "e.svg");
+    let v = json(&["explore", "digits", "--config", "nano", "--config", "tiny", "--config", "small", "--plot", &plot, "--json"]);
+    let machines = v["machines"].as_array().expect("a list");
+    let of = |name: &str| machines.iter().find(|m| m["config"] == name).expect("each that was asked for");
+    assert_eq!((of("nano")["cycles"].as_u64(), of("nano")["us"].as_f64()), (Some(191), Some(3.82)));
+    // Nothing smaller is as fast as these; whatever was measured last, larger machines are larger.
+    assert!(of("nano")["best"] == true && of("small")["best"] == true);
+    assert!(
+        of("nano")["comb"].as_u64() < of("tiny")["comb"].as_u64() && of("tiny")["comb"].as_u64() < of("small")["comb"].as_u64()
+    );
+    assert!(std::fs::read_to_string(&plot).expect("drawn").contains("nano"));
+    refused(&["explore", "digits", "--config", "small,POST_LANES=1,ACC_DEPTH=64"], &["was not measured", "--fit"]);
+    refused(&["explore", "none.onnx"], &["none.onnx"]);
+}

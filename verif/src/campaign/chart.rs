@@ -77,3 +77,53 @@ pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[
     }
     Ok(systole_files::write(path, text.as_bytes())?)
 }
+
+/// A named point.
+pub struct Mark {
+    /// Its name, beside it.
+    pub name: String,
+    /// Where it is.
+    pub at: (f64, f64),
+    /// Whether it lies on the front: drawn full, and joined by steps.
+    pub best: bool,
+}
+
+/// Points with their names, the second axis in decades; those of the front are joined.
+///
+/// # Errors
+/// Nothing to draw; a file that cannot be written.
+pub fn marks(path: &Path, title: &str, axes: (&str, &str), all: &[Mark]) -> Result<()> {
+    let x = all.iter().fold(0.0, |a: f64, m| a.max(m.at.0)) * 1.35;
+    let (y0, y1) = all.iter().fold((f64::MAX, 0.0), |(a, b): (f64, f64), m| (a.min(m.at.1), b.max(m.at.1)));
+    if all.is_empty() || y0 <= 0.0 {
+        return Err(anyhow!("{}: nothing to draw", path.display()));
+    }
+    let mut text = String::new();
+    {
+        let area = SVGBackend::with_string(&mut text, (760, 440)).into_drawing_area();
+        area.fill(&WHITE).map_err(fail)?;
+        let mut builder = ChartBuilder::on(&area);
+        builder.caption(title, ("sans-serif", 18)).margin(12).x_label_area_size(44).y_label_area_size(72);
+        let mut chart = builder.build_cartesian_2d(0.0..x, (y0 * 0.5..y1 * 2.0).log_scale()).map_err(fail)?;
+        let whole = |v: &f64| format!("{v:.0}");
+        let mesh = &mut chart.configure_mesh();
+        mesh.x_label_formatter(&whole).x_desc(axes.0).y_desc(axes.1).light_line_style(WHITE).draw().map_err(fail)?;
+        let mut steps: Vec<(f64, f64)> = Vec::new();
+        for mark in all.iter().filter(|m| m.best) {
+            if let Some(&(_, y)) = steps.last() {
+                steps.push((mark.at.0, y));
+            }
+            steps.push(mark.at);
+        }
+        chart.draw_series(LineSeries::new(steps, COLOURS[0].stroke_width(2))).map_err(fail)?;
+        for (n, mark) in all.iter().enumerate() {
+            let colour = if mark.best { COLOURS[0] } else { RGBColor(150, 150, 150) };
+            chart.draw_series([Circle::new(mark.at, 4, colour.filled())]).map_err(fail)?;
+            let label = EmptyElement::at(mark.at)
+                + Text::new(mark.name.clone(), (4, if n % 2 == 0 { -18 } else { 6 }), ("sans-serif", 12));
+            chart.draw_series([label]).map_err(fail)?;
+        }
+        area.present().map_err(fail)?;
+    }
+    Ok(systole_files::write(path, text.as_bytes())?)
+}
