@@ -103,5 +103,8 @@ for mark in "$logs"/*-failed; do
 done | awk '/^$/ || !seen[$0]++' >&2
 failed=$(find "$logs" -name '*-failed' | wc -l)
 ((failed == 0)) || die "$failed runs failed"
-[ "$top" != systole_top ] || LINT_LIST=rtl/systole_board.f LINT_TOP=systole_ecp5 LINT_CONFIGS=tiny "$0"
-[ "$top" != systole_top ] || LINT_LIST=rtl/systole_board.f LINT_TOP=systole_gowin LINT_CONFIGS=nano "$0"
+[ "$top" = systole_top ] || exit 0
+LINT_LIST=rtl/systole_board.f LINT_TOP=systole_ecp5 LINT_CONFIGS=tiny "$0" &
+ecp5=$!
+LINT_LIST=rtl/systole_board.f LINT_TOP=systole_gowin LINT_CONFIGS=nano "$0" || die "systole_gowin failed"
+wait "$ecp5" || die "systole_ecp5 failed"

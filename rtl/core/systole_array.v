@@ -107,7 +107,9 @@ module systole_array #(
         assign sum_in      = g_row[r-1].sum_out;
       end
       systole_row_slice #(
-          .ROW         (r),
+`ifndef YOSYS
+          .ROW         (r),     // simulations tell macros apart; Yosys takes all rows as one module
+`endif
           .COLS        (COLS),
           .SUM_W       (SUM_W),
           .WEIGHT_BEATS(WEIGHT_BEATS),
