@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long netlist test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga fpga-report prog clean
+.PHONY: help setup run test test-long netlist test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,14 @@ fpga: ## bitstream of a board: BOARD=ulx3s-85f, and CONFIG, MHZ, SEED where its 
 
 fpga-report: ## every board routed with five seeds: Fmax, use, slowest path (hours); BOARD= for one, SEEDS=
 	scripts/fpga.sh $(BOARD) --report $(or $(SEEDS),5) $(if $(MHZ),--mhz $(MHZ))
+
+fpga-image: setup ## what BOARD does when power comes, for its flash: IMAGE=digits, an image or a model in ONNX; CONFIG=
+	config=$(if $(filter command line,$(origin CONFIG)),$(CONFIG),$$(scripts/fpga.sh $(BOARD) --config-name)) && mkdir -p build/fpga/$(BOARD) && \
+	cargo run --release -p systole-cli --bin systole -- board boot $(or $(IMAGE),digits) --config $$config \
+		$(if $(filter digits%,$(or $(IMAGE),digits)),--images 10) -o build/fpga/$(BOARD)/boot.bin
+
+prog-flash: ## write the last bitstream and boot file of BOARD into its flash: it starts without a host
+	scripts/fpga.sh $(BOARD) --prog-flash
 
 prog: ## write the last bitstream of BOARD into the board
 	scripts/fpga.sh $(BOARD) --prog

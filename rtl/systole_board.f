@@ -1,6 +1,7 @@
 // The chip and what stands around it on a board, for linters and simulation, with a model of the PLL.
 -f rtl/systole.f
 rtl/board/systole_board.v
+rtl/board/systole_boot.v
 rtl/board/systole_bridge.v
 rtl/board/systole_ecp5.v
 rtl/board/systole_gowin.v
@@ -9,4 +10,5 @@ rtl/board/systole_link_tx.v
 rtl/board/systole_uart_rx.v
 rtl/board/systole_uart_tx.v
 verif/cells/EHXPLLL.v
+verif/cells/USRMCLK.v
 verif/cells/rPLL.v

@@ -42,6 +42,10 @@ AROUND = sorted(str(p) for p in pathlib.Path("rtl/board").glob("*.v"))
 TOPS = {"ecp5": "systole_ecp5", "gowin": "systole_gowin"}
 
 
+# Ports of the flash; its clock goes out through the FPGA's configuration.
+FLASH = {"flash_cs_n_o": "output", "flash_mosi_o": "output", "flash_miso_i": "input"}
+
+
 def boards():
     return sorted(p.stem for p in BOARDS.glob("*.toml"))
 
@@ -87,12 +91,17 @@ def lights(board):
 def top(board, parameters):
     """The family's top with the lights that the board has."""
     ports = "".join(f", output wire led{i}_o" for i in lights(board))
+    flash = "".join(f", .{p}({p})" for p in FLASH) if "flash" in board else ""
+    ports += "".join(f", {way} wire {p}" for p, way in FLASH.items()) if flash else ""
+    high = range(len(board.get("flash", {}).get("high", [])))
+    ports += "".join(f", output wire high{i}_o" for i in high)
     leds = "".join(f"  assign led{i}_o = led[{i}];\n" for i in lights(board))
+    leds += "".join(f"  assign high{i}_o = 1'b1;\n" for i in high)
     values = ", ".join(f".{n}({v})" for n, v in parameters.items())
     return f"""// Written by scripts/fpga.py.
 module {TOP} (input wire clk_i, input wire rx_i, output wire tx_o{ports});
   wire [3:0] led;
-  {TOPS[board["family"]]} #({values}) u_{board["family"]} (.clk_i(clk_i), .rx_i(rx_i), .tx_o(tx_o), .led_o(led));
+  {TOPS[board["family"]]} #({values}) u_{board["family"]} (.clk_i(clk_i), .rx_i(rx_i), .tx_o(tx_o), .led_o(led){flash});
 {leds}endmodule
 """
 
@@ -101,6 +110,8 @@ def constraints(board):
     pins, lines = board["pins"], []
     named = {"clk_i": pins["clk"], "rx_i": pins["rx"], "tx_o": pins["tx"]}
     named |= {f"led{i}_o": pin for i, pin in lights(board).items()}
+    named |= dict(zip(FLASH, (board["flash"][k] for k in ("cs", "mosi", "miso")))) if "flash" in board else {}
+    named |= {f"high{i}_o": pin for i, pin in enumerate(board.get("flash", {}).get("high", []))}
     for port, pin in named.items():
         if board["family"] == "gowin":
             pull = " PULL_MODE=UP" if port == "rx_i" else ""
@@ -172,6 +183,8 @@ class Design:
         out.mkdir(parents=True, exist_ok=True)
         self.bitstream.unlink(missing_ok=True)
         parameters = {"CONFIG": number, "DIVISOR": divisor, "PLL_IN": into, "PLL_FB": fb, "PLL_OUT": vco, "LED_ON": board["pins"]["led_on"]}
+        if board["family"] == "ecp5":
+            parameters |= {"BOOT": int("flash" in board), "BOOT_AT": board.get("flash", {}).get("at", 0)}
         if board["family"] == "gowin":
             parameters["CLOCK"] = f'"{board["input_mhz"]:g}"'
         (out / "top.v").write_text(top(board, parameters))
@@ -261,7 +274,9 @@ def main():
     parser.add_argument("--seed", type=int, help="placement seed (default: the board's, or 1)")
     parser.add_argument("--router", choices=["router1", "router2"], help="of nextpnr-ecp5: router2 is faster, and sticks sometimes (default: the board's, or router2)")
     parser.add_argument("--fit", action="store_true", help="synthesise only, and say whether it fits")
+    parser.add_argument("--config-name", action="store_true", help="print the board's configuration, if it boots from a flash, and do nothing")
     parser.add_argument("--prog", action="store_true", help="write the bitstream of the last run into the board's SRAM, with openFPGALoader")
+    parser.add_argument("--prog-flash", action="store_true", help="write the bitstream and the boot file (make fpga-image) into the board's flash")
     parser.add_argument("--report", type=int, metavar="SEEDS", help="route the board (all of them without one) with so many seeds, write build/fpga/report.md")
     args = parser.parse_args()
     if args.report:
@@ -269,12 +284,29 @@ def main():
     if args.board is None:
         fail(f"which board? BOARD={'|'.join(boards())}")
     design = Design(args.board, args.config, args.mhz, args.baud)
-    if args.prog:
+    if args.prog or args.prog_flash:
         if not design.bitstream.is_file():
             fail(f"no {design.bitstream}: make fpga BOARD={args.board} first")
+        boot = design.out / "boot.bin"
+        if args.prog_flash and "flash" not in design.board:
+            fail(f"{design.board['name']} does not boot from a flash: its file names none ([flash] in constraints/boards/{args.board}.toml)")
+        if args.prog_flash and not boot.is_file():
+            fail(f"no {boot}: make fpga-image BOARD={args.board} IMAGE=digits first")
         if shutil.which("openFPGALoader") is None:
             fail("openFPGALoader is not installed: apt install openfpgaloader, or https://github.com/trabucayre/openFPGALoader")
-        sys.exit(subprocess.call(["openFPGALoader", "-b", design.board["prog"], str(design.bitstream)]))
+        loader = ["openFPGALoader", "-b", design.board["prog"]]
+        if args.prog:
+            sys.exit(subprocess.call([*loader, str(design.bitstream)]))
+        at = design.board["flash"]["at"]
+        sys.exit(
+            subprocess.call([*loader, "--write-flash", str(design.bitstream)])
+            or subprocess.call([*loader, "--write-flash", "--file-type", "raw", "--offset", f"{at:#x}", str(boot)])
+        )
+    if args.config_name:
+        if "flash" not in design.board:
+            fail(f"{design.board['name']} does not boot from a flash: its file names none ([flash] in constraints/boards/{args.board}.toml)")
+        print(design.config)
+        return
     design.synthesise()
     if args.fit:
         return

@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-scripts/setup.sh --synth
+scripts/setup.sh --synth >&2
 exec .venv/bin/python scripts/fpga.py "$@"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chip behind a serial line (docs/board.md): what the top of each board holds. clk_i runs when power comes, reset
-// lasts 16 cycles from then on, and as long as rst_i stands.
+// lasts 16 cycles from then on, and as long as rst_i stands. With BOOT requests come out of a flash first.
 `default_nettype none
 `include "systole_isa.vh"
 
@@ -8,12 +8,18 @@ module systole_board #(
     parameter CONFIG  = 1,
     parameter COLS    = `SYSTOLE_CFG_COLS(CONFIG),
     parameter DIVISOR = 100,                  // cycles of a bit on the line
-    parameter LIMIT   = 22
+    parameter LIMIT   = 22,
+    parameter BOOT    = 0,                    // there is a flash with requests in it
+    parameter [23:0] BOOT_AT = 24'h20_0000    // from this byte on
 ) (
     input  wire       clk_i,
     input  wire       rst_i,
     input  wire       rx_i,
     output wire       tx_o,
+    output wire       flash_cs_n_o,
+    output wire       flash_sck_o,
+    output wire       flash_mosi_o,
+    input  wire       flash_miso_i,
     output wire [3:0] state_o                 // {an error, poison, a run, an image is awake}
 );
 
@@ -37,14 +43,44 @@ module systole_board #(
       .bad_o  (rx_bad),
       .data_o (rx_data)
   );
+  wire booting, boot_failed, boot_valid;
+  wire [7:0] boot_data;
+  generate
+    if (BOOT != 0) begin : g_boot
+      systole_boot #(
+          .AT(BOOT_AT),
+          .AW(AW)
+      ) u_boot (
+          .clk_i        (clk_i),
+          .rst_i        (rst),
+          .cs_n_o       (flash_cs_n_o),
+          .sck_o        (flash_sck_o),
+          .mosi_o       (flash_mosi_o),
+          .miso_i       (flash_miso_i),
+          .valid_o      (boot_valid),
+          .data_o       (boot_data),
+          .request_i    (request),
+          .done_i       (done),
+          .answer_we_i  (answer_we),
+          .answer_addr_i(answer_addr),
+          .answer_data_i(answer),
+          .active_o     (booting),
+          .failed_o     (boot_failed)
+      );
+    end else begin : g_no_boot
+      assign {booting, boot_failed, boot_valid, boot_data} = 11'd0;
+      assign {flash_cs_n_o, flash_sck_o, flash_mosi_o} = 3'b100;
+      wire unused = flash_miso_i;
+    end
+  endgenerate
   systole_link_rx #(
       .AW(AW)
   ) u_link_rx (
       .clk_i    (clk_i),
       .rst_i    (rst),
-      .valid_i  (rx_valid),
-      .bad_i    (rx_bad),
-      .data_i   (rx_data),
+      .valid_i  (booting ? boot_valid : rx_valid),
+      .bad_i    (!booting && rx_bad),
+      .data_i   (booting ? boot_data : rx_data),
       .request_o(request),
       .length_o (request_length),
       .done_i   (done),
@@ -88,6 +124,8 @@ module systole_board #(
       .tx_o   (tx_o)
   );
 
+  wire [3:0] state;
+  assign state_o = {state[3] || boot_failed, state[2:0]};
   wire awvalid, awready, wvalid, wready, bvalid, arvalid, arready, rvalid, irq;
   wire [7:0] addr;
   wire [31:0] wdata, rdata;
@@ -104,6 +142,7 @@ module systole_board #(
       .clk_i        (clk_i),
       .rst_i        (rst),
       .chip_rst_o   (chip_rst),
+      .boot_i       (booting),
       .request_i    (request),
       .length_i     (request_length),
       .done_o       (done),
@@ -166,7 +205,7 @@ module systole_board #(
       .s_axil_rdata_o     (rdata),
       .s_axil_rresp_o     (rresp),
       .irq_o              (irq),
-      .state_o            (state_o),
+      .state_o            (state),
       .s_axis_in_tvalid_i (in_tvalid),
       .s_axis_in_tready_o (in_tready),
       .s_axis_in_tdata_i  (tdata),

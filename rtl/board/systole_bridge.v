@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // All of the chip's AXI over frames (docs/board.md): a request is done and answered before the next one is looked at. A
 // request with the number of the one before is not done again, its answer is sent again. Before HELLO everything else is
-// answered NO_SESSION, so that a host sees that the board began anew. chip_rst_o resets the chip: with rst_i, and RESET.
+// answered NO_SESSION, so that a host sees that the board began anew; with boot_i neither rule holds, and no session begins.
+// chip_rst_o resets the chip: with rst_i, and RESET.
 `default_nettype none
 `include "systole_isa.vh"
 
@@ -13,6 +14,7 @@ module systole_bridge #(
     input  wire              clk_i,
     input  wire              rst_i,
     output wire              chip_rst_o,
+    input  wire              boot_i,           // requests come from the board itself
     // frames
     input  wire              request_i,
     input  wire [    AW-1:0] length_i,
@@ -82,7 +84,7 @@ module systole_bridge #(
   wire [AW-1:0] first = is_image ? 2 : 3;      // byte of a stream's data
   wire there = at_q <= length_i;               // the byte that comes is one of the request
   wire more = at_q < length_i;                 // so is the next one
-  wire resend = answered_q && number_q == last_q && op_q != `SYSTOLE_BOARD_HELLO;
+  wire resend = answered_q && number_q == last_q && op_q != `SYSTOLE_BOARD_HELLO && !boot_i;
   wire late = waited_q[LIMIT];
   wire push = is_image ? img_tready_i : in_tready_i;
   wire room = out_q <= FULL[AW-1:0];           // for a word in the answer
@@ -112,9 +114,9 @@ module systole_bridge #(
         ST_HEADER: if (at_q == HEADER) state_q <= ST_DECIDE;
         ST_DECIDE: begin
           state_q <= ST_ANSWER;
-          if (op_q == `SYSTOLE_BOARD_HELLO && fits) session_q <= 1'b1;
+          if (op_q == `SYSTOLE_BOARD_HELLO && fits) session_q <= !boot_i;
           else if (resend) state_q <= ST_SEND;
-          else if (session_q && fits)
+          else if ((session_q || boot_i) && fits)
             case (op_q)
               `SYSTOLE_BOARD_RESET: state_q <= ST_RESET;
               `SYSTOLE_BOARD_READ: begin
@@ -129,7 +131,7 @@ module systole_bridge #(
               `SYSTOLE_BOARD_OUTPUT: state_q <= ST_POP;
               default: state_q <= ST_FETCH;
             endcase
-          answered_q <= 1'b1;
+          answered_q <= !boot_i;
         end
         ST_RESET: if (&waited_q[3:0]) state_q <= ST_ANSWER;
         ST_READ: begin
@@ -168,7 +170,7 @@ module systole_bridge #(
     if (state_q == ST_HEADER && at_q != 0) {arg_q, op_q, number_q} <= {rdata_i, arg_q, op_q};
     if (deciding && !resend) begin
       last_q   <= number_q;
-      result_q <= !session_q && op_q != `SYSTOLE_BOARD_HELLO ? `SYSTOLE_BOARD_NO_SESSION : fits ? `SYSTOLE_BOARD_DONE : `SYSTOLE_BOARD_UNKNOWN;
+      result_q <= !session_q && !boot_i && op_q != `SYSTOLE_BOARD_HELLO ? `SYSTOLE_BOARD_NO_SESSION : fits ? `SYSTOLE_BOARD_DONE : `SYSTOLE_BOARD_UNKNOWN;
     end else if ((state_q == ST_READ && rvalid_i && rresp_i != 2'b00) || (state_q == ST_WRITE && bvalid_i && bresp_i != 2'b00))
       result_q <= `SYSTOLE_BOARD_REFUSED;
     else if (late && (state_q == ST_READ || state_q == ST_WRITE || state_q == ST_PUSH)) result_q <= `SYSTOLE_BOARD_LATE;

@@ -9,11 +9,16 @@ module systole_ecp5 #(
     parameter PLL_IN  = 1,
     parameter PLL_FB  = 2,
     parameter PLL_OUT = 12,
+    parameter BOOT    = 0,             // requests from byte BOOT_AT of the flash of the configuration
+    parameter [23:0] BOOT_AT = 24'h20_0000,
     parameter LED_ON  = 1              // the level at which a light is on
 ) (
     input  wire       clk_i,
     input  wire       rx_i,
     output wire       tx_o,
+    output wire       flash_cs_n_o,
+    output wire       flash_mosi_o,
+    input  wire       flash_miso_i,
     output wire [3:0] led_o            // awake, running, poison, error
 );
 
@@ -52,15 +57,34 @@ module systole_ecp5 #(
   reg [1:0] rst_q = 2'b11;
   always @(posedge core_clk) rst_q <= {rst_q[0], !locked};
 
+  // The flash's clock has no pin of its own: it is the one that the configuration came with.
+  wire flash_sck;
+  generate
+    if (BOOT != 0) begin : g_clock
+      USRMCLK u_clock (
+          .USRMCLKI (flash_sck),
+          .USRMCLKTS(1'b0)
+      );
+    end else begin : g_no_clock
+      wire unused = flash_sck;
+    end
+  endgenerate
+
   systole_board #(
       .CONFIG (CONFIG),
-      .DIVISOR(DIVISOR)
+      .DIVISOR(DIVISOR),
+      .BOOT   (BOOT),
+      .BOOT_AT(BOOT_AT)
   ) u_board (
-      .clk_i  (core_clk),
-      .rst_i  (rst_q[1]),
-      .rx_i   (rx_i),
-      .tx_o   (tx_o),
-      .state_o(state)
+      .clk_i       (core_clk),
+      .rst_i       (rst_q[1]),
+      .rx_i        (rx_i),
+      .tx_o        (tx_o),
+      .flash_cs_n_o(flash_cs_n_o),
+      .flash_sck_o (flash_sck),
+      .flash_mosi_o(flash_mosi_o),
+      .flash_miso_i(flash_miso_i),
+      .state_o     (state)
   );
   assign led_o = LED_ON != 0 ? state : ~state;
 

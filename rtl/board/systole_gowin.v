@@ -65,15 +65,21 @@ module systole_gowin #(
   reg [1:0] rst_q = 2'b11;
   always @(posedge core_clk) rst_q <= {rst_q[0], !locked};
 
+  wire [2:0] no_flash;
+  wire unused = &no_flash;
   systole_board #(
       .CONFIG (CONFIG),
       .DIVISOR(DIVISOR)
   ) u_board (
-      .clk_i  (core_clk),
-      .rst_i  (rst_q[1]),
-      .rx_i   (rx_i),
-      .tx_o   (tx_o),
-      .state_o(state)
+      .clk_i       (core_clk),
+      .rst_i       (rst_q[1]),
+      .rx_i        (rx_i),
+      .tx_o        (tx_o),
+      .flash_cs_n_o(no_flash[0]),
+      .flash_sck_o (no_flash[1]),
+      .flash_mosi_o(no_flash[2]),
+      .flash_miso_i(1'b0),
+      .state_o     (state)
   );
   assign led_o = LED_ON != 0 ? state : ~state;
 

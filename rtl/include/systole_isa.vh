@@ -546,6 +546,7 @@
 `define SYSTOLE_BOARD_LATE 8'd3
 `define SYSTOLE_BOARD_NO_SESSION 8'd4
 `define SYSTOLE_BOARD_MAGIC 32'h01425953
+`define SYSTOLE_BOARD_BOOT_MAGIC 32'h01465953
 `define SYSTOLE_BOARD_PAYLOAD 256
 
 // Latencies, as functions of the sizes (sw/isa, latency.rs); groups: cycles that POST takes for a vector.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A board without a board: `rtl/board/systole_board.v` in Verilator, with a serial line bit by bit, on which bits may be
-//! lost; the other end is whatever speaks to a serial port.
+//! lost; the other end is whatever speaks to a serial port. And a flash, from which it boots where there is something in it.
 
 use anyhow::{Context, Result};
 use harness::Stream;
@@ -10,8 +10,8 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
-use systole_host::Line;
-use systole_isa::Config;
+use systole_host::{Driver, HostError, Line, Recorder, RunOutput, Wake};
+use systole_isa::{Config, Image};
 use verilated::Library;
 
 /// Cycles of a bit: as few as the receiver can have.
@@ -26,6 +26,29 @@ pub struct Noise {
     pub bytes: f64,
     /// The board's reset is pulled once after so many bytes from the host.
     pub restart: Option<u64>,
+}
+
+/// An SPI flash behind ports of these names (chip select, clock, data to and from it): mode 0, command 0x03 with an address
+/// of 24 bits, as the data sheets of all makers have it. `data` stands from byte `at` on, 0xff elsewhere. Never ends.
+pub async fn flash(sim: harness::Sim, ports: [&'static str; 4], at: u64, data: Vec<u8>) {
+    let clk = sim.clock("clk_i");
+    let [select, clock, to, from] = ports.map(|n| sim.signal(n));
+    let byte = |address: u64| address.checked_sub(at).and_then(|n| data.get(n as usize)).copied().unwrap_or(0xff);
+    let (mut before, mut bits, mut command) = (false, 0u64, 0u64);
+    loop {
+        clk.rising_edge().await;
+        let now = clock.is_high();
+        if select.is_high() {
+            (bits, command) = (0, 0);
+        } else if now && !before {
+            command = if bits < 32 { command << 1 | u64::from(to.is_high()) } else { command };
+            bits += 1;
+        } else if before && !now && bits >= 32 && command >> 24 == 0x03 {
+            let n = bits - 32;
+            from.set(u64::from(byte((command & 0xff_ffff) + n / 8) >> (7 - n % 8) & 1));
+        }
+        before = now;
+    }
 }
 
 /// The far end of the simulated line.
@@ -161,6 +184,27 @@ fn bits(byte: u8, noise: f64, random: &mut Stream) -> Vec<bool> {
     all
 }
 
+/// What a board's flash needs so that the board loads an image (into its RRAM, where it has some) and runs frames when power
+/// comes: the driver's work on the simulated chip, recorded. Also how many requests it is, and what the frames gave.
+///
+/// # Errors
+/// Those of the driver, and of building the chip.
+pub fn record_boot(config: &Config, image: Image, frames: Vec<Vec<u8>>) -> Result<(Vec<u8>, usize, Vec<RunOutput>)> {
+    let result: Result<_, HostError> = systole_chip::run_chip(config, &Default::default(), move |transport| async move {
+        let mut driver = Driver::connect(Recorder::new(transport)).await?;
+        if driver.config().rram_ctrl {
+            driver.program(&image, None).await?;
+            driver.wake(Wake::Checked, &image).await?;
+        } else {
+            driver.load(&image).await?;
+        }
+        let runs = driver.run_many(frames, |_, _| ()).await?;
+        let (file, requests) = driver.transport().file();
+        Ok((file, requests, runs))
+    })?;
+    Ok(result?)
+}
+
 /// Builds the board's model, or takes it from the cache.
 ///
 /// # Errors
@@ -169,7 +213,7 @@ pub fn build(config: &Config) -> Result<Arc<Library>> {
     Ok(systole_chip::board_spec(config, DIVISOR)?.build()?)
 }
 
-/// Runs a board until its wire is closed; cycles that passed. `lights` is told {error, poison, a run, an image is awake} when
+/// Runs a board until its wire is closed; cycles that passed. `boot` stands in its flash where it looks. `lights` is told {error, poison, a run, an image is awake} when
 /// it changes.
 ///
 /// # Errors
@@ -178,6 +222,7 @@ pub fn simulate(
     library: &Arc<Library>,
     seed: u64,
     noise: Noise,
+    boot: Vec<u8>,
     mut wire: impl Wire + 'static,
     mut lights: impl FnMut(u64) + 'static,
 ) -> Result<u64> {
@@ -186,9 +231,15 @@ pub fn simulate(
         let (rst, rx, tx, state) = (sim.signal("rst_i"), sim.signal("rx_i"), sim.signal("tx_o"), sim.signal("state_o"));
         rst.set(0);
         rx.set(1);
+        // A flash in which nothing stands says so by its bits at rest.
+        sim.signal("flash_miso_i").set(1);
+        if !boot.is_empty() {
+            let ports = ["flash_cs_n_o", "flash_sck_o", "flash_mosi_o", "flash_miso_i"];
+            sim.spawn("flash", flash(sim.clone(), ports, systole_chip::BOOT_AT, boot));
+        }
         let mut random = sim.random("line");
         let (mut sending, mut heard, mut shown, mut idle, mut bytes) = (VecDeque::new(), None, 0, 0u64, 0u64);
-        clk.cycles(8 * DIVISOR).await; // the board's own reset: who speaks before it ends is not heard
+        clk.cycles(64 * DIVISOR).await; // the board's own reset, and a look into its flash: who speaks before is not heard
         let mut step = 0u64;
         while !wire.is_closed() {
             // To the board: a bit lasts STEPS steps.

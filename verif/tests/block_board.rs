@@ -13,7 +13,7 @@ use systole_isa::board::{Deframer, END, ESC, MAGIC, OPERATIONS, PAYLOAD, RESULTS
 /// A block of rtl/board, which is not in the chip's list.
 fn block(top: &str) -> Spec {
     let (sources, includes) = systole_chip::source_list().unwrap();
-    let units = ["uart_rx", "uart_tx", "link_rx", "link_tx", "bridge"];
+    let units = ["boot", "uart_rx", "uart_tx", "link_rx", "link_tx", "bridge"];
     let files = units.map(|u| format!("{}/../rtl/board/systole_{u}.v", env!("CARGO_MANIFEST_DIR")));
     includes.into_iter().fold(Spec::new(top).sources(sources).sources(files), Spec::include_dir)
 }
@@ -206,7 +206,7 @@ fn link_rx_takes_whole_frames_while_none_stands_and_drops_all_others() {
         let (deframer, taken, asked) = Default::default();
         let mut whole = true; // the frame before ended
         let mut r = Receiver { clk, sim, random, deframer, lost: true, standing: None, asked, done: 0.0, taken };
-        for n in 0..1500 {
+        for n in 0..1600 {
             let length = match r.random.random_range(0..8) {
                 0 => [0, 1, 2, 3, 258, 259, 508, 509, 520, 1020, 1024, 1030][r.random.random_range(0..12)],
                 1 => r.random.random_range(2..260),
@@ -534,12 +534,15 @@ fn the_bridge_does_each_request_once_and_answers_as_the_document_says() {
             let mut met = BTreeMap::<String, u32>::new();
             let mut shortest = 0; // cycles of a WAIT of none
             b.s.done = Effects::default();
-            for n in 0..1500 {
+            for n in 0..1600 {
                 let body = match n {
                     60 | 750 => vec![op("HELLO")],
                     61 => vec![op("WAIT"), 0, 0, 0, 0, 0],
                     _ => request(&mut b.random),
                 };
+                // Requests of the board's flash: all with one number, and each is done.
+                let boot = (702..748).contains(&n);
+                b.set("boot_i", boot);
                 if n < 60 && body[0] == op("HELLO") {
                     continue;
                 }
@@ -563,7 +566,9 @@ fn the_bridge_does_each_request_once_and_answers_as_the_document_says() {
                     b.rest().await;
                 }
                 let sending = b.s.sending;
-                if let Some(answer) = before.as_ref().filter(|_| n != 61 && body[0] != op("HELLO") && b.random.chance(0.2)) {
+                if let Some(answer) =
+                    before.as_ref().filter(|_| n != 61 && !boot && body[0] != op("HELLO") && b.random.chance(0.2))
+                {
                     let (got, done, _) = b.ask(&[&[number], &body[..]].concat(), u64::MAX).await;
                     assert_eq!((&got, done), (answer, Effects::default()), "the same number");
                     *met.entry("again".into()).or_default() += 1;
@@ -571,7 +576,8 @@ fn the_bridge_does_each_request_once_and_answers_as_the_document_says() {
                 }
                 // HELLO may have the number of the request before.
                 let least = u8::from(body[0] != op("HELLO"));
-                number = number.wrapping_add(b.random.random_range(least..2 + least * 250));
+                let step = b.random.random_range(least..2 + least * 250);
+                number = number.wrapping_add(if boot { 0 } else { step });
                 let request = [&[number], &body[..]].concat();
                 let cycles = if body.len() == 6 { u32::from_le_bytes(body[2..].try_into().unwrap()).into() } else { 0 };
                 let later = if cycles > 40 { cycles / 2 + 20 } else { 3 };
@@ -580,7 +586,7 @@ fn the_bridge_does_each_request_once_and_answers_as_the_document_says() {
                 let (got, done, took) = b.ask(&request, irq.saturating_add(sending)).await;
                 let took = took - sending;
                 let result = match () {
-                    () if body[0] != op("HELLO") && !session => "NO_SESSION",
+                    () if body[0] != op("HELLO") && !session && !boot => "NO_SESSION",
                     () if !fits(&body) => "UNKNOWN",
                     () if ["READ", "WRITE"].map(op).contains(&body[0]) && refused(body[1]).is_some() => "REFUSED",
                     () => "DONE",
@@ -593,7 +599,7 @@ fn the_bridge_does_each_request_once_and_answers_as_the_document_says() {
                     ("WRITE", "DONE" | "REFUSED") => effects.writes.push((body[1], cycles as u32)),
                     (_, "NO_SESSION" | "UNKNOWN" | "REFUSED") => (),
                     ("HELLO", _) => {
-                        session = true;
+                        session = !boot;
                         expected.extend(MAGIC.to_le_bytes());
                     }
                     ("RESET", _) => effects.resets = 16,
@@ -627,13 +633,15 @@ fn the_bridge_does_each_request_once_and_answers_as_the_document_says() {
                     }
                 }
                 assert_eq!((&got, done), (&expected, effects), "{request:?}");
-                before = Some(got);
+                *met.entry(format!("{} {name}", if boot { "boot" } else { "host" })).or_default() += 1;
+                before = Some(got).filter(|_| !boot);
             }
             met
         });
         for name in OPERATIONS {
             let all = ["DONE", "UNKNOWN", "NO_SESSION"].map(|r| met.contains_key(&format!("{name} {r}")));
-            assert!(all[0] && all[1] && (all[2] || name == "HELLO"), "{name}: {met:?}");
+            let boot = met.contains_key(&format!("boot {name}"));
+            assert!(all[0] && all[1] && boot && (all[2] || name == "HELLO"), "{name}: {met:?}");
         }
         let others = ["READ REFUSED", "WRITE REFUSED", "none UNKNOWN", "OUTPUT of 0", "OUTPUT of 256", "OUTPUT of 1", "again"];
         assert!(others.iter().all(|&m| met.contains_key(m)), "{met:?}");
@@ -673,5 +681,96 @@ fn what_is_not_taken_is_given_up_and_a_reset_goes_on() {
                 number += 3;
             }
         });
+    }
+}
+
+/// What a bench of systole_boot sees: bytes for the link, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Boot {
+    bytes: Vec<u8>,
+    failed: bool,
+}
+
+/// Boots from a flash with these bytes at `at`; frame n is taken where `stands(n)`, and answered with `results[n]`.
+fn boot(half: u64, at: u64, data: Vec<u8>, results: Vec<Option<u8>>) -> Boot {
+    let spec = block("systole_boot").parameter("HALF", half).parameter("AT", at);
+    bench(&spec, 9, move |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let [valid, byte, request, done, we, addr, answer, active, failed] =
+            ["valid_o", "data_o", "request_i", "done_i", "answer_we_i", "answer_addr_i", "answer_data_i", "active_o", "failed_o"]
+                .map(s);
+        let mut random = sim.random("bridge");
+        s("miso_i").set(1);
+        // The bench's reset has ended a cycle ago: the flash is selected behind 16 clocks.
+        sim.spawn("flash", systole_verif::board::flash(sim.clone(), ["cs_n_o", "sck_o", "mosi_o", "miso_i"], at, data));
+        let (mut results, mut deframer, mut bytes) = (VecDeque::from(results), Deframer::default(), vec![]);
+        let (mut standing, mut clocks, mut before) = (false, 0, false);
+        for _ in 0..400_000 {
+            clk.rising_edge().await;
+            let clock = s("sck_o").is_high();
+            clocks += u64::from(clock && !before && s("cs_n_o").is_high());
+            before = clock;
+            if !active.is_high() {
+                break;
+            }
+            [&we, &done].map(|n| n.set(0));
+            if valid.is_high() {
+                assert!(!standing, "a byte while a request stands");
+                bytes.push(byte.get() as u8);
+                if deframer.push(byte.get() as u8).is_some_and(|b| b.len() >= 2) {
+                    let Some(result) = results.pop_front().unwrap() else { continue };
+                    // As link_rx and the bridge have it: it stands from the next cycle on, and the answer is written before done.
+                    standing = true;
+                    request.set(1);
+                    clk.cycles(random.random_range(4..90)).await;
+                    assert!(!s("cs_n_o").is_high() && !valid.is_high());
+                    for (at, value) in [(0, 0), (1, result), (2, 7), (3, 1)] {
+                        we.set(1);
+                        addr.set(at);
+                        answer.set(value.into());
+                        clk.rising_edge().await;
+                    }
+                    we.set(0);
+                    clk.cycles(random.random_range(1..20)).await;
+                    done.set(1);
+                    request.set(1);
+                    clk.rising_edge().await;
+                    request.set(0);
+                    done.set(0);
+                    standing = false;
+                }
+            }
+        }
+        assert!(!active.is_high() && clocks == 16, "{clocks} clocks before the flash was selected");
+        clk.cycles(100).await;
+        assert!(!valid.is_high() && s("cs_n_o").is_high() && !s("sck_o").is_high(), "the flash is at rest");
+        Boot { bytes, failed: failed.is_high() }
+    })
+}
+
+#[test]
+fn boot_gives_the_flashs_frames_one_by_one_and_ends_at_the_first_that_fails() {
+    let frames: Vec<Vec<u8>> = vec![frame(&[0, 3, 1, 2]), frame(&[0, 0xc0, 0xdb]), frame(&[0; 200]), frame(&[0, 7])];
+    let all = frames.concat();
+    let file = |frames: &[u8], length: usize| [&b"SYF\x01"[..], &(length as u32).to_le_bytes(), frames].concat();
+    let whole = file(&all, all.len());
+    for (half, at) in [(2, 0x20_0000), (3, 0), (7, 0xff_f000)] {
+        let good = boot(half, at, whole.clone(), vec![Some(0); 4]);
+        assert_eq!(good, Boot { bytes: all.clone(), failed: false }, "half a bit of {half} cycles");
+    }
+    // Another result than DONE, and a frame that the link does not take: what follows is not looked at.
+    let two = frames[..2].concat();
+    assert_eq!(boot(2, 0, whole.clone(), vec![Some(0), Some(3), None]), Boot { bytes: two.clone(), failed: true });
+    assert_eq!(boot(2, 0, whole.clone(), vec![Some(0), None]), Boot { bytes: two.clone(), failed: true });
+    // The length ends between frames, and in one.
+    assert_eq!(boot(2, 0, file(&all, two.len()), vec![Some(0); 2]), Boot { bytes: two.clone(), failed: false });
+    assert_eq!(
+        boot(2, 0, file(&all, two.len() + 5), vec![Some(0); 2]),
+        Boot { bytes: all[..two.len() + 5].to_vec(), failed: true }
+    );
+    // Nothing to boot: no magic, another version, no frames.
+    let nothing = Boot { bytes: vec![], failed: false };
+    for data in [vec![], vec![0; 64], [&b"SYF\x02"[..], &whole[4..]].concat(), file(&all, 0), whole[1..].to_vec()] {
+        assert_eq!(boot(2, 0, data, vec![]), nothing);
     }
 }

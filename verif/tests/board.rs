@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 use systole_compiler::compile;
-use systole_host::{BoardTransport, Driver, HostError, Transport};
+use systole_host::{BoardTransport, Driver, HostError, Line, Transport};
+use systole_isa::board::Deframer;
 use systole_isa::regs::offset;
 use systole_isa::{Config, Image};
-use systole_verif::board::{ChannelLine, Noise, build, simulate, wire};
+use systole_verif::board::{ChannelLine, Noise, build, record_boot, simulate, wire};
 use systole_verif::random;
 
 /// A small program, a frame, and what it gives on the instruction-level model.
@@ -27,7 +28,7 @@ fn with_board<T: Send + 'static>(noise: Noise, host: impl FnOnce(ChannelLine) ->
     let (line, wire) = wire();
     let host = std::thread::spawn(move || host(line));
     let (tell, lights) = std::sync::mpsc::channel();
-    simulate(&library, 5, noise, wire, move |l| tell.send(l).unwrap()).unwrap();
+    simulate(&library, 5, noise, vec![], wire, move |l| tell.send(l).unwrap()).unwrap();
     (host.join().unwrap(), lights.iter().collect())
 }
 
@@ -128,7 +129,6 @@ fn a_board_that_begins_anew_in_the_middle_is_an_error_and_the_next_session_goes_
 fn a_host_that_stops_in_the_middle_of_a_frame_does_no_harm_to_the_next_one() {
     let (image, frame, output, _) = work(&Config::named("tiny").unwrap());
     with_board(Noise::default(), move |mut line| {
-        use systole_host::Line;
         for part in [&[0xc0, 5, 4, 1, 2, 3][..], &[0xdb], &systole_isa::board::frame(&[9, 3, 4, 1, 0, 0, 0])[..9]] {
             line.send(part).unwrap();
             block(async {
@@ -162,4 +162,67 @@ fn a_line_at_which_nobody_answers_says_so() {
     let of = |bytes| BoardTransport::connect_with(Dead(bytes), Duration::from_millis(5)).err().unwrap().to_string();
     assert!(of(&[]).contains("port at 9600 baud is silent"), "{}", of(&[]));
     assert!(of(&[0x12, 0x80]).contains("another baud rate"), "{}", of(&[0x12, 0x80]));
+}
+
+/// What a board of a configuration says while it boots from a flash, and its lights; then the host loads and runs.
+fn booted(config: &str, damage: impl Fn(&mut Vec<u8>)) -> (Vec<Vec<u8>>, Vec<u64>) {
+    let config = Config::named(config).unwrap();
+    let (image, frame, output, cycles) = work(&config);
+    let frames = vec![frame.clone(); 3];
+    let (mut file, requests, runs) = record_boot(&config, image.clone(), frames).unwrap();
+    assert!(requests > 20 && runs.iter().all(|r| r.frame == output && r.cycles == cycles), "{requests}");
+    damage(&mut file);
+    let library = build(&config).unwrap();
+    let (line, wire) = wire();
+    let host = std::thread::spawn(move || {
+        let (mut line, mut deframer, mut answers, mut buffer) = (line, Deframer::default(), vec![], [0; 64]);
+        loop {
+            let n = line.receive(&mut buffer, PATIENCE).unwrap();
+            if n == 0 {
+                break;
+            }
+            answers.extend(buffer[..n].iter().filter_map(|&b| deframer.push(b)));
+        }
+        // Nobody began a session yet.
+        line.send(&systole_isa::board::frame(&[77, 2, 0])).unwrap();
+        let mut said = vec![];
+        while said.is_empty() {
+            let n = line.receive(&mut buffer, PATIENCE).unwrap();
+            assert!(n > 0, "the line is the host's behind the boot");
+            said.extend(buffer[..n].iter().filter_map(|&b| deframer.push(b)));
+        }
+        assert_eq!(said, [vec![77, 4]], "NO_SESSION");
+        block(async {
+            let mut driver = Driver::connect(BoardTransport::connect_with(line, PATIENCE).unwrap()).await.unwrap();
+            driver.load(&image).await.unwrap();
+            assert_eq!(driver.run(&frame).await.unwrap().frame, output);
+        });
+        answers
+    });
+    let (tell, lights) = std::sync::mpsc::channel();
+    simulate(&library, 5, Noise::default(), file, wire, move |l| tell.send(l).unwrap()).unwrap();
+    (host.join().unwrap(), lights.iter().collect())
+}
+
+#[test]
+fn a_board_loads_and_runs_out_of_its_flash_without_a_host() {
+    for config in ["nano", "tiny"] {
+        let (.., output, _) = work(&Config::named(config).unwrap());
+        let (answers, lights) = booted(config, |_| ());
+        assert!(answers.iter().all(|a| a[..2] == [0, 0]), "{config}: every request is done: {answers:?}");
+        let outputs: Vec<&[u8]> = answers.iter().filter(|a| a.len() > 3).map(|a| &a[3..]).collect();
+        assert_eq!(outputs.len(), 3, "{config}");
+        assert!(outputs.iter().all(|o| o.starts_with(&output)), "{config}: {outputs:?}");
+        assert!(lights.iter().any(|l| l & 2 == 2) && lights.iter().all(|l| l & 8 == 0), "{config}: {lights:?}");
+    }
+}
+
+#[test]
+fn a_flash_that_is_damaged_is_an_error_and_the_host_goes_on() {
+    let (answers, lights) = booted("nano", |file| {
+        let middle = file.len() / 2;
+        file[middle] ^= 4;
+    });
+    assert!(answers.len() > 5 && answers.iter().all(|a| a[..2] == [0, 0]), "{answers:?}");
+    assert!(lights.iter().any(|l| l & 8 == 8), "the error light: {lights:?}");
 }

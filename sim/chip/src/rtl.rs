@@ -134,6 +134,9 @@ pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
     Ok(Spec::new("systole_top").sources(sources).include_dir(folder).argument("-Wno-lint").argument("-Wno-fatal"))
 }
 
+/// Byte of the simulated board's flash from which on it boots.
+pub const BOOT_AT: u64 = 0x20_0000;
+
 /// What to build for the chip behind a serial line of so many cycles a bit (docs/board.md). A board's tops know a
 /// configuration by its number alone; sizes of one's own go into the header.
 ///
@@ -143,6 +146,7 @@ pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Erro
     let list = "rtl/systole_board.f";
     let (sources, includes) = read_list(list).map_err(|source| verilated::Error::Source { path: root().join(list), source })?;
     let spec = Spec::new("systole_board").sources(sources).parameter("DIVISOR", divisor).parameter("LIMIT", 14);
+    let spec = spec.parameter("BOOT", 1).parameter("BOOT_AT", BOOT_AT);
     let named = systole_isa::config::CONFIGS.iter().any(|c| c == config);
     let sizes = config.parameters().into_iter().filter(|_| !named);
     let id = if named { config.id } else { systole_isa::config::OWN };

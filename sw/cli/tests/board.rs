@@ -21,8 +21,13 @@ struct Board {
 
 impl Board {
     fn new(config: &'static str, noise: &str) -> Board {
+        Board::with(config, &["--noise", noise])
+    }
+
+    fn with(config: &'static str, args: &[&str]) -> Board {
         let mut child = Command::new(env!("CARGO_BIN_EXE_systole"))
-            .args(["board", "simulate", "--config", config, "--noise", noise])
+            .args(["board", "simulate", "--config", config])
+            .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -104,4 +109,36 @@ fn a_port_that_is_missing_or_silent_says_what_to_try() {
     assert!(said.contains("cannot open /dev/ttySystole") && said.contains("port"), "{said}");
     let none = text(&systole(&["rram", "status"]));
     assert!(none.contains("--rram FILE"), "{none}");
+}
+
+#[test]
+fn a_board_with_a_flash_recognises_digits_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("boot.bin");
+    let path = file.to_str().unwrap();
+    let made = systole(&["board", "boot", "digits", "--config", "nano", "--images", "60", "-o", path]);
+    assert!(made.status.success() && text(&made).contains("60 runs of 191 cycles"), "{}", text(&made));
+    let board = Board::with("nano", &["--flash", path]);
+    let heard = systole(&["board", "listen", "--port", &board.port, "--classes", "10", "--seconds", "2"]);
+    assert!(heard.status.success(), "{}", text(&heard));
+    // What was said before this listened is lost; the last is the sixtieth image's.
+    let heard = text(&heard);
+    let said: Vec<u8> = heard.lines().filter_map(|l| l.split(" says ").nth(1)?.parse().ok()).collect();
+    let set = systole_verif::digits::load().unwrap();
+    let classes = |logits: &Vec<i8>| systole_verif::digits::answer(&logits.iter().map(|&l| l.into()).collect::<Vec<i32>>());
+    let all: Vec<u8> = set.logits[..60].iter().map(classes).collect();
+    assert!(said.len() > 5 && all.ends_with(&said), "{heard}");
+    // The line is a host's now.
+    assert!(board.run(&["run", "digits", "--images", "1"]).contains("the same for every image"));
+    let none = text(&systole(&["board", "listen", "--port", &board.port, "--seconds", "0.3"]));
+    assert!(none.contains("no boot was heard"), "{none}");
+    // What is no boot file, or a part of one.
+    let part = folder.path().join("part.bin");
+    std::fs::write(&part, &std::fs::read(&file).unwrap()[..1000]).unwrap();
+    let refused = text(&systole(&["board", "simulate", "--config", "nano", "--flash", part.to_str().unwrap()]));
+    assert!(refused.contains("only a part of one"), "{refused}");
+    let more = text(&systole(&["board", "boot", "digits", "--images", "999", "-o", path]));
+    assert!(more.contains("--images 999: there are"), "{more}");
+    let unknown = text(&systole(&["board", "boot", "digitz", "-o", path]));
+    assert!(unknown.contains("there is no network or file 'digitz'"), "{unknown}");
 }

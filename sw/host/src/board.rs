@@ -5,7 +5,7 @@
 use crate::{HostError, Transport};
 use std::io;
 use std::time::{Duration, Instant};
-use systole_isa::board::{BAUD, Deframer, MAGIC, OPERATIONS, PAYLOAD, RESULTS, code, frame};
+use systole_isa::board::{BAUD, BOOT_NUMBER, Deframer, MAGIC, OPERATIONS, PAYLOAD, RESULTS, code, frame};
 
 /// A line of bytes to a board and back.
 pub trait Line {
@@ -181,6 +181,9 @@ impl<L: Line> BoardTransport<L> {
     /// Sends a request until it is answered; what the operation gives.
     fn request(&mut self, operation: &str, operands: &[u8]) -> Result<Vec<u8>, HostError> {
         self.number = self.number.wrapping_add(1);
+        if self.number == BOOT_NUMBER {
+            self.number += 1;
+        }
         let mut body = vec![self.number, code(&OPERATIONS, operation)];
         body.extend(operands);
         let bytes = frame(&body);

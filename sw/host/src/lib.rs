@@ -7,12 +7,14 @@
 //! itself: board users need no Verilator.
 
 mod board;
+mod boot;
 mod driver;
 mod error;
 mod rram;
 mod transport;
 
 pub use board::{BoardTransport, Line, LineCounts, Port, SerialLine};
+pub use boot::Recorder;
 pub use driver::{Driver, RunOutput};
 pub use error::HostError;
 pub use rram::{RramStatus, Wake, WrongWord};

@@ -212,6 +212,7 @@ pub fn verilog_header() -> String {
         }
     }
     let _ = writeln!(t, "`define SYSTOLE_BOARD_MAGIC 32'h{:08x}", board::MAGIC);
+    let _ = writeln!(t, "`define SYSTOLE_BOARD_BOOT_MAGIC 32'h{:08x}", board::BOOT_MAGIC);
     let _ = writeln!(t, "`define SYSTOLE_BOARD_PAYLOAD {}", board::PAYLOAD);
     t.push_str("\n// Latencies, as functions of the sizes (sw/isa, latency.rs); groups: cycles that POST takes for a vector.\n");
     for (name, rule, _) in LATENCIES {
