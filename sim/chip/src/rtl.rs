@@ -67,19 +67,19 @@ fn root() -> PathBuf {
 /// # Errors
 /// The I/O error, where the list cannot be read.
 pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    read_list("rtl/systole.f")
+    read_list(&root().join("rtl/systole.f"))
 }
 
 /// The files and include folders of a list: a path a line from the root of the project, `+incdir+DIR`, `-f LIST`, `//`.
-fn read_list(list: &str) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+fn read_list(list: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let root = root();
-    let text = std::fs::read_to_string(root.join(list))?;
+    let text = std::fs::read_to_string(list)?;
     let (mut sources, mut includes) = (vec![], vec![]);
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
         if let Some(dir) = line.strip_prefix("+incdir+") {
             includes.push(root.join(dir));
         } else if let Some(list) = line.strip_prefix("-f ") {
-            let (more, dirs) = read_list(list)?;
+            let (more, dirs) = read_list(&root.join(list))?;
             sources.extend(more);
             includes.extend(dirs);
         } else {
@@ -118,20 +118,20 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
     Ok(sizes(spec, config))
 }
 
-/// What to build for a netlist of the chip, in the folder that `scripts/netlist.sh` made of it: the netlist, what Yosys says
-/// that an ECP5's cells do, and for its multipliers and block RAMs verif/cells.
+/// What to build for a netlist of the chip, in the folder that `scripts/netlist.sh` made of it: `files.f` names the netlist and
+/// what its cells do.
 ///
 /// # Errors
 /// [`verilated::Error::Source`] where a file is not there.
 pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
-    let cells = root().join("verif/cells");
-    // Ours first: Yosys's file has a block RAM of the same name that does nothing, and Verilator takes the first.
-    let sources = [folder.join("netlist.v"), cells.join("DP16KD.v"), cells.join("MULT18X18D.v"), folder.join("cells_sim.v")];
+    let list = folder.join("files.f");
+    let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;
     for path in &sources {
         std::fs::metadata(path).map_err(|source| verilated::Error::Source { path: path.clone(), source })?;
     }
     // A netlist is not written for readers: nobody mends its widths.
-    Ok(Spec::new("systole_top").sources(sources).include_dir(folder).argument("-Wno-lint").argument("-Wno-fatal"))
+    let spec = Spec::new("systole_top").sources(sources).argument("-Wno-lint").argument("-Wno-fatal");
+    Ok(includes.into_iter().fold(spec, Spec::include_dir))
 }
 
 /// Byte of the simulated board's flash from which on it boots.
@@ -143,8 +143,8 @@ pub const BOOT_AT: u64 = 0x20_0000;
 /// # Errors
 /// As [`spec`].
 pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Error> {
-    let list = "rtl/systole_board.f";
-    let (sources, includes) = read_list(list).map_err(|source| verilated::Error::Source { path: root().join(list), source })?;
+    let list = root().join("rtl/systole_board.f");
+    let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;
     let spec = Spec::new("systole_board").sources(sources).parameter("DIVISOR", divisor).parameter("LIMIT", 14);
     let spec = spec.parameter("BOOT", 1).parameter("BOOT_AT", BOOT_AT);
     let named = systole_isa::config::CONFIGS.iter().any(|c| c == config);
