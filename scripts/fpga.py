@@ -144,11 +144,11 @@ def fits(board, config, counts):
         fail(f"{config} does not fit {board['name']}: {', '.join(over)}; {hint}. Take a smaller CONFIG or another BOARD")
 
 
-def keep(config, counts, few_dsp):
+def keep(config, counts, dsp_cols):
     """Writes what a configuration takes into build/fpga/fits.toml, for `systole explore`."""
     path = pathlib.Path("build/fpga/fits.toml")
     known = tomllib.loads(path.read_text()) if path.is_file() else {}
-    known[config] = {"few_dsp": few_dsp, **counts}
+    known[config] = ({} if dsp_cols is None else {"dsp_cols": dsp_cols}) | counts
     line = lambda value: str(value).lower() if isinstance(value, bool) else f"{value:g}"
     tables = (f'["{name}"]\n' + "".join(f"{k} = {line(v)}\n" for k, v in fit.items()) for name, fit in known.items())
     path.write_text("\n".join(tables))
@@ -188,7 +188,7 @@ class Design:
         if board["family"] == "gowin":
             parameters["CLOCK"] = f'"{board["input_mhz"]:g}"'
         (out / "top.v").write_text(top(board, parameters))
-        few = ["-DSYSTOLE_FEW_DSP"] if board.get("few_dsp") else []
+        few = [f"-DSYSTOLE_DSP_COLS={board['dsp_cols']}"] if "dsp_cols" in board else []
         read = " ".join(["read_verilog -defer", *few, *sizes, *includes, *files, *around, f"{out}/top.v"])
         cells, family = {
             "ecp5": ("+/ecp5/cells_bb.v", f"synth_ecp5 -abc9 -top {TOP} -json {self.netlist}"),
@@ -199,7 +199,7 @@ class Design:
         room = DEVICES[board["device"]]
         print(f"{self.config} for {board['name']}: " + ", ".join(f"{k} {counts[k]:g} of {room[k]}" for k in synth.KINDS))
         if board["family"] == "ecp5":
-            keep(self.config, counts, bool(few))
+            keep(self.config, counts, board.get("dsp_cols"))
         fits(board, self.config, counts)
         (out / ("board.lpf" if board["family"] == "ecp5" else "board.cst")).write_text(constraints(board))
         return counts

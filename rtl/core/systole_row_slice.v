@@ -5,6 +5,10 @@
 // sum_i on sum_o in t + 6 (columns 16 and up: t + 7); sums are sign-extended to 32-bit lanes.
 // Reset clears valid bits.
 `default_nettype none
+// Columns from here on multiply in LUTs, where a technology has that: for parts with too few multipliers.
+`ifndef SYSTOLE_DSP_COLS
+`define SYSTOLE_DSP_COLS 256
+`endif
 
 module systole_row_slice #(
     parameter ROW          = 0,
@@ -222,7 +226,9 @@ module systole_row_slice #(
   generate
     for (c = 0; c < COLS; c = c + 1) begin : g_col
       wire signed [15:0] product;
-      systole_mul8 u_mul (
+      systole_mul8 #(
+          .SOFT(c >= `SYSTOLE_DSP_COLS)
+      ) u_mul (
           .clk_i (clk_i),
           .load_i(c < 16 ? load : load_far),
           .x_i   (c < 16 ? x : x_far),

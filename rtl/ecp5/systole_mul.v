@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // systole_mul on a Lattice ECP5: one MULT18X18D with its output register, which Yosys does not infer.
 // The register runs free: the clock enables of a DSP block are shared by its multipliers. RST0 to RST3 stay open: tied
-// low in the source they take wires that nextpnr does not find; open, it ties them itself. With SYSTOLE_FEW_DSP products
-// of 8 x 8 bits are made of adders, for parts with too few multipliers.
+// low in the source they take wires that nextpnr does not find; open, it ties them itself. SOFT products, for parts with too
+// few multipliers, are a tree of adders.
 `default_nettype none
 
 module systole_mul #(
-    parameter A_W = 8,
-    parameter B_W = 8
+    parameter A_W  = 8,
+    parameter B_W  = 8,
+    parameter SOFT = 0                 // of LUTs: operands of 8 bits
 ) (
     input  wire               clk_i,
     input  wire               en_i,
@@ -16,28 +17,27 @@ module systole_mul #(
     output wire [A_W+B_W-1:0] p_o
 );
 
-`ifdef SYSTOLE_FEW_DSP
-  localparam SOFT = A_W <= 8 && B_W <= 8;
-`else
-  localparam SOFT = 0;
-`endif
   wire unused = en_i;
 
   generate
     if (SOFT) begin : g_soft
-      // A row of adders: b's bits by a, the sign bit's taken away.
-      function [A_W+B_W-1:0] product(input [A_W-1:0] x, input [B_W-1:0] y);
-        reg [A_W+B_W-1:0] wide;
-        integer i;
-        begin
-          wide    = {{B_W{x[A_W-1]}}, x};
-          product = {A_W + B_W{1'b0}};
-          for (i = 0; i < B_W - 1; i = i + 1) product = product + ((wide << i) & {A_W + B_W{y[i]}});
-          product = product - ((wide << (B_W - 1)) & {A_W + B_W{y[B_W-1]}});
-        end
-      endfunction
-      reg [A_W+B_W-1:0] p_q;
-      always @(posedge clk_i) p_q <= product(a_i, b_i);
+      // Of each two bits of b a sum of 10 bits; of those two of 12, and of these one of 16. The sign bit's part is taken away.
+      // Yosys would make columns of compressors of all of it, which are deeper: it may not look through the sums.
+      wire signed [9:0] part[0:7];
+      (* keep *) wire signed [10:0] pair[0:3];
+      (* keep *) wire signed [13:0] quad[0:1];
+      genvar i;
+      for (i = 0; i < 8; i = i + 1) begin : g_part
+        assign part[i] = b_i[i] ? {{2{a_i[7]}}, a_i} : 10'd0;
+      end
+      for (i = 0; i < 3; i = i + 1) begin : g_pair
+        assign pair[i] = part[2*i] + (part[2*i+1] <<< 1);
+      end
+      assign pair[3] = part[6] - (part[7] <<< 1);
+      assign quad[0] = pair[0] + (pair[1] <<< 2);
+      assign quad[1] = pair[2] + (pair[3] <<< 2);
+      reg signed [15:0] p_q;
+      always @(posedge clk_i) p_q <= quad[0] + (quad[1] <<< 4);
       assign p_o = p_q;
     end else begin : g_dsp
       wire [17:0] a = {{18 - A_W{a_i[A_W-1]}}, a_i};

@@ -5,8 +5,9 @@
 `default_nettype none
 
 module systole_mul #(
-    parameter A_W = 8,
-    parameter B_W = 8
+    parameter A_W  = 8,
+    parameter B_W  = 8,
+    parameter SOFT = 0                 // for rtl/ecp5 alone
 ) (
     input  wire               clk_i,
     input  wire               en_i,
@@ -15,6 +16,7 @@ module systole_mul #(
     output wire [A_W+B_W-1:0] p_o
 );
 
+  wire unused = SOFT != 0;
   reg signed [A_W+B_W-1:0] p_q;
   always @(posedge clk_i) if (en_i) p_q <= $signed(a_i) * $signed(b_i);
   assign p_o = p_q;

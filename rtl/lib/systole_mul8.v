@@ -4,7 +4,9 @@
 // nothing.
 `default_nettype none
 
-module systole_mul8 (
+module systole_mul8 #(
+    parameter SOFT = 0   // of LUTs, where a technology has that (rtl/ecp5)
+) (
     input  wire        clk_i,
     input  wire        load_i,  // take w_i for this x_i and those that follow
     input  wire [ 7:0] x_i,
@@ -21,8 +23,9 @@ module systole_mul8 (
   end
 
   systole_mul #(
-      .A_W(8),
-      .B_W(8)
+      .A_W (8),
+      .B_W (8),
+      .SOFT(SOFT)
   ) u_mul (
       .clk_i(clk_i),
       .en_i (1'b1),

@@ -46,7 +46,7 @@ fn check_mul8(spec: &Spec) {
 #[test]
 fn products_of_8_bits_are_right_in_a_multiplier_of_the_ecp5_and_without_one() {
     let [plain, ecp5] = block_variants("systole_mul");
-    for spec in [plain, ecp5.clone(), ecp5.define("SYSTOLE_FEW_DSP", "")] {
+    for spec in [plain, ecp5.clone(), ecp5.parameter("SOFT", 1)] {
         let checked = bench(&spec.parameter("A_W", 8).parameter("B_W", 8), 1, |sim, clk| async move {
             let [en, a, b, p] = ["en_i", "a_i", "b_i", "p_o"].map(|s| sim.signal(s));
             en.set(1);
