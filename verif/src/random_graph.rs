@@ -259,6 +259,7 @@ impl Case {
             element,
             order: (0..map.len() as u32).collect(),
             float: None,
+            host: None,
         };
         let raw = b.layers[out - 1].finish == Finish::Raw32;
         let element = if raw { ElementType::Int32 } else { ElementType::Int8 };

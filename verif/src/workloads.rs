@@ -78,6 +78,7 @@ impl Builder {
             element: ElementType::Int8,
             order: (0..map.len() as u32).collect(),
             float: None,
+            host: None,
         };
         let input = codes(&mut self.rng, self.maps[0].len());
         let last = self.last();

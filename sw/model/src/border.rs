@@ -58,11 +58,13 @@ impl Border {
                 actual: array.shape.clone(),
             });
         }
+        let made = self.host.as_ref().map(|host| host.ops.iter().fold(array.clone(), |x, op| op.run(&x)));
+        let array = made.as_ref().unwrap_or(array);
         let code = |place: usize| match (&array.data, &self.float) {
             (Data::I8(v), _) => v[place],
             (Data::U8(v), _) => (v[place] ^ 0x80) as i8,
             (Data::F32(v), Some(c)) => {
-                let n = c.channel(&self.shape, place);
+                let n = c.channel(&array.shape, place);
                 crate::quantise(v[place], c.scales[n], c.zero_points[n])
             }
             _ => 0, // int32, int64 and unscaled float32 are no border of a graph
@@ -76,18 +78,22 @@ impl Border {
         for (&place, &v) in self.order.iter().zip(values) {
             by_place[place as usize] = v;
         }
-        let data = match (self.element, &self.float) {
+        let shape = self.host.as_ref().map_or(&self.shape, |host| &host.inner);
+        // The host begins with float32.
+        let element = if self.host.is_some() { ElementType::Float32 } else { self.element };
+        let data = match (element, &self.float) {
             (ElementType::Int8, _) => Data::I8(by_place.iter().map(|&v| v as i8).collect()),
             (ElementType::Uint8, _) => Data::U8(by_place.iter().map(|&v| v as u8 ^ 0x80).collect()),
             (ElementType::Float32, Some(c)) => {
                 let value = |(place, &v): (usize, &i32)| {
-                    let n = c.channel(&self.shape, place);
+                    let n = c.channel(shape, place);
                     (v - i32::from(c.zero_points[n])) as f32 * c.scales[n]
                 };
                 Data::F32(by_place.iter().enumerate().map(value).collect())
             }
             _ => Data::I32(by_place),
         };
-        Array { shape: self.shape.clone(), data }
+        let array = Array { shape: shape.clone(), data };
+        self.host.iter().flat_map(|host| &host.ops).fold(array, |x, op| op.run(&x))
     }
 }

@@ -4,6 +4,7 @@
 //! A feature map is `[h, w, c]` of int8 codes (unsigned models are shifted by 128 when they are
 //! imported); a matrix `[m, k]` is `[m, 1, k]`. The arithmetic of every part is in docs/arithmetic.md.
 
+use crate::host::Host;
 use crate::onnx::ElementType;
 
 /// Number of a feature map: 0 is the input, i the output of layer i - 1.
@@ -245,10 +246,12 @@ pub struct Border {
     pub shape: Vec<usize>,
     /// Its element type there.
     pub element: ElementType,
-    /// Place in the tensor, row-major, of each element of the map, row-major.
+    /// Place in the tensor (behind what the host computes), row-major, of each element of the map, row-major.
     pub order: Vec<u32>,
     /// float32 tensors: what a code stands for.
     pub float: Option<Codes>,
+    /// What the host computes between that tensor and the codes.
+    pub host: Option<Host>,
 }
 
 /// What the codes of a float32 tensor stand for: `(code - zero point) * scale`.

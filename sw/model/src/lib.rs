@@ -7,6 +7,7 @@
 pub mod approximation;
 pub mod border;
 pub mod graph;
+pub mod host;
 pub mod onnx;
 
 use thiserror::Error;
@@ -285,6 +286,7 @@ impl Network {
             element,
             order: (0..(self.m * n) as u32).collect(),
             float: None,
+            host: None,
         };
         let raw = self.layers.last().is_some_and(|l| l.output == Output::Raw32);
         let element = if raw { onnx::ElementType::Int32 } else { onnx::ElementType::Int8 };

@@ -192,6 +192,7 @@ pub fn separable(h: usize, w: usize, channels: usize, outputs: usize) -> Graph {
         element: ElementType::Int8,
         order: (0..(h * w * c) as u32).collect(),
         float: None,
+        host: None,
     };
     let maps = vec![map("input", channels), map("depthwise", channels), map("pointwise", outputs)];
     Graph { name: "separable".into(), input: border(channels), maps, layers, output: (2, border(outputs)) }

@@ -114,7 +114,7 @@ pub(super) fn function(node: &Node, op: &str, inputs: Inputs, v: f32) -> Result<
 }
 
 /// What Relu and Clip let through.
-fn limits(node: &Node, op: &str, inputs: Inputs) -> Result<Option<[f32; 2]>, Fail> {
+pub(super) fn limits(node: &Node, op: &str, inputs: Inputs) -> Result<Option<[f32; 2]>, Fail> {
     if !matches!(op, "Relu" | "Clip") {
         return Ok(None);
     }
@@ -127,7 +127,7 @@ fn limits(node: &Node, op: &str, inputs: Inputs) -> Result<Option<[f32; 2]>, Fai
 }
 
 /// An element-wise operator with one operand.
-pub(super) fn unary(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
+pub(super) fn unary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
     match any(inputs, 0)? {
         Value::Real(Real::Table(t)) => {
             let made = table_of(node, op, inputs, t)?;
@@ -155,10 +155,23 @@ pub(super) fn unary(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
         Value::Const(_) | Value::Real(Real::Const(_)) => {
             unsupported("a function of a constant", "fold it (onnxsim, or ONNX Runtime's optimiser)")
         }
+        Value::Eight(e) if op == "Clip" => {
+            let off = if e.unsigned { 128 } else { 0 };
+            let bound = |i: usize| -> Result<Option<i64>, Fail> {
+                Ok(constant(inputs, i)?.and_then(|a| a.integers()).and_then(|v| v.first().copied()))
+            };
+            let (lo, hi) = (bound(1)?, bound(2)?);
+            let code = |i: u8| {
+                let v = i64::from(i as i8) + off;
+                (v.max(lo.unwrap_or(v)).min(hi.unwrap_or(v.max(lo.unwrap_or(v)))) - off).clamp(-128, 127) as i8
+            };
+            let table: Box<[i8; 256]> = Box::new(std::array::from_fn(|i| code(i as u8)));
+            Ok(Value::Eight(super::ops::lookup(g, node, e, table, vec![], e.unsigned)))
+        }
         Value::Eight(_) | Value::Sums(_) => {
             unsupported(format!("{op} on integer tensors"), "put it between DequantizeLinear and QuantizeLinear")
         }
-        Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
+        Value::Unknown | Value::Foreign(_) | Value::Outside(_) => wrong("its input is unknown"),
     }
 }
 

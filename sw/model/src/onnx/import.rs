@@ -5,7 +5,8 @@ use super::node::{Fail, Node};
 use super::proto::{DimensionValue, GraphProto, ModelProto, ValueInfoProto};
 use super::tensor::{LARGEST_MAP, elements};
 use super::value::{Eight, Real, Value};
-use super::{Array, Data, ElementType, ImportError, Unsupported, ops, pairs};
+use super::{Array, Data, ElementType, ImportError, Unsupported, edge, ops, pairs};
+use crate::host::{Host, HostOp};
 use crate::graph::{Border, Codes, Finish, Graph, Layer, Map, MapId, Op};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -14,7 +15,7 @@ use std::rc::Rc;
 pub type Constants = BTreeMap<String, Array>;
 
 /// Opsets of the standard domain whose operators mean what is read here.
-const OPSETS: std::ops::RangeInclusive<i64> = 10..=23;
+const OPSETS: std::ops::RangeInclusive<i64> = 10..=28;
 
 /// All maps of a graph have no more elements.
 const LARGEST_GRAPH: usize = 1 << 25;
@@ -28,8 +29,8 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     let wrong = |what: String| Err(ImportError::Graph(what));
     let beyond = |what: String| Err(ImportError::Beyond(what));
     let Some(mut graph) = model.graph else { return wrong("the model has no graph".into()) };
-    match model.opset_import.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx") {
-        Some(o) if OPSETS.contains(&o.version) => {}
+    let opset = match model.opset_import.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx") {
+        Some(o) if OPSETS.contains(&o.version) => o.version,
         Some(o) => {
             return beyond(format!(
                 "opset {} is not known; {} to {} are (onnx.version_converter converts)",
@@ -39,7 +40,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
             ));
         }
         None => return wrong("the model names no opset of the standard operators".into()),
-    }
+    };
     if !graph.sparse_initializer.is_empty() {
         return beyond("the model has sparse initialisers; save it with dense ones".into());
     }
@@ -47,7 +48,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     if !graph.input.iter().any(|i| graph.initializer.iter().any(|t| t.name == i.name)) {
         pairs::merge(&mut graph);
     }
-    let mut walk = Walk { values: HashMap::new(), readers: readers(&graph), graph: Building::default(), unsupported: vec![] };
+    let mut walk = Walk { values: HashMap::new(), readers: readers(&graph), graph: Building { opset, ..Building::default() }, unsupported: vec![] };
     for t in &graph.initializer {
         let value = match Array::from_proto(t) {
             Ok(array) => Value::Const(Rc::new(array)),
@@ -120,6 +121,10 @@ pub(super) struct Building {
     pub input_shape: Vec<usize>,
     pub input_element: Option<ElementType>,
     pub input_codes: Option<Codes>,
+    /// What the host computes of the float32 input, and the shape of that.
+    pub input_host: Vec<HostOp>,
+    pub input_inner: Vec<usize>,
+    pub opset: i64,
     /// Initialisers are listed as inputs too: no constants to ONNX Runtime, for a run may give others.
     pub overridable: bool,
 }
@@ -141,7 +146,7 @@ impl Building {
         self.maps.push(Map { name: name.to_string(), shape: map });
         self.order.push(Rc::new(order));
         let place = Rc::new((0..map.iter().product::<usize>() as u32).collect());
-        Eight { map: self.maps.len() - 1, shape, place, unsigned }
+        Eight { map: self.maps.len() - 1, shape, place, unsigned, steps: 0 }
     }
 
     /// The map of `tensor` seen as `want`: `order[e]` is the place in the tensor of element e of a map of
@@ -243,9 +248,10 @@ impl Walk {
         self.graph.order.push(Rc::default());
         self.graph.input_name = input.name.clone();
         self.graph.input_shape = dims.clone();
+        self.graph.input_inner = dims.clone();
         self.graph.input_element = Some(element);
         let eight =
-            Eight { map: 0, shape: dims, place: Rc::new((0..count as u32).collect()), unsigned: element == ElementType::Uint8 };
+            Eight { map: 0, shape: dims, place: Rc::new((0..count as u32).collect()), unsigned: element == ElementType::Uint8, steps: 0 };
         let value = match element {
             ElementType::Int8 | ElementType::Uint8 => Value::Eight(eight),
             ElementType::Float32 => Value::Real(Real::Input(eight)),
@@ -335,16 +341,24 @@ impl Walk {
                 help: help.to_string(),
             }]))
         };
+        let mut host = None;
         let (eight, element, codes) = match value {
             Value::Eight(e) => {
                 let element = if e.unsigned { ElementType::Uint8 } else { ElementType::Int8 };
                 (e, element, None)
             }
             Value::Sums(e) => (e, ElementType::Int32, None),
-            Value::Real(Real::Table(t)) => match t.codes() {
-                Some(codes) => (t.eight, ElementType::Float32, Some(codes)),
-                None => return cannot("float values that are no int8 codes", "end the graph in QuantizeLinear"),
-            },
+            Value::Real(Real::Table(t)) if t.codes().is_some() => (t.eight.clone(), ElementType::Float32, t.codes()),
+            Value::Real(Real::Table(_)) | Value::Outside(_) => {
+                let o = match value {
+                    Value::Real(Real::Table(t)) => edge::outside(&t),
+                    Value::Outside(o) => o,
+                    _ => return cannot("the output is unknown", ""),
+                };
+                let element = o.ops.iter().rev().find(|op| !matches!(op, HostOp::Reshape(_))).map_or(ElementType::Float32, HostOp::result);
+                host = Some((o.shape, o.ops.to_vec()));
+                (o.eight, element, Some(o.codes))
+            }
             Value::Real(Real::Input(_)) => return cannot("the graph computes nothing", ""),
             Value::Real(_) => {
                 return cannot(
@@ -381,7 +395,9 @@ impl Walk {
             );
         }
         let order = self.graph.places(&eight);
-        let output = Border { name: name.to_string(), shape: eight.shape.clone(), element, order, float: codes };
+        let inner = eight.shape.clone();
+        let (shape, host) = host.map_or((inner.clone(), None), |(shape, ops)| (shape, Some(Host { inner, ops })));
+        let output = Border { name: name.to_string(), shape, element, order, float: codes, host };
         let g = self.graph;
         let input = Border {
             name: g.input_name,
@@ -389,6 +405,7 @@ impl Walk {
             element: g.input_element.unwrap_or(ElementType::Int8),
             order: g.order[0].to_vec(),
             float: g.input_codes,
+            host: (!g.input_host.is_empty()).then_some(Host { inner: g.input_inner, ops: g.input_host }),
         };
         let graph = Graph { name: graph_name.to_string(), input, maps: g.maps, layers: g.layers, output: (eight.map, output) };
         Ok(graph.without_dead_layers())

@@ -102,6 +102,11 @@ fn plan(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<(Vec<u
     Ok((new, None))
 }
 
+/// The shape after an operator that moves nothing.
+pub(super) fn reshaped(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<Vec<usize>, Fail> {
+    Ok(plan(node, op, inputs, shape)?.0)
+}
+
 fn moved(e: &Eight, shape: Vec<usize>, moves: &Option<Vec<u32>>) -> Eight {
     let place = match moves {
         None => e.place.clone(),
@@ -151,6 +156,16 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
             };
             Ok(Value::Real(Real::Const(Dequantised { shape, ints, ..c.clone() })))
         }
+        Value::Real(Real::Const(c)) if op == "Transpose" => {
+            let (shape, moves) = plan(node, op, inputs, &c.shape)?;
+            let ints = Rc::new(moves.iter().flatten().map(|&from| c.ints[from as usize]).collect());
+            let rank = c.shape.len();
+            let perm: Vec<usize> = node.ints("perm").map_or((0..rank).rev().collect(), |p| {
+                p.iter().map(|&a| if a < 0 { a + rank as i64 } else { a } as usize).collect()
+            });
+            let axis = perm.iter().position(|&p| p == c.axis).unwrap_or(c.axis);
+            Ok(Value::Real(Real::Const(Dequantised { shape, ints, axis, ..c.clone() })))
+        }
         Value::Real(Real::Const(_)) => {
             unsupported("a constant with a scale for each channel", "store it in the layout that is needed")
         }
@@ -172,6 +187,6 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
             array.shape = shape;
             Ok(Value::Const(Rc::new(array)))
         }
-        Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
+        Value::Unknown | Value::Foreign(_) | Value::Outside(_) => wrong("its input is unknown"),
     }
 }

@@ -6,6 +6,7 @@
 //! reported at once.
 
 mod broadcast;
+mod edge;
 mod float;
 mod fuse;
 mod import;

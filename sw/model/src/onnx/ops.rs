@@ -7,7 +7,7 @@ use super::import::{Building, describe};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::product::{conv, gemm, matmul};
 use super::value::{Conv, Dequantised, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
-use super::{Array, Data, ElementType, float};
+use super::{Array, Data, ElementType, edge, float};
 use crate::graph::{Codes, Finish, MeanRounding, Op, Operand, SumRounding};
 use crate::quantise;
 use std::rc::Rc;
@@ -26,13 +26,32 @@ pub(super) fn apply(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Val
 }
 
 fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
+    for input in inputs.iter().flatten() {
+        match input {
+            Value::Outside(x) => return edge::after(g, node, op, inputs, x),
+            Value::Real(Real::Input(x)) => {
+                if let Some(value) = edge::before(g, node, op, inputs, &x.clone())? {
+                    return Ok(value);
+                }
+            }
+            _ => {}
+        }
+    }
     match op {
         "Constant" => match node.tensor("value")? {
             Some(array) => Ok(Value::Const(Rc::new(array))),
-            None if node.has("value_float") => {
-                Ok(Value::Const(Rc::new(Array { shape: vec![], data: Data::F32(vec![node.float("value_float", 0.0)]) })))
+            None => {
+                let (shape, data) = match () {
+                    () if node.has("value_float") => (vec![], Data::F32(vec![node.float("value_float", 0.0)])),
+                    () if node.has("value_int") => (vec![], Data::I64(vec![node.int("value_int", 0)])),
+                    () => match (node.floats("value_floats"), node.ints("value_ints")) {
+                        (Some(v), _) => (vec![v.len()], Data::F32(v.to_vec())),
+                        (None, Some(v)) => (vec![v.len()], Data::I64(v.to_vec())),
+                        _ => return unsupported("a constant that is no tensor of numbers", "write it as an initialiser"),
+                    },
+                };
+                Ok(Value::Const(Rc::new(Array { shape, data })))
             }
-            None => unsupported("a constant that is no tensor", "write it as an initialiser"),
         },
         "Identity" | "Dropout" => any(inputs, 0).cloned(),
         "QuantizeLinear" => quantize(g, node, inputs),
@@ -71,7 +90,8 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
             super::pool::average(g, node, &x, operand, op == "GlobalAveragePool")
         }
         "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" => super::layout::apply(node, op, inputs),
-        "Softmax" | "LogSoftmax" | "LayerNormalization" => {
+        "Softmax" | "LogSoftmax" | "ArgMax" => edge::behind(g, node, op, inputs, &table(inputs, 0, "X")?),
+        "LayerNormalization" => {
             unsupported(format!("{op} has no unit in the machine yet"), "end the graph before it, and compute it on the host")
         }
         "DynamicQuantizeLinear" => unsupported(
@@ -83,7 +103,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
         "Concat" | "Split" | "Slice" | "Gather" | "Pad" | "Resize" | "Upsample" => {
             unsupported("moving parts of tensors is not compiled yet", "")
         }
-        op => float::unary(node, op, inputs),
+        op => float::unary(g, node, op, inputs),
     }
 }
 
@@ -131,7 +151,7 @@ fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<
             }
             quantize_integers(g, node, pending, scale(inputs, 7)?, &zero_point(inputs, 8)?)
         }
-        "Gelu" | "QuickGelu" | "FastGelu" => float::unary(node, op, inputs),
+        "Gelu" | "QuickGelu" | "FastGelu" => float::unary(g, node, op, inputs),
         op => unsupported(format!("com.microsoft.{op} is not compiled"), ""),
     }
 }
@@ -160,7 +180,7 @@ pub(super) fn eight(inputs: Inputs, i: usize, name: &str) -> Result<Eight, Fail>
         Value::Const(_) => unsupported(format!("{name} is a constant"), "fold it"),
         Value::Sums(_) => unsupported(format!("{name} is int32"), "requantise it with QuantizeLinear or a QLinear operator"),
         Value::Real(_) => wrong(format!("{name} is float32, it must be int8 or uint8")),
-        Value::Unknown | Value::Foreign(_) => wrong(format!("{name} is unknown")),
+        Value::Unknown | Value::Foreign(_) | Value::Outside(_) => wrong(format!("{name} is unknown")),
     }
 }
 
@@ -177,7 +197,7 @@ pub(super) fn table(inputs: Inputs, i: usize, name: &str) -> Result<Table, Fail>
         }
         Value::Real(Real::Const(_)) | Value::Const(_) => unsupported(format!("{name} is a constant"), "fold it"),
         Value::Eight(_) | Value::Sums(_) => wrong(format!("{name} is an integer tensor, it must be float32")),
-        Value::Unknown | Value::Foreign(_) => wrong(format!("{name} is unknown")),
+        Value::Unknown | Value::Foreign(_) | Value::Outside(_) => wrong(format!("{name} is unknown")),
     }
 }
 
@@ -226,6 +246,14 @@ impl ZeroPoints {
                 unsupported(format!("{} zero points of an activation; the machine has one", more.len()), "quantise per tensor")
             }
         }
+    }
+}
+
+impl ZeroPoints {
+    /// The one zero point as it is in the model, and whether codes are uint8.
+    pub fn in_model(&self, node: &Node) -> Result<(i32, bool), Fail> {
+        let (code, unsigned) = result_zero(node, self)?;
+        Ok((i32::from(code) + if unsigned { 128 } else { 0 }, unsigned))
     }
 }
 
@@ -348,18 +376,10 @@ fn unblocked(node: &Node, inputs: Inputs) -> Result<(), Fail> {
 fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     unblocked(node, inputs)?;
     let scales = scales(inputs, 1)?;
-    let axis_of = |rank: usize| -> Result<usize, Fail> {
-        let axis = node.int("axis", 1);
-        let at = if axis < 0 { axis + rank as i64 } else { axis };
-        usize::try_from(at)
-            .ok()
-            .filter(|&a| a < rank.max(2))
-            .ok_or_else(|| Fail::Wrong(format!("axis {axis} of a tensor of rank {rank}")))
-    };
     let zero = zero_point(inputs, 2)?;
     match any(inputs, 0)? {
         Value::Const(a) => {
-            let axis = axis_of(a.shape.len())?;
+            let axis = axis_of(node, a.shape.len())?;
             let Some(values) = a.integers() else { return wrong("its input is float32") };
             let (dims, inner) = along(&a.shape, axis);
             for (what, count) in [("scales", scales.len()), ("zero points", zero.values.len())] {
@@ -387,7 +407,7 @@ fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
             })))
         }
         Value::Eight(e) => {
-            let axis = axis_of(e.shape.len())?;
+            let axis = axis_of(node, e.shape.len())?;
             if scales.len() > 1 && e.shape.get(axis) != Some(&scales.len()) {
                 return wrong(format!("{} scales along axis {axis} of shape {:?}", scales.len(), e.shape));
             }
@@ -411,7 +431,7 @@ fn dequantize(node: &Node, inputs: Inputs) -> Result<Value, Fail> {
         }
         Value::Sums(_) => unsupported("int32 sums as float32", "use a QLinear operator, or QDQ around the float operator"),
         Value::Real(_) => wrong("its input is float32"),
-        Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
+        Value::Unknown | Value::Foreign(_) | Value::Outside(_) => wrong("its input is unknown"),
     }
 }
 
@@ -433,8 +453,8 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
         }
         Value::Real(Real::Pending(p)) => quantize_pending(g, node, p, scale(inputs, 1)?, &zero),
         Value::Real(Real::Input(e)) => {
-            if g.input_codes.is_some() {
-                return unsupported("the float32 input is quantised twice", "quantise it once");
+            if e.steps != g.input_host.len() {
+                return unsupported("the float32 input goes two ways before it is quantised", "quantise it first");
             }
             let scales = scales(inputs, 1)?;
             let unsigned = is_unsigned(node, &zero)?;
@@ -452,13 +472,51 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             if zero_points.len() != scales.len() {
                 return wrong(format!("{} zero points, {} scales", zero_points.len(), scales.len()));
             }
-            g.input_codes = Some(Codes { scales, zero_points, axis });
+            let codes = Codes { scales, zero_points, axis };
+            if g.input_codes.as_ref().is_some_and(|before| *before != codes) {
+                return unsupported("the float32 input is quantised twice, by other scales", "quantise it once");
+            }
+            g.input_codes = Some(codes);
             Ok(Value::Eight(Eight { unsigned, ..e.clone() }))
         }
-        Value::Const(_) | Value::Real(Real::Const(_)) => unsupported("it quantises a constant", "store the quantised constant"),
+        Value::Const(a) if a.floats().is_some() => quantize_constant(node, inputs, &a.shape, a.floats().unwrap_or(&[]), &zero),
+        Value::Real(Real::Const(c)) => quantize_constant(node, inputs, &c.shape, &c.floats(), &zero),
+        Value::Const(_) => wrong("its input is an integer tensor"),
         Value::Eight(_) | Value::Sums(_) => wrong("its input is an integer tensor"),
-        Value::Unknown | Value::Foreign(_) => wrong("its input is unknown"),
+        Value::Unknown | Value::Foreign(_) | Value::Outside(_) => wrong("its input is unknown"),
     }
+}
+
+/// Weights that the model holds in float32, as torch's training with fake quantisation leaves them.
+fn quantize_constant(node: &Node, inputs: Inputs, shape: &[usize], values: &[f32], zero: &ZeroPoints) -> Result<Value, Fail> {
+    let scales = scales(inputs, 1)?;
+    let unsigned = is_unsigned(node, zero)?;
+    let axis = axis_of(node, shape.len())?;
+    let (dims, inner) = along(shape, axis);
+    for (what, count) in [("scales", scales.len()), ("zero points", zero.values.len())] {
+        if count > 1 && count != dims {
+            return wrong(format!("{count} {what} along an axis of {dims}"));
+        }
+    }
+    let (low, high) = if unsigned { (0.0, 255.0) } else { (-128.0, 127.0) };
+    let pick = |n: usize, count: usize| if count > 1 { n / inner % dims } else { 0 };
+    let code = |(n, v): (usize, &f32)| {
+        let z = zero.values.get(pick(n, zero.values.len())).copied().unwrap_or(0);
+        ((v / scales[pick(n, scales.len())]).round_ties_even() + z as f32).clamp(low, high)
+    };
+    let codes = values.iter().enumerate().map(code);
+    let data = if unsigned { Data::U8(codes.map(|c| c as u8).collect()) } else { Data::I8(codes.map(|c| c as i8).collect()) };
+    Ok(Value::Const(Rc::new(Array { shape: shape.to_vec(), data })))
+}
+
+/// The dimension that scales go along.
+fn axis_of(node: &Node, rank: usize) -> Result<usize, Fail> {
+    let axis = node.int("axis", 1);
+    let at = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(at)
+        .ok()
+        .filter(|&a| a < rank.max(2))
+        .ok_or_else(|| Fail::Wrong(format!("axis {axis} of a tensor of rank {rank}")))
 }
 
 /// Whether codes of this zero point are uint8: what QuantizeLinear makes without one.
@@ -512,14 +570,25 @@ fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &Z
             e > 0.0 && (v - v.floor() - 0.5).abs() <= e + v.abs() / f64::from(1 << 23) && v.abs() < 256.0 + e
         })
         .collect();
+    Ok(Value::Eight(lookup(g, node, &t.eight, table, doubtful, unsigned)))
+}
+
+/// A function of each code, by `code as u8`; none where it changes no code.
+pub(super) fn lookup(
+    g: &mut Building,
+    node: &Node,
+    x: &Eight,
+    table: Box<[i8; 256]>,
+    doubtful: Vec<u8>,
+    unsigned: bool,
+) -> Eight {
     if doubtful.is_empty() && (0..256).all(|i| table[i] == i as u8 as i8) {
-        return Ok(Value::Eight(Eight { unsigned, ..t.eight.clone() }));
+        return Eight { unsigned, ..x.clone() };
     }
-    let order = g.places(&t.eight);
-    let map = g.maps[t.eight.map].shape;
+    let order = g.places(x);
+    let map = g.maps[x.map].shape;
     let finish = Finish::Codes { lo: -128, hi: 127 };
-    let op = Op::Lookup { input: t.eight.map, table, doubtful };
-    Ok(Value::Eight(g.push(&node.name, op, finish, t.eight.shape.clone(), map, order, unsigned)))
+    g.push(&node.name, Op::Lookup { input: x.map, table, doubtful }, finish, x.shape.clone(), map, order, unsigned)
 }
 
 /// A result of a QLinear operator.

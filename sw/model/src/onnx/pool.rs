@@ -14,7 +14,17 @@ type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
 /// The window of a pool: with the shape of its result, its map and order.
 pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> Result<Pooled, Fail> {
     let [c, h, w] = image(&x.shape)?;
-    let rank = x.shape.len();
+    let (window, shape, [oh, ow]) = geometry(node, &x.shape, global)?;
+    if g.view(x, [h, w, c], &image_order(c, h, w)).is_none() {
+        return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
+    }
+    Ok((window, shape, [oh, ow, c], image_order(c, oh, ow)))
+}
+
+/// The window of a pool over a tensor of this shape: with the shape of its result, and its rows and columns.
+pub(super) fn geometry(node: &Node, shape: &[usize], global: bool) -> Result<(Window, Vec<usize>, [usize; 2]), Fail> {
+    let [c, h, w] = image(shape)?;
+    let rank = shape.len();
     let mut window = if global {
         Window { kernel: [h, w], ..Window::POINT }
     } else {
@@ -70,11 +80,8 @@ pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> 
     if empty(0, h, oh) || empty(1, w, ow) {
         return unsupported("a window lies in the padding altogether", "pad less");
     }
-    if g.view(x, [h, w, c], &image_order(c, h, w)).is_none() {
-        return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
-    }
     let shape = if rank == 4 { vec![1, c, oh, ow] } else { vec![1, c, ow] };
-    Ok((window, shape, [oh, ow, c], image_order(c, oh, ow)))
+    Ok((window, shape, [oh, ow]))
 }
 
 /// The mean over windows of dequantised codes.

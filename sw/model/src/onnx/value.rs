@@ -3,6 +3,7 @@
 
 use super::fuse::{Clip, Fuse, Scalar};
 use super::{Array, ElementType};
+use crate::host::HostOp;
 use crate::graph::{Codes, MapId, Operand, Window};
 use std::rc::Rc;
 
@@ -16,6 +17,21 @@ pub(super) struct Eight {
     pub place: Rc<Vec<u32>>,
     /// uint8 in the model: codes are 128 less.
     pub unsigned: bool,
+    /// The graph's float32 input: what the host has computed of it.
+    pub steps: usize,
+}
+
+/// What the host computes of the machine's last codes.
+#[derive(Clone)]
+pub(super) struct Outside {
+    pub eight: Eight,
+    /// What the codes stand for.
+    pub codes: Codes,
+    pub ops: Rc<Vec<HostOp>>,
+    /// Shape of the result.
+    pub shape: Vec<usize>,
+    /// The operator that only the host has.
+    pub by: String,
 }
 
 /// A named value.
@@ -29,6 +45,8 @@ pub(super) enum Value {
     /// int32 sums that nothing has requantised: the map holds them.
     Sums(Eight),
     Real(Real),
+    /// What the host computes behind the machine.
+    Outside(Outside),
     /// The output of a node that is not supported.
     Unknown,
 }
@@ -73,6 +91,15 @@ pub(super) struct Dequantised {
     pub zero: Option<i32>,
     /// Its scale or zero point has a dimension.
     pub vector: bool,
+}
+
+impl Dequantised {
+    /// Its values.
+    pub fn floats(&self) -> Vec<f32> {
+        let inner: usize = self.shape.iter().skip(self.axis + 1).product();
+        let scale = |n: usize| self.scales[if self.scales.len() > 1 { n / inner.max(1) % self.scales.len() } else { 0 }];
+        self.ints.iter().enumerate().map(|(n, &v)| v as f32 * scale(n)).collect()
+    }
 }
 
 /// float32 values that depend on one code each.

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the host computes at a graph's edges, in float32: in front of the first QuantizeLinear, behind the last
+//! DequantizeLinear. Nothing of it counts among the machine's cycles. In the middle of a graph nothing runs here.
+
+use crate::graph::Window;
+use crate::onnx::{Array, Data, ElementType};
+use std::fmt;
+
+/// An operator on a tensor at the edge. Each is ONNX's of that name; the arithmetic is float32 in the order that ONNX's
+/// reference has it, functions by float64 and rounded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HostOp {
+    /// A value for each code of the machine, by `code as u8`: functions of the graph's last codes.
+    Values(Box<[f32; 256]>),
+    /// Relu and Clip.
+    Clip {
+        /// Lower limit.
+        lo: f32,
+        /// Upper limit, which wins where they cross.
+        hi: f32,
+    },
+    /// LeakyRelu.
+    Leaky {
+        /// Slope below zero.
+        alpha: f32,
+    },
+    /// Add, Sub, Mul or Div with a constant that broadcasts to the tensor.
+    Arithmetic {
+        /// Which.
+        op: Arithmetic,
+        /// Shape of the constant.
+        shape: Vec<usize>,
+        /// The constant.
+        values: Vec<f32>,
+        /// The constant is the first operand.
+        first: bool,
+    },
+    /// MaxPool or AveragePool over `[1, c, h, w]` or `[1, c, w]`.
+    Pool {
+        /// The window.
+        window: Window,
+        /// The largest value, not the mean.
+        max: bool,
+        /// Padding counts as elements of value zero.
+        count_padding: bool,
+    },
+    /// Softmax along a dimension.
+    Softmax {
+        /// The dimension.
+        axis: usize,
+        /// Its logarithm.
+        log: bool,
+    },
+    /// Softmax from codes to codes, as ONNX Runtime's QLinearSoftmax computes it: exp by a table of float32, their sum in
+    /// float32 in order, and the result in units of `1 / floor(1 / scale)`.
+    QLinearSoftmax {
+        /// The dimension.
+        axis: usize,
+        /// Scale of the operand's codes.
+        x_scale: f32,
+        /// Scale of the result.
+        scale: f32,
+        /// Zero point as in the model.
+        zero_point: i32,
+        /// To uint8.
+        unsigned: bool,
+    },
+    /// Index of the largest value along a dimension, the first of equal ones.
+    ArgMax {
+        /// The dimension.
+        axis: usize,
+        /// It stays, with size 1.
+        keep: bool,
+    },
+    /// QuantizeLinear with one scale.
+    Quantize {
+        /// Scale.
+        scale: f32,
+        /// Zero point as in the model.
+        zero_point: i32,
+        /// To uint8.
+        unsigned: bool,
+    },
+    /// DequantizeLinear with one scale.
+    Dequantize {
+        /// Scale.
+        scale: f32,
+        /// Zero point as in the model.
+        zero_point: i32,
+    },
+    /// The same elements, counted otherwise.
+    Reshape(Vec<usize>),
+}
+
+/// An operator with two operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// `a + b`
+    Add,
+    /// `a - b`
+    Sub,
+    /// `a * b`
+    Mul,
+    /// `a / b`
+    Div,
+}
+
+/// What the host computes at an edge, on a tensor of this shape (in front: after it).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Host {
+    /// Shape of the tensor on the machine's side.
+    pub inner: Vec<usize>,
+    /// The operators, in the order in which they run.
+    pub ops: Vec<HostOp>,
+}
+
+impl Host {
+    /// Whether some result may differ from ONNX Runtime's by rounding: functions, and sums of more than two values.
+    pub fn rounds(&self) -> bool {
+        self.ops.iter().any(HostOp::rounds)
+    }
+}
+
+impl fmt::Display for HostOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HostOp::Values(_) => "function of the last codes",
+            HostOp::Clip { .. } => "Clip",
+            HostOp::Leaky { .. } => "LeakyRelu",
+            HostOp::Arithmetic { op: Arithmetic::Add, .. } => "Add",
+            HostOp::Arithmetic { op: Arithmetic::Sub, .. } => "Sub",
+            HostOp::Arithmetic { op: Arithmetic::Mul, .. } => "Mul",
+            HostOp::Arithmetic { op: Arithmetic::Div, .. } => "Div",
+            HostOp::Pool { max: true, .. } => "MaxPool",
+            HostOp::Pool { .. } => "AveragePool",
+            HostOp::Softmax { log: false, .. } => "Softmax",
+            HostOp::Softmax { .. } => "LogSoftmax",
+            HostOp::QLinearSoftmax { .. } => "QLinearSoftmax",
+            HostOp::ArgMax { .. } => "ArgMax",
+            HostOp::Quantize { .. } => "QuantizeLinear",
+            HostOp::Dequantize { .. } => "DequantizeLinear",
+            HostOp::Reshape(_) => "Reshape",
+        })
+    }
+}
+
+/// Elements along a dimension, before it and behind it.
+fn around(shape: &[usize], axis: usize) -> [usize; 3] {
+    [shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()]
+}
+
+/// Each line along a dimension: the places of its elements.
+fn lines(shape: &[usize], axis: usize) -> impl Iterator<Item = Vec<usize>> {
+    let [before, size, behind] = around(shape, axis);
+    (0..before).flat_map(move |b| (0..behind).map(move |i| (0..size).map(|n| (b * size + n) * behind + i).collect()))
+}
+
+impl HostOp {
+    fn rounds(&self) -> bool {
+        matches!(self, HostOp::Values(_) | HostOp::Softmax { .. } | HostOp::Pool { max: false, .. })
+    }
+
+    /// The element type of its result, where it is another than float32.
+    pub fn result(&self) -> ElementType {
+        match self {
+            HostOp::ArgMax { .. } => ElementType::Int64,
+            HostOp::Quantize { unsigned: true, .. } | HostOp::QLinearSoftmax { unsigned: true, .. } => ElementType::Uint8,
+            HostOp::Quantize { .. } | HostOp::QLinearSoftmax { .. } => ElementType::Int8,
+            _ => ElementType::Float32,
+        }
+    }
+
+    /// The shape of its result.
+    pub fn shape(&self, shape: &[usize]) -> Vec<usize> {
+        match self {
+            HostOp::Pool { window, .. } => {
+                let [h, w] = image(shape);
+                let [oh, ow] = window.output(h, w).unwrap_or([0, 0]);
+                if shape.len() == 4 { vec![1, shape[1], oh, ow] } else { vec![1, shape[1], ow] }
+            }
+            HostOp::ArgMax { axis, keep } => {
+                let mut shape = shape.to_vec();
+                if *keep {
+                    shape[*axis] = 1;
+                } else {
+                    shape.remove(*axis);
+                }
+                shape
+            }
+            HostOp::Reshape(new) => new.clone(),
+            _ => shape.to_vec(),
+        }
+    }
+
+    /// Runs it. Tensors have the shapes and types that the importer saw.
+    pub fn run(&self, x: &Array) -> Array {
+        let shape = self.shape(&x.shape);
+        let floats = |values: Vec<f32>| Array { shape: shape.clone(), data: Data::F32(values) };
+        let v = x.floats().unwrap_or(&[]);
+        let each = |f: &dyn Fn(f32) -> f32| floats(v.iter().map(|&v| f(v)).collect());
+        match self {
+            HostOp::Values(table) => each(&|v| table[usize::from(v as i8 as u8)]),
+            HostOp::Clip { lo, hi } => each(&|v| v.max(*lo).min(*hi)),
+            HostOp::Leaky { alpha } => each(&|v| if v < 0.0 { v * alpha } else { v }),
+            HostOp::Arithmetic { op, shape: of, values, first } => {
+                let strides = strides(of, &x.shape);
+                let at = |mut place: usize| {
+                    let mut index = 0;
+                    for (&size, &stride) in x.shape.iter().zip(&strides).rev() {
+                        index += place % size * stride;
+                        place /= size;
+                    }
+                    values[index]
+                };
+                let compute = |(place, &v): (usize, &f32)| {
+                    let (a, b) = if *first { (at(place), v) } else { (v, at(place)) };
+                    match op {
+                        Arithmetic::Add => a + b,
+                        Arithmetic::Sub => a - b,
+                        Arithmetic::Mul => a * b,
+                        Arithmetic::Div => a / b,
+                    }
+                };
+                floats(v.iter().enumerate().map(compute).collect())
+            }
+            HostOp::Pool { window, max, count_padding } => {
+                let [h, w] = image(&x.shape);
+                let [oh, ow] = window.output(h, w).unwrap_or([0, 0]);
+                let taps = window.kernel[0] * window.kernel[1];
+                let mut out = Vec::with_capacity(x.shape[1] * oh * ow);
+                for plane in v.chunks(h * w) {
+                    for (y, x) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
+                        let inside = window.taps(y, x, h, w).map(|[.., row, col]| plane[row * w + col]);
+                        if *max {
+                            out.push(inside.fold(f32::NEG_INFINITY, f32::max));
+                        } else {
+                            let (sum, n) = inside.fold((0f32, 0), |(s, n), v| (s + v, n + 1));
+                            out.push(sum / if *count_padding { taps as f32 } else { n as f32 });
+                        }
+                    }
+                }
+                floats(out)
+            }
+            HostOp::Softmax { axis, log } => {
+                let mut out = vec![0f32; v.len()];
+                for line in lines(&x.shape, *axis) {
+                    let most = line.iter().map(|&i| v[i]).fold(f32::NEG_INFINITY, f32::max);
+                    let of = |i: usize| f64::from(v[i] - most);
+                    let sum: f64 = line.iter().map(|&i| of(i).exp()).sum();
+                    line.iter().for_each(|&i| out[i] = if *log { of(i) - sum.ln() } else { of(i).exp() / sum } as f32);
+                }
+                floats(out)
+            }
+            HostOp::QLinearSoftmax { axis, x_scale, scale, zero_point, unsigned } => {
+                let mut out = vec![0i32; v.len()];
+                // What a code stands for is a step of x_scale away from the next one; the largest has exp 1.
+                let exp = |below: f32| (f64::from(below) * f64::from(*x_scale)).exp() as f32;
+                for line in lines(&x.shape, *axis) {
+                    let most = line.iter().map(|&i| v[i]).fold(f32::NEG_INFINITY, f32::max);
+                    let of = |i: usize| exp(((v[i] - most) / x_scale).round());
+                    let sum = line.iter().fold(0f32, |sum, &i| sum + of(i));
+                    let whole = (1.0 / scale).floor();
+                    line.iter().for_each(|&i| out[i] = (of(i) * whole / sum).round_ties_even() as i32 + zero_point);
+                }
+                let data = if *unsigned {
+                    Data::U8(out.iter().map(|v| (*v).clamp(0, 255) as u8).collect())
+                } else {
+                    Data::I8(out.iter().map(|v| (*v).clamp(-128, 127) as i8).collect())
+                };
+                Array { shape: shape.clone(), data }
+            }
+            HostOp::ArgMax { axis, .. } => {
+                let largest = |line: Vec<usize>| {
+                    (0..line.len()).rev().max_by(|&a, &b| v[line[a]].total_cmp(&v[line[b]])).unwrap_or(0) as i64
+                };
+                Array { shape: shape.clone(), data: Data::I64(lines(&x.shape, *axis).map(largest).collect()) }
+            }
+            HostOp::Quantize { scale, zero_point, unsigned } => {
+                let code = |v: &f32| (v / scale).round_ties_even() + *zero_point as f32;
+                let data = if *unsigned {
+                    Data::U8(v.iter().map(|v| code(v).clamp(0.0, 255.0) as u8).collect())
+                } else {
+                    Data::I8(v.iter().map(|v| code(v).clamp(-128.0, 127.0) as i8).collect())
+                };
+                Array { shape: shape.clone(), data }
+            }
+            HostOp::Dequantize { scale, zero_point } => {
+                let codes = x.integers().unwrap_or_default();
+                floats(codes.iter().map(|&c| (c as i32 - zero_point) as f32 * scale).collect())
+            }
+            HostOp::Reshape(_) => Array { shape: shape.clone(), data: x.data.clone() },
+        }
+    }
+}
+
+/// Rows and columns of a tensor that a pool slides over.
+fn image(shape: &[usize]) -> [usize; 2] {
+    if shape.len() == 4 { [shape[2], shape[3]] } else { [1, shape[2]] }
+}
+
+/// Steps of a constant along each dimension of a tensor that it broadcasts to; the constant has no more dimensions.
+fn strides(of: &[usize], to: &[usize]) -> Vec<usize> {
+    let mut strides = vec![0; to.len()];
+    let mut step = 1;
+    for (d, &size) in of.iter().enumerate().rev() {
+        strides[to.len() - of.len() + d] = if size == 1 { 0 } else { step };
+        step *= size;
+    }
+    strides
+}
+
+/// Whether a constant broadcasts to a tensor without making it larger.
+pub fn broadcasts(of: &[usize], to: &[usize]) -> bool {
+    of.len() <= to.len() && of.iter().rev().zip(to.iter().rev()).all(|(&c, &x)| c == 1 || c == x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(shape: &[usize], values: &[f32]) -> Array {
+        Array { shape: shape.to_vec(), data: Data::F32(values.to_vec()) }
+    }
+
+    #[test]
+    fn constants_broadcast_along_channels_and_come_first_or_second() {
+        let x = tensor(&[1, 2, 1, 2], &[1.0, 2.0, 3.0, 4.0]);
+        let op = |op, first| HostOp::Arithmetic { op, shape: vec![2, 1, 1], values: vec![10.0, 2.0], first };
+        assert_eq!(op(Arithmetic::Sub, false).run(&x).floats().unwrap(), [-9.0, -8.0, 1.0, 2.0]);
+        assert_eq!(op(Arithmetic::Div, true).run(&x).floats().unwrap(), [10.0, 5.0, 2.0 / 3.0, 0.5]);
+        assert!(broadcasts(&[2, 1, 1], &x.shape) && !broadcasts(&[3, 1, 1], &x.shape) && !broadcasts(&[1, 1, 2, 1, 1], &x.shape));
+    }
+
+    #[test]
+    fn pools_see_no_padding_but_where_they_count_it() {
+        let x = tensor(&[1, 1, 2, 2], &[1.0, 2.0, 3.0, -4.0]);
+        let window = Window { kernel: [2, 2], stride: [1, 1], dilation: [1, 1], pads: [1, 0, 0, 0] };
+        let pool = |max, count_padding| HostOp::Pool { window, max, count_padding }.run(&x);
+        assert_eq!(pool(true, false), tensor(&[1, 1, 2, 1], &[2.0, 3.0]));
+        assert_eq!(pool(false, false), tensor(&[1, 1, 2, 1], &[1.5, 0.5]));
+        assert_eq!(pool(false, true), tensor(&[1, 1, 2, 1], &[0.75, 0.5]));
+    }
+
+    #[test]
+    fn softmax_sums_to_one_along_its_dimension_and_the_first_of_equal_values_is_the_largest() {
+        let x = tensor(&[2, 3, 1], &[0.0, 0.0, 0.0, 5.0, 1.0, 5.0]);
+        let p = HostOp::Softmax { axis: 1, log: false }.run(&x);
+        assert!((p.floats().unwrap()[3..].iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert_eq!(p.floats().unwrap()[0], 1.0 / 3.0);
+        let logs = HostOp::Softmax { axis: 1, log: true }.run(&x);
+        assert!((logs.floats().unwrap()[4] - p.floats().unwrap()[4].ln()).abs() < 1e-6);
+        let best = HostOp::ArgMax { axis: 1, keep: false }.run(&x);
+        assert_eq!(best, Array { shape: vec![2, 1], data: Data::I64(vec![0, 0]) });
+    }
+
+    #[test]
+    fn codes_round_ties_to_even_and_saturate() {
+        let x = tensor(&[4], &[0.25, 0.75, 1e9, -1e9]);
+        let codes = HostOp::Quantize { scale: 0.5, zero_point: 3, unsigned: true }.run(&x);
+        assert_eq!(codes.data, Data::U8(vec![3, 5, 255, 0]));
+        let back = HostOp::Dequantize { scale: 0.5, zero_point: 3 }.run(&codes);
+        assert_eq!(back.floats().unwrap(), [0.0, 1.0, 126.0, -1.5]);
+    }
+}
