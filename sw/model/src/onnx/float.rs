@@ -8,7 +8,7 @@ use super::fuse::{Clip, Fuse, Scalar, ScalarOp, Side};
 use super::import::Building;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant};
-use super::value::{Dequantised, Pending, PendingKind, Real, Table, TableKind, Value};
+use super::value::{Dequantised, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
 use crate::graph::{Finish, Op};
 use std::rc::Rc;
 
@@ -131,7 +131,7 @@ pub(super) fn unary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> 
     match any(inputs, 0)? {
         Value::Real(Real::Table(t)) => {
             let made = table_of(node, op, inputs, t)?;
-            let clipped = match (t.scalar.filter(|s| !s.moved), limits(node, op, inputs)?) {
+            let clipped = match (t.scalar.clone().filter(|s| !s.moved), limits(node, op, inputs)?) {
                 (Some(s), Some([lo, hi])) => Some(Scalar { clip: s.clip.then(lo, hi), ..s }),
                 _ => None,
             };
@@ -195,8 +195,9 @@ fn scaled(t: &Table, op: &str, s: f32, first: bool) -> [f32; 256] {
     })
 }
 
-/// The operator on codes and a scalar, or on the same codes twice, that QuantizeLinear may be fused with.
-fn fusible(op: &str, t: &Table, other: &Value) -> Option<Scalar> {
+/// The operator on codes and a scalar, on the same codes twice, or on codes that depend on one as `chains` say, that
+/// QuantizeLinear may be fused with.
+fn fusible(op: &str, t: &Table, other: &Value, chains: Option<[&[i8; 256]; 2]>) -> Option<Scalar> {
     let vector = match other {
         Value::Real(Real::Const(c)) => c.vector,
         Value::Real(Real::Table(u)) => u.vector,
@@ -213,15 +214,80 @@ fn fusible(op: &str, t: &Table, other: &Value) -> Option<Scalar> {
     let unsigned = t.eight.unsigned;
     let side = |t: &Table| t.linear().map(|(scale, zero)| Side { scale, zero: i32::from(zero) + if unsigned { 128 } else { 0 } });
     let element = if unsigned { ElementType::Uint8 } else { ElementType::Int8 };
-    let (b, constant) = match other {
-        Value::Real(Real::Const(c)) if c.element == element => {
+    let up = if unsigned { 128 } else { 0 };
+    let codes = |f: &dyn Fn(usize) -> [i32; 2]| Rc::new(std::array::from_fn(f));
+    let own = |table: &[i8; 256], i: usize| i32::from(table[i]) + up;
+    let (b, codes) = match (other, chains) {
+        (Value::Real(Real::Const(c)), _) if c.element == element => {
             let zero = c.zero?;
-            (Side { scale: c.scales[0], zero }, Some(c.ints[0] + zero))
+            let constant = c.ints[0] + zero;
+            (Side { scale: c.scales[0], zero }, codes(&|i| [i32::from(i as u8 as i8) + up, constant]))
         }
-        Value::Real(Real::Table(u)) => (side(u)?, None),
+        (Value::Real(Real::Table(u)), None) => (side(u)?, codes(&|i| [i32::from(i as u8 as i8) + up; 2])),
+        (Value::Real(Real::Table(u)), Some([x, y])) if u.eight.unsigned == unsigned => {
+            (side(u)?, codes(&|i| [own(x, i), own(y, i)]))
+        }
         _ => return None,
     };
-    Some(Scalar { op, unsigned, a: side(t)?, b, constant, clip: Clip::NONE, moved: false })
+    Some(Scalar { op, unsigned, a: side(t)?, b, codes, clip: Clip::NONE, moved: false })
+}
+
+/// A map as a function of the codes of another one that it was looked up from.
+struct Chain {
+    table: [i8; 256],
+    /// Codes, as u8, of which a look-up on the way may give another result in ONNX Runtime.
+    doubtful: Vec<u8>,
+}
+
+impl Chain {
+    /// The values that a table of these codes has, and how far off they may be, by the code it all depends on.
+    fn values(&self, t: &Table) -> Option<[(f32, f32); 256]> {
+        let (values, errors) = (t.values()?, t.errors());
+        Some(std::array::from_fn(|i| {
+            let at = self.table[i];
+            let v = values[usize::from(at as u8)];
+            let step = |to: i8| (values[usize::from(to as u8)] - v).abs();
+            let off = step(at.saturating_add(1)).max(step(at.saturating_sub(1)));
+            let doubt = if self.doubtful.contains(&(i as u8)) { off } else { 0.0 };
+            (v, errors[usize::from(at as u8)] + doubt)
+        }))
+    }
+}
+
+/// Maps that a map is a function of, code by code: itself, what it was looked up from, and so on.
+fn origins(g: &Building, map: usize) -> Vec<(usize, Chain)> {
+    let same = std::array::from_fn(|i| i as u8 as i8);
+    let mut list = vec![(map, Chain { table: same, doubtful: vec![] })];
+    while let Some((at, chain)) = list.last()
+        && let Some(layer) = at.checked_sub(1).map(|i| &g.layers[i])
+        && let (Op::Lookup { input, table, doubtful }, Finish::Codes { lo: -128, hi: 127 }) = (&layer.op, &layer.finish)
+    {
+        let through = std::array::from_fn(|i| chain.table[usize::from(table[i] as u8)]);
+        let unsure = |i: &u8| doubtful.contains(i) || chain.doubtful.contains(&(table[usize::from(*i)] as u8));
+        let next = (*input, Chain { table: through, doubtful: (0..=255).filter(unsure).collect() });
+        list.push(next);
+    }
+    list
+}
+
+/// Two tensors whose codes depend on those of one tensor, element by element: that tensor, and how they do.
+fn common(g: &mut Building, t: &Table, u: &Table) -> Option<(Eight, Chain, Chain)> {
+    if t.eight.map == u.eight.map || t.eight.shape != u.eight.shape {
+        return None;
+    }
+    let (of_t, of_u) = (origins(g, t.eight.map), origins(g, u.eight.map));
+    let (map, x, y) = of_t.into_iter().find_map(|(map, x)| {
+        of_u.iter().find(|o| o.0 == map).map(|(_, y)| (map, x, Chain { table: y.table, doubtful: y.doubtful.clone() }))
+    })?;
+    let places = g.places(&t.eight);
+    if places != g.places(&u.eight) {
+        return None;
+    }
+    // Element e of the map is element e of all that was looked up from it.
+    let order = g.order[map].clone();
+    let mut place = vec![0; places.len()];
+    places.iter().zip(order.iter()).for_each(|(&tensor, &base)| place[tensor as usize] = base);
+    Some((Eight { map, place: Rc::new(place), steps: 0, ..t.eight.clone() }, x, y))
 }
 
 /// Add, Sub, Mul, Div.
@@ -238,13 +304,13 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             let s = scalar(other).unwrap_or(0.0);
             let made = map(t, |v| Ok(compute(v, s)))?.with_error(scaled(t, op, s, true));
             same_shape(t, other)?;
-            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other), ..made })))
+            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other, None), ..made })))
         }
         (other, Value::Real(Real::Table(t))) if scalar(other).is_some() => {
             let s = scalar(other).unwrap_or(0.0);
             let made = map(t, |v| Ok(compute(s, v)))?.with_error(scaled(t, op, s, false));
             same_shape(t, other)?;
-            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other), ..made })))
+            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other, None), ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u)))
             if t.eight.map == u.eight.map && t.eight.place == u.eight.place && t.eight.shape == u.eight.shape =>
@@ -260,7 +326,25 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
                     "Mul" => ex[i] * y[i].abs() + ey[i] * x[i].abs(),
                     _ => (ex[i] + (x[i] / y[i]).abs() * ey[i]) / y[i].abs(),
                 }));
-            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, b), ..made })))
+            Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, b, None), ..made })))
+        }
+        (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if common(g, t, u).is_some() => {
+            let Some((eight, x, y)) = common(g, t, u) else { return wrong("no common codes") };
+            let (Some(of_t), Some(of_u)) = (x.values(t), y.values(u)) else {
+                return unsupported("codes with a scale for each channel", "quantise activations per tensor");
+            };
+            let made = std::array::from_fn(|i| compute(of_t[i].0, of_u[i].0));
+            let errors = std::array::from_fn(|i| match op {
+                "Add" | "Sub" => of_t[i].1 + of_u[i].1,
+                "Mul" => of_t[i].1 * of_u[i].0.abs() + of_u[i].1 * of_t[i].0.abs(),
+                _ => (of_t[i].1 + (of_t[i].0 / of_u[i].0).abs() * of_u[i].1) / of_u[i].0.abs(),
+            });
+            let base = Table { eight, ..t.clone() };
+            let made = of_values(&base, made)?.with_error(errors);
+            // A code that may be one off makes the product doubtful, fused or not.
+            let sure = errors.iter().all(|&e| e == 0.0);
+            let scalar = fusible(op, t, b, Some([&x.table, &y.table])).filter(|_| sure || x.doubtful.is_empty() && y.doubtful.is_empty());
+            Ok(Value::Real(Real::Table(Table { scalar, ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Add" => {
             Ok(Value::Real(Real::Pending(Rc::new(add(g, t, u)?))))

@@ -9,6 +9,7 @@
 //! and products of two tensors want scales and zero points without dimensions, matrix products with Gemm those of weights.
 
 use super::ElementType;
+use std::rc::Rc;
 
 /// Whether a group becomes one operator on integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,28 +85,26 @@ pub(super) struct Side {
     pub zero: i32,
 }
 
-/// Codes with one quantised constant of their type, or with themselves, and nothing behind but clips: QuantizeLinear makes
-/// QLinearAdd or QLinearMul of it.
-#[derive(Debug, Clone, Copy)]
+/// Two operands that depend on one code: codes with one quantised constant of their type, with themselves, or with a function
+/// of themselves that is quantised too. With nothing behind but clips QuantizeLinear makes QLinearAdd or QLinearMul of it.
+#[derive(Debug, Clone)]
 pub(super) struct Scalar {
     pub op: ScalarOp,
     pub unsigned: bool,
     pub a: Side,
     pub b: Side,
-    /// The code of the constant; `None`: both operands are the same codes.
-    pub constant: Option<i32>,
+    /// Both operands' codes as they are in the model, by the machine's code as u8.
+    pub codes: Rc<[[i32; 2]; 256]>,
     pub clip: Clip,
     /// A layout operator follows it.
     pub moved: bool,
 }
 
 impl Scalar {
-    /// Its code for machine code `code`, by the fused operator's arithmetic; the tensor, not the constant, is its first
-    /// operand.
+    /// Its code for machine code `code`, by the fused operator's arithmetic; a tensor, not a constant, is its first operand.
     pub fn code(&self, code: i8, scale: f32, zero_point: i8) -> i8 {
         let up = if self.unsigned { 128 } else { 0 };
-        let x = i32::from(code) + up;
-        let c = self.constant.unwrap_or(x);
+        let [x, c] = self.codes[usize::from(code as u8)];
         let y_zero = (i32::from(zero_point) + up) as f32;
         let y = match self.op {
             ScalarOp::Mul => {

@@ -127,7 +127,7 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
         Value::Real(Real::Input(e)) => Ok(Value::Real(Real::Input(of(e)?))),
         Value::Real(Real::Table(t)) if t.codes().is_none_or(|c| c.scales.len() == 1) => Ok(Value::Real(Real::Table(Table {
             eight: of(&t.eight)?,
-            scalar: t.scalar.filter(|_| op != "Flatten").map(|s| Scalar { moved: s.moved || op != "Transpose", ..s }),
+            scalar: t.scalar.clone().filter(|_| op != "Flatten").map(|s| Scalar { moved: s.moved || op != "Transpose", ..s }),
             ..t.clone()
         }))),
         Value::Real(Real::Table(_)) => unsupported("a tensor with a scale for each channel", "quantise activations per tensor"),

@@ -557,7 +557,7 @@ fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &Z
     };
     let constant = |s: &Scalar| !g.overridable || s.clip == Clip::NONE && !s.moved;
     let may = |s: &Scalar| Fuse::If { unsigned: s.unsigned }.fused(unsigned, &s.clip, scale, zero_point);
-    let fused = t.scalar.filter(constant).filter(may);
+    let fused = t.scalar.as_ref().filter(|s| constant(s)).filter(|s| may(s));
     let table: Box<[i8; 256]> = Box::new(std::array::from_fn(|i| match &fused {
         Some(s) => s.code(i as u8 as i8, scale, zero_point),
         None => quantise(values[i], scale, zero_point),
