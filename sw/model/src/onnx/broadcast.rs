@@ -12,13 +12,15 @@ pub(super) struct Bias {
     pub ints: Rc<Vec<i32>>,
     /// What a unit stands for, and the dimension that several scales go along; `None`: the same as the sums'.
     scales: Option<(Rc<Vec<f32>>, usize)>,
+    /// float32 in the model: ONNX Runtime quantises it to a step of the sums where it fuses what it is added to.
+    floats: Option<Rc<Vec<f32>>>,
     pub element: ElementType,
 }
 
 impl Bias {
     /// int32 units of the sums themselves.
     pub fn plain(shape: Vec<usize>, ints: Vec<i32>) -> Bias {
-        Bias { shape, ints: Rc::new(ints), scales: None, element: ElementType::Int32 }
+        Bias { shape, ints: Rc::new(ints), scales: None, floats: None, element: ElementType::Int32 }
     }
 
     /// The same numbers in another shape.
@@ -30,15 +32,19 @@ impl Bias {
     pub fn of(value: &Value) -> Result<Bias, Fail> {
         match value {
             Value::Real(Real::Const(Dequantised { shape, ints, scales, axis, element, .. })) => {
-                Ok(Bias { shape: shape.clone(), ints: ints.clone(), scales: Some((scales.clone(), *axis)), element: *element })
+                Ok(Bias { shape: shape.clone(), ints: ints.clone(), scales: Some((scales.clone(), *axis)), floats: None, element: *element })
             }
             Value::Const(a) if a.floats().is_some_and(|f| f.iter().all(|&v| v == 0.0)) => {
                 Ok(Bias { element: ElementType::Float32, ..Bias::plain(a.shape.clone(), vec![0; a.len()]) })
             }
-            Value::Const(_) => unsupported(
-                "a float32 bias",
-                "quantise it to int32 with the scale x_scale * w_scale, as ONNX Runtime's quantiser does",
-            ),
+            Value::Const(a) => match a.floats() {
+                Some(floats) => Ok(Bias {
+                    element: ElementType::Float32,
+                    floats: Some(Rc::new(floats.to_vec())),
+                    ..Bias::plain(a.shape.clone(), vec![0; a.len()])
+                }),
+                None => wrong(format!("a bias of {}", a.element())),
+            },
             _ => unsupported("a bias that is computed by the graph", "make it an initialiser"),
         }
     }
@@ -77,21 +83,24 @@ impl Pending {
         let mut by_channel: Vec<Option<i32>> = vec![None; outputs];
         for (element, &place) in self.order.iter().enumerate() {
             let (channel, index) = (element % outputs, at(place as usize));
-            let value = bias.ints[index];
-            match by_channel[channel] {
-                None => {
-                    if let Some((scales, axis)) = &bias.scales {
-                        let inner: usize = bias.shape.iter().skip(axis + 1).product();
-                        let (scale, expected) = (scales[index / inner % scales.len()], c.scales[channel]);
-                        if (scale - expected).abs() > 1e-6 * expected {
-                            return unsupported(
-                                "the scale of the bias is not x_scale * w_scale",
-                                "quantise the bias with that scale",
-                            );
-                        }
+            let expected = c.scales[channel];
+            let value = match (&bias.floats, &bias.scales) {
+                (Some(floats), _) => (floats[index] / expected).round_ties_even() as i32,
+                (None, Some((scales, axis))) => {
+                    let inner: usize = bias.shape.iter().skip(axis + 1).product();
+                    let scale = scales[index / inner % scales.len()];
+                    if (scale - expected).abs() > 1e-6 * expected {
+                        return unsupported(
+                            "the scale of the bias is not x_scale * w_scale: ONNX Runtime computes the layer in float32",
+                            "quantise the bias with that scale",
+                        );
                     }
-                    by_channel[channel] = Some(value);
+                    bias.ints[index]
                 }
+                (None, None) => bias.ints[index],
+            };
+            match by_channel[channel] {
+                None => by_channel[channel] = Some(value),
                 Some(before) if before != value => {
                     return unsupported(
                         format!("a constant of shape {:?} added to {:?} differs inside a channel", bias.shape, self.shape),
@@ -104,6 +113,7 @@ impl Pending {
         let sums = c.bias.iter().zip(&by_channel).map(|(b, more)| b.wrapping_add(more.unwrap_or(0))).collect();
         let mut c = c.clone();
         c.bias = Rc::new(sums);
+        c.fused_bias |= bias.floats.is_some();
         Ok(Pending { kind: PendingKind::Conv(c), ..self.clone() })
     }
 }

@@ -609,6 +609,12 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
     };
     let codes = Finish::Codes { lo, hi };
     let (op, finish) = match &p.kind {
+        PendingKind::Conv(c) if c.fused_bias && !fused => {
+            return unsupported(
+                "a float32 bias of a layer that ONNX Runtime computes in float32",
+                "quantise it to int32 with the scale x_scale * w_scale, and the layer to one type",
+            );
+        }
         PendingKind::Conv(c) => {
             let scales: Vec<f32> = c.scales.iter().map(|s| s / scale).collect();
             if let Some(s) = scales.iter().find(|s| !legal(**s) || **s >= 16_777_216.0) {

@@ -129,6 +129,7 @@ pub(super) fn conv(
         weights: Rc::new(narrow(relaid.map(|(tap, ch, out)| at(tap, ch, out)))?),
         bias: Rc::new(vec![0; outputs]),
         scales: Rc::new(combined(x_scale, &weights.scales, outputs)?),
+        fused_bias: false,
         bare_matmul: false,
     });
     let shape = if rank == 4 { vec![1, outputs, oh, ow] } else { vec![1, outputs, ow] };
@@ -232,6 +233,7 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
         weights: Rc::new(narrow(weights.into_iter())?),
         bias: Rc::new(vec![0; outputs]),
         scales: Rc::new(combined(x_scale, &b.scales, outputs)?),
+        fused_bias: false,
         bare_matmul: true,
     });
     Ok(pending(kind, shape, map, order, Fuse::product(a.unsigned, b.element, None)))

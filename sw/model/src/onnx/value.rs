@@ -201,6 +201,8 @@ pub(super) struct Conv {
     pub bias: Rc<Vec<i32>>,
     /// `f32(x_scale * w_scale)` of each output channel.
     pub scales: Rc<Vec<f32>>,
+    /// Its bias is right for a fused layer alone: float32 in the model, which ONNX Runtime rounds to a step of the sums there.
+    pub fused_bias: bool,
     /// A MatMul with nothing added yet.
     pub bare_matmul: bool,
 }
