@@ -145,7 +145,7 @@ pub(super) fn unary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> 
                 ..Pending::clone(p)
             }))))
         }
-        Value::Real(Real::Pending(_)) => unsupported(
+        Value::Real(Real::Pending(_) | Real::Joined(_)) => unsupported(
             "its input is a float32 result that is not quantised",
             "put QuantizeLinear and DequantizeLinear before it",
         ),

@@ -5,7 +5,7 @@ use super::node::{Fail, Node};
 use super::proto::{DimensionValue, GraphProto, ModelProto, ValueInfoProto};
 use super::tensor::{LARGEST_MAP, elements};
 use super::value::{Eight, Real, Value};
-use super::{Array, Data, ElementType, ImportError, Unsupported, edge, ops, pairs};
+use super::{Array, Data, ElementType, ImportError, Unsupported, edge, moves, ops, pairs};
 use crate::host::{Host, HostOp};
 use crate::graph::{Border, Codes, Finish, Graph, Layer, Map, MapId, Op};
 use std::collections::{BTreeMap, HashMap};
@@ -295,6 +295,7 @@ impl Walk {
             Some(Value::Foreign(element)) => Some((i, element)),
             _ => None,
         });
+        let mut others = vec![];
         let value = if inputs.iter().flatten().any(|v| matches!(v, Value::Unknown)) {
             Value::Unknown
         } else if let Some((i, element)) = foreign {
@@ -306,7 +307,16 @@ impl Walk {
             });
             Value::Unknown
         } else {
-            match ops::apply(&mut self.graph, node, &inputs) {
+            let split = node.op() == "Split" && matches!(node.proto.domain.as_str(), "" | "ai.onnx");
+            let made = if split {
+                moves::split(&mut self.graph, node, &inputs).map(|all| {
+                    others = all[1..].to_vec();
+                    all[0].clone()
+                })
+            } else {
+                ops::apply(&mut self.graph, node, &inputs)
+            };
+            match made {
                 Ok(value) => value,
                 Err(Fail::Wrong(what)) => return Err(node.wrong(what)),
                 Err(Fail::Unsupported(reason, help)) => {
@@ -327,7 +337,8 @@ impl Walk {
             )));
         }
         for (i, name) in node.proto.output.iter().enumerate().filter(|(_, n)| !n.is_empty()) {
-            self.values.insert(name.clone(), if i == 0 { value.clone() } else { Value::Unknown });
+            let other = i.checked_sub(1).map(|i| others.get(i).cloned().unwrap_or(Value::Unknown));
+            self.values.insert(name.clone(), other.unwrap_or_else(|| value.clone()));
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod float;
 mod fuse;
 mod import;
 mod layout;
+mod moves;
 mod node;
 mod ops;
 mod pairs;

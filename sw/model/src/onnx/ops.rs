@@ -7,7 +7,7 @@ use super::import::{Building, describe};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::product::{conv, gemm, matmul};
 use super::value::{Conv, Dequantised, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
-use super::{Array, Data, ElementType, edge, float};
+use super::{Array, Data, ElementType, edge, float, moves};
 use crate::graph::{Codes, Finish, MeanRounding, Op, Operand, SumRounding};
 use crate::quantise;
 use std::rc::Rc;
@@ -100,7 +100,11 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
         ),
         "Cast" => unsupported("types do not change inside the machine", "remove the Cast, or quantise around it"),
         "BatchNormalization" => unsupported("a float operator", "fold it into the convolution before quantising"),
-        "Concat" | "Split" | "Slice" | "Gather" | "Pad" | "Resize" | "Upsample" => {
+        "Concat" => moves::concat(g, node, inputs),
+        "Slice" => moves::slice(g, node, inputs),
+        "Gather" => moves::gather(g, node, inputs),
+        "Pad" => moves::pad(g, node, inputs),
+        "Resize" | "Upsample" => {
             unsupported("moving parts of tensors is not compiled yet", "")
         }
         op => float::unary(g, node, op, inputs),
@@ -134,6 +138,7 @@ fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<
                 other => Ok(other),
             }
         }
+        "QLinearConcat" => moves::qlinear_concat(g, node, inputs),
         "QLinearSigmoid" | "QLinearLeakyRelu" => {
             let x = linear(eight(inputs, 0, "X")?, scale(inputs, 1)?, zero_point(inputs, 2)?)?;
             let real = float::table_of(node, op.trim_start_matches("QLinear"), inputs, &x)?;
@@ -188,7 +193,7 @@ pub(super) fn eight(inputs: Inputs, i: usize, name: &str) -> Result<Eight, Fail>
 pub(super) fn table(inputs: Inputs, i: usize, name: &str) -> Result<Table, Fail> {
     match any(inputs, i)? {
         Value::Real(Real::Table(t)) => Ok(t.clone()),
-        Value::Real(Real::Pending(_)) => unsupported(
+        Value::Real(Real::Pending(_) | Real::Joined(_)) => unsupported(
             format!("{name} is the float32 result of another operator"),
             "put QuantizeLinear and DequantizeLinear between them",
         ),
@@ -338,6 +343,11 @@ fn linear(eight: Eight, scale: f32, zero: ZeroPoints) -> Result<Table, Fail> {
     Ok(Table { eight, kind, scalar: None, error: None, vector: false })
 }
 
+/// Codes in input `i` with scale and zero point in the two behind it.
+pub(super) fn table_of_codes(inputs: Inputs, i: usize) -> Result<Table, Fail> {
+    linear(eight(inputs, i, "X")?, scale(inputs, i + 1)?, zero_point(inputs, i + 2)?)
+}
+
 /// A table as an operand: its map in its natural layout, one scale.
 pub(super) fn operand(g: &mut Building, t: &Table) -> Result<Operand, Fail> {
     let Some((scale, zero_point)) = t.linear() else {
@@ -452,6 +462,7 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             quantize_pending(g, node, &Pending { fuse: Fuse::Never, ..Pending::clone(p) }, scale(inputs, 1)?, &zero)
         }
         Value::Real(Real::Pending(p)) => quantize_pending(g, node, p, scale(inputs, 1)?, &zero),
+        Value::Real(Real::Joined(joined)) => moves::quantise_joined(g, node, inputs, &joined.clone()),
         Value::Real(Real::Input(e)) => {
             if e.steps != g.input_host.len() {
                 return unsupported("the float32 input goes two ways before it is quantised", "quantise it first");
@@ -550,7 +561,7 @@ fn result_zero(node: &Node, zero: &ZeroPoints) -> Result<(i8, bool), Fail> {
     Ok((code, unsigned))
 }
 
-fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
+pub(super) fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
     let (zero_point, unsigned) = result_zero(node, zero)?;
     let Some(values) = t.values() else {
         return unsupported("codes with a scale for each channel are requantised", "quantise activations per tensor");

@@ -115,7 +115,7 @@ pub(super) fn conv(
         return unsupported(format!("a kernel of {kernel:?} is larger than the padded image of {h} x {w}"), "pad it");
     };
     bounded(&[oh, ow, outputs])?;
-    let Some(input) = g.view(x, [h, w, c], &image_order(c, h, w)) else {
+    let Some(input) = super::moves::arranged(g, node, x, [h, w, c], &image_order(c, h, w)) else {
         return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
     };
     let taps = kernel[0] * kernel[1];
