@@ -48,7 +48,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     if !graph.input.iter().any(|i| graph.initializer.iter().any(|t| t.name == i.name)) {
         pairs::merge(&mut graph);
     }
-    let mut walk = Walk { values: HashMap::new(), readers: readers(&graph), graph: Building { opset, ..Building::default() }, unsupported: vec![] };
+    let mut walk = Walk { values: HashMap::new(), readers: readers(&graph), graph: Building { opset, convolves: convolves(&graph), ..Building::default() }, unsupported: vec![] };
     for t in &graph.initializer {
         let value = match Array::from_proto(t) {
             Ok(array) => Value::Const(Rc::new(array)),
@@ -92,6 +92,14 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     walk.end(&output.name, value, if graph.name.is_empty() { "network" } else { &graph.name })
 }
 
+/// Whether the first operator on the way from the inputs that is particular about their order slides windows over them.
+fn convolves(graph: &GraphProto) -> bool {
+    let windows = ["Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool", "GlobalAveragePool"];
+    let others = ["MatMul", "Gemm", "QLinearMatMul", "MatMulInteger", "QGemm", "Reshape", "Transpose", "Flatten", "Unsqueeze", "Squeeze"];
+    let first = graph.node.iter().find(|n| windows.contains(&n.op_type.as_str()) || others.contains(&n.op_type.as_str()));
+    first.is_some_and(|n| windows.contains(&n.op_type.as_str()))
+}
+
 /// How often each name is read by what leads to an output, the outputs included.
 fn readers(graph: &GraphProto) -> HashMap<String, usize> {
     let makers: HashMap<&str, usize> =
@@ -125,6 +133,8 @@ pub(super) struct Building {
     pub input_host: Vec<HostOp>,
     pub input_inner: Vec<usize>,
     pub opset: i64,
+    /// The first of the operators behind the input that ask for a layout slides a window over it as it is.
+    pub convolves: bool,
     /// Initialisers are listed as inputs too: no constants to ONNX Runtime, for a run may give others.
     pub overridable: bool,
 }
@@ -170,7 +180,7 @@ impl Building {
     /// Gives the input a layout if nothing has yet: images by rows and columns, the rest as a matrix.
     pub fn settle(&mut self, tensor: &Eight) {
         if tensor.map == 0 && self.order[0].is_empty() {
-            let (map, order) = natural(&tensor.shape);
+            let (map, order) = natural(&tensor.shape, self.convolves);
             self.view(tensor, map, &order);
         }
     }
@@ -186,10 +196,11 @@ impl Building {
     }
 }
 
-/// The map of a tensor that no operator has asked a layout for.
-pub(super) fn natural(shape: &[usize]) -> ([usize; 3], Vec<u32>) {
+/// The map of a tensor that no operator has asked a layout for. `convolves`: sequences are what windows slide over.
+pub(super) fn natural(shape: &[usize], convolves: bool) -> ([usize; 3], Vec<u32>) {
     match *shape {
         [1, c, h, w] => ([h, w, c], image_order(c, h, w)),
+        [1, c, w] if convolves => ([1, w, c], image_order(c, 1, w)),
         _ => {
             let cols = shape.last().copied().unwrap_or(1);
             let count = shape.iter().product::<usize>();

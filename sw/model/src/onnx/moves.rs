@@ -6,7 +6,8 @@ use super::import::{Building, image_order, natural};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant, quantize_table, scale, table_of_codes, zero_point};
 use super::product::bounded;
-use super::value::{Eight, Real, Table, Value};
+use super::fuse::{Clip, Fuse};
+use super::value::{Eight, Pending, PendingKind, Real, Table, Value};
 use crate::graph::{Finish, Op, Operand, SumRounding, Window};
 use crate::quantise;
 use std::rc::Rc;
@@ -40,9 +41,9 @@ impl Layout {
                 }
             }
         } else {
-            let (map, order) = natural(&e.shape);
+            let (map, order) = natural(&e.shape, g.convolves);
             if g.view(e, map, &order).is_some() {
-                return Ok(Layout::Matrix);
+                return Ok(if g.convolves && e.shape.len() == 3 { Layout::Image } else { Layout::Matrix });
             }
         }
         unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it")
@@ -418,8 +419,80 @@ pub(super) fn qlinear_concat(g: &mut Building, node: &Node, inputs: Inputs) -> R
     quantise_joined(g, node, &result, &joined)
 }
 
+/// ReduceMax and ReduceMean over all rows and columns of a map: a pool whose window is the whole map.
+pub(super) fn reduce(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
+    let t = super::ops::table(inputs, 0, "X")?;
+    let rank = t.eight.shape.len();
+    let axes = match list(node, inputs, 1, "axes")? {
+        Some(axes) => axes.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<usize>, Fail>>()?,
+        None => (0..rank).collect(),
+    };
+    let layout = Layout::of(g, &t.eight)?;
+    let [h, w, c] = g.maps[t.eight.map].shape;
+    let channels = if layout == Layout::Image { 1 } else { rank - 1 };
+    let whole = (0..rank).all(|d| t.eight.shape[d] == 1 || axes.contains(&d) == (d != channels));
+    if !whole || axes.contains(&channels) {
+        return unsupported(
+            format!("dimensions {axes:?} of shape {:?}", t.eight.shape),
+            "reduce all rows and columns, and no channels",
+        );
+    }
+    let keep = node.int("keepdims", 1) != 0;
+    let shape = (0..rank).filter(|d| keep || !axes.contains(d)).map(|d| if axes.contains(&d) { 1 } else { t.eight.shape[d] }).collect();
+    let input = super::ops::operand(g, &t)?;
+    let window = Window { kernel: [h, w], ..Window::POINT };
+    let kind = if op == "ReduceMax" {
+        PendingKind::Max { input, window, unsigned: t.eight.unsigned }
+    } else {
+        PendingKind::Average { input, window, count_padding: false, global: true }
+    };
+    let order = Rc::new((0..c as u32).collect());
+    let (clip, fuse) = (Clip::NONE, Fuse::Never);
+    Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map: [1, 1, c], order, clip, fuse, moved: false }))))
+}
+
+/// A map that windows slide over.
+pub(super) struct Slid {
+    pub map: usize,
+    /// Rows are columns there: a sequence that lies as a column.
+    pub turned: bool,
+}
+
+impl Slid {
+    /// The window as it slides over the map.
+    pub fn window(&self, window: Window) -> Window {
+        let Window { kernel: [a, b], stride: [c, d], dilation: [e, f], pads: [top, left, bottom, right] } = window;
+        if !self.turned {
+            return window;
+        }
+        Window { kernel: [b, a], stride: [d, c], dilation: [f, e], pads: [left, top, right, bottom] }
+    }
+
+    /// The shape of the result's map.
+    pub fn shape(&self, [h, w, c]: [usize; 3]) -> [usize; 3] {
+        if self.turned { [w, h, c] } else { [h, w, c] }
+    }
+}
+
+/// The map of an image or sequence `[h, w, c]` for a window to slide over.
+pub(super) fn slid(g: &mut Building, node: &Node, e: &Eight, [h, w, c]: [usize; 3]) -> Result<Slid, Fail> {
+    let order = image_order(c, h, w);
+    // The elements of one row are those of one column, in the same order.
+    let column = h == 1 && !(e.map == 0 && g.order[0].is_empty());
+    if let Some(map) = g.view(e, [h, w, c], &order) {
+        return Ok(Slid { map, turned: false });
+    }
+    if column && let Some(map) = g.view(e, [w, 1, c], &order) {
+        return Ok(Slid { map, turned: true });
+    }
+    match arranged(g, node, e, [h, w, c], &order) {
+        Some(map) => Ok(Slid { map, turned: false }),
+        None => unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it"),
+    }
+}
+
 /// The map of a tensor as `want`: where its channels only lie in another order, copied into this one.
-pub(super) fn arranged(g: &mut Building, node: &Node, e: &Eight, want: [usize; 3], order: &[u32]) -> Option<usize> {
+fn arranged(g: &mut Building, node: &Node, e: &Eight, want: [usize; 3], order: &[u32]) -> Option<usize> {
     if let Some(map) = g.view(e, want, order) {
         return Some(map);
     }

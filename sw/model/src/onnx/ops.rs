@@ -100,6 +100,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
         ),
         "Cast" => unsupported("types do not change inside the machine", "remove the Cast, or quantise around it"),
         "BatchNormalization" => unsupported("a float operator", "fold it into the convolution before quantising"),
+        "ReduceMax" | "ReduceMean" => moves::reduce(g, node, op, inputs),
         "Concat" => moves::concat(g, node, inputs),
         "Slice" => moves::slice(g, node, inputs),
         "Gather" => moves::gather(g, node, inputs),
@@ -728,13 +729,14 @@ fn product(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Va
 fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     match any(inputs, 0)? {
         Value::Eight(e) => {
-            let (window, shape, map, order) = super::pool::window(g, node, e, false)?;
+            let mut e = e.clone();
+            let (window, shape, map, order) = super::pool::window(g, node, &mut e, false)?;
             let finish = Finish::Codes { lo: -128, hi: 127 };
             Ok(Value::Eight(g.push(&node.name, Op::MaxPool { input: e.map, window }, finish, shape, map, order, e.unsigned)))
         }
         _ => {
-            let t = table(inputs, 0, "X")?;
-            let (window, shape, map, order) = super::pool::window(g, node, &t.eight, false)?;
+            let mut t = table(inputs, 0, "X")?;
+            let (window, shape, map, order) = super::pool::window(g, node, &mut t.eight, false)?;
             let input = operand(g, &t)?;
             let kind = PendingKind::Max { input, window, unsigned: t.eight.unsigned };
             let fuse = Fuse::If { unsigned: t.eight.unsigned };

@@ -11,14 +11,13 @@ use std::rc::Rc;
 
 type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
 
-/// The window of a pool: with the shape of its result, its map and order.
-pub(super) fn window(g: &mut Building, node: &Node, x: &Eight, global: bool) -> Result<Pooled, Fail> {
+/// The window of a pool: with the shape of its result, its map and order. `x` becomes the map that it slides over.
+pub(super) fn window(g: &mut Building, node: &Node, x: &mut Eight, global: bool) -> Result<Pooled, Fail> {
     let [c, h, w] = image(&x.shape)?;
     let (window, shape, [oh, ow]) = geometry(node, &x.shape, global)?;
-    if g.view(x, [h, w, c], &image_order(c, h, w)).is_none() {
-        return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
-    }
-    Ok((window, shape, [oh, ow, c], image_order(c, oh, ow)))
+    let slid = super::moves::slid(g, node, x, [h, w, c])?;
+    x.map = slid.map;
+    Ok((slid.window(window), shape, slid.shape([oh, ow, c]), image_order(c, oh, ow)))
 }
 
 /// The window of a pool over a tensor of this shape: with the shape of its result, and its rows and columns.
@@ -92,12 +91,13 @@ pub(super) fn average(
     operand: fn(&mut Building, &Table) -> Result<Operand, Fail>,
     global: bool,
 ) -> Result<Value, Fail> {
-    let (window, shape, map, order) = window(g, node, &x.eight, global)?;
-    let input = operand(g, x)?;
+    let mut x = x.clone();
+    let (window, shape, map, order) = window(g, node, &mut x.eight, global)?;
+    let input = operand(g, &x)?;
     let count_padding = !global && node.int("count_include_pad", 0) != 0;
     // ONNX Runtime takes a window over the whole map for a global pool.
     let [_, h, w] = image(&x.eight.shape)?;
-    let global = global || window.kernel == [h, w] && window.pads == [0; 4];
+    let global = global || (window.kernel == [h, w] || window.kernel == [w, h] && h == 1) && window.pads == [0; 4];
     let kind = PendingKind::Average { input, window, count_padding, global };
     let fuse = Fuse::If { unsigned: x.eight.unsigned };
     Ok(Value::Real(Real::Pending(Rc::new(Pending {

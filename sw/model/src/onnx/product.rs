@@ -115,9 +115,8 @@ pub(super) fn conv(
         return unsupported(format!("a kernel of {kernel:?} is larger than the padded image of {h} x {w}"), "pad it");
     };
     bounded(&[oh, ow, outputs])?;
-    let Some(input) = super::moves::arranged(g, node, x, [h, w, c], &image_order(c, h, w)) else {
-        return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
-    };
+    let slid = super::moves::slid(g, node, x, [h, w, c])?;
+    let (input, window) = (slid.map, slid.window(window));
     let taps = kernel[0] * kernel[1];
     let at = |tap: usize, ch: usize, out: usize| weights.ints[(out * group_channels + ch) * taps + tap];
     let relaid = (0..taps).flat_map(|tap| (0..group_channels).flat_map(move |ch| (0..outputs).map(move |out| (tap, ch, out))));
@@ -134,7 +133,7 @@ pub(super) fn conv(
     });
     let shape = if rank == 4 { vec![1, outputs, oh, ow] } else { vec![1, outputs, ow] };
     let fuse = Fuse::product(x.unsigned, weights.element, bias.as_ref().map(|b| b.element));
-    let sums = pending(kind, shape, [oh, ow, outputs], image_order(outputs, oh, ow), fuse);
+    let sums = pending(kind, shape, slid.shape([oh, ow, outputs]), image_order(outputs, oh, ow), fuse);
     match bias {
         None => Ok(sums),
         Some(bias) if bias.shape == [outputs] => {
