@@ -145,7 +145,11 @@ pub(super) fn unary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> 
                 ..Pending::clone(p)
             }))))
         }
-        Value::Real(Real::Pending(_) | Real::Joined(_)) => unsupported(
+        Value::Real(Real::Channels(c)) if matches!(op, "Relu" | "Clip") => {
+            let limits = limits(node, op, inputs)?.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
+            Ok(super::affine::clipped(c, limits))
+        }
+        Value::Real(Real::Pending(_) | Real::Joined(_) | Real::Channels(_)) => unsupported(
             "its input is a float32 result that is not quantised",
             "put QuantizeLinear and DequantizeLinear before it",
         ),
@@ -383,10 +387,13 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             unsupported(format!("{op} on integer tensors"), "put it between DequantizeLinear and QuantizeLinear")
         }
         _ if node.inputs().count() < 2 => wrong("an operand is missing"),
-        _ => unsupported(
-            format!("{op} of these operands"),
-            "an Add takes two dequantised tensors; Sub, Mul and Div a tensor and a scalar",
-        ),
+        _ => match super::affine::binary(g, op, inputs)? {
+            Some(value) => Ok(value),
+            None => unsupported(
+                format!("{op} of these operands"),
+                "an Add takes two dequantised tensors; Sub, Mul and Div one and a constant, or one for each channel",
+            ),
+        },
     }
 }
 

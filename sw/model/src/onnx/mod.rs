@@ -5,6 +5,7 @@
 //! groups of DequantizeLinear, float operators, QuantizeLinear. What the machine cannot run is collected and
 //! reported at once.
 
+mod affine;
 mod broadcast;
 mod edge;
 mod float;

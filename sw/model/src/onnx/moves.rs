@@ -22,7 +22,7 @@ enum Along {
 
 /// How a tensor lies in its map.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Layout {
+pub(super) enum Layout {
     /// `[1, c, h, w]` or `[1, c, w]`
     Image,
     /// The last dimension is the channels', all others are rows.
@@ -31,7 +31,7 @@ enum Layout {
 
 impl Layout {
     /// That of a tensor; an input that has none yet takes the natural one.
-    fn of(g: &mut Building, e: &Eight) -> Result<Layout, Fail> {
+    pub fn of(g: &mut Building, e: &Eight) -> Result<Layout, Fail> {
         if e.shape.len() == 4 || e.map != 0 || !g.order[0].is_empty() {
             for layout in [Layout::Image, Layout::Matrix] {
                 if let Some((map, order)) = layout.map(&e.shape)
@@ -50,7 +50,7 @@ impl Layout {
     }
 
     /// Map and order of a tensor of this shape.
-    fn map(self, shape: &[usize]) -> Option<([usize; 3], Vec<u32>)> {
+    pub fn map(self, shape: &[usize]) -> Option<([usize; 3], Vec<u32>)> {
         match (self, shape) {
             (Layout::Image, &[1, c, h, w]) => Some(([h, w, c], image_order(c, h, w))),
             (Layout::Image, &[1, c, w]) => Some(([1, w, c], image_order(c, 1, w))),
@@ -61,6 +61,11 @@ impl Layout {
                 Some(([count / cols.max(1), 1, cols], (0..count as u32).collect()))
             }
         }
+    }
+
+    /// Whether a dimension is the channels'.
+    pub fn is_channel(self, shape: &[usize], axis: usize) -> bool {
+        self.along(shape, axis) == Some(Along::Channels)
     }
 
     /// What a dimension is, where it is one of the map's by itself.

@@ -99,7 +99,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
             "quantise statically (onnxruntime.quantization.quantize_static)",
         ),
         "Cast" => unsupported("types do not change inside the machine", "remove the Cast, or quantise around it"),
-        "BatchNormalization" => unsupported("a float operator", "fold it into the convolution before quantising"),
+        "BatchNormalization" => super::affine::batch_normalization(g, node, inputs),
         "ReduceMax" | "ReduceMean" => moves::reduce(g, node, op, inputs),
         "Concat" => moves::concat(g, node, inputs),
         "Slice" => moves::slice(g, node, inputs),
@@ -123,6 +123,7 @@ fn microsoft(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<
             match float::binary(g, node, op.trim_start_matches("QLinear"), &operands)? {
                 Value::Real(Real::Pending(p)) => quantize_integers(g, node, Pending::clone(&p), scale, &zero),
                 Value::Real(Real::Table(t)) => quantize_table(g, node, &t, scale, &zero),
+                Value::Real(Real::Channels(c)) => super::affine::quantised(g, node, &c, scale, &zero),
                 other => Ok(other),
             }
         }
@@ -194,7 +195,7 @@ pub(super) fn eight(inputs: Inputs, i: usize, name: &str) -> Result<Eight, Fail>
 pub(super) fn table(inputs: Inputs, i: usize, name: &str) -> Result<Table, Fail> {
     match any(inputs, i)? {
         Value::Real(Real::Table(t)) => Ok(t.clone()),
-        Value::Real(Real::Pending(_) | Real::Joined(_)) => unsupported(
+        Value::Real(Real::Pending(_) | Real::Joined(_) | Real::Channels(_)) => unsupported(
             format!("{name} is the float32 result of another operator"),
             "put QuantizeLinear and DequantizeLinear between them",
         ),
@@ -463,6 +464,7 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             quantize_pending(g, node, &Pending { fuse: Fuse::Never, ..Pending::clone(p) }, scale(inputs, 1)?, &zero)
         }
         Value::Real(Real::Pending(p)) => quantize_pending(g, node, p, scale(inputs, 1)?, &zero),
+        Value::Real(Real::Channels(c)) => super::affine::quantised(g, node, &c.clone(), scale(inputs, 1)?, &zero),
         Value::Real(Real::Joined(joined)) => moves::quantise_joined(g, node, inputs, &joined.clone()),
         Value::Real(Real::Input(e)) => {
             if e.steps != g.input_host.len() {
@@ -546,7 +548,7 @@ fn is_unsigned(node: &Node, zero: &ZeroPoints) -> Result<bool, Fail> {
 }
 
 /// The zero point of a result as a code.
-fn result_zero(node: &Node, zero: &ZeroPoints) -> Result<(i8, bool), Fail> {
+pub(super) fn result_zero(node: &Node, zero: &ZeroPoints) -> Result<(i8, bool), Fail> {
     let unsigned = is_unsigned(node, zero)?;
     let code = match zero.values.as_slice() {
         [] => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a name in the graph stands for while it is read.
 
+use super::affine::Channels;
 use super::moves::Joined;
 use super::fuse::{Clip, Fuse, Scalar};
 use super::{Array, ElementType};
@@ -76,6 +77,8 @@ pub(super) enum Real {
     Table(Table),
     /// The result of a machine operation, not quantised yet.
     Pending(Rc<Pending>),
+    /// Values by channel and code.
+    Channels(Rc<Channels>),
     /// Tensors side by side, each with its own scale.
     Joined(Rc<Joined>),
 }

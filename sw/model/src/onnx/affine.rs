@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Functions of codes that differ from channel to channel: sums and products with a constant for each channel,
+//! BatchNormalization. When they are quantised each channel becomes a product with one weight, a bias and a scale that give
+//! the right code for all 256: they are searched for, and where there are none the layer is refused.
+
+use super::ElementType;
+use super::fuse::{Clip, Fuse, Scalar, ScalarOp, Side};
+use super::import::Building;
+use super::moves::Layout;
+use super::node::{Fail, Node, unsupported, wrong};
+use super::ops::{Inputs, ZeroPoints, any, constant, result_zero};
+use super::value::{Real, Table, Value};
+use crate::graph::{Finish, Op, Window};
+use crate::quantise;
+use std::rc::Rc;
+
+/// Values by channel and code.
+#[derive(Clone)]
+pub(super) struct Channels {
+    /// The codes, and how they lie.
+    table: Table,
+    layout: Layout,
+    /// By channel, then by code as u8.
+    values: Vec<[f32; 256]>,
+    /// One operator with a quantised constant made them: by channel.
+    fused: Option<Vec<Scalar>>,
+    clip: Clip,
+}
+
+/// A constant operand by channel of the map: its values, and what it is where it is quantised.
+struct Constant {
+    values: Vec<f32>,
+    /// Codes, scale and zero point, where it has the tensor's type.
+    codes: Option<(Vec<i32>, Side)>,
+}
+
+/// A constant that differs along the channels alone.
+fn by_channel(layout: Layout, t: &Table, constant: &Value, channels: usize) -> Option<Constant> {
+    let (shape, values) = match constant {
+        Value::Const(a) => (a.shape.clone(), a.floats()?.to_vec()),
+        Value::Real(Real::Const(c)) => (c.shape.clone(), c.floats()),
+        _ => return None,
+    };
+    let of = &t.eight.shape;
+    let first = of.len().checked_sub(shape.len())?;
+    let along = |d: usize| layout.is_channel(of, first + d);
+    let only = shape.iter().enumerate().all(|(d, &n)| n == 1 || along(d) && n == channels);
+    if !only || values.len() != channels {
+        return None;
+    }
+    let codes = match constant {
+        Value::Real(Real::Const(c)) if !c.vector && !t.vector && c.scales.len() == 1 => {
+            let element = if t.eight.unsigned { ElementType::Uint8 } else { ElementType::Int8 };
+            let side = c.zero.filter(|_| c.element == element).map(|zero| Side { scale: c.scales[0], zero });
+            side.map(|side| (c.ints.iter().map(|v| v + side.zero).collect(), side))
+        }
+        _ => None,
+    };
+    Some(Constant { values, codes })
+}
+
+fn compute(op: &str, x: f32, y: f32) -> f32 {
+    match op {
+        "Add" => x + y,
+        "Sub" => x - y,
+        "Mul" => x * y,
+        _ => x / y,
+    }
+}
+
+/// Add, Sub, Mul or Div of dequantised codes, or of what is a function of them by channel, and a constant for each channel;
+/// `None`: other operands.
+pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Option<Value>, Fail> {
+    let (a, b) = (any(inputs, 0)?, any(inputs, 1)?);
+    let (value, constant, first) = match (a, b) {
+        (Value::Real(Real::Table(_) | Real::Channels(_)), Value::Const(_) | Value::Real(Real::Const(_))) => (a, b, false),
+        (Value::Const(_) | Value::Real(Real::Const(_)), Value::Real(Real::Table(_) | Real::Channels(_))) => (b, a, true),
+        _ => return Ok(None),
+    };
+    let (before, fresh) = match value {
+        Value::Real(Real::Channels(c)) => (Channels::clone(c), None),
+        Value::Real(Real::Table(t)) => {
+            let Some(values) = t.values() else { return Ok(None) };
+            let layout = Layout::of(g, &t.eight)?;
+            let channels = g.maps[t.eight.map].shape[2];
+            let all = Channels { table: t.clone(), layout, values: vec![values; channels], fused: None, clip: Clip::NONE };
+            (all, t.linear())
+        }
+        _ => return Ok(None),
+    };
+    let Some(constant) = by_channel(before.layout, &before.table, constant, before.values.len()) else { return Ok(None) };
+    let of = |x: f32, y: f32| if first { compute(op, y, x) } else { compute(op, x, y) };
+    let limited = |v: f32| v.max(before.clip.lo).min(before.clip.hi);
+    let values: Vec<[f32; 256]> = before
+        .values
+        .iter()
+        .zip(&constant.values)
+        .map(|(v, &c)| std::array::from_fn(|i| of(limited(v[i]), c)))
+        .collect();
+    if values.iter().flatten().any(|v| v.is_nan()) {
+        return unsupported("it gives NaN for some codes", "quantise its input to a range where it is defined");
+    }
+    let unsigned = before.table.eight.unsigned;
+    let up = if unsigned { 128 } else { 0 };
+    let kind = match op {
+        "Add" => Some(ScalarOp::Add),
+        "Mul" => Some(ScalarOp::Mul),
+        _ => None,
+    };
+    let fused = match (kind, fresh, constant.codes) {
+        (Some(op), Some((scale, zero)), Some((codes, b))) => {
+            let a = Side { scale, zero: i32::from(zero) + up };
+            let one = |&c: &i32| Scalar {
+                op,
+                unsigned,
+                a,
+                b,
+                codes: Rc::new(std::array::from_fn(|i| [i32::from(i as u8 as i8) + up, c])),
+                clip: Clip::NONE,
+                moved: false,
+            };
+            Some(codes.iter().map(one).collect())
+        }
+        _ => None,
+    };
+    Ok(Some(Value::Real(Real::Channels(Rc::new(Channels { values, fused, clip: Clip::NONE, ..before })))))
+}
+
+/// BatchNormalization of dequantised codes with constant statistics.
+pub(super) fn batch_normalization(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    let t = super::ops::table(inputs, 0, "X")?;
+    let Some(values) = t.values() else {
+        return unsupported("codes with a scale for each channel", "quantise activations per tensor");
+    };
+    let layout = Layout::of(g, &t.eight)?;
+    let channels = g.maps[t.eight.map].shape[2];
+    if !layout.is_channel(&t.eight.shape, 1) {
+        return unsupported(format!("shape {:?} in this order", t.eight.shape), "remove the Reshape or Transpose before it");
+    }
+    let of = |i: usize| -> Result<Vec<f32>, Fail> {
+        let floats = constant(inputs, i)?.and_then(|a| a.floats()).map(<[f32]>::to_vec);
+        floats.filter(|f| f.len() == channels).ok_or_else(|| Fail::Wrong(format!("input {i} is not one float32 number a channel")))
+    };
+    let (scale, bias, mean, var) = (of(1)?, of(2)?, of(3)?, of(4)?);
+    let epsilon = node.float("epsilon", 1e-5);
+    let by_code = |c: usize| -> [f32; 256] {
+        let slope = scale[c] / (var[c] + epsilon).sqrt();
+        let offset = bias[c] - mean[c] * slope;
+        std::array::from_fn(|i| values[i] * slope + offset)
+    };
+    let values = (0..channels).map(by_code).collect();
+    Ok(Value::Real(Real::Channels(Rc::new(Channels { table: t, layout, values, fused: None, clip: Clip::NONE }))))
+}
+
+/// Relu or Clip behind them.
+pub(super) fn clipped(c: &Channels, [lo, hi]: [f32; 2]) -> Value {
+    Value::Real(Real::Channels(Rc::new(Channels { clip: c.clip.then(lo, hi), ..c.clone() })))
+}
+
+/// A weight, a bias and a scale with which `rne((x - zero) w + bias) scale) + y_zero` is each of these codes, limited.
+fn constants(target: &[i8; 256], zero: i8, y_zero: i8, limits: [i8; 2], slope: f64, offset: f64) -> Option<(i16, i32, f32)> {
+    let right = |w: i16, bias: i32, scale: f32| {
+        (0..256).all(|i| {
+            let sum = (i32::from(i as u8 as i8) - i32::from(zero)) * i32::from(w) + bias;
+            let code = (sum as f32 * scale).round_ties_even() + f32::from(y_zero);
+            (code.clamp(-128.0, 127.0) as i8).clamp(limits[0], limits[1]) == target[i]
+        })
+    };
+    if slope == 0.0 || target.iter().all(|&t| t == target[0]) {
+        let bias = i32::from(target[0]) - i32::from(y_zero);
+        return right(0, bias, 1.0).then_some((0, bias, 1.0));
+    }
+    // The larger the weight, the finer the bias.
+    (1..=255i16).rev().find_map(|size| {
+        let scale = (slope.abs() / f64::from(size)) as f32;
+        let w = if slope < 0.0 { -size } else { size };
+        let bias = (offset / f64::from(scale)).round();
+        if !scale.is_normal() || bias.abs() > 1e9 {
+            return None;
+        }
+        [0, 1, -1].into_iter().map(|d| (w, bias as i32 + d, scale)).find(|&(w, bias, scale)| right(w, bias, scale))
+    })
+}
+
+/// QuantizeLinear: a product for each channel by itself.
+pub(super) fn quantised(g: &mut Building, node: &Node, c: &Channels, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
+    let (y_zero, unsigned) = result_zero(node, zero)?;
+    let Some((_, x_zero)) = c.table.linear() else {
+        return unsupported("a function of a function of codes, by channel", "quantise between them");
+    };
+    let may = Fuse::If { unsigned: c.table.eight.unsigned }.fused(unsigned, &c.clip, scale, y_zero) && !g.overridable;
+    let fused = c.fused.as_ref().filter(|_| may);
+    let code = |v: f32, none: i8| if v.is_infinite() { none } else { quantise(v, scale, y_zero) };
+    let limits = if fused.is_some() { [-128, 127] } else { [code(c.clip.lo, -128), code(c.clip.hi, 127)] };
+    let (mut weights, mut bias, mut scales) = (vec![], vec![], vec![]);
+    for (n, values) in c.values.iter().enumerate() {
+        let limited = |v: f32| v.max(c.clip.lo).min(c.clip.hi);
+        let target: [i8; 256] = std::array::from_fn(|i| match fused {
+            Some(scalars) => scalars[n].code(i as u8 as i8, scale, y_zero),
+            None => quantise(limited(values[i]), scale, y_zero),
+        });
+        // What it is without rounding, in steps of the result: values[128] is that of code -128.
+        let of = |code: i8| f64::from(values[usize::from(code as u8)]) / f64::from(scale);
+        let slope = (of(127) - of(-128)) / 255.0;
+        let offset = of(-128) - slope * (-128.0 - f64::from(x_zero));
+        let Some((w, b, s)) = constants(&target, x_zero, y_zero, limits, slope, offset) else {
+            return unsupported(
+                format!("channel {n}: no weight, bias and scale give all 256 codes"),
+                "quantise the constant together with the layer before it",
+            );
+        };
+        weights.push(w);
+        bias.push(b);
+        scales.push(s);
+    }
+    let shape = c.table.eight.shape.clone();
+    let Some((map, order)) = c.layout.map(&shape) else { return wrong("a shape without a map") };
+    let groups = weights.len();
+    let op = Op::Conv { input: c.table.eight.map, zero_point: x_zero, window: Window::POINT, groups, weights, bias };
+    let finish = Finish::Int8 { scales, zero_point: y_zero, lo: limits[0], hi: limits[1], float32: false };
+    Ok(Value::Eight(g.push(&node.name, op, finish, shape, map, order, unsigned)))
+}
