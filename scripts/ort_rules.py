@@ -4,6 +4,7 @@
 with the outputs that ONNX Runtime computes.
 
     .venv-ort/bin/python scripts/ort_rules.py verif/data/ort
+    .venv-ort/bin/python scripts/ort_rules.py FOLDER 20      # those of them whose scales are drawn, by 20 other seeds
 
 They are kept in the repository, so that the quick suite needs no ONNX Runtime; docs/arithmetic.md describes the rules.
 """
@@ -27,7 +28,7 @@ class Graph:
         self.unsigned, self.kind = unsigned, np.uint8 if unsigned else np.int8
         low, high = (0, 256) if unsigned else (-128, 128)
         self.x = self.rng.integers(low, high, size=shape).astype(self.kind)
-        self.nodes, self.constants = [], []
+        self.nodes, self.constants, self.result = [], [], None
 
     def constant(self, value):
         name = f"c{len(self.constants)}"
@@ -63,7 +64,7 @@ class Graph:
 
     def model(self):
         info = lambda name, array: helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
-        y = helper.make_tensor_value_info("y", helper.np_dtype_to_tensor_dtype(np.dtype(self.kind)), None)
+        y = helper.make_tensor_value_info("y", helper.np_dtype_to_tensor_dtype(np.dtype(self.result or self.kind)), None)
         graph = helper.make_graph(self.nodes, "rule", [info("x", self.x)], [y], self.constants)
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
@@ -122,6 +123,122 @@ def product(kind, shape, zero, behind=(), rows=6):
         result = g.node(name, [result])
     g.quantize(result, 0.2, zero)
     return g
+
+
+def parts(seed, unsigned):
+    """Operators that move parts of tensors, work by channel or reduce, each between DequantizeLinear and QuantizeLinear of
+    scales that a seed draws; and what the host computes at the edges."""
+    name = f"{'uint8' if unsigned else 'int8'}_{seed}"
+    count = 0
+
+    def graph(shape):
+        nonlocal count
+        count += 1
+        return Graph(shape, unsigned, 1000 * seed + count)
+
+    def draw(g):
+        low = 0 if unsigned else -128
+        return float(np.float32(np.exp(g.rng.uniform(-5, -2)))), int(g.rng.integers(low + 60, low + 200))
+
+    def ints(g, *values):
+        return g.constant(np.array(values, np.int64))
+
+    def weights(g, *shape):
+        values = g.rng.integers(-127, 128, size=shape).astype(np.int8)
+        return g.node("DequantizeLinear", [g.constant(values), g.constant(np.float32(0.01)), g.constant(np.int8(0))])
+
+    def through(g, tensor):
+        s, z = draw(g)
+        return g.real(g.node("QuantizeLinear", [tensor, *g.codes(s, z)]), s, z)
+
+    def one(kind, shape, behind=(), **attributes):
+        """An operator with constant inputs behind its first."""
+        g = graph(shape)
+        s, z = draw(g)
+        g.quantize(g.node(kind, [g.real("x", s, z), *(b(g) for b in behind)], **attributes), s, z)
+        return g
+
+    i = lambda *values: lambda g: ints(g, *values)
+    yield f"slice_channels_{name}", one("Slice", [1, 12, 5, 6], [i(2), i(11), i(1), i(3)])
+    yield f"slice_corner_{name}", one("Slice", [1, 5, 7, 6], [i(2, -4), i(6, 9), i(2, 3)])
+    yield f"slice_sequence_{name}", one("Slice", [1, 5, 20], [i(0), i(-3), i(2)])
+    yield f"gather_channels_{name}", one("Gather", [1, 9, 4, 5], [i(8, 0, 3, 3, 1)], axis=1)
+    yield f"pad_{name}", one("Pad", [1, 5, 4, 6], [i(0, 0, 1, 2, 0, 3, 0, 1)])
+    g = graph([1, 10, 5, 4])
+    s, z = draw(g)
+    g.nodes.append(helper.make_node("Split", [g.real("x", s, z), ints(g, 3, 7)], ["left", "right"], axis=1))
+    w = g.node("Conv", ["right", weights(g, 3, 7, 1, 1)])
+    t, zt = draw(g)
+    g.quantize(g.node("Add", [g.real(g.node("QuantizeLinear", ["left", *g.codes(s, z)]), s, z), through(g, w)]), t, zt)
+    yield f"split_{name}", g
+    for axis, what in ((1, "channels"), (2, "rows"), (3, "columns")):
+        g = graph([1, 6, 5, 4])
+        s, z = draw(g)
+        x = g.real("x", s, z)
+        a, b = (through(g, g.node("Conv", [x, weights(g, 6, 6, k, k)], pads=[k // 2] * 4)) for k in (1, 3))
+        g.quantize(g.node("Concat", [a, x, b], axis=axis), *draw(g))
+        yield f"concat_{what}_{name}", g
+    g = graph([1, 12, 3, 4])
+    s, z = draw(g)
+    x = g.node("Reshape", [g.real("x", s, z), ints(g, 1, 3, 4, 3, 4)])
+    x = g.node("Reshape", [g.node("Transpose", [x], perm=[0, 2, 1, 3, 4]), ints(g, 1, 12, 3, 4)])
+    x = g.real(g.node("QuantizeLinear", [x, *g.codes(s, z)]), s, z)
+    g.quantize(g.node("Conv", [x, weights(g, 5, 12, 3, 3)], pads=[1] * 4), *draw(g))
+    yield f"shuffle_{name}", g
+    for kind in ("Add", "Mul"):
+        g = graph([1, 7, 5, 4])
+        s, z = draw(g)
+        low, high = (0, 256) if unsigned else (-128, 128)
+        by = g.real(g.constant(g.rng.integers(low, high, size=(7, 1, 1)).astype(g.kind)), *draw(g))
+        g.quantize(g.node(kind, [g.real("x", s, z), by]), *draw(g))
+        yield f"{kind.lower()}_by_channel_{name}", g
+    g = graph([1, 7, 5, 4])
+    floats = [g.constant(g.rng.uniform(0.3, 2, size=7).astype(np.float32)) for _ in range(4)]
+    g.quantize(g.node("BatchNormalization", [g.real("x", *draw(g)), *floats]), 0.02, 100 if unsigned else -20)
+    yield f"batch_normalization_{name}", g
+    g = graph([1, 7, 5, 4])
+    s, z = draw(g)
+    g.quantize(g.node("ReduceMax", [g.real("x", s, z)], axes=[2, 3], keepdims=0), s, z)
+    yield f"reduce_max_{name}", g
+    g = graph([1, 256])
+    g.x = np.arange(256).astype(np.uint8).view(g.kind).reshape(1, 256)
+    s, z = draw(g)
+    x = g.real("x", s, z)
+    g.quantize(g.node("Mul", [x, through(g, g.node("HardSigmoid", [x], alpha=1 / 6, beta=0.5))]), *draw(g))
+    yield f"times_function_{name}", g
+    for kind, shape, bias in (("Conv", [1, 5, 6, 6], [4]), ("Gemm", [3, 12], [6]), ("MatMul", [3, 12], [6])):
+        g = graph(shape)
+        s, z = draw(g)
+        w = weights(g, 4, 5, 3, 3) if kind == "Conv" else weights(g, 12, 6)
+        b = g.constant((g.rng.standard_normal(bias) * s).astype(np.float32))
+        x = g.real("x", s, z)
+        y = g.node("Add", [g.node(kind, [x, w]), b]) if kind == "MatMul" else g.node(kind, [x, w, b])
+        g.quantize(y, *draw(g))
+        yield f"float_bias_{kind.lower()}_{name}", g
+    g = graph([1, 5, 6, 6])
+    floats = g.rng.standard_normal((4, 5, 3, 3)).astype(np.float32)
+    w = g.node("QuantizeLinear", [g.constant(floats), *g.codes(0.02, 0, np.int8)])
+    g.quantize(g.node("Conv", [g.real("x", *draw(g)), g.real(w, 0.02, 0, np.int8)]), *draw(g))
+    yield f"float_weights_{name}", g
+    g = graph([1, 3, 8, 8])
+    g.x = g.rng.uniform(0, 255, size=(1, 3, 8, 8)).astype(np.float32)
+    x = "x"
+    for kind, low, high in (("Sub", 100, 140), ("Div", 40, 70)):
+        x = g.node(kind, [x, g.constant(g.rng.uniform(low, high, size=(3, 1, 1)).astype(np.float32))])
+    x = g.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2])
+    x = g.real(g.node("QuantizeLinear", [x, *g.codes(0.02, 128 if unsigned else 0)]), 0.02, 128 if unsigned else 0)
+    g.quantize(g.node("Conv", [x, weights(g, 4, 3, 3, 3)]), *draw(g))
+    yield f"host_before_{name}", g
+    for kind in ("Softmax", "LogSoftmax", "ArgMax"):
+        g = graph([3, 20])
+        x = through(g, g.node("MatMul", [g.real("x", 0.05, 120 if unsigned else -8), weights(g, 20, 10)]))
+        made = g.node(kind, [x], **({"axis": 1} if kind == "ArgMax" else {"axis": -1}))
+        if kind == "Softmax":
+            g.quantize(made, 1 / 256, 0 if unsigned else -128)
+        else:
+            g.nodes[-1].output[0] = "y"
+            g.result = np.int64 if kind == "ArgMax" else np.float32
+        yield f"host_behind_{kind.lower()}_{name}", g
 
 
 def cases():
@@ -196,12 +313,20 @@ def cases():
     g.x[0, ::5] = [np.nan, np.inf, -np.inf, 1e30, -1e30, -np.nan, np.nan, 0, -0.0, 3e9, 1e-30, np.nan, 2.5]
     g.quantize("x", 0.05, 3)
     yield "not_a_number", g
+    for unsigned in (False, True):
+        yield from parts(1, unsigned)
+
+
+def drawn(seeds):
+    for seed in range(2, seeds + 2):
+        for unsigned in (False, True):
+            yield from parts(seed, unsigned)
 
 
 def main():
     folder = pathlib.Path(sys.argv[1])
     shutil.rmtree(folder, ignore_errors=True)
-    for name, g in cases():
+    for name, g in drawn(int(sys.argv[2])) if len(sys.argv) > 2 else cases():
         model = g.model()
         session = onnxruntime.InferenceSession(model.SerializeToString(), options(g.unsigned), providers=["CPUExecutionProvider"])
         data = folder / name / "test_data_set_0"

@@ -1,0 +1,1 @@
+Boutput_0J@¶­Më:\*§`lªtsm•T]gsS`BrT|]Ap+—4{1]dmp`_k8[rZ¢pŒ¡‰’S]UEbK

@@ -1,0 +1,1 @@
+Boutput_0JX: GAW/C<@Oc"97X

@@ -1,0 +1,1 @@
+Boutput_0J<9>MW]CTNYa4=VPHRc]gW2X2GH>fNPa?FcPKW=FVg3J=8G&W2;0!9ZC[<Cf
