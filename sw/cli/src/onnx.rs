@@ -70,6 +70,7 @@ pub fn load(path: &Path) -> Result<Graph> {
 fn kind(layer: &Layer, from: &[Map]) -> String {
     let size = |a: [usize; 2]| format!("{}x{}", a[0], a[1]);
     match &layer.op {
+        Op::Conv { .. } if layer.copies() => "copy".into(),
         Op::Conv { window, groups, input, .. } => {
             let map = from[*input].shape;
             if window.kernel == [1, 1] && map[1] == 1 && *groups == 1 {
@@ -108,6 +109,20 @@ fn place(staged: Option<&Staged>, layer: usize) -> String {
     }
 }
 
+/// What the host computes at the edges: in front of the machine, behind it.
+fn on_host(graph: &Graph) -> [Vec<String>; 2] {
+    [&graph.input, &graph.output.1].map(|b| b.host.iter().flat_map(|h| &h.ops).map(ToString::to_string).collect())
+}
+
+/// Says so, for it is in none of the cycles.
+fn print_host(graph: &Graph) {
+    for (ops, place) in on_host(graph).iter().zip(["before the machine", "behind the machine"]) {
+        if !ops.is_empty() {
+            output::print(&format!("  on the host, {place} and in none of the cycles: {}", ops.join(", ")));
+        }
+    }
+}
+
 /// Layers, shapes, multiplications, weights, and what runs them.
 pub fn inspect(args: &InspectArgs) -> Result<bool> {
     let graph = load(&args.model)?;
@@ -126,7 +141,7 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
             .collect();
         let json = json!({"name": graph.name, "input": {"name": graph.input.name, "shape": graph.input.shape, "type": graph.input.element.to_string()},
             "output": {"name": graph.output.1.name, "shape": graph.output.1.shape, "type": graph.output.1.element.to_string()},
-            "macs": graph.macs(), "weights": graph.layers.iter().map(weights).sum::<usize>(), "layers": layers, "unsupported": reason});
+            "macs": graph.macs(), "weights": graph.layers.iter().map(weights).sum::<usize>(), "layers": layers, "unsupported": reason, "on_host": on_host(&graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
     }
@@ -162,6 +177,7 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
         output::grouped(graph.macs()),
         output::grouped(graph.layers.iter().map(weights).sum::<usize>() as u64)
     ));
+    print_host(&graph);
     match reason {
         None => output::print("  every layer runs on the machine"),
         Some(reason) => output::print(&format!("  {reason}")),
@@ -322,7 +338,7 @@ pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
             "awake": awake, "inputs": 1, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
-            "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds});
+            "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds, "on_host": on_host(&program.graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
         output::print(&format!("{} on {}", program.graph.name, config.label()));
@@ -345,6 +361,7 @@ pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
             output::grouped(report.compared as u64)
         ));
         print_declared(&report, &program);
+        print_host(&program.graph);
         if let Some(spent) = &spent {
             crate::energy::print(spent, 1, &config);
         }

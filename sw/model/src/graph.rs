@@ -226,6 +226,12 @@ impl Layer {
             || matches!(self.op, Op::AveragePool { rounding: MeanRounding::Float32, .. })
     }
 
+    /// Whether it moves codes and computes nothing: a product with ones and zeros, in the same steps.
+    pub fn copies(&self) -> bool {
+        let (Op::Conv { weights, bias, .. }, Finish::Int8 { scales, .. }) = (&self.op, &self.finish) else { return false };
+        scales.iter().all(|&s| s == 1.0) && bias.iter().all(|&b| b == 0) && weights.iter().all(|w| [0, 1].contains(w))
+    }
+
     /// Maps it reads.
     pub fn inputs(&self) -> Vec<MapId> {
         match self.op {
@@ -344,10 +350,10 @@ impl Graph {
     }
 }
 
-/// Multiply-accumulates of a layer whose output is `map`.
+/// Multiply-accumulates of a layer whose output is `map`; none where it only copies.
 pub fn layer_macs(layer: &Layer, map: &Map) -> u64 {
     match &layer.op {
-        Op::Conv { weights, .. } => (map.shape[0] * map.shape[1]) as u64 * weights.len() as u64,
+        Op::Conv { weights, .. } if !layer.copies() => (map.shape[0] * map.shape[1]) as u64 * weights.len() as u64,
         _ => 0,
     }
 }

@@ -99,7 +99,10 @@ fn broken_models_are_refused_with_the_place_and_the_reason() {
     refused(&change(&|g| g.node[0].input[0] = "nothing".into()), &["QLinearMatMul of y", "'nothing'", "cycle"]);
     refused(&change(&|g| g.node[0].input[0] = "y".into()), &["'y'", "cycle"]);
     refused(&change(&|g| g.output[0].name = "z".into()), &["'z'"]);
-    refused(&change(&|g| g.node[0].op_type = "LayerNormalization".into()), &["1 node", "QLinearMatMul of y (LayerNormalization)", "host"]);
+    refused(
+        &change(&|g| g.node[0].op_type = "LayerNormalization".into()),
+        &["1 node", "QLinearMatMul of y (LayerNormalization)", "host"],
+    );
     refused(&change(&|g| g.node[0].domain = "acme".into()), &["acme"]);
     let mut m = product();
     m.opset_import[0].version = 99;

@@ -6,7 +6,7 @@ use crate::stage::{NWalk, Over, PostSpec, Stage, Tap, TensorId, Walk, Weights};
 use crate::tile;
 use systole_isa::PostDest;
 use systole_isa::requant::Param;
-use systole_model::graph::{Finish, MapId, Op, Window};
+use systole_model::graph::{Finish, MapId, Op, Window, layer_macs};
 
 /// Largest index that padding can bound.
 pub(super) const BOUND: usize = (1 << systole_isa::format::INDEX_BITS) - 1;
@@ -156,14 +156,16 @@ impl Stager<'_> {
             }
         }
         let pad = stage.pad.map(|_| *zero_point);
-        let kind = if *window == Window::POINT {
+        let kind = if layer.copies() {
+            "copy"
+        } else if *window == Window::POINT {
             "product"
         } else if *groups > 1 {
             "grouped convolution"
         } else {
             "convolution"
         };
-        let macs = (oh * ow * weights.len()) as u64;
+        let macs = layer_macs(layer, map);
         Ok(self.push(Stage { kind, pad, post, macs, ..stage }, map.shape))
     }
 

@@ -91,12 +91,8 @@ pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Optio
     let Some(constant) = by_channel(before.layout, &before.table, constant, before.values.len()) else { return Ok(None) };
     let of = |x: f32, y: f32| if first { compute(op, y, x) } else { compute(op, x, y) };
     let limited = |v: f32| v.max(before.clip.lo).min(before.clip.hi);
-    let values: Vec<[f32; 256]> = before
-        .values
-        .iter()
-        .zip(&constant.values)
-        .map(|(v, &c)| std::array::from_fn(|i| of(limited(v[i]), c)))
-        .collect();
+    let values: Vec<[f32; 256]> =
+        before.values.iter().zip(&constant.values).map(|(v, &c)| std::array::from_fn(|i| of(limited(v[i]), c))).collect();
     if values.iter().flatten().any(|v| v.is_nan()) {
         return unsupported("it gives NaN for some codes", "quantise its input to a range where it is defined");
     }
@@ -139,7 +135,9 @@ pub(super) fn batch_normalization(g: &mut Building, node: &Node, inputs: Inputs)
     }
     let of = |i: usize| -> Result<Vec<f32>, Fail> {
         let floats = constant(inputs, i)?.and_then(|a| a.floats()).map(<[f32]>::to_vec);
-        floats.filter(|f| f.len() == channels).ok_or_else(|| Fail::Wrong(format!("input {i} is not one float32 number a channel")))
+        floats
+            .filter(|f| f.len() == channels)
+            .ok_or_else(|| Fail::Wrong(format!("input {i} is not one float32 number a channel")))
     };
     let (scale, bias, mean, var) = (of(1)?, of(2)?, of(3)?, of(4)?);
     let epsilon = node.float("epsilon", 1e-5);

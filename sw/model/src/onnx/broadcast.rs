@@ -31,9 +31,13 @@ impl Bias {
     /// A constant operand.
     pub fn of(value: &Value) -> Result<Bias, Fail> {
         match value {
-            Value::Real(Real::Const(Dequantised { shape, ints, scales, axis, element, .. })) => {
-                Ok(Bias { shape: shape.clone(), ints: ints.clone(), scales: Some((scales.clone(), *axis)), floats: None, element: *element })
-            }
+            Value::Real(Real::Const(Dequantised { shape, ints, scales, axis, element, .. })) => Ok(Bias {
+                shape: shape.clone(),
+                ints: ints.clone(),
+                scales: Some((scales.clone(), *axis)),
+                floats: None,
+                element: *element,
+            }),
             Value::Const(a) if a.floats().is_some_and(|f| f.iter().all(|&v| v == 0.0)) => {
                 Ok(Bias { element: ElementType::Float32, ..Bias::plain(a.shape.clone(), vec![0; a.len()]) })
             }

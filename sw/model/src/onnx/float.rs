@@ -347,7 +347,8 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             let made = of_values(&base, made)?.with_error(errors);
             // A code that may be one off makes the product doubtful, fused or not.
             let sure = errors.iter().all(|&e| e == 0.0);
-            let scalar = fusible(op, t, b, Some([&x.table, &y.table])).filter(|_| sure || x.doubtful.is_empty() && y.doubtful.is_empty());
+            let scalar =
+                fusible(op, t, b, Some([&x.table, &y.table])).filter(|_| sure || x.doubtful.is_empty() && y.doubtful.is_empty());
             Ok(Value::Real(Real::Table(Table { scalar, ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Add" => {

@@ -6,8 +6,8 @@ use super::proto::{DimensionValue, GraphProto, ModelProto, ValueInfoProto};
 use super::tensor::{LARGEST_MAP, elements};
 use super::value::{Eight, Real, Value};
 use super::{Array, Data, ElementType, ImportError, Unsupported, edge, moves, ops, pairs};
-use crate::host::{Host, HostOp};
 use crate::graph::{Border, Codes, Finish, Graph, Layer, Map, MapId, Op};
+use crate::host::{Host, HostOp};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -48,7 +48,12 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     if !graph.input.iter().any(|i| graph.initializer.iter().any(|t| t.name == i.name)) {
         pairs::merge(&mut graph);
     }
-    let mut walk = Walk { values: HashMap::new(), readers: readers(&graph), graph: Building { opset, convolves: convolves(&graph), ..Building::default() }, unsupported: vec![] };
+    let mut walk = Walk {
+        values: HashMap::new(),
+        readers: readers(&graph),
+        graph: Building { opset, convolves: convolves(&graph), ..Building::default() },
+        unsupported: vec![],
+    };
     for t in &graph.initializer {
         let value = match Array::from_proto(t) {
             Ok(array) => Value::Const(Rc::new(array)),
@@ -95,7 +100,8 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
 /// Whether the first operator on the way from the inputs that is particular about their order slides windows over them.
 fn convolves(graph: &GraphProto) -> bool {
     let windows = ["Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool", "GlobalAveragePool"];
-    let others = ["MatMul", "Gemm", "QLinearMatMul", "MatMulInteger", "QGemm", "Reshape", "Transpose", "Flatten", "Unsqueeze", "Squeeze"];
+    let others =
+        ["MatMul", "Gemm", "QLinearMatMul", "MatMulInteger", "QGemm", "Reshape", "Transpose", "Flatten", "Unsqueeze", "Squeeze"];
     let first = graph.node.iter().find(|n| windows.contains(&n.op_type.as_str()) || others.contains(&n.op_type.as_str()));
     first.is_some_and(|n| windows.contains(&n.op_type.as_str()))
 }
@@ -261,8 +267,13 @@ impl Walk {
         self.graph.input_shape = dims.clone();
         self.graph.input_inner = dims.clone();
         self.graph.input_element = Some(element);
-        let eight =
-            Eight { map: 0, shape: dims, place: Rc::new((0..count as u32).collect()), unsigned: element == ElementType::Uint8, steps: 0 };
+        let eight = Eight {
+            map: 0,
+            shape: dims,
+            place: Rc::new((0..count as u32).collect()),
+            unsigned: element == ElementType::Uint8,
+            steps: 0,
+        };
         let value = match element {
             ElementType::Int8 | ElementType::Uint8 => Value::Eight(eight),
             ElementType::Float32 => Value::Real(Real::Input(eight)),
@@ -377,7 +388,8 @@ impl Walk {
                     Value::Outside(o) => o,
                     _ => return cannot("the output is unknown", ""),
                 };
-                let element = o.ops.iter().rev().find(|op| !matches!(op, HostOp::Reshape(_))).map_or(ElementType::Float32, HostOp::result);
+                let element =
+                    o.ops.iter().rev().find(|op| !matches!(op, HostOp::Reshape(_))).map_or(ElementType::Float32, HostOp::result);
                 host = Some((o.shape, o.ops.to_vec()));
                 (o.eight, element, Some(o.codes))
             }

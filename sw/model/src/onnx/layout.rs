@@ -130,7 +130,9 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
             scalar: t.scalar.clone().filter(|_| op != "Flatten").map(|s| Scalar { moved: s.moved || op != "Transpose", ..s }),
             ..t.clone()
         }))),
-        Value::Real(Real::Joined(_) | Real::Channels(_)) => unsupported("tensors of several scales side by side", "quantise them first"),
+        Value::Real(Real::Joined(_) | Real::Channels(_)) => {
+            unsupported("tensors of several scales side by side", "quantise them first")
+        }
         Value::Real(Real::Table(_)) => unsupported("a tensor with a scale for each channel", "quantise activations per tensor"),
         Value::Real(Real::Pending(p)) => {
             let (shape, moves) = plan(node, op, inputs, &p.shape)?;

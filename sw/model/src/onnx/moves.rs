@@ -2,11 +2,11 @@
 //! Operators that take parts of tensors and put them together: Slice, Split, Gather by constants, Pad, Concat. The array does
 //! it: a product with ones and zeros copies codes, whatever they stand for, and a sum puts copies side by side.
 
+use super::fuse::{Clip, Fuse};
 use super::import::{Building, image_order, natural};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant, quantize_table, scale, table_of_codes, zero_point};
 use super::product::bounded;
-use super::fuse::{Clip, Fuse};
 use super::value::{Eight, Pending, PendingKind, Real, Table, Value};
 use crate::graph::{Finish, Op, Operand, SumRounding, Window};
 use crate::quantise;
@@ -135,7 +135,10 @@ fn copy(g: &mut Building, node: &Node, e: &Eight, part: &Part, to: (Layout, Vec<
 fn pick(g: &mut Building, node: &Node, e: &Eight, axis: usize, indices: &[usize]) -> Result<Eight, Fail> {
     let layout = Layout::of(g, e)?;
     let Some(along) = layout.along(&e.shape, axis) else {
-        return unsupported(format!("parts of dimension {axis} of shape {:?}", e.shape), "take parts of channels, rows or columns");
+        return unsupported(
+            format!("parts of dimension {axis} of shape {:?}", e.shape),
+            "take parts of channels, rows or columns",
+        );
     };
     let [.., c] = g.maps[e.map].shape;
     let mut shape = e.shape.clone();
@@ -256,7 +259,10 @@ pub(super) fn split(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec
             (0..outputs).map(|i| each.min(shape[axis].saturating_sub(i * each))).collect()
         }
     };
-    if sizes.len() != outputs || sizes.contains(&0) || sizes.iter().try_fold(0usize, |a, &s| a.checked_add(s)) != Some(shape[axis]) {
+    if sizes.len() != outputs
+        || sizes.contains(&0)
+        || sizes.iter().try_fold(0usize, |a, &s| a.checked_add(s)) != Some(shape[axis])
+    {
         return wrong(format!("parts of {sizes:?} of dimension {axis} of shape {shape:?} for {outputs} outputs"));
     }
     let mut first = 0;
@@ -303,7 +309,10 @@ pub(super) fn pad(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value
                 return wrong(format!("pads {before} and {behind} of dimension {axis} of shape {:?}", e.shape));
             };
             let Some(along) = layout.along(&e.shape, axis) else {
-                return unsupported(format!("padding of dimension {axis} of shape {:?}", e.shape), "pad channels, rows or columns");
+                return unsupported(
+                    format!("padding of dimension {axis} of shape {:?}", e.shape),
+                    "pad channels, rows or columns",
+                );
             };
             if along == Along::Channels {
                 part.channels = (0..size as i64).map(|i| usize::try_from(i - before).ok().filter(|&i| i < c)).collect();
@@ -332,12 +341,18 @@ fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result<Eig
     let decides = parts.iter().find(|p| p.map != 0).unwrap_or(first);
     let layout = Layout::of(g, decides)?;
     let Some(along) = layout.along(&shape, axis) else {
-        return unsupported(format!("tensors joined along dimension {axis} of shape {shape:?}"), "join channels, rows or columns");
+        return unsupported(
+            format!("tensors joined along dimension {axis} of shape {shape:?}"),
+            "join channels, rows or columns",
+        );
     };
     let (mut at, mut sum): (usize, Option<Eight>) = (0, None);
     for p in parts {
         if Layout::of(g, p)? != layout {
-            return unsupported("its operands lie in memory in different orders", "remove the Reshape or Transpose before one of them");
+            return unsupported(
+                "its operands lie in memory in different orders",
+                "remove the Reshape or Transpose before one of them",
+            );
         }
         let [.., c] = g.maps[p.map].shape;
         let mut part = Part { from: [0, 0], channels: (0..c).map(Some).collect() };
@@ -391,7 +406,11 @@ pub(super) fn concat(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Va
             let first = tables[0].linear();
             if first.is_some() && tables.iter().all(|t| t.linear() == first && t.eight.unsigned == tables[0].eight.unsigned) {
                 let eights: Vec<Eight> = tables.iter().map(|t| t.eight.clone()).collect();
-                return Ok(Value::Real(Real::Table(Table { eight: join(g, node, &eights, axis)?, scalar: None, ..tables[0].clone() })));
+                return Ok(Value::Real(Real::Table(Table {
+                    eight: join(g, node, &eights, axis)?,
+                    scalar: None,
+                    ..tables[0].clone()
+                })));
             }
             Ok(Value::Real(Real::Joined(Rc::new(Joined { parts: tables, axis }))))
         }
@@ -443,7 +462,8 @@ pub(super) fn reduce(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
         );
     }
     let keep = node.int("keepdims", 1) != 0;
-    let shape = (0..rank).filter(|d| keep || !axes.contains(d)).map(|d| if axes.contains(&d) { 1 } else { t.eight.shape[d] }).collect();
+    let shape =
+        (0..rank).filter(|d| keep || !axes.contains(d)).map(|d| if axes.contains(&d) { 1 } else { t.eight.shape[d] }).collect();
     let input = super::ops::operand(g, &t)?;
     let window = Window { kernel: [h, w], ..Window::POINT };
     let kind = if op == "ReduceMax" {
@@ -517,7 +537,7 @@ fn arranged(g: &mut Building, node: &Node, e: &Eight, want: [usize; 3], order: &
     let weights = (0..c * c).map(|n| i16::from(channels[n % c] == n / c)).collect();
     let op = Op::Conv { input: e.map, zero_point: 0, window: Window::POINT, groups: 1, weights, bias: vec![0; c] };
     let finish = Finish::Int8 { scales: vec![1.0; c], zero_point: 0, lo: -128, hi: 127, float32: false };
-    let made = g.push(&format!("{} (order of channels)", node.name), op, finish, e.shape.clone(), want, order.to_vec(), e.unsigned);
+    let made =
+        g.push(&format!("{} (order of channels)", node.name), op, finish, e.shape.clone(), want, order.to_vec(), e.unsigned);
     Some(made.map)
 }
-

@@ -105,9 +105,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
         "Slice" => moves::slice(g, node, inputs),
         "Gather" => moves::gather(g, node, inputs),
         "Pad" => moves::pad(g, node, inputs),
-        "Resize" | "Upsample" => {
-            unsupported("moving parts of tensors is not compiled yet", "")
-        }
+        "Resize" | "Upsample" => unsupported("moving parts of tensors is not compiled yet", ""),
         op => float::unary(g, node, op, inputs),
     }
 }

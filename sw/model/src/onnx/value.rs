@@ -2,11 +2,11 @@
 //! What a name in the graph stands for while it is read.
 
 use super::affine::Channels;
-use super::moves::Joined;
 use super::fuse::{Clip, Fuse, Scalar};
+use super::moves::Joined;
 use super::{Array, ElementType};
-use crate::host::HostOp;
 use crate::graph::{Codes, MapId, Operand, Window};
+use crate::host::HostOp;
 use std::rc::Rc;
 
 /// A tensor that lies in a map.
