@@ -4,6 +4,8 @@
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use systole_model::graph::Border;
+use systole_model::onnx::{Array, Data, ElementType};
 use systole_model::{Dense, Network, Output, Quantised};
 
 /// A generator for a seed.
@@ -25,6 +27,20 @@ pub fn codes(rng: &mut impl Rng, n: usize) -> Vec<i8> {
     let mut bytes = vec![0u8; n];
     rng.fill_bytes(&mut bytes);
     bytes.into_iter().map(|b| b as i8).collect()
+}
+
+/// A random tensor for a graph's input: every code as likely, or for float32 what random codes stand for; where the host computes
+/// in front of the machine, numbers from -1 to 1.
+pub fn tensor(border: &Border, seed: u64) -> Array {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let codes = codes(&mut rng, border.shape.iter().product());
+    let data = match (border.element, &border.float, &border.host) {
+        (ElementType::Uint8, ..) => Data::U8(codes.iter().map(|&c| c as u8).collect()),
+        (ElementType::Float32, Some(float), None) => Data::F32(float.values(&border.shape, &codes)),
+        (ElementType::Float32, ..) => Data::F32(codes.iter().map(|&c| f32::from(c) / 128.0).collect()),
+        _ => Data::I8(codes),
+    };
+    Array { shape: border.shape.clone(), data }
 }
 
 /// A scale for which the outputs of a K-long sum of random codes fill int8 and reach saturation.

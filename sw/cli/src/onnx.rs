@@ -313,16 +313,20 @@ fn awake(args: &RunArgs, program: &Program) -> Result<Option<u32>> {
     Ok(Some(woken.crc(&compiled.image)?))
 }
 
-/// Runs a model on one input.
-pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
+/// Runs a model on one input; random where none is given.
+pub fn run(model: &Path, input: Option<&Path>, args: &RunArgs) -> Result<bool> {
     let RunArgs { output: to, energy, machine, .. } = args;
     let (config, options, woken) = (machine.counting(*energy)?, args.options()?, args.woken());
     output::check_writable(to)?;
     let program = program(model, &config, args.scrub_lines)?;
     let awake = awake(args, &program)?;
-    let array = tensor(input, &program.graph)?;
+    let array = match input {
+        Some(input) => tensor(input, &program.graph)?,
+        None => systole_verif::random::tensor(&program.graph.input, machine.seed),
+    };
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
-    program.graph.input.pack(&array).with_context(|| input.display().to_string())?; // said with the file's name
+    let name = input.map_or(String::from("random input"), |i| i.display().to_string());
+    program.graph.input.pack(&array).with_context(|| name)?; // said with the file's name
     let ran = program.run(&config, machine.backend(), &array, &options);
     let (result, report) = woken.iter().fold(ran, |r, w| w.explain(r))?;
     bar.finish_and_clear();
@@ -335,13 +339,14 @@ pub fn run(model: &Path, input: &Path, args: &RunArgs) -> Result<bool> {
     let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs, None));
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
-            "awake": awake, "inputs": 1, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
+            "awake": awake, "inputs": 1, "random_input": input.is_none(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds, "on_host": on_host(&program.graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
-        output::print(&format!("{} on {}", program.graph.name, config.label()));
+        let random = if input.is_none() { format!(", on random input (seed {})", machine.seed) } else { String::new() };
+        output::print(&format!("{} on {}{random}", program.graph.name, config.label()));
         if let (Some(woken), Some(crc)) = (&woken, awake) {
             woken.print(crc, 12);
         }

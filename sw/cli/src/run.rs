@@ -15,7 +15,7 @@ use systole_verif::{check_graph, digits};
 pub struct RunArgs {
     /// The network: digits (an MLP), digits-cnn, or a model in ONNX
     network: String,
-    /// The model's input, .npy or .pb
+    /// The model's input, .npy or .pb; without one it is random (--seed)
     #[arg(long, value_name = "X.npy", conflicts_with = "batch_dir")]
     input: Option<PathBuf>,
     /// Every .npy and .pb in a folder as input, one run behind the other
@@ -73,9 +73,8 @@ pub fn run(args: &RunArgs) -> Result<bool> {
             bail!("there is no network or file '{}'; give digits, digits-cnn, or the path of an ONNX model", args.network);
         }
         return match (&args.input, &args.batch_dir) {
-            (Some(input), _) => crate::onnx::run(model, input, args),
             (None, Some(folder)) => crate::onnx::run_folder(model, folder, args),
-            (None, None) => bail!("{}: give it an input (--input X.npy) or many (--batch-dir D)", args.network),
+            (input, _) => crate::onnx::run(model, input.as_deref(), args),
         };
     }
     if args.input.is_some() || args.output.is_some() || args.batch_dir.is_some() {

@@ -31,6 +31,15 @@ pub enum BorderError {
 }
 
 impl Codes {
+    /// What codes of a tensor of this shape stand for, row-major.
+    pub fn values(&self, shape: &[usize], codes: &[i8]) -> Vec<f32> {
+        let value = |(place, &code): (usize, &i8)| {
+            let n = self.channel(shape, place);
+            f32::from(i16::from(code) - i16::from(self.zero_points[n])) * self.scales[n]
+        };
+        codes.iter().enumerate().map(value).collect()
+    }
+
     /// Which scale belongs to element `place` of a tensor of this shape.
     fn channel(&self, shape: &[usize], place: usize) -> usize {
         if self.scales.len() == 1 {
