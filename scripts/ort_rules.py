@@ -164,6 +164,11 @@ def parts(seed, unsigned):
     yield f"slice_sequence_{name}", one("Slice", [1, 5, 20], [i(0), i(-3), i(2)])
     yield f"gather_channels_{name}", one("Gather", [1, 9, 4, 5], [i(8, 0, 3, 3, 1)], axis=1)
     yield f"pad_{name}", one("Pad", [1, 5, 4, 6], [i(0, 0, 1, 2, 0, 3, 0, 1)])
+    g = graph([1, 3, 4, 4])
+    s, z = draw(g)
+    x = g.node("Pad", [g.real("x", s, z), ints(g, 0, 0, 1, 0, 0, 1, 0, 2), g.constant(np.float32(g.rng.normal() * 100 * s))])
+    g.quantize(x, *draw(g))  # a value that is none of the codes before
+    yield f"pad_other_scale_{name}", g
     g = graph([1, 10, 5, 4])
     s, z = draw(g)
     g.nodes.append(helper.make_node("Split", [g.real("x", s, z), ints(g, 3, 7)], ["left", "right"], axis=1))
@@ -192,6 +197,15 @@ def parts(seed, unsigned):
         by = g.real(g.constant(g.rng.integers(low, high, size=(7, 1, 1)).astype(g.kind)), *draw(g))
         g.quantize(g.node(kind, [g.real("x", s, z), by]), *draw(g))
         yield f"{kind.lower()}_by_channel_{name}", g
+    g = graph([5, 40])
+    low, high = (0, 256) if unsigned else (-128, 128)
+    by = g.real(g.constant(g.rng.integers(low, high, size=40).astype(g.kind)), *draw(g))
+    g.quantize(g.node("Add", [by, g.real("x", *draw(g))]), *draw(g))
+    yield f"add_to_channels_{name}", g
+    g = graph([1, 8, 5, 4])
+    by = g.real(g.constant(g.rng.integers(low, high, size=(8, 1, 1)).astype(g.kind)), 0.02, 100 if unsigned else 3)
+    g.quantize(g.node("Add", [g.real("x", 0.02, 90 if unsigned else -7), by]), 0.04, 120 if unsigned else 1)  # exact ties
+    yield f"add_ties_by_channel_{name}", g
     g = graph([1, 7, 5, 4])
     floats = [g.constant(g.rng.uniform(0.3, 2, size=7).astype(np.float32)) for _ in range(4)]
     g.quantize(g.node("BatchNormalization", [g.real("x", *draw(g)), *floats]), 0.02, 100 if unsigned else -20)
@@ -229,6 +243,11 @@ def parts(seed, unsigned):
     x = g.real(g.node("QuantizeLinear", [x, *g.codes(0.02, 128 if unsigned else 0)]), 0.02, 128 if unsigned else 0)
     g.quantize(g.node("Conv", [x, weights(g, 4, 3, 3, 3)]), *draw(g))
     yield f"host_before_{name}", g
+    g = graph([2, 9])
+    g.x = g.rng.normal(size=(2, 9)).astype(np.float32)
+    g.x[0, :5] = [np.nan, np.inf, -np.inf, -0.0, 3e9]
+    g.quantize(g.node("Relu", ["x"]), *draw(g))
+    yield f"host_before_no_numbers_{name}", g
     for kind in ("Softmax", "LogSoftmax", "ArgMax"):
         g = graph([3, 20])
         x = through(g, g.node("MatMul", [g.real("x", 0.05, 120 if unsigned else -8), weights(g, 20, 10)]))

@@ -59,6 +59,10 @@ pub trait Wire {
     fn give(&mut self, byte: u8);
     /// Nobody will speak again.
     fn is_closed(&self) -> bool;
+    /// Somebody is there to hear what the board says.
+    fn is_heard(&mut self) -> bool {
+        true
+    }
 }
 
 /// Both ends of a line inside the program.
@@ -160,6 +164,18 @@ impl Wire for Pty {
     fn is_closed(&self) -> bool {
         false
     }
+
+    fn is_heard(&mut self) -> bool {
+        let mut buffer = [0; 512];
+        match self.port.read(&mut buffer) {
+            Ok(n) => {
+                self.came.extend(&buffer[..n]);
+                n > 0
+            }
+            // Nothing said yet; any other error is the system's word for nobody at the other end.
+            Err(e) => e.kind() == io::ErrorKind::TimedOut,
+        }
+    }
 }
 
 /// A byte's bits as they are sent, and what noise makes of them.
@@ -234,6 +250,13 @@ pub fn simulate(
         // A flash in which nothing stands says so by its bits at rest.
         sim.signal("flash_miso_i").set(1);
         if !boot.is_empty() {
+            // Power comes when somebody listens to what the board says of its boot.
+            rst.set(1);
+            while !wire.is_heard() {
+                clk.cycles(1).await;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            rst.set(0);
             let ports = ["flash_cs_n_o", "flash_sck_o", "flash_mosi_o", "flash_miso_i"];
             sim.spawn("flash", flash(sim.clone(), ports, systole_chip::BOOT_AT, boot));
         }

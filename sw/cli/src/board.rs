@@ -210,7 +210,9 @@ fn listen(args: &ListenArgs) -> Result<bool> {
             }
         }
     }
-    output::print(&format!("{answers} requests of the boot were done"));
+    output::print(&format!(
+        "{answers} requests of the boot were heard; systole board boot says how many there are: fewer, with the error light on, is a damaged flash"
+    ));
     if answers == 0 {
         bail!(
             "no boot was heard ({bytes} bytes, {others} answers to a host): is the file in the flash (make prog-flash), and did the \

@@ -12,16 +12,16 @@ use std::fmt;
 pub enum HostOp {
     /// A value for each code of the machine, by `code as u8`: functions of the graph's last codes.
     Values(Box<[f32; 256]>),
-    /// Relu and Clip.
+    /// Clip: NaN becomes the lower limit.
     Clip {
         /// Lower limit.
         lo: f32,
         /// Upper limit, which wins where they cross.
         hi: f32,
     },
-    /// LeakyRelu.
+    /// LeakyRelu, and Relu, which let NaN through.
     Leaky {
-        /// Slope below zero.
+        /// Slope below zero; 0: Relu.
         alpha: f32,
     },
     /// Add, Sub, Mul or Div with a constant that broadcasts to the tensor.
@@ -115,6 +115,14 @@ pub struct Host {
 }
 
 impl Host {
+    /// Whether some result depends on several elements.
+    pub fn mixes(&self) -> bool {
+        let mixing = |op: &HostOp| {
+            matches!(op, HostOp::Softmax { .. } | HostOp::QLinearSoftmax { .. } | HostOp::ArgMax { .. } | HostOp::Pool { .. })
+        };
+        self.ops.iter().any(mixing)
+    }
+
     /// Whether some result may differ from ONNX Runtime's by rounding: functions, and sums of more than two values.
     pub fn rounds(&self) -> bool {
         self.ops.iter().any(HostOp::rounds)
@@ -126,6 +134,7 @@ impl fmt::Display for HostOp {
         f.write_str(match self {
             HostOp::Values(_) => "function of the last codes",
             HostOp::Clip { .. } => "Clip",
+            HostOp::Leaky { alpha: 0.0 } => "Relu",
             HostOp::Leaky { .. } => "LeakyRelu",
             HostOp::Arithmetic { op: Arithmetic::Add, .. } => "Add",
             HostOp::Arithmetic { op: Arithmetic::Sub, .. } => "Sub",
@@ -201,6 +210,7 @@ impl HostOp {
         match self {
             HostOp::Values(table) => each(&|v| table[usize::from(v as i8 as u8)]),
             HostOp::Clip { lo, hi } => each(&|v| v.max(*lo).min(*hi)),
+            HostOp::Leaky { alpha } if *alpha == 0.0 => each(&|v| if v < 0.0 { 0.0 } else { v }),
             HostOp::Leaky { alpha } => each(&|v| if v < 0.0 { v * alpha } else { v }),
             HostOp::Arithmetic { op, shape: of, values, first } => {
                 let strides = strides(of, &x.shape);

@@ -10,7 +10,7 @@ use super::moves::Layout;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, ZeroPoints, any, constant, result_zero};
 use super::value::{Real, Table, Value};
-use crate::graph::{Finish, Op, Window};
+use crate::graph::{Finish, Op, Operand, SumRounding, Window};
 use crate::quantise;
 use std::rc::Rc;
 
@@ -24,6 +24,8 @@ pub(super) struct Channels {
     values: Vec<[f32; 256]>,
     /// One operator with a quantised constant made them: by channel.
     fused: Option<Vec<Scalar>>,
+    /// In that the constant is the first operand.
+    swapped: bool,
     clip: Clip,
 }
 
@@ -83,7 +85,14 @@ pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Optio
             let Some(values) = t.values() else { return Ok(None) };
             let layout = Layout::of(g, &t.eight)?;
             let channels = g.maps[t.eight.map].shape[2];
-            let all = Channels { table: t.clone(), layout, values: vec![values; channels], fused: None, clip: Clip::NONE };
+            let all = Channels {
+                table: t.clone(),
+                layout,
+                values: vec![values; channels],
+                fused: None,
+                swapped: false,
+                clip: Clip::NONE,
+            };
             (all, t.linear())
         }
         _ => return Ok(None),
@@ -98,6 +107,11 @@ pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Optio
     }
     let unsigned = before.table.eight.unsigned;
     let up = if unsigned { 128 } else { 0 };
+    // ONNX Runtime's kernel keeps the order where its inner loop goes along channels; a constant that is one number there is
+    // its second operand.
+    let of_shape = &before.table.eight.shape;
+    let behind = (0..of_shape.len()).rev().take_while(|&d| !before.layout.is_channel(of_shape, d));
+    let swapped = first && behind.map(|d| of_shape[d]).product::<usize>() == 1;
     let kind = match op {
         "Add" => Some(ScalarOp::Add),
         "Mul" => Some(ScalarOp::Mul),
@@ -106,12 +120,14 @@ pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Optio
     let fused = match (kind, fresh, constant.codes) {
         (Some(op), Some((scale, zero)), Some((codes, b))) => {
             let a = Side { scale, zero: i32::from(zero) + up };
+            let (a, b) = if swapped { (b, a) } else { (a, b) };
+            let pair = |x: i32, c: i32| if swapped { [c, x] } else { [x, c] };
             let one = |&c: &i32| Scalar {
                 op,
                 unsigned,
                 a,
                 b,
-                codes: Rc::new(std::array::from_fn(|i| [i32::from(i as u8 as i8) + up, c])),
+                codes: Rc::new(std::array::from_fn(|i| pair(i32::from(i as u8 as i8) + up, c))),
                 clip: Clip::NONE,
                 moved: false,
             };
@@ -119,7 +135,7 @@ pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Optio
         }
         _ => None,
     };
-    Ok(Some(Value::Real(Real::Channels(Rc::new(Channels { values, fused, clip: Clip::NONE, ..before })))))
+    Ok(Some(Value::Real(Real::Channels(Rc::new(Channels { values, fused, swapped, clip: Clip::NONE, ..before })))))
 }
 
 /// BatchNormalization of dequantised codes with constant statistics.
@@ -142,12 +158,13 @@ pub(super) fn batch_normalization(g: &mut Building, node: &Node, inputs: Inputs)
     let (scale, bias, mean, var) = (of(1)?, of(2)?, of(3)?, of(4)?);
     let epsilon = node.float("epsilon", 1e-5);
     let by_code = |c: usize| -> [f32; 256] {
-        let slope = scale[c] / (var[c] + epsilon).sqrt();
+        // In the order of ONNX Runtime's kernel.
+        let slope = 1.0 / (var[c] + epsilon).sqrt() * scale[c];
         let offset = bias[c] - mean[c] * slope;
         std::array::from_fn(|i| values[i] * slope + offset)
     };
     let values = (0..channels).map(by_code).collect();
-    Ok(Value::Real(Real::Channels(Rc::new(Channels { table: t, layout, values, fused: None, clip: Clip::NONE }))))
+    Ok(Value::Real(Real::Channels(Rc::new(Channels { table: t, layout, values, fused: None, swapped: false, clip: Clip::NONE }))))
 }
 
 /// Relu or Clip behind them.
@@ -180,6 +197,24 @@ fn constants(target: &[i8; 256], zero: i8, y_zero: i8, limits: [i8; 2], slope: f
     })
 }
 
+/// A sum with a constant that no product gives in every code: a residual add of a constant map, which declares what differs.
+fn added(g: &mut Building, node: &Node, c: &Channels, scalars: &[Scalar], scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
+    let (zero_point, unsigned) = result_zero(node, zero)?;
+    let shape = c.table.eight.shape.clone();
+    let Some((map, order)) = c.layout.map(&shape) else { return wrong("a shape without a map") };
+    let up = if unsigned { 128 } else { 0 };
+    let code = |n: usize| (scalars[n % scalars.len()].codes[0][usize::from(!c.swapped)] - up) as i8;
+    let codes = (0..order.len()).map(code).collect();
+    let all = Finish::Codes { lo: -128, hi: 127 };
+    let name = format!("{} (constant)", node.name);
+    let constant = g.push(&name, Op::Constant { codes }, all.clone(), shape.clone(), map, order.clone(), unsigned);
+    let side = |map: usize, s: &Side| Operand { map, scale: s.scale, zero_point: (s.zero - up) as i8 };
+    let maps = if c.swapped { [constant.map, c.table.eight.map] } else { [c.table.eight.map, constant.map] };
+    let (a, b) = (side(maps[0], &scalars[0].a), side(maps[1], &scalars[0].b));
+    let op = Op::Add { a, b, scale, zero_point, rounding: SumRounding::Fused { unsigned } };
+    Ok(Value::Eight(g.push(&node.name, op, all, shape, map, order, unsigned)))
+}
+
 /// QuantizeLinear: a product for each channel by itself.
 pub(super) fn quantised(g: &mut Building, node: &Node, c: &Channels, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
     let (y_zero, unsigned) = result_zero(node, zero)?;
@@ -202,9 +237,14 @@ pub(super) fn quantised(g: &mut Building, node: &Node, c: &Channels, scale: f32,
         let slope = (of(127) - of(-128)) / 255.0;
         let offset = of(-128) - slope * (-128.0 - f64::from(x_zero));
         let Some((w, b, s)) = constants(&target, x_zero, y_zero, limits, slope, offset) else {
+            if let Some(scalars) = fused.filter(|s| s[0].op == ScalarOp::Add) {
+                return added(g, node, c, scalars, scale, zero);
+            }
             return unsupported(
-                format!("channel {n}: no weight, bias and scale give all 256 codes"),
-                "quantise the constant together with the layer before it",
+                format!(
+                    "channel {n}: no weight, bias and scale give all 256 codes, as happens where scales are multiples of each other"
+                ),
+                "give the constant in float32, or fold it into a layer before it",
             );
         };
         weights.push(w);
@@ -215,6 +255,6 @@ pub(super) fn quantised(g: &mut Building, node: &Node, c: &Channels, scale: f32,
     let Some((map, order)) = c.layout.map(&shape) else { return wrong("a shape without a map") };
     let groups = weights.len();
     let op = Op::Conv { input: c.table.eight.map, zero_point: x_zero, window: Window::POINT, groups, weights, bias };
-    let finish = Finish::Int8 { scales, zero_point: y_zero, lo: limits[0], hi: limits[1], float32: false };
+    let finish = Finish::Int8 { scales, zero_point: y_zero, lo: limits[0], hi: limits[1], float32: fused.is_none() };
     Ok(Value::Eight(g.push(&node.name, op, finish, shape, map, order, unsigned)))
 }

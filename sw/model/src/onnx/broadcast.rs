@@ -42,6 +42,9 @@ impl Bias {
                 Ok(Bias { element: ElementType::Float32, ..Bias::plain(a.shape.clone(), vec![0; a.len()]) })
             }
             Value::Const(a) => match a.floats() {
+                Some(floats) if floats.iter().any(|f| !f.is_finite()) => {
+                    unsupported("a bias that is no number", "look where it comes from")
+                }
                 Some(floats) => Ok(Bias {
                     element: ElementType::Float32,
                     floats: Some(Rc::new(floats.to_vec())),

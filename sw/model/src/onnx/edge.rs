@@ -27,7 +27,8 @@ fn pointwise(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<O
         "Sub" => Arithmetic::Sub,
         "Mul" => Arithmetic::Mul,
         "Div" => Arithmetic::Div,
-        "Relu" | "Clip" => {
+        "Relu" => return Ok(Some(HostOp::Leaky { alpha: 0.0 })),
+        "Clip" => {
             let limits = float::limits(node, op, inputs)?;
             return Ok(limits.map(|[lo, hi]| HostOp::Clip { lo, hi }));
         }

@@ -145,11 +145,12 @@ pub(super) fn unary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> 
                 ..Pending::clone(p)
             }))))
         }
+        Value::Real(Real::Joined(joined)) => joined.through(|t| table_of(node, op, inputs, t)),
         Value::Real(Real::Channels(c)) if matches!(op, "Relu" | "Clip") => {
             let limits = limits(node, op, inputs)?.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
             Ok(super::affine::clipped(c, limits))
         }
-        Value::Real(Real::Pending(_) | Real::Joined(_) | Real::Channels(_)) => unsupported(
+        Value::Real(Real::Pending(_) | Real::Channels(_)) => unsupported(
             "its input is a float32 result that is not quantised",
             "put QuantizeLinear and DequantizeLinear before it",
         ),

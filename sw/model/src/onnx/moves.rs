@@ -5,7 +5,7 @@
 use super::fuse::{Clip, Fuse};
 use super::import::{Building, image_order, natural};
 use super::node::{Fail, Node, unsupported, wrong};
-use super::ops::{Inputs, any, constant, quantize_table, scale, table_of_codes, zero_point};
+use super::ops::{Inputs, any, constant, quantize_table, result_zero, scale, table_of_codes, zero_point};
 use super::product::bounded;
 use super::value::{Eight, Pending, PendingKind, Real, Table, Value};
 use crate::graph::{Finish, Op, Operand, SumRounding, Window};
@@ -210,7 +210,7 @@ pub(super) fn slice(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Val
             let within = |v: i64| (if v < 0 { v + size } else { v }).clamp(0, size);
             let indices: Vec<usize> = (within(start)..within(end)).step_by(step as usize).map(|i| i as usize).collect();
             if indices.is_empty() {
-                return wrong(format!("an empty part {start}..{end} of {size}"));
+                return unsupported(format!("an empty part {start}..{end} of {size}"), "leave it out");
             }
             if indices.len() < e.shape[axis] {
                 e = pick(g, node, &e, axis, &indices)?;
@@ -289,40 +289,52 @@ pub(super) fn pad(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value
             _ => return wrong("its value is no scalar"),
         },
     };
-    let axes = list(node, inputs, 3, "axes")?;
-    on_codes(g, any(inputs, 0)?, |g, e, code| {
-        let rank = e.shape.len();
-        let axes = axes.unwrap_or_else(|| (0..rank as i64).collect());
-        if pads.len() != 2 * axes.len() {
-            return wrong(format!("pads {pads:?} of {} dimensions", axes.len()));
+    let of = any(inputs, 0)?;
+    let rank = match of {
+        Value::Eight(e) | Value::Real(Real::Table(Table { eight: e, .. })) => e.shape.len(),
+        _ => 0,
+    };
+    let axes = list(node, inputs, 3, "axes")?.unwrap_or_else(|| (0..rank as i64).collect());
+    if rank > 0 && pads.len() != 2 * axes.len() {
+        return wrong(format!("pads {pads:?} of {} dimensions", axes.len()));
+    }
+    let by_axis = |(n, &axis): (usize, &i64)| Ok((axis_of(axis, rank)?, pads[n], pads[n + axes.len()]));
+    let pads = if rank > 0 { axes.iter().enumerate().map(by_axis).collect::<Result<Vec<_>, Fail>>()? } else { vec![] };
+    if let Value::Real(Real::Table(t)) = of
+        && t.linear().is_none_or(|(scale, zero)| {
+            let code = quantise(value, scale, zero);
+            (f32::from(code) - f32::from(zero)) * scale != value
+        })
+    {
+        return Ok(Value::Real(Real::Joined(Rc::new(Joined::Padded { table: t.clone(), pads, value }))));
+    }
+    on_codes(g, of, |g, e, code| padded(g, node, e, &pads, code(value)?))
+}
+
+/// A tensor with so many blank elements before and behind in some dimensions.
+fn padded(g: &mut Building, node: &Node, e: &Eight, pads: &[(usize, i64, i64)], blank: Blank) -> Result<Eight, Fail> {
+    let layout = Layout::of(g, e)?;
+    let [.., c] = g.maps[e.map].shape;
+    let mut part = Part { from: [0, 0], channels: (0..c).map(Some).collect() };
+    let mut shape = e.shape.clone();
+    for &(axis, before, behind) in pads {
+        if before == 0 && behind == 0 {
+            continue;
         }
-        let layout = Layout::of(g, e)?;
-        let [.., c] = g.maps[e.map].shape;
-        let mut part = Part { from: [0, 0], channels: (0..c).map(Some).collect() };
-        let mut shape = e.shape.clone();
-        for (n, &axis) in axes.iter().enumerate() {
-            let (axis, before, behind) = (axis_of(axis, rank)?, pads[n], pads[n + axes.len()]);
-            if before == 0 && behind == 0 {
-                continue;
-            }
-            let Some(size) = usize::try_from(shape[axis] as i64 + before + behind).ok().filter(|&s| s > 0 && s < 1 << 20) else {
-                return wrong(format!("pads {before} and {behind} of dimension {axis} of shape {:?}", e.shape));
-            };
-            let Some(along) = layout.along(&e.shape, axis) else {
-                return unsupported(
-                    format!("padding of dimension {axis} of shape {:?}", e.shape),
-                    "pad channels, rows or columns",
-                );
-            };
-            if along == Along::Channels {
-                part.channels = (0..size as i64).map(|i| usize::try_from(i - before).ok().filter(|&i| i < c)).collect();
-            } else {
-                part.from[along as usize] = -before;
-            }
-            shape[axis] = size;
+        let Some(size) = usize::try_from(shape[axis] as i64 + before + behind).ok().filter(|&s| s > 0 && s < 1 << 20) else {
+            return wrong(format!("pads {before} and {behind} of dimension {axis} of shape {:?}", e.shape));
+        };
+        let Some(along) = layout.along(&e.shape, axis) else {
+            return unsupported(format!("padding of dimension {axis} of shape {:?}", e.shape), "pad channels, rows or columns");
+        };
+        if along == Along::Channels {
+            part.channels = (0..size as i64).map(|i| usize::try_from(i - before).ok().filter(|&i| i < c)).collect();
+        } else {
+            part.from[along as usize] = -before;
         }
-        copy(g, node, e, &part, (layout, shape), code(value)?)
-    })
+        shape[axis] = size;
+    }
+    copy(g, node, e, &part, (layout, shape), blank)
 }
 
 /// Tensors side by side along a dimension: each copied to its place, and the copies added up. Their codes are left as they are.
@@ -377,11 +389,13 @@ fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result<Eig
     sum.ok_or_else(|| Fail::Wrong("nothing to join".into()))
 }
 
-/// Values that a Concat puts together: they become codes of one scale when they are quantised.
+/// Values that become codes when they are quantised: not before, for what they are made of has no one scale.
 #[derive(Clone)]
-pub(super) struct Joined {
-    parts: Vec<Table>,
-    axis: i64,
+pub(super) enum Joined {
+    /// What a Concat puts together.
+    Side { parts: Vec<Table>, axis: i64 },
+    /// With padding of a value that is none of the codes'.
+    Padded { table: Table, pads: Vec<(usize, i64, i64)>, value: f32 },
 }
 
 pub(super) fn concat(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
@@ -412,7 +426,7 @@ pub(super) fn concat(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Va
                     ..tables[0].clone()
                 })));
             }
-            Ok(Value::Real(Real::Joined(Rc::new(Joined { parts: tables, axis }))))
+            Ok(Value::Real(Real::Joined(Rc::new(Joined::Side { parts: tables, axis }))))
         }
         _ => wrong("operands of different types"),
     }
@@ -421,15 +435,40 @@ pub(super) fn concat(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Va
 /// QuantizeLinear of what a Concat put together: each part by itself, as ONNX Runtime's QLinearConcat does.
 pub(super) fn quantise_joined(g: &mut Building, node: &Node, inputs: Inputs, joined: &Joined) -> Result<Value, Fail> {
     let scale = scale(inputs, 1)?;
-    let mut codes = vec![];
-    for t in &joined.parts {
-        let zero = zero_point(inputs, 2)?;
-        match quantize_table(g, node, &Table { scalar: None, ..t.clone() }, scale, &zero)? {
-            Value::Eight(e) => codes.push(e),
-            _ => return wrong("no codes"),
+    let codes = |g: &mut Building, t: &Table| match quantize_table(
+        g,
+        node,
+        &Table { scalar: None, ..t.clone() },
+        scale,
+        &zero_point(inputs, 2)?,
+    )? {
+        Value::Eight(e) => Ok(e),
+        _ => wrong("no codes"),
+    };
+    match joined {
+        Joined::Side { parts, axis } => {
+            let parts = parts.iter().map(|t| codes(g, t)).collect::<Result<Vec<Eight>, Fail>>()?;
+            Ok(Value::Eight(join(g, node, &parts, *axis)?))
+        }
+        Joined::Padded { table, pads, value } => {
+            let (zero, _) = result_zero(node, &zero_point(inputs, 2)?)?;
+            let e = codes(g, table)?;
+            Ok(Value::Eight(padded(g, node, &e, pads, quantise(*value, scale, zero))?))
         }
     }
-    Ok(Value::Eight(join(g, node, &codes, joined.axis)?))
+}
+
+impl Joined {
+    /// The same behind a function of each value.
+    pub fn through(&self, f: impl Fn(&Table) -> Result<Table, Fail>) -> Result<Value, Fail> {
+        match self {
+            Joined::Side { parts, axis } => {
+                let parts = parts.iter().map(f).collect::<Result<Vec<Table>, Fail>>()?;
+                Ok(Value::Real(Real::Joined(Rc::new(Joined::Side { parts, axis: *axis }))))
+            }
+            Joined::Padded { .. } => unsupported("a function of padded values", "quantise them first"),
+        }
+    }
 }
 
 /// com.microsoft.QLinearConcat: scale and zero point of the result, then each operand with its own.
@@ -438,14 +477,18 @@ pub(super) fn qlinear_concat(g: &mut Building, node: &Node, inputs: Inputs) -> R
         return wrong(format!("{} inputs", inputs.len()));
     }
     let parts = (2..inputs.len()).step_by(3).map(|i| table_of_codes(inputs, i)).collect::<Result<Vec<Table>, Fail>>()?;
-    let joined = Joined { parts, axis: node.int("axis", 0) };
+    let joined = Joined::Side { parts, axis: node.int("axis", 0) };
     let result: Vec<Option<Value>> = vec![None, inputs[0].clone(), inputs[1].clone()];
     quantise_joined(g, node, &result, &joined)
 }
 
 /// ReduceMax and ReduceMean over all rows and columns of a map: a pool whose window is the whole map.
 pub(super) fn reduce(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail> {
-    let t = super::ops::table(inputs, 0, "X")?;
+    let codes = match any(inputs, 0)? {
+        Value::Eight(e) if op == "ReduceMax" => Some(super::ops::codes_as_values(e)),
+        _ => None,
+    };
+    let t = codes.clone().map_or_else(|| super::ops::table(inputs, 0, "X"), Ok)?;
     let rank = t.eight.shape.len();
     let axes = match list(node, inputs, 1, "axes")? {
         Some(axes) => axes.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<usize>, Fail>>()?,
@@ -466,12 +509,17 @@ pub(super) fn reduce(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
         (0..rank).filter(|d| keep || !axes.contains(d)).map(|d| if axes.contains(&d) { 1 } else { t.eight.shape[d] }).collect();
     let input = super::ops::operand(g, &t)?;
     let window = Window { kernel: [h, w], ..Window::POINT };
+    let order: Vec<u32> = (0..c as u32).collect();
+    if codes.is_some() {
+        let (op, finish) = (Op::MaxPool { input: input.map, window }, Finish::Codes { lo: -128, hi: 127 });
+        return Ok(Value::Eight(g.push(&node.name, op, finish, shape, [1, 1, c], order, t.eight.unsigned)));
+    }
     let kind = if op == "ReduceMax" {
         PendingKind::Max { input, window, unsigned: t.eight.unsigned }
     } else {
         PendingKind::Average { input, window, count_padding: false, global: true }
     };
-    let order = Rc::new((0..c as u32).collect());
+    let order = Rc::new(order);
     let (clip, fuse) = (Clip::NONE, Fuse::Never);
     Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map: [1, 1, c], order, clip, fuse, moved: false }))))
 }

@@ -90,6 +90,10 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
             super::pool::average(g, node, &x, operand, op == "GlobalAveragePool")
         }
         "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" => super::layout::apply(node, op, inputs),
+        "ArgMax" if matches!(any(inputs, 0)?, Value::Eight(_)) => {
+            let Value::Eight(e) = any(inputs, 0)? else { return wrong("no codes") };
+            edge::behind(g, node, op, inputs, &codes_as_values(e))
+        }
         "Softmax" | "LogSoftmax" | "ArgMax" => edge::behind(g, node, op, inputs, &table(inputs, 0, "X")?),
         "LayerNormalization" => {
             unsupported(format!("{op} has no unit in the machine yet"), "end the graph before it, and compute it on the host")
@@ -341,6 +345,12 @@ fn linear(eight: Eight, scale: f32, zero: ZeroPoints) -> Result<Table, Fail> {
     let zero_point = zero.code(&eight)?;
     let kind = TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 };
     Ok(Table { eight, kind, scalar: None, error: None, vector: false })
+}
+
+/// Codes as the values that they are, for what depends on their order alone.
+pub(super) fn codes_as_values(e: &Eight) -> Table {
+    let kind = TableKind::Linear { scales: Rc::new(vec![1.0]), zero_points: Rc::new(vec![0]), axis: 0 };
+    Table { eight: e.clone(), kind, scalar: None, error: None, vector: false }
 }
 
 /// Codes in input `i` with scale and zero point in the two behind it.

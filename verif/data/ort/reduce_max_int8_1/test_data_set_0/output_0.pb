@@ -1,1 +1,1 @@
-Boutput_0J~wwysh
+Boutput_0J|d}pj|s
