@@ -133,6 +133,37 @@ fn conformance_tells_passed_from_failed_and_unsupported() {
 }
 
 #[test]
+fn a_model_runs_on_random_input_by_a_seed_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_case(folder.path(), &expected());
+    let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_string();
+    let run = |seed: &str, to: &str| {
+        let out = systole(&["run", &at("product/model.onnx"), "--config", "tiny", "--seed", seed, "--output", to]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(text.contains(&format!("on random input (seed {seed})")) && text.contains("as predicted"), "{text}");
+        npy::read_i32(Path::new(to)).expect("int32").data
+    };
+    let one = run("1", &at("a.npy"));
+    assert_eq!(one, run("1", &at("b.npy")));
+    assert_ne!(one, run("2", &at("c.npy")));
+}
+
+#[test]
+fn what_the_host_computes_is_said_and_in_no_cycle() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verif/data/ort");
+    let model = |name: &str| rules.join(name).join("model.onnx").to_str().expect("UTF-8").to_string();
+    let before = json(&["inspect", &model("host_before_int8_1"), "--json"]);
+    assert_eq!(before["on_host"], serde_json::json!([["Sub", "Div", "MaxPool"], []]));
+    let behind = json(&["run", &model("host_behind_softmax_uint8_1"), "--config", "tiny", "--backend", "model", "--json"]);
+    assert_eq!(behind["on_host"], serde_json::json!([[], ["QLinearSoftmax"]]));
+    // Copies are no multiplications: 5 x 4 pixels of 6 channels, 1 x 1 and 3 x 3.
+    let copies = json(&["inspect", &model("concat_rows_int8_1"), "--json"]);
+    assert_eq!(copies["macs"].as_u64(), Some(20 * 6 * 6 * 10));
+    assert!(copies["layers"].as_array().expect("layers").iter().any(|l| l["kind"] == "copy"));
+}
+
+#[test]
 fn wrong_models_and_inputs_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_string();
@@ -142,7 +173,6 @@ fn wrong_models_and_inputs_are_refused() {
     npy::write(&folder.path().join("float.npy"), &[3, 5], &[0f32; 15]).expect("written");
     std::fs::write(folder.path().join("cut.onnx"), &std::fs::read(&model).expect("it is there")[..60]).expect("written");
     for (args, words) in [
-        (vec!["run", &model, "--config", "tiny"], vec!["--input"]),
         (vec!["run", &model, "--input", &at("wide.npy"), "--config", "tiny"], vec!["'x'", "[3, 5]", "[3, 6]"]),
         (vec!["run", &model, "--input", &at("float.npy"), "--config", "tiny"], vec!["float.npy", "int8"]),
         (vec!["run", &model, "--input", &at("none.npy"), "--config", "tiny"], vec!["none.npy"]),
