@@ -5,6 +5,8 @@
 //! `make test` runs a sample, the same on every machine; `make test-long` (SYSTOLE_LONG=1) runs more than 1,000.
 //! SYSTOLE_SEED=N draws other graphs. SYSTOLE_NETLIST=DIR simulates that netlist in nano's place (`make netlist`).
 
+mod netlist;
+
 use proptest::prelude::*;
 use std::cell::Cell;
 use systole_compiler::{CompileError, Options, compile};
