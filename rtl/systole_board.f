@@ -1,4 +1,4 @@
-// The chip and what stands around it on a board, for linters and simulation, with a model of the PLL.
+// The chip and what stands around it on a board, for linters and simulation, with models of the PLLs and of an ECP5's clock pin.
 -f rtl/systole.f
 rtl/board/systole_board.v
 rtl/board/systole_boot.v

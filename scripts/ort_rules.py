@@ -332,6 +332,12 @@ def cases():
     g.x[0, ::5] = [np.nan, np.inf, -np.inf, 1e30, -1e30, -np.nan, np.nan, 0, -0.0, 3e9, 1e-30, np.nan, 2.5]
     g.quantize("x", 0.05, 3)
     yield "not_a_number", g
+    g = Graph([1, 1, 16, 16])
+    g.x = np.arange(-128, 128).astype(np.int8).reshape(1, 1, 16, 16)
+    floats = (0.6730815768241882, 0.555853009223938, 0.6586714386940002, 1.048493504524231)
+    numbers = [g.constant(np.array([v], np.float32)) for v in floats]
+    g.quantize(g.node("BatchNormalization", [g.real("x", 0.02, -63), *numbers]), 0.03, -81)
+    yield "batch_normalization_halfway", g  # one code tells the kernel's order of operations
     for unsigned in (False, True):
         yield from parts(1, unsigned)
 

@@ -3,6 +3,7 @@
 //! last codes. What follows them there must be one of them too; in the middle of a graph nothing runs on the host.
 
 use super::import::Building;
+use super::moves::axis_of;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, scale, zero_point};
 use super::value::{Eight, Outside, Real, Table, TableKind, Value};
@@ -10,15 +11,6 @@ use super::{float, layout, pool};
 use crate::graph::Codes;
 use crate::host::{Arithmetic, HostOp, broadcasts};
 use std::rc::Rc;
-
-/// Dimension `axis` of a shape.
-fn dimension(axis: i64, shape: &[usize]) -> Result<usize, Fail> {
-    let rank = shape.len() as i64;
-    usize::try_from(if axis < 0 { axis + rank } else { axis })
-        .ok()
-        .filter(|&a| a < shape.len())
-        .ok_or_else(|| Fail::Wrong(format!("axis {axis} of a tensor of rank {rank}")))
-}
 
 /// Relu, Clip, LeakyRelu, and Add, Sub, Mul, Div with a constant, of a tensor of this shape; `None`: another operator.
 fn pointwise(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<Option<HostOp>, Fail> {
@@ -102,7 +94,7 @@ pub(super) fn after(g: &Building, node: &Node, op: &str, inputs: Inputs, x: &Out
         "Identity" | "Dropout" => {}
         "Softmax" | "LogSoftmax" => {
             let old = g.opset < 13;
-            let axis = dimension(node.int("axis", if old { 1 } else { -1 }), &x.shape)?;
+            let axis = axis_of(node.int("axis", if old { 1 } else { -1 }), x.shape.len())?;
             let log = op == "LogSoftmax";
             if old {
                 // Before opset 13 the dimensions from the axis on are one.
@@ -116,7 +108,7 @@ pub(super) fn after(g: &Building, node: &Node, op: &str, inputs: Inputs, x: &Out
             if node.int("select_last_index", 0) != 0 {
                 return unsupported("select_last_index", "take the first of equal values");
             }
-            let axis = dimension(node.int("axis", 0), &x.shape)?;
+            let axis = axis_of(node.int("axis", 0), x.shape.len())?;
             made.push(HostOp::ArgMax { axis, keep: node.int("keepdims", 1) != 0 });
         }
         "QuantizeLinear" => {

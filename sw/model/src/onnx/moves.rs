@@ -176,7 +176,8 @@ fn on_codes(
     }
 }
 
-fn axis_of(axis: i64, rank: usize) -> Result<usize, Fail> {
+/// A dimension by its number, counted from the end where that is negative.
+pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize, Fail> {
     usize::try_from(if axis < 0 { axis + rank as i64 } else { axis })
         .ok()
         .filter(|&a| a < rank)
