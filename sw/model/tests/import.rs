@@ -126,6 +126,21 @@ fn everything_unsupported_is_named_at_once() {
     assert!(list.iter().all(|u| !u.reason.is_empty()));
 }
 
+/// A bias that is no number would become 0 on the way to a step of the sums.
+#[test]
+fn a_float_bias_that_is_no_number_is_refused() {
+    let case = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verif/data/ort/float_bias_conv_int8_1/model.onnx");
+    let sound = ModelProto::decode(std::fs::read(case).expect("the case").as_slice()).expect("a model");
+    import(&sound.encode_to_vec(), &Constants::new()).expect("a sound model");
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut m = sound.clone();
+        let g = m.graph.as_mut().expect("a graph");
+        let bias = g.initializer.iter_mut().find(|t| t.dims == [4] && t.data_type == 1).expect("its bias");
+        bias.raw_data.as_mut().expect("raw data")[4..8].copy_from_slice(&value.to_le_bytes());
+        refused(&m, &["(Conv)", "a bias that is no number"]);
+    }
+}
+
 #[test]
 fn a_flattened_image_is_multiplied_in_its_own_order() {
     let mut m = product();

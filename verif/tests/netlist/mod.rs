@@ -42,6 +42,12 @@ fn netlist() -> PathBuf {
         let list = making.path().join("files.f");
         let text = std::fs::read_to_string(&list).unwrap();
         std::fs::write(list, text.replace(making.path().to_str().unwrap(), folder.to_str().unwrap())).unwrap();
+        // Those of other sources stand for nothing any more.
+        for old in std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap().flatten() {
+            if old.file_name().to_string_lossy().starts_with("netlist-") {
+                let _ = std::fs::remove_dir_all(old.path());
+            }
+        }
         std::fs::rename(making.keep(), &folder).unwrap();
     }
     folder
