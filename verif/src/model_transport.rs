@@ -224,9 +224,14 @@ impl ModelTransport {
             timetable,
             descriptors: descriptors.chunks_exact(16).map(|b| u128::from_le_bytes(std::array::from_fn(|i| b[i]))).collect(),
             params: params.chunks_exact(8).map(|b| Param::decode(u64::from_le_bytes(std::array::from_fn(|i| b[i])))).collect(),
-            luts: luts.chunks_exact(256).map(|b| std::array::from_fn(|i| b[i] as i8)).collect(),
+            luts: luts.chunks_exact(256).take(c.lut_count as usize).map(|b| std::array::from_fn(|i| b[i] as i8)).collect(),
             weights: weights.iter().map(|&b| b as i8).collect(),
             taps: taps.chunks_exact(8).map(|b| decode_tap(u64::from_le_bytes(std::array::from_fn(|i| b[i])))).collect(),
+            vector: luts[luts.len().min(256 * c.lut_count as usize)..]
+                .chunks_exact(8)
+                .take(c.vector_words() as usize)
+                .map(|b| u64::from_le_bytes(std::array::from_fn(|i| b[i])))
+                .collect(),
             input: Tensor::dense(1, self.get("IN_BYTES"), Dtype::Int8),
             output: Tensor::dense(1, self.get("OUT_BYTES"), Dtype::Int8),
             macs: 0,

@@ -19,7 +19,8 @@ fn random_program(random: &mut Stream, begin: u64) -> Program {
     let mut rows = Vec::new();
     for _ in 0..random.random_range(1..12usize) {
         let loops = random.random_range(1..=4usize);
-        let nest = Nest { loops: vec![Loop { count: 2, gap: 0, d: [random.random_range(-9..9), 1, 0, 0, 0] }; loops] };
+        let nest =
+            Nest { loops: vec![Loop { count: 2, gap: 0, d: [random.random_range(-9..9), 1, 0, 0, 0], len: false }; loops] };
         let instruction = if random.chance(0.5) {
             Instruction::Store(Store { nest, ..Default::default() })
         } else {
@@ -167,6 +168,7 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                         y_size: 2,
                         x_size: 2,
                     }),
+                    one_hot: None,
                     nest: Nest::from_strides(&[
                         stride(m, 0, [3, 0, 1, 1, 0]),
                         stride(random.random_range(1..4), gap, [1, 1, 0, 0, 1]),

@@ -24,6 +24,7 @@ fn random_nest(random: &mut Stream, loops: usize, counts: u32, gaps: u8) -> Nest
                 count: random.random_range(1..=counts),
                 gap: random.random_range(0..=gaps),
                 d: std::array::from_fn(|_| random.random_range(-2000..2000)),
+                len: false,
             })
             .collect(),
     }

@@ -43,6 +43,7 @@ fn image(
         luts: vec![],
         weights,
         taps: vec![],
+        vector: vec![],
         input: Tensor::dense(1, in_bytes, Dtype::Int8),
         output: Tensor::dense(1, out_words * config.cols, Dtype::Int8),
         macs: 1,

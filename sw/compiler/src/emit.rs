@@ -80,6 +80,7 @@ pub fn emit(
         luts: staged.luts.clone(),
         weights,
         taps: staged.lane_taps(),
+        vector: vec![],
         input: Tensor::dense(pixels as u32, channels as u32, Dtype::Int8),
         output,
         macs: graph.macs(),
@@ -176,6 +177,7 @@ impl Emitter<'_> {
                 y_size: stage.over.size[0] as u32,
                 x_size: stage.over.size[1] as u32,
             }),
+            one_hot: None,
             nest: Nest::from_strides(&strides),
         }
     }

@@ -137,7 +137,7 @@ fn rows_out_of_order_too_close_or_not_encodable_are_refused() {
     breaks(Rule::Encoding, &c, &config, |p| matmul(p, 0).nest.loops.clear());
     breaks(Rule::Encoding, &c, &config, |p| matmul(p, 0).nest.loops[0].count = 0);
     breaks(Rule::Encoding, &c, &config, |p| p.rows.last_mut().unwrap().cycle = 1 << 40);
-    let endless = Loop { count: 1 << 14, gap: 255, d: [0; 5] };
+    let endless = Loop { count: 1 << 14, gap: 255, d: [0; 5], len: false };
     breaks(Rule::Encoding, &c, &config, |p| matmul(p, 0).nest.loops = vec![endless; 7]);
     assert!(verify(&Program::default(), &config, &Sizes::of(&c.image, &config)).is_err());
 }
@@ -279,7 +279,7 @@ fn store(dst: u32, src: u32) -> Store {
 }
 
 fn one() -> Nest {
-    Nest { loops: vec![Loop { count: 1, gap: 0, d: [0; 5] }] }
+    Nest { loops: vec![Loop { count: 1, gap: 0, d: [0; 5], len: false }] }
 }
 
 #[test]

@@ -67,6 +67,12 @@ pub struct Config {
     pub tap_depth: u32,
     /// Columns of the lane engine's line memories.
     pub line_depth: u32,
+    /// Lanes of the vector unit: C, or 0 for none.
+    pub vec_lanes: u32,
+    /// Words of V, C numbers each.
+    pub v_depth: u32,
+    /// Parameter words of the vector unit, C lanes each.
+    pub vec_param_depth: u32,
     /// Rows of the timetable.
     pub timetable_depth: u32,
     /// 128-bit words of descriptor memory.
@@ -99,6 +105,9 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
         lane_taps: 9,
         tap_depth: 32,
         line_depth: 64,
+        vec_lanes: 0,
+        v_depth: 512,
+        vec_param_depth: 256,
         timetable_depth: 512,
         desc_depth: 512,
     }
@@ -120,6 +129,9 @@ pub const CONFIGS: [Config; 7] = [
         out_depth: 4096,
         tap_depth: 128,
         line_depth: 128,
+        vec_lanes: 16,
+        v_depth: 1024,
+        vec_param_depth: 512,
         timetable_depth: 1024,
         desc_depth: 2048,
         ..config(3, "base", 16, 16, (8192, 4))
@@ -250,6 +262,9 @@ impl Config {
             "LANE_TAPS" => &mut self.lane_taps,
             "TAP_DEPTH" => &mut self.tap_depth,
             "LINE_DEPTH" => &mut self.line_depth,
+            "VEC_LANES" => &mut self.vec_lanes,
+            "V_DEPTH" => &mut self.v_depth,
+            "VEC_PARAM_DEPTH" => &mut self.vec_param_depth,
             "TIMETABLE_DEPTH" => &mut self.timetable_depth,
             _ => &mut self.desc_depth,
         }
@@ -298,6 +313,11 @@ impl Config {
         8 * self.cols + self.ecc.check_bits(self.cols).next_multiple_of(self.weight_beats)
     }
 
+    /// 64-bit words of the vector unit's functions and parameters; 0 where there is none.
+    pub fn vector_words(&self) -> u32 {
+        if self.vec_lanes == 0 { 0 } else { crate::f24::SEGMENTS as u32 * 4 + self.vec_param_depth * self.cols }
+    }
+
     /// Groups of C bytes in an X word: R / C.
     pub fn groups(&self) -> u32 {
         self.rows / self.cols
@@ -321,7 +341,7 @@ impl Config {
     }
 
     /// Every size as `(Verilog parameter, value, unit and meaning)`, in a fixed order.
-    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 23] {
+    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 26] {
         [
             ("ROWS", self.rows, "rows R of the array; an X word is R bytes"),
             ("COLS", self.cols, "columns C; a weight, POST, LOAD or STORE word is C bytes"),
@@ -344,6 +364,9 @@ impl Config {
             ("LANE_TAPS", self.lane_taps, "multipliers in a lane of the lane engine; 0: there is none"),
             ("TAP_DEPTH", self.tap_depth, "tap words, C lanes of 3 x 3 weights each"),
             ("LINE_DEPTH", self.line_depth, "columns of the lane engine's line memories"),
+            ("VEC_LANES", self.vec_lanes, "lanes of the vector unit; 0: there is none"),
+            ("V_DEPTH", self.v_depth, "words of V, C numbers each"),
+            ("VEC_PARAM_DEPTH", self.vec_param_depth, "parameter words of the vector unit, C lanes each"),
             ("TIMETABLE_DEPTH", self.timetable_depth, "rows of the timetable"),
             ("DESC_DEPTH", self.desc_depth, "128-bit words of descriptor memory"),
         ]
@@ -384,11 +407,14 @@ impl Config {
         if self.lane_taps != 0 && self.post_lanes != self.cols {
             return bad("POST_LANES", self.post_lanes, "COLS where there is a lane engine");
         }
+        if self.vec_lanes != 0 && self.vec_lanes != self.cols {
+            return bad("VEC_LANES", self.vec_lanes, "0 or COLS");
+        }
         if !self.rram_ctrl && self.ecc != Ecc::Secded {
             return bad("ECC", self.ecc as u32, "0 where RRAM_CTRL is 0: there is no code");
         }
         for (parameter, value, _) in self.parameters() {
-            if !["LANE_TAPS", "ECC", "RRAM_CTRL", "RESIDUAL", "EVENTS"].contains(&parameter) && !pow2(value) {
+            if !["LANE_TAPS", "VEC_LANES", "ECC", "RRAM_CTRL", "RESIDUAL", "EVENTS"].contains(&parameter) && !pow2(value) {
                 return bad(parameter, value, "a power of two");
             }
         }
@@ -402,6 +428,8 @@ impl Config {
             ("LUT_COUNT", self.lut_count, 1, 1, 16),
             ("TAP_DEPTH", self.tap_depth, 2, 1, 1 << 11),
             ("LINE_DEPTH", self.line_depth, 2, 1, 1 << 11),
+            ("V_DEPTH", self.v_depth, 4, 1, 1 << 16),
+            ("VEC_PARAM_DEPTH", self.vec_param_depth, 2, 1, 1 << 12),
             ("IN_DEPTH", self.in_depth, 4, self.cols, 1 << 17),
             ("OUT_DEPTH", self.out_depth, 4, 1, 1 << 16),
             ("TIMETABLE_DEPTH", self.timetable_depth, 4, 1, 1 << 16),

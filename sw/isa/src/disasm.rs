@@ -2,10 +2,11 @@
 //! Programs as text, and back: `systole disasm` prints it, a test reads it again.
 //!
 //! A line is `cycle UNIT name=value .. { count/gap d0 d1 d2 d3 d4 } ..`, one brace a loop,
-//! innermost first. The values are those of the format tables.
+//! innermost first; `count+` where LENC is added. The values are those of the format tables.
 
 use crate::field::Format;
-use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, SCRUB, STORE};
+use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, SCALAR, SCRUB, STORE, VECTOR, VECTOR_OPS};
+use crate::program::Wait;
 use crate::{Instruction, IsaError, Program, Row, Unit};
 use std::fmt::Write;
 
@@ -18,7 +19,9 @@ fn headers(unit: Unit, residual: bool) -> Vec<&'static Format> {
         Unit::Store => vec![&STORE],
         Unit::Lane => vec![&LANE],
         Unit::Scrub => vec![&SCRUB],
-        Unit::End => vec![],
+        Unit::Vector => vec![&VECTOR, &VECTOR_OPS],
+        Unit::Scalar => vec![&SCALAR],
+        Unit::End | Unit::Wait => vec![],
     }
 }
 
@@ -42,9 +45,12 @@ pub fn disassemble(program: &Program) -> Result<String, IsaError> {
                 }
             }
         }
+        if let Instruction::Wait(w) = &row.instruction {
+            let _ = write!(text, " each={}", w.each);
+        }
         for l in row.instruction.nest().map_or(&[][..], |n| &n.loops) {
             let [d0, d1, d2, d3, d4] = l.d;
-            let _ = write!(text, " {{ {}/{} {d0} {d1} {d2} {d3} {d4} }}", l.count, l.gap);
+            let _ = write!(text, " {{ {}{}/{} {d0} {d1} {d2} {d3} {d4} }}", l.count, if l.len { "+" } else { "" }, l.gap);
         }
         text.push('\n');
     }
@@ -71,6 +77,12 @@ pub fn assemble(text: &str) -> Result<Program, IsaError> {
         let pairs: Vec<(&str, i64)> = head
             .map(|p| p.split_once('=').and_then(|(k, v)| Some((k, v.parse().ok()?))).ok_or_else(|| bad(p)))
             .collect::<Result<_, _>>()?;
+        if unit == Unit::Wait {
+            let [("each", each)] = pairs.as_slice() else { return Err(bad("each")) };
+            let instruction = Instruction::Wait(Wait { each: u32::try_from(*each).map_err(|_| bad("each"))? });
+            rows.push(Row { cycle, instruction });
+            continue;
+        }
         let formats = headers(unit, pairs.contains(&("res_en", 1)));
         let mut words = vec![0u128; formats.len()];
         for (key, value) in pairs {
@@ -78,9 +90,10 @@ pub fn assemble(text: &str) -> Result<Program, IsaError> {
             formats[at].set(&mut words[at], key, value)?;
         }
         for l in parts {
+            let len = l.split('/').next().is_some_and(|count| count.contains('+'));
             let v: Vec<i64> = l
                 .trim_end_matches([' ', '}'])
-                .split([' ', '/'])
+                .split([' ', '/', '+'])
                 .filter(|s| !s.is_empty())
                 .map(|s| s.parse().map_err(|_| bad(l)))
                 .collect::<Result<_, _>>()?;
@@ -88,6 +101,7 @@ pub fn assemble(text: &str) -> Result<Program, IsaError> {
             let mut word = 0;
             LOOP.set(&mut word, "last", count - 1)?;
             LOOP.set(&mut word, "gap", *gap)?;
+            LOOP.set(&mut word, "len", len.into())?;
             for (name, &v) in ["d0", "d1", "d2", "d3", "d4"].iter().zip(d) {
                 LOOP.set(&mut word, name, v)?;
             }

@@ -12,9 +12,9 @@ pub const ROW: Format = Format {
     bits: 64,
     fields: &[
         f("cycle", 0, 32, "cycle after launch in which the row acts"),
-        f("desc", 32, 16, "address of the first descriptor word"),
-        f("words", 48, 4, "descriptor words: headers and loops; 0 for END"),
-        f("unit", 52, 4, "unit: 0 END, 1 MATMUL, 2 POST, 3 LOAD, 4 STORE, 5 SCRUB, 6 LANE"),
+        f("desc", 32, 16, "address of the first descriptor word; of WAIT: cycles for each unit of LENC"),
+        f("words", 48, 4, "descriptor words: headers and loops; 0 for END and WAIT"),
+        f("unit", 52, 4, "unit: 0 END, 1 MATMUL, 2 POST, 3 LOAD, 4 STORE, 5 SCRUB, 6 LANE, 7 VECTOR, 8 SCALAR, 9 WAIT"),
     ],
 };
 
@@ -29,11 +29,12 @@ pub const LOOP: Format = Format {
     fields: &[
         f("last", 0, 14, "iterations - 1"),
         f("gap", 14, 8, "idle cycles inserted when this loop steps (ignored by POST)"),
-        s("d0", 22, 18, "jump of address 0: MATMUL X, LANE X, POST / LOAD / STORE destination"),
-        s("d1", 40, 18, "jump of address 1: MATMUL W, LANE tap word, POST parameter, LOAD / STORE source"),
-        s("d2", 58, 18, "jump of address 2: MATMUL accumulator, POST residual operand"),
-        s("d3", 76, 16, "jump of the bounded index y (MATMUL, LANE)"),
-        s("d4", 92, 16, "jump of the bounded index x (MATMUL, LANE)"),
+        s("d0", 22, 18, "jump of address 0: MATMUL X, LANE X, destination of others"),
+        s("d1", 40, 18, "jump of address 1: MATMUL W, LANE tap word, POST and VECTOR parameter, LOAD / STORE source, SCALAR a"),
+        s("d2", 58, 18, "jump of address 2: MATMUL accumulator, POST residual operand, VECTOR a, SCALAR b"),
+        s("d3", 76, 16, "jump of the bounded index y (MATMUL, LANE); VECTOR b and c"),
+        s("d4", 92, 16, "jump of the bounded index x (MATMUL, LANE); VECTOR scalar"),
+        f("len", 108, 1, "LENC more iterations; the outermost loop only"),
     ],
 };
 
@@ -51,6 +52,7 @@ pub const MATMUL: Format = Format {
         s("x_index_base", 68, INDEX_BITS + 1, "index x of the first step"),
         f("y_size", 83, INDEX_BITS, "a step with y outside 0 .. y_size-1 is padded"),
         f("x_size", 97, INDEX_BITS, "a step with x outside 0 .. x_size-1 is padded"),
+        f("one_hot", 111, 1, "X is not read: row (register mod R) multiplies pad_value, others 0; x_base 0: POS, 1: TOK"),
         f("loops", 112, 3, "loops, 1 to 7"),
         f(
             "reduce",
@@ -154,6 +156,78 @@ pub const SCRUB: Format = Format {
     fields: &[f("lines", 0, 12, "lines of RRAM to look at, at least 1"), f("loops", 112, 3, "0")],
 };
 
+/// VECTOR header, first word.
+pub const VECTOR: Format = Format {
+    name: "vector",
+    bits: 128,
+    fields: &[
+        f("a_base", 0, 16, "V word of the first operand a"),
+        f("b_base", 16, 16, "V word of the first operand b"),
+        f("c_base", 32, 16, "V word of the first operand c"),
+        f("dst_base", 48, 16, "destination of the first result (see dest)"),
+        f("param_base", 64, 12, "parameter word of the first step"),
+        f("s_base", 76, 6, "S register that the first step reads"),
+        f("red_base", 82, 6, "S register of the first reduction"),
+        s("zero_point", 88, 8, "zero point of codes"),
+        s("lo", 96, 8, "lower clamp of codes"),
+        s("hi", 104, 8, "upper clamp of codes"),
+        f("loops", 112, 3, "loops, 1 to 4"),
+        f("append", 115, 1, "the register POS is added to dst_base"),
+        f("tail", 116, 1, "at the last iteration of the outermost loop, lanes beyond POS mod C are the lowest number"),
+        f("red_fixed", 117, 1, "every reduction goes to red_base; else to red_base + what the scalar address has gained"),
+        f("reduce", 118, 4, "loops that a reduction runs over"),
+        f("lane_lo", 122, 5, "first lane that counts"),
+    ],
+};
+
+/// VECTOR header, second word.
+pub const VECTOR_OPS: Format = Format {
+    name: "vector_ops",
+    bits: 128,
+    fields: &[
+        f("src", 0, 2, "operand a: 0 sums of the array, 1 V"),
+        f("mul1", 2, 2, "m1 = a * .. 0 one, 1 the parameter's scale, 2 b, 3 a"),
+        f("mul2", 4, 2, "m2 = m1 * .. 0 one, 1 scalar, 2 c; 3: partner(a) * c"),
+        f("add", 6, 3, "s = m2 + .. 0 zero, 1 -scalar, 2 the parameter's bias, 3 c, 4 m1"),
+        f("fn_en", 9, 1, "function on"),
+        f("fn", 10, 2, "0 exp2, 1 sigmoid, 2 Phi, 3 exp2 times 128"),
+        f("mul3", 12, 2, "f = fn(s) * .. 0 one, 1 s, 2 b, 3 scalar"),
+        f("dest", 14, 3, "0 none, 1 V, 2 X, 3 W SRAM by column, 4 W SRAM by row, 5 OUT int8, 6 OUT float32"),
+        f("max", 17, 2, "reduction of s: 0 none, 1 largest, 2 largest magnitude, 3 largest and where it is (ARGMAX)"),
+        f("sum", 19, 2, "sum of 0 none, 1 code, 2 t, 3 t * t"),
+        f("lane_n", 21, 6, "lanes that count, from lane_lo on; 1 to 32"),
+    ],
+};
+
+/// SCALAR header.
+pub const SCALAR: Format = Format {
+    name: "scalar",
+    bits: 128,
+    fields: &[
+        f("op", 0, 3, "0 a * b, 1 a + b, 2 max(a, b), 3 1 / a, 4 1 / sqrt(a)"),
+        f("a_base", 3, 6, "S register of the first operand a"),
+        f("b_base", 9, 6, "S register of the first operand b"),
+        f("dst_base", 15, 6, "S register of the first result"),
+        f("imm_en", 21, 1, "b is the constant"),
+        f("imm", 22, 24, "the constant, F24"),
+        f("loops", 112, 3, "loops, 1 or 2"),
+    ],
+};
+
+/// Parameters of one lane in a parameter word of the vector unit.
+pub const VECTOR_PARAM: Format =
+    Format { name: "vector_param", bits: 64, fields: &[f("scale", 0, 24, "F24"), f("bias", 24, 24, "F24")] };
+
+/// A segment of one of the vector unit's functions.
+pub const SEGMENT: Format = Format {
+    name: "segment",
+    bits: 64,
+    fields: &[
+        f("base", 0, 20, "value at the segment's start, in 2^-19"),
+        s("slope", 20, 16, "what it gains over the segment, in 2^-19"),
+    ],
+};
+
 /// Parameters of one channel.
 pub const PARAM: Format = Format {
     name: "param",
@@ -177,7 +251,24 @@ pub const TAP: Format = Format {
 };
 
 /// Every format, in the order of the documents.
-pub const FORMATS: [&Format; 11] = [&ROW, &LOOP, &MATMUL, &LANE, &POST, &RESIDUAL, &LOAD, &STORE, &SCRUB, &PARAM, &TAP];
+pub const FORMATS: [&Format; 16] = [
+    &ROW,
+    &LOOP,
+    &MATMUL,
+    &LANE,
+    &POST,
+    &RESIDUAL,
+    &LOAD,
+    &STORE,
+    &SCRUB,
+    &VECTOR,
+    &VECTOR_OPS,
+    &SCALAR,
+    &PARAM,
+    &TAP,
+    &VECTOR_PARAM,
+    &SEGMENT,
+];
 
 /// Fields of `format` that overlap or leave its word; empty in a correct table.
 pub fn overlaps(format: &Format) -> Vec<(&'static Field, &'static Field)> {
@@ -202,6 +293,7 @@ mod tests {
     #[test]
     fn the_words_of_one_header_share_no_name() {
         // A listing gives a field by its name alone.
+        assert!(VECTOR_OPS.fields.iter().all(|r| VECTOR.fields.iter().all(|p| p.name != r.name)));
         assert!(RESIDUAL.fields.iter().all(|r| POST.fields.iter().all(|p| p.name != r.name)));
     }
 

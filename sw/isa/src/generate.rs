@@ -83,7 +83,7 @@ pub fn verilog_header() -> String {
         let _ = writeln!(t, "`define SYSTOLE_UNIT_{} 4'd{}", unit.name(), unit as u8);
         let _ = writeln!(t, "`define SYSTOLE_UNIT_{}_BIT {}", unit.name(), unit as u8);
     }
-    for unit in [Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Lane] {
+    for unit in [Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Lane, Unit::Vector, Unit::Scalar] {
         let _ = writeln!(t, "`define SYSTOLE_LOOPS_{} {}", unit.name(), max_loops(unit));
     }
     for format in FORMATS {
@@ -96,7 +96,7 @@ pub fn verilog_header() -> String {
     }
     t.push('\n');
     for r in REGS {
-        let _ = writeln!(t, "`define SYSTOLE_REG_{} 8'h{:02x}", r.name, r.offset);
+        let _ = writeln!(t, "`define SYSTOLE_REG_{} 9'h{:03x}", r.name, r.offset);
     }
     t.push('\n');
     for (kind, bits) in [("STATUS", &STATUS_BITS[..]), ("RRAM_STATUS", &RRAM_STATUS_BITS), ("IRQ", &IRQ_BITS), ("ERROR", &ERRORS)]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The image: everything a machine needs to run a program, in one file.
 //!
-//! Little endian. Header of 13 words {magic, format version, ISA fingerprint, configuration
+//! Little endian. Header of 14 words {magic, format version, ISA fingerprint, configuration
 //! id | WEIGHT_BEATS << 8 (of one's own sizes also a hash of them << 16), IN_BYTES, OUT_BYTES, timetable rows, descriptor words, parameter
-//! words, lookup tables, weight bytes, taps (of one lane each), metadata bytes}; then the sections in that order,
+//! words, lookup tables, weight bytes, taps (of one lane each), words of the vector unit, metadata bytes}; then the sections in that order,
 //! each padded to 4 bytes; CRC-32 (IEEE) of all before it.
 
 use crate::requant::Param;
@@ -13,8 +13,8 @@ use serde::Serialize;
 /// First four bytes of an image.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"SYSI");
 /// Version of the file format.
-pub const VERSION: u32 = 2;
-const HEADER_WORDS: usize = 13;
+pub const VERSION: u32 = 3;
+const HEADER_WORDS: usize = 14;
 
 /// Element type of a host tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -133,6 +133,9 @@ pub struct Image {
     /// Taps of the lane engine by tap word, line of the window (newest first, the fourth unused) and lane: weights of the
     /// result that a column completes, of the next, of the one after. A multiple of 4 C.
     pub taps: Vec<[i8; 3]>,
+    /// Words of the vector unit as the machine takes them: the 64 segments of each of its 4 functions, then parameter words,
+    /// C lanes each. They lie behind LUT_COUNT lookup tables, so where there are any, `luts` is full.
+    pub vector: Vec<u64>,
     /// The input tensor in its frame.
     pub input: Tensor,
     /// The output tensor in its frame.
@@ -158,13 +161,13 @@ fn bad(text: impl Into<String>) -> IsaError {
 }
 
 impl Image {
-    /// The sections behind the weights as the machine takes them: timetable, descriptors, parameters, lookup tables, taps.
+    /// The sections behind the weights as the machine takes them: timetable, descriptors, parameters, lookup tables with the vector unit's words, taps.
     pub fn sections(&self) -> [Vec<u8>; 5] {
         [
             self.timetable.iter().flat_map(|w| w.to_le_bytes()).collect(),
             self.descriptors.iter().flat_map(|w| w.to_le_bytes()).collect(),
             self.params.iter().flat_map(|p| p.encode().to_le_bytes()).collect(),
-            self.luts.iter().flatten().map(|&b| b as u8).collect(),
+            self.luts.iter().flatten().map(|&b| b as u8).chain(self.vector.iter().flat_map(|w| w.to_le_bytes())).collect(),
             self.taps.iter().flat_map(|&t| encode_tap(t).to_le_bytes()).collect(),
         ]
     }
@@ -198,12 +201,20 @@ impl Image {
             });
         }
         let word = (config.rows * config.cols) as usize;
+        if !self.vector.is_empty() && self.luts.len() != config.lut_count as usize {
+            return Err(bad(format!(
+                "{} lookup tables before the words of the vector unit, not {}",
+                self.luts.len(),
+                config.lut_count
+            )));
+        }
         for (what, needed, limit) in [
             ("timetable", self.timetable.len(), config.timetable_depth),
             ("descriptors", self.descriptors.len(), config.desc_depth),
             ("parameters", self.params.len().div_ceil(config.cols as usize), config.param_depth),
             ("lookup tables", self.luts.len(), config.lut_count),
             ("RRAM", self.weights.len().div_ceil(word), config.rram_depth),
+            ("words of the vector unit", self.vector.len(), config.vector_words()),
             (
                 "taps",
                 self.taps.len().div_ceil(4 * config.cols as usize),
@@ -247,6 +258,7 @@ impl Image {
             self.luts.len() as u32,
             self.weights.len() as u32,
             self.taps.len() as u32,
+            self.vector.len() as u32,
             meta.len() as u32,
         ] {
             out.extend(word.to_le_bytes());
@@ -257,6 +269,7 @@ impl Image {
         self.luts.iter().for_each(|t| out.extend(t.iter().map(|&b| b as u8)));
         out.extend(self.weights.iter().map(|&b| b as u8));
         self.taps.iter().for_each(|t| out.extend(encode_tap(*t).to_le_bytes()));
+        self.vector.iter().for_each(|w| out.extend(w.to_le_bytes()));
         out.resize(out.len().next_multiple_of(4), 0);
         out.extend(&meta);
         out.resize(out.len().next_multiple_of(4), 0);
@@ -287,10 +300,10 @@ impl Image {
             });
         }
         let counts: Vec<usize> = (6..HEADER_WORDS).map(|i| word(i) as usize).collect();
-        let sizes: Vec<usize> = counts.iter().zip([8usize, 16, 8, 256, 1, 8, 1]).map(|(c, s)| c * s).collect();
-        let data: usize = sizes[..6].iter().sum();
+        let sizes: Vec<usize> = counts.iter().zip([8usize, 16, 8, 256, 1, 8, 8, 1]).map(|(c, s)| c * s).collect();
+        let data: usize = sizes[..7].iter().sum();
         let meta_at = (4 * HEADER_WORDS + data).next_multiple_of(4);
-        let crc_at = (meta_at + sizes[6]).next_multiple_of(4);
+        let crc_at = (meta_at + sizes[7]).next_multiple_of(4);
         if bytes.len() != crc_at + 4 {
             return Err(bad(format!("{} bytes, its header says {}: truncated or damaged", bytes.len(), crc_at + 4)));
         }
@@ -311,7 +324,8 @@ impl Image {
         let luts = take(sizes[3]).chunks_exact(256).map(|c| std::array::from_fn(|i| c[i] as i8)).collect();
         let weights = take(sizes[4]).iter().map(|&b| b as i8).collect();
         let taps = u64s(take(sizes[5])).into_iter().map(decode_tap).collect();
-        let meta = &bytes[meta_at..meta_at + sizes[6]];
+        let vector = u64s(take(sizes[6]));
+        let meta = &bytes[meta_at..meta_at + sizes[7]];
         if meta.len() < 64 {
             return Err(bad(format!("metadata of {} bytes, needs 64: damaged", meta.len())));
         }
@@ -343,6 +357,7 @@ impl Image {
             luts,
             weights,
             taps,
+            vector,
             input: tensor(0)?,
             output: tensor(7)?,
             macs: u64::from_le_bytes(meta[56..64].try_into().expect("8 bytes")),

@@ -59,6 +59,28 @@ pub struct Latency {
     /// L, the law of time's fixed latency: X read at row 0 to the dependent word readable
     /// in X.
     pub l: u32,
+    /// From a VECTOR step (of the array's sums: the take) to its read of V and parameters.
+    pub vec_read: u32,
+    /// .. to its read of S.
+    pub vec_scalar: u32,
+    /// .. to the write of V.
+    pub vec_write: u32,
+    /// .. to the write of codes, or of the first word of OUT.
+    pub vec_code: u32,
+    /// Added to the two writes and to `vec_sum` where a function is on.
+    pub vec_fn: u32,
+    /// .. to the write of a maximum.
+    pub vec_max: u32,
+    /// .. to the write of a sum.
+    pub vec_sum: u32,
+    /// From a SCALAR step to its read of S.
+    pub scalar_read: u32,
+    /// .. to the write of a product or a maximum.
+    pub scalar_mul: u32,
+    /// .. of a sum.
+    pub scalar_add: u32,
+    /// .. of a reciprocal or the reciprocal of a root.
+    pub scalar_recip: u32,
 }
 
 /// A latency as a sum: a constant, and sizes of the machine that count once each.
@@ -103,7 +125,7 @@ const fn f(cycles: i32, sizes: &'static [&'static str]) -> Formula {
 }
 
 /// Every latency as `(name, rule, meaning)`: their one definition. docs/timing.md derives each.
-pub const LATENCIES: [(&str, Formula, &str); 21] = [
+pub const LATENCIES: [(&str, Formula, &str); 32] = [
     ("ISSUE", f(2, &[]), "row cycle + descriptor words + ISSUE = first step"),
     ("ROW_SPACING", f(2, &[]), "smallest distance of two rows; at least the earlier row's words"),
     ("LINE_TABLE", f(3, &[]), "line of RRAM to its place"),
@@ -125,6 +147,17 @@ pub const LATENCIES: [(&str, Formula, &str); 21] = [
     ("WRITE_TO_READ", f(1, &[]), "a write to the first read that sees it"),
     ("ACC_DISTANCE", f(1, &[]), "smallest distance of two vectors into one accumulator"),
     ("L", f(15, &["rows", "cols", "groups"]), "X read at row 0 to the dependent word readable in X"),
+    ("VEC_READ", f(3, &[]), "VECTOR step (of the array's sums: the take) to its read of V and parameters"),
+    ("VEC_SCALAR", f(6, &[]), "VECTOR step to its read of S"),
+    ("VEC_WRITE", f(16, &[]), "VECTOR step to the write of V"),
+    ("VEC_CODE", f(18, &[]), "VECTOR step to the write of codes, or of the first word of OUT"),
+    ("VEC_FN", f(8, &[]), "added by a function to VEC_WRITE, VEC_CODE and VEC_SUM"),
+    ("VEC_MAX", f(17, &[]), "VECTOR step to the write of the running maximum in S"),
+    ("VEC_SUM", f(26, &[]), "VECTOR step that ends a sum to its write in S"),
+    ("SCALAR_READ", f(1, &[]), "SCALAR step to its read of S"),
+    ("SCALAR_MUL", f(4, &[]), "SCALAR step to the write of a product or maximum"),
+    ("SCALAR_ADD", f(7, &[]), "SCALAR step to the write of a sum"),
+    ("SCALAR_RECIP", f(9, &[]), "SCALAR step to the write of 1 / a or 1 / sqrt(a)"),
 ];
 
 impl Latency {
@@ -152,6 +185,17 @@ impl Latency {
             write_to_read,
             acc_distance,
             l,
+            vec_read,
+            vec_scalar,
+            vec_write,
+            vec_code,
+            vec_fn,
+            vec_max,
+            vec_sum,
+            scalar_read,
+            scalar_mul,
+            scalar_add,
+            scalar_recip,
         ] = LATENCIES.map(|(_, rule, _)| rule.of(config));
         Latency {
             issue,
@@ -175,6 +219,17 @@ impl Latency {
             write_to_read,
             acc_distance,
             l,
+            vec_read,
+            vec_scalar,
+            vec_write,
+            vec_code,
+            vec_fn,
+            vec_max,
+            vec_sum,
+            scalar_read,
+            scalar_mul,
+            scalar_add,
+            scalar_recip,
         }
     }
 
@@ -194,7 +249,7 @@ impl Latency {
     }
 
     /// Every latency of `config` as `(name, value, meaning)`, in a fixed order.
-    pub fn table(config: &Config) -> [(&'static str, u32, &'static str); 21] {
+    pub fn table(config: &Config) -> [(&'static str, u32, &'static str); 32] {
         LATENCIES.map(|(name, rule, meaning)| (name, rule.of(config), meaning))
     }
 }
@@ -205,6 +260,8 @@ pub fn max_loops(unit: Unit) -> usize {
         Unit::Matmul => 7,
         Unit::Post | Unit::Load | Unit::Store => 4,
         Unit::Lane => 5,
-        Unit::End | Unit::Scrub => 0,
+        Unit::Vector => 4,
+        Unit::Scalar => 2,
+        Unit::End | Unit::Scrub | Unit::Wait => 0,
     }
 }

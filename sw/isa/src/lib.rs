@@ -12,6 +12,7 @@ pub mod config;
 pub mod disasm;
 pub mod ecc;
 pub mod error;
+pub mod f24;
 pub mod field;
 pub mod format;
 pub mod generate;
@@ -26,10 +27,13 @@ pub mod rram_engine;
 
 pub use config::Config;
 pub use error::IsaError;
+pub use f24::F24;
 pub use image::Image;
 pub use latency::Latency;
 pub use nest::{Loop, Nest};
-pub use program::{Instruction, Lane, Load, Matmul, Post, PostDest, Program, Residual, Row, Scrub, Store, Unit};
+pub use program::{
+    Instruction, Lane, Load, Matmul, Post, PostDest, Program, Residual, Row, Scalar, Scrub, Store, Unit, Vector, Wait,
+};
 
 /// The 32-bit fingerprint of every table in this crate.
 ///

@@ -15,6 +15,8 @@ pub struct Loop {
     pub gap: u8,
     /// Jumps of the five addresses.
     pub d: [i32; 5],
+    /// The loop goes on for LENC more iterations; only the outermost loop may.
+    pub len: bool,
 }
 
 /// The loops of one instruction, innermost first.
@@ -62,13 +64,19 @@ impl Nest {
                     d[a] = s.stride[a] - back[a];
                     back[a] += (s.count as i32 - 1) * s.stride[a];
                 }
-                Loop { count: s.count, gap: s.gap, d }
+                Loop { count: s.count, gap: s.gap, d, len: false }
             })
             .collect();
         Nest { loops }
     }
 
-    /// Steps in all.
+    /// The nest as it runs where the register LENC is `lenc`: a plain one.
+    pub fn at(&self, lenc: u32) -> Nest {
+        let loops = self.loops.iter().map(|l| Loop { count: l.count + if l.len { lenc } else { 0 }, len: false, ..*l });
+        Nest { loops: loops.collect() }
+    }
+
+    /// Steps in all, where LENC is 0.
     pub fn steps(&self) -> u64 {
         self.loops.iter().map(|l| u64::from(l.count)).product()
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Typed instructions and programs, and their encoding.
 
+use crate::f24::F24;
 use crate::field::Format;
-use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, SCRUB, STORE};
+use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, SCALAR, SCRUB, STORE, VECTOR, VECTOR_OPS};
 use crate::latency::max_loops;
 use crate::{IsaError, Loop, Nest};
 
@@ -24,15 +25,32 @@ pub enum Unit {
     Scrub = 5,
     /// The lane engine: one channel a lane.
     Lane = 6,
+    /// The vector unit: C numbers a step.
+    Vector = 7,
+    /// Numbers of S, one a step.
+    Scalar = 8,
+    /// Stops the timetable's clock for a multiple of LENC.
+    Wait = 9,
 }
 
 impl Unit {
     /// Every unit, by code.
-    pub const ALL: [Unit; 7] = [Unit::End, Unit::Matmul, Unit::Post, Unit::Load, Unit::Store, Unit::Scrub, Unit::Lane];
+    pub const ALL: [Unit; 10] = [
+        Unit::End,
+        Unit::Matmul,
+        Unit::Post,
+        Unit::Load,
+        Unit::Store,
+        Unit::Scrub,
+        Unit::Lane,
+        Unit::Vector,
+        Unit::Scalar,
+        Unit::Wait,
+    ];
 
     /// Its name in listings.
     pub fn name(self) -> &'static str {
-        ["END", "MATMUL", "POST", "LOAD", "STORE", "SCRUB", "LANE"][self as usize]
+        ["END", "MATMUL", "POST", "LOAD", "STORE", "SCRUB", "LANE", "VECTOR", "SCALAR", "WAIT"][self as usize]
     }
 }
 
@@ -59,6 +77,8 @@ pub struct Matmul {
     pub last: bool,
     /// Padding, where on.
     pub pad: Option<Pad>,
+    /// In place of X: a value in one row, chosen by a register. Not with padding; `x_base` is 0.
+    pub one_hot: Option<OneHot>,
     /// The loops.
     pub nest: Nest,
 }
@@ -76,6 +96,28 @@ pub struct Pad {
     pub y_size: u32,
     /// Columns of the image.
     pub x_size: u32,
+}
+
+/// A one in one row: the vector that picks a row of a table that lies in the weights.
+///
+/// Row `register mod R` multiplies `value`, all others 0; every weight word lies `register / R` further on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OneHot {
+    /// Which register.
+    pub register: Register,
+    /// What its row multiplies.
+    pub value: i8,
+}
+
+/// A register that the host writes before a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum Register {
+    /// Position of the token.
+    #[default]
+    Pos = 0,
+    /// Number of the token.
+    Tok = 1,
 }
 
 /// Where POST writes.
@@ -206,6 +248,241 @@ pub struct Store {
     pub nest: Nest,
 }
 
+macro_rules! choices {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+        #[repr(u8)]
+        pub enum $name { #[default] $($(#[$doc])* $variant),+ }
+        impl $name {
+            /// Every choice, by code.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+        }
+    };
+}
+
+choices! {
+    /// Operand a of a VECTOR step.
+    Source {
+        /// The sums that the array hands over, as numbers.
+        Array,
+        /// A word of V.
+        V,
+    }
+}
+choices! {
+    /// What a VECTOR step multiplies its operand a with: m1.
+    Mul1 {
+        /// Nothing.
+        One,
+        /// The parameter's scale.
+        Scale,
+        /// b.
+        B,
+        /// a.
+        A,
+    }
+}
+choices! {
+    /// The second product, m2.
+    Mul2 {
+        /// m1.
+        One,
+        /// m1 times the scalar.
+        Scalar,
+        /// m1 times c.
+        C,
+        /// a of the neighbour (lanes 2 k and 2 k + 1 change places) times c.
+        Partner,
+    }
+}
+choices! {
+    /// What is added to m2: s.
+    Add {
+        /// Nothing.
+        Zero,
+        /// The scalar, negated.
+        MinusScalar,
+        /// The parameter's bias.
+        Bias,
+        /// c.
+        C,
+        /// m1.
+        M1,
+    }
+}
+choices! {
+    /// A function of s.
+    Function {
+        /// 2 to the power of s.
+        Exp2,
+        /// 1 / (1 + exp(-s)).
+        Sigmoid,
+        /// The normal distribution's cumulative function.
+        Phi,
+        /// 127 times 2 to the power of s.
+        Exp2Code,
+    }
+}
+choices! {
+    /// What fn(s) is multiplied with: f.
+    Mul3 {
+        /// Nothing.
+        One,
+        /// s.
+        S,
+        /// b.
+        B,
+        /// The scalar.
+        Scalar,
+    }
+}
+choices! {
+    /// Where a VECTOR step writes.
+    VectorDest {
+        /// Nowhere.
+        None,
+        /// f to V.
+        V,
+        /// The code to X; the address counts C-byte words.
+        X,
+        /// The code to W SRAM, lane i to row (group * C + i), one byte lane; address {word, byte lane, group}.
+        WColumn,
+        /// The code to W SRAM, one row; address {word, row}.
+        WRow,
+        /// The code to OUT.
+        Out,
+        /// f to OUT as float32, in 4 words; one step per 4 cycles.
+        OutFloat,
+    }
+}
+choices! {
+    /// The largest s of a reduction.
+    MaxOf {
+        /// None.
+        Off,
+        /// The largest.
+        Max,
+        /// The largest magnitude.
+        MaxAbs,
+        /// The largest, and where it is.
+        ArgMax,
+    }
+}
+choices! {
+    /// The exact sum of a reduction.
+    SumOf {
+        /// None.
+        Off,
+        /// Codes.
+        Code,
+        /// t, f in sixteenths.
+        T,
+        /// t squared.
+        TSquared,
+    }
+}
+choices! {
+    /// What SCALAR computes.
+    ScalarOp {
+        /// a * b.
+        Mul,
+        /// a + b.
+        Add,
+        /// The larger of a and b.
+        Max,
+        /// 1 / a.
+        Recip,
+        /// 1 / sqrt(a).
+        Rsqrt,
+    }
+}
+
+/// VECTOR: C numbers a step, from the array's sums or from V (docs/vector.md).
+///
+/// Addresses of the nest: 0 destination, 1 parameter word, 2 a, 3 b and c, 4 scalar.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Vector {
+    /// V word of the first a.
+    pub a_base: u32,
+    /// V word of the first b.
+    pub b_base: u32,
+    /// V word of the first c.
+    pub c_base: u32,
+    /// Destination of the first result.
+    pub dst_base: u32,
+    /// Parameter word of the first step.
+    pub param_base: u32,
+    /// S register that the first step reads.
+    pub s_base: u32,
+    /// S register of the first reduction.
+    pub red_base: u32,
+    /// Zero point of codes.
+    pub zero_point: i8,
+    /// Lower clamp of codes.
+    pub lo: i8,
+    /// Upper clamp of codes.
+    pub hi: i8,
+    /// POS is added to the destination.
+    pub append: bool,
+    /// At the last iteration of the outermost loop, lanes beyond POS mod C are the lowest number.
+    pub tail: bool,
+    /// Every reduction goes to `red_base`.
+    pub red_fixed: bool,
+    /// Bit `l`: a reduction runs over loop `l`.
+    pub reduce: u32,
+    /// First lane that counts.
+    pub lane_lo: u32,
+    /// Lanes that count, 1 to 32; others keep what V holds, write code 0, and are in no reduction.
+    pub lane_n: u32,
+    /// Operand a.
+    pub src: Source,
+    /// m1.
+    pub mul1: Mul1,
+    /// m2.
+    pub mul2: Mul2,
+    /// s.
+    pub add: Add,
+    /// Function of s, where on.
+    pub function: Option<Function>,
+    /// f.
+    pub mul3: Mul3,
+    /// Where the result goes.
+    pub dest: VectorDest,
+    /// Largest s.
+    pub max: MaxOf,
+    /// Exact sum.
+    pub sum: SumOf,
+    /// The loops.
+    pub nest: Nest,
+}
+
+/// SCALAR: one operation on numbers of S a step.
+///
+/// Addresses of the nest: 0 destination, 1 a, 2 b.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Scalar {
+    /// What it computes.
+    pub op: ScalarOp,
+    /// S register of the first a.
+    pub a_base: u32,
+    /// S register of the first b.
+    pub b_base: u32,
+    /// S register of the first result.
+    pub dst_base: u32,
+    /// A constant in place of b.
+    pub imm: Option<F24>,
+    /// The loops.
+    pub nest: Nest,
+}
+
+/// WAIT: rows behind it come `each * LENC` cycles later; units go on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Wait {
+    /// Cycles for each unit of LENC.
+    pub each: u32,
+}
+
 /// SCRUB: looks at the next lines of the committed image at both margins; the first weak one is written again after the run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Scrub {
@@ -228,6 +505,12 @@ pub enum Instruction {
     Lane(Lane),
     /// See [`Scrub`].
     Scrub(Scrub),
+    /// See [`Vector`].
+    Vector(Vector),
+    /// See [`Scalar`].
+    Scalar(Scalar),
+    /// See [`Wait`].
+    Wait(Wait),
     /// The run is over.
     End,
 }
@@ -258,11 +541,14 @@ impl Instruction {
             Instruction::Store(_) => Unit::Store,
             Instruction::Lane(_) => Unit::Lane,
             Instruction::Scrub(_) => Unit::Scrub,
+            Instruction::Vector(_) => Unit::Vector,
+            Instruction::Scalar(_) => Unit::Scalar,
+            Instruction::Wait(_) => Unit::Wait,
             Instruction::End => Unit::End,
         }
     }
 
-    /// Its nest; `None` for END and SCRUB.
+    /// Its nest; `None` for END, SCRUB and WAIT.
     pub fn nest(&self) -> Option<&Nest> {
         match self {
             Instruction::Matmul(i) => Some(&i.nest),
@@ -270,14 +556,33 @@ impl Instruction {
             Instruction::Load(i) => Some(&i.nest),
             Instruction::Store(i) => Some(&i.nest),
             Instruction::Lane(i) => Some(&i.nest),
-            Instruction::Scrub(_) | Instruction::End => None,
+            Instruction::Vector(i) => Some(&i.nest),
+            Instruction::Scalar(i) => Some(&i.nest),
+            Instruction::Scrub(_) | Instruction::Wait(_) | Instruction::End => None,
+        }
+    }
+
+    fn nest_mut(&mut self) -> Option<&mut Nest> {
+        match self {
+            Instruction::Matmul(i) => Some(&mut i.nest),
+            Instruction::Post(i) => Some(&mut i.nest),
+            Instruction::Load(i) => Some(&mut i.nest),
+            Instruction::Store(i) => Some(&mut i.nest),
+            Instruction::Lane(i) => Some(&mut i.nest),
+            Instruction::Vector(i) => Some(&mut i.nest),
+            Instruction::Scalar(i) => Some(&mut i.nest),
+            Instruction::Scrub(_) | Instruction::Wait(_) | Instruction::End => None,
         }
     }
 
     /// Descriptor words: headers and loops.
     pub fn words(&self) -> u32 {
-        let second = matches!(self, Instruction::Post(p) if p.residual.is_some());
-        let header = u32::from(self.unit() != Unit::End);
+        let second = match self {
+            Instruction::Post(p) => p.residual.is_some(),
+            Instruction::Vector(_) => true,
+            _ => false,
+        };
+        let header = u32::from(!matches!(self.unit(), Unit::End | Unit::Wait));
         header + self.nest().map_or(0, |n| u32::from(second) + n.loops.len() as u32)
     }
 
@@ -295,7 +600,67 @@ impl Instruction {
             Ok(())
         };
         match self {
-            Instruction::End => return Ok(Vec::new()),
+            Instruction::End | Instruction::Wait(_) => return Ok(Vec::new()),
+            Instruction::Vector(i) => {
+                if !(1..=32).contains(&i.lane_n) || i.lane_lo + i.lane_n > 32 {
+                    return Err(IsaError::FieldRange {
+                        what: "vector_ops.lane_n".into(),
+                        value: i.lane_n.into(),
+                        min: 1,
+                        max: 32 - i64::from(i.lane_lo.min(31)),
+                    });
+                }
+                put(
+                    &VECTOR,
+                    &[
+                        ("a_base", i.a_base.into()),
+                        ("b_base", i.b_base.into()),
+                        ("c_base", i.c_base.into()),
+                        ("dst_base", i.dst_base.into()),
+                        ("param_base", i.param_base.into()),
+                        ("s_base", i.s_base.into()),
+                        ("red_base", i.red_base.into()),
+                        ("zero_point", i.zero_point.into()),
+                        ("lo", i.lo.into()),
+                        ("hi", i.hi.into()),
+                        ("append", i.append.into()),
+                        ("tail", i.tail.into()),
+                        ("red_fixed", i.red_fixed.into()),
+                        ("reduce", i.reduce.into()),
+                        ("lane_lo", i.lane_lo.into()),
+                        ("loops", i.nest.loops.len() as i64),
+                    ],
+                )?;
+                let mut word = 0;
+                for (name, value) in [
+                    ("src", i.src as i64),
+                    ("mul1", i.mul1 as i64),
+                    ("mul2", i.mul2 as i64),
+                    ("add", i.add as i64),
+                    ("fn_en", i.function.is_some().into()),
+                    ("fn", i.function.map_or(0, |f| f as i64)),
+                    ("mul3", i.mul3 as i64),
+                    ("dest", i.dest as i64),
+                    ("max", i.max as i64),
+                    ("sum", i.sum as i64),
+                    ("lane_n", i.lane_n.into()),
+                ] {
+                    VECTOR_OPS.set(&mut word, name, value)?;
+                }
+                second = Some(word);
+            }
+            Instruction::Scalar(i) => put(
+                &SCALAR,
+                &[
+                    ("op", i.op as i64),
+                    ("a_base", i.a_base.into()),
+                    ("b_base", i.b_base.into()),
+                    ("dst_base", i.dst_base.into()),
+                    ("imm_en", i.imm.is_some().into()),
+                    ("imm", i.imm.map_or(0, |v| v.bits().into())),
+                    ("loops", i.nest.loops.len() as i64),
+                ],
+            )?,
             Instruction::Scrub(i) => {
                 if i.lines == 0 {
                     return Err(IsaError::FieldRange { what: "scrub.lines".into(), value: 0, min: 1, max: 4095 });
@@ -304,11 +669,23 @@ impl Instruction {
                 return Ok(vec![header]);
             }
             Instruction::Matmul(i) => {
-                let pad = i.pad.unwrap_or(Pad { value: 0, y_base: 0, x_base: 0, y_size: 0, x_size: 0 });
+                let mut pad = i.pad.unwrap_or(Pad { value: 0, y_base: 0, x_base: 0, y_size: 0, x_size: 0 });
+                let mut x_base = i.x_base;
+                if let Some(hot) = i.one_hot {
+                    if i.pad.is_some() || i.x_base != 0 {
+                        return Err(IsaError::BadEncoding {
+                            what: "MATMUL one_hot".into(),
+                            found: i.x_base.into(),
+                            legal: "no padding, x_base 0".into(),
+                        });
+                    }
+                    (pad.value, x_base) = (hot.value, hot.register as u32);
+                }
                 put(
                     &MATMUL,
                     &[
-                        ("x_base", i.x_base.into()),
+                        ("x_base", x_base.into()),
+                        ("one_hot", i.one_hot.is_some().into()),
                         ("w_base", i.w_base.into()),
                         ("acc_base", i.acc_base.into()),
                         ("w_sram", i.w_sram.into()),
@@ -405,10 +782,18 @@ impl Instruction {
         }
         let mut words = vec![header];
         words.extend(second);
+        if let Some(at) = loops.iter().position(|l| l.len).filter(|&l| l + 1 != loops.len()) {
+            return Err(IsaError::BadEncoding {
+                what: format!("{} loop with len", self.unit().name()),
+                found: at as u64,
+                legal: "the outermost loop".into(),
+            });
+        }
         for l in loops {
             let mut word = 0;
             LOOP.set(&mut word, "last", i64::from(l.count) - 1)?;
             LOOP.set(&mut word, "gap", l.gap.into())?;
+            LOOP.set(&mut word, "len", l.len.into())?;
             for (a, name) in ["d0", "d1", "d2", "d3", "d4"].into_iter().enumerate() {
                 LOOP.set(&mut word, name, l.d[a].into())?;
             }
@@ -430,6 +815,9 @@ impl Instruction {
         if unit == Unit::End {
             return Ok(Instruction::End);
         }
+        if unit == Unit::Wait {
+            return Err(bad("descriptor", 0, "none: its row says all"));
+        }
         let header = *words.first().ok_or_else(|| bad("descriptor length", 0, "1 or more words"))?;
         if unit == Unit::Scrub {
             if words.len() != 1 {
@@ -441,7 +829,7 @@ impl Instruction {
             };
         }
         let residual = unit == Unit::Post && POST.get(header, "res_en") == 1;
-        let skip = 1 + usize::from(residual);
+        let skip = 1 + usize::from(residual || unit == Unit::Vector);
         let count = MATMUL.get(header, "loops") as usize;
         if count == 0 || count > max_loops(unit) {
             return Err(IsaError::LoopCount { unit: unit.name(), loops: count, max: max_loops(unit) });
@@ -455,6 +843,7 @@ impl Instruction {
                 .map(|&w| Loop {
                     count: LOOP.get(w, "last") as u32 + 1,
                     gap: LOOP.get(w, "gap") as u8,
+                    len: LOOP.get(w, "len") == 1,
                     d: ["d0", "d1", "d2", "d3", "d4"].map(|d| LOOP.get(w, d) as i32),
                 })
                 .collect(),
@@ -462,8 +851,16 @@ impl Instruction {
         Ok(match unit {
             Unit::Matmul => {
                 let get = |name| MATMUL.get(header, name);
+                let hot = get("one_hot") == 1;
+                if hot && (get("pad_en") == 1 || get("x_base") > 1) {
+                    return Err(bad("one_hot", get("x_base") as u64, "no padding, x_base 0 or 1"));
+                }
                 Instruction::Matmul(Matmul {
-                    x_base: get("x_base") as u32,
+                    one_hot: hot.then(|| OneHot {
+                        register: if get("x_base") == 0 { Register::Pos } else { Register::Tok },
+                        value: get("pad_value") as i8,
+                    }),
+                    x_base: if hot { 0 } else { get("x_base") as u32 },
                     w_base: get("w_base") as u32,
                     acc_base: get("acc_base") as u32,
                     w_sram: get("w_sram") == 1,
@@ -543,6 +940,61 @@ impl Instruction {
                     nest,
                 })
             }
+            Unit::Vector => {
+                let get = |name| VECTOR.get(header, name);
+                let ops = |name| VECTOR_OPS.get(words[1], name) as usize;
+                fn pick<T: Copy>(all: &[T], code: usize) -> Result<T, (u64, usize)> {
+                    all.get(code).copied().ok_or((code as u64, all.len() - 1))
+                }
+                let say = |name: &'static str| move |(found, most): (u64, usize)| bad(name, found, &format!("0 to {most}"));
+                let (lane_lo, lane_n) = (get("lane_lo") as u32, ops("lane_n") as u32);
+                if lane_n == 0 || lane_lo + lane_n > 32 {
+                    return Err(bad("lane_n", lane_n.into(), "1 to 32 - lane_lo"));
+                }
+                Instruction::Vector(Vector {
+                    a_base: get("a_base") as u32,
+                    b_base: get("b_base") as u32,
+                    c_base: get("c_base") as u32,
+                    dst_base: get("dst_base") as u32,
+                    param_base: get("param_base") as u32,
+                    s_base: get("s_base") as u32,
+                    red_base: get("red_base") as u32,
+                    zero_point: get("zero_point") as i8,
+                    lo: get("lo") as i8,
+                    hi: get("hi") as i8,
+                    append: get("append") == 1,
+                    tail: get("tail") == 1,
+                    red_fixed: get("red_fixed") == 1,
+                    reduce: get("reduce") as u32,
+                    lane_lo,
+                    lane_n,
+                    src: pick(Source::ALL, ops("src")).map_err(say("src"))?,
+                    mul1: pick(Mul1::ALL, ops("mul1")).map_err(say("mul1"))?,
+                    mul2: pick(Mul2::ALL, ops("mul2")).map_err(say("mul2"))?,
+                    add: pick(Add::ALL, ops("add")).map_err(say("add"))?,
+                    function: match ops("fn_en") {
+                        0 => None,
+                        _ => Some(pick(Function::ALL, ops("fn")).map_err(say("fn"))?),
+                    },
+                    mul3: pick(Mul3::ALL, ops("mul3")).map_err(say("mul3"))?,
+                    dest: pick(VectorDest::ALL, ops("dest")).map_err(say("dest"))?,
+                    max: pick(MaxOf::ALL, ops("max")).map_err(say("max"))?,
+                    sum: pick(SumOf::ALL, ops("sum")).map_err(say("sum"))?,
+                    nest,
+                })
+            }
+            Unit::Scalar => {
+                let get = |name| SCALAR.get(header, name);
+                let op = ScalarOp::ALL.get(get("op") as usize).copied().ok_or_else(|| bad("op", get("op") as u64, "0 to 4"))?;
+                Instruction::Scalar(Scalar {
+                    op,
+                    a_base: get("a_base") as u32,
+                    b_base: get("b_base") as u32,
+                    dst_base: get("dst_base") as u32,
+                    imm: (get("imm_en") == 1).then(|| F24::from_bits(get("imm") as u32)),
+                    nest,
+                })
+            }
             _ => Instruction::Store(Store {
                 dst_base: STORE.get(header, "dst_base") as u32,
                 src_base: STORE.get(header, "src_base") as u32,
@@ -553,9 +1005,33 @@ impl Instruction {
 }
 
 impl Program {
-    /// The predicted cycle count: the cycle of END. 0 for an empty program.
+    /// The predicted cycle count where LENC is 0: the cycle of END. 0 for an empty program.
     pub fn cycles(&self) -> u64 {
         self.rows.last().map_or(0, |r| r.cycle)
+    }
+
+    /// The program as it runs where LENC is `lenc`: loops have their iterations, rows behind a WAIT come later, and there
+    /// is no WAIT any more.
+    pub fn at(&self, lenc: u32) -> Program {
+        let mut late = 0;
+        let mut rows = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            if let Instruction::Wait(w) = &row.instruction {
+                late += u64::from(w.each) * u64::from(lenc);
+                continue;
+            }
+            let mut row = Row { cycle: row.cycle + late, instruction: row.instruction.clone() };
+            if let Some(nest) = row.instruction.nest_mut() {
+                *nest = nest.at(lenc);
+            }
+            rows.push(row);
+        }
+        Program { rows }
+    }
+
+    /// Cycles that each unit of LENC adds: the run takes `cycles() + lenc * each`.
+    pub fn each(&self) -> u64 {
+        self.rows.iter().map(|r| if let Instruction::Wait(w) = &r.instruction { u64::from(w.each) } else { 0 }).sum()
     }
 
     /// The timetable words and the descriptor words. Equal descriptors are stored once.
@@ -575,7 +1051,12 @@ impl Program {
             });
             let mut word = 0;
             ROW.set(&mut word, "cycle", row.cycle as i64)?;
-            ROW.set(&mut word, "desc", if words.is_empty() { 0 } else { at as i64 })?;
+            let desc = match &row.instruction {
+                Instruction::Wait(w) => w.each.into(),
+                _ if words.is_empty() => 0,
+                _ => at as i64,
+            };
+            ROW.set(&mut word, "desc", desc)?;
             ROW.set(&mut word, "words", words.len() as i64)?;
             ROW.set(&mut word, "unit", row.instruction.unit() as i64)?;
             rows.push(word as u64);
@@ -594,9 +1075,13 @@ impl Program {
             let unit = *Unit::ALL.get(get("unit") as usize).ok_or_else(|| IsaError::BadEncoding {
                 what: format!("row {n}: unit"),
                 found: get("unit") as u64,
-                legal: "0 to 6".into(),
+                legal: "0 to 9".into(),
             })?;
             let (at, len) = (get("desc") as usize, get("words") as usize);
+            if unit == Unit::Wait {
+                rows.push(Row { cycle: get("cycle") as u64, instruction: Instruction::Wait(Wait { each: at as u32 }) });
+                continue;
+            }
             let words = descs.get(at..at + len).ok_or_else(|| IsaError::BadEncoding {
                 what: format!("row {n}: descriptor end"),
                 found: (at + len) as u64,

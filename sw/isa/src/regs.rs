@@ -37,10 +37,10 @@ use Access::{Ro, Rw, W1c, W1s};
 pub const ID_VALUE: u32 = 0x5359_5354;
 
 /// Bytes of the register space; an access at or above it, or to a hole, answers SLVERR.
-pub const SPACE: u32 = 0x100;
+pub const SPACE: u32 = 0x200;
 
 /// The register map, by offset.
-pub const REGS: [Reg; 64] = [
+pub const REGS: [Reg; 70] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
     r(
@@ -150,6 +150,12 @@ pub const REGS: [Reg; 64] = [
     r("EVENT_SELECT", 0xf4, Rw, "number of the event that EVENT_VALUE shows; see the table of events"),
     r("EVENT_VALUE", 0xf8, Ro, "how often the event happened since reset, modulo 2^32"),
     r("RRAM_TILE", 0xfc, Ro, "bits 15:0 the last line of the image whose CRC a scrub found wrong; bits 31:16 how many it found"),
+    r("VEC_LANES", 0x100, Ro, "lanes of the vector unit; 0: there is none"),
+    r("V_DEPTH", 0x104, Ro, "words of V"),
+    r("VEC_PARAM_DEPTH", 0x108, Ro, "parameter words of the vector unit"),
+    r("POS", 0x10c, Rw, "position of the token, for the next run: bits 15:0"),
+    r("TOK", 0x110, Rw, "number of the token, for the next run: bits 15:0"),
+    r("ARGMAX", 0x114, Ro, "bits 15:0: where the last ARGMAX found its largest number: lane + C * step of the reduction"),
 ];
 
 /// A bit of a register.

@@ -238,6 +238,9 @@ impl Machine {
                 }
                 Instruction::Lane(what) => l.lanes.push(Started { row, first, what }),
                 Instruction::Scrub(what) => l.scrub_lines += u64::from(what.lines),
+                Instruction::Vector(_) | Instruction::Scalar(_) | Instruction::Wait(_) => {
+                    return rule(r.cycle, row, unit, "this machine has no vector unit");
+                }
                 Instruction::End => {
                     (l.end, l.end_row) = (r.cycle, row);
                     ended = true;

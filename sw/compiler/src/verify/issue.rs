@@ -75,6 +75,9 @@ impl Checker<'_> {
                     units.lanes.push(Started { first, row, what });
                 }
                 Instruction::Scrub(what) => units.scrubs.push(Started { first, row, what }),
+                Instruction::Vector(_) | Instruction::Scalar(_) | Instruction::Wait(_) => {
+                    self.report.add(Rule::Encoding, r.cycle, row, unit, || "this machine has no vector unit".into());
+                }
                 Instruction::End => (units.end, units.end_row) = (r.cycle, row),
             }
         }
