@@ -67,7 +67,7 @@ pub struct Config {
     pub tap_depth: u32,
     /// Columns of the lane engine's line memories.
     pub line_depth: u32,
-    /// Lanes of the vector unit: C, or 0 for none.
+    /// Lanes of the vector unit: C, C / 2, C / 4, or 0 for none.
     pub vec_lanes: u32,
     /// Words of V, C numbers each.
     pub v_depth: u32,
@@ -308,6 +308,11 @@ impl Config {
         self.cols / self.post_lanes
     }
 
+    /// Cycles that the vector unit takes for a word: C / VEC_LANES; 1 where there is none.
+    pub fn vec_beats(&self) -> u32 {
+        self.cols.checked_div(self.vec_lanes).unwrap_or(1)
+    }
+
     /// Bits of a stored RRAM word: C bytes, check bits, and as many more as let it split into its beats.
     pub fn word_bits(&self) -> u32 {
         8 * self.cols + self.ecc.check_bits(self.cols).next_multiple_of(self.weight_beats)
@@ -407,8 +412,9 @@ impl Config {
         if self.lane_taps != 0 && self.post_lanes != self.cols {
             return bad("POST_LANES", self.post_lanes, "COLS where there is a lane engine");
         }
-        if self.vec_lanes != 0 && self.vec_lanes != self.cols {
-            return bad("VEC_LANES", self.vec_lanes, "0 or COLS");
+        let lanes = [0, self.cols, self.cols / 2, self.cols / 4];
+        if !lanes.contains(&self.vec_lanes) || self.vec_lanes == 1 {
+            return bad("VEC_LANES", self.vec_lanes, "0, or COLS, COLS / 2 or COLS / 4, at least 2");
         }
         if !self.rram_ctrl && self.ecc != Ecc::Secded {
             return bad("ECC", self.ecc as u32, "0 where RRAM_CTRL is 0: there is no code");

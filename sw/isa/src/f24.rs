@@ -123,6 +123,22 @@ fn phi(x: f64) -> f64 {
     0.5 * (1.0 + libm::erf(x / std::f64::consts::SQRT_2))
 }
 
+/// First values of 1 / m, by the 8 bits of the significand behind its first.
+pub fn recip_table() -> [u16; 256] {
+    std::array::from_fn(|i| {
+        let mid = (1 << 15) + 128 * i as u64 + 64;
+        (((1 << 31) + mid / 2) / mid) as u16
+    })
+}
+
+/// First values of 1 / sqrt(v), by the 7 bits of the significand behind its first; the upper half for an odd exponent.
+pub fn rsqrt_table() -> [u16; 256] {
+    std::array::from_fn(|i| {
+        let mid = ((1 << 15) + 256 * (i as u64 % 128) + 128) << (i / 128);
+        ((1u64 << 47) / mid).isqrt() as u16
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -214,7 +214,12 @@ pub fn verilog_header() -> String {
     let _ = writeln!(t, "`define SYSTOLE_BOARD_MAGIC 32'h{:08x}", board::MAGIC);
     let _ = writeln!(t, "`define SYSTOLE_BOARD_BOOT_MAGIC 32'h{:08x}", board::BOOT_MAGIC);
     let _ = writeln!(t, "`define SYSTOLE_BOARD_PAYLOAD {}", board::PAYLOAD);
-    t.push_str("\n// Latencies, as functions of the sizes (sw/isa, latency.rs); groups: cycles that POST takes for a vector.\n");
+    t.push_str("\n// First values of the reciprocals (docs/arithmetic.md, F24), 16 bits each, entry 0 lowest.\n");
+    for (name, table) in [("RECIP", crate::f24::recip_table()), ("RSQRT", crate::f24::rsqrt_table())] {
+        let digits: String = table.iter().rev().map(|v| format!("{v:04x}")).collect();
+        let _ = writeln!(t, "`define SYSTOLE_{name}_TABLE 4096'h{digits}");
+    }
+    t.push_str("\n// Latencies, as functions of the sizes (sw/isa, latency.rs); groups: cycles that POST takes for a vector;\n// lanes: those of the vector unit.\n");
     for (name, rule, _) in LATENCIES {
         let _ = writeln!(t, "{}", rule.macro_of(name));
     }

@@ -63,6 +63,8 @@ pub struct Latency {
     pub vec_read: u32,
     /// .. to its read of S.
     pub vec_scalar: u32,
+    /// Smallest distance of two VECTOR steps: C / VEC_LANES.
+    pub vec_distance: u32,
     /// .. to the write of V.
     pub vec_write: u32,
     /// .. to the write of codes, or of the first word of OUT.
@@ -93,9 +95,15 @@ pub struct Formula {
 }
 
 /// What latencies depend on, with the Verilog expression of it: R, the second register of the broadcast, WAYS, D, and
-/// the cycles that POST takes for a vector.
-pub const SIZES: [(&str, &str); 5] =
-    [("rows", "(rows)"), ("cols", "((cols) > 16 ? 1 : 0)"), ("ways", "(ways)"), ("beats", "(beats)"), ("groups", "(groups)")];
+/// the cycles that POST and the vector unit take for a vector.
+pub const SIZES: [(&str, &str); 6] = [
+    ("rows", "(rows)"),
+    ("cols", "((cols) > 16 ? 1 : 0)"),
+    ("ways", "(ways)"),
+    ("beats", "(beats)"),
+    ("groups", "(groups)"),
+    ("lanes", "(lanes)"),
+];
 
 impl Formula {
     /// Its value for a machine.
@@ -105,6 +113,7 @@ impl Formula {
             "cols" => u32::from(config.cols > 16),
             "ways" => config.rram_ways,
             "beats" => config.weight_beats,
+            "lanes" => config.vec_beats(),
             _ => config.post_beats(),
         };
         self.sizes.iter().map(size).sum::<u32>().saturating_add_signed(self.cycles)
@@ -125,7 +134,7 @@ const fn f(cycles: i32, sizes: &'static [&'static str]) -> Formula {
 }
 
 /// Every latency as `(name, rule, meaning)`: their one definition. docs/timing.md derives each.
-pub const LATENCIES: [(&str, Formula, &str); 32] = [
+pub const LATENCIES: [(&str, Formula, &str); 33] = [
     ("ISSUE", f(2, &[]), "row cycle + descriptor words + ISSUE = first step"),
     ("ROW_SPACING", f(2, &[]), "smallest distance of two rows; at least the earlier row's words"),
     ("LINE_TABLE", f(3, &[]), "line of RRAM to its place"),
@@ -149,11 +158,12 @@ pub const LATENCIES: [(&str, Formula, &str); 32] = [
     ("L", f(15, &["rows", "cols", "groups"]), "X read at row 0 to the dependent word readable in X"),
     ("VEC_READ", f(3, &[]), "VECTOR step (of the array's sums: the take) to its read of V and parameters"),
     ("VEC_SCALAR", f(6, &[]), "VECTOR step to its read of S"),
+    ("VEC_DISTANCE", f(0, &["lanes"]), "smallest distance of two VECTOR steps, and of their results"),
     ("VEC_WRITE", f(16, &[]), "VECTOR step to the write of V"),
-    ("VEC_CODE", f(18, &[]), "VECTOR step to the write of codes, or of the first word of OUT"),
+    ("VEC_CODE", f(17, &["lanes"]), "VECTOR step to the write of codes, or of the first word of OUT"),
     ("VEC_FN", f(8, &[]), "added by a function to VEC_WRITE, VEC_CODE and VEC_SUM"),
-    ("VEC_MAX", f(17, &[]), "VECTOR step to the write of the running maximum in S"),
-    ("VEC_SUM", f(26, &[]), "VECTOR step that ends a sum to its write in S"),
+    ("VEC_MAX", f(16, &["lanes"]), "VECTOR step to the write of the running maximum in S"),
+    ("VEC_SUM", f(25, &["lanes"]), "VECTOR step that ends a sum to its write in S"),
     ("SCALAR_READ", f(1, &[]), "SCALAR step to its read of S"),
     ("SCALAR_MUL", f(4, &[]), "SCALAR step to the write of a product or maximum"),
     ("SCALAR_ADD", f(7, &[]), "SCALAR step to the write of a sum"),
@@ -187,6 +197,7 @@ impl Latency {
             l,
             vec_read,
             vec_scalar,
+            vec_distance,
             vec_write,
             vec_code,
             vec_fn,
@@ -221,6 +232,7 @@ impl Latency {
             l,
             vec_read,
             vec_scalar,
+            vec_distance,
             vec_write,
             vec_code,
             vec_fn,
@@ -249,7 +261,7 @@ impl Latency {
     }
 
     /// Every latency of `config` as `(name, value, meaning)`, in a fixed order.
-    pub fn table(config: &Config) -> [(&'static str, u32, &'static str); 32] {
+    pub fn table(config: &Config) -> [(&'static str, u32, &'static str); 33] {
         LATENCIES.map(|(name, rule, meaning)| (name, rule.of(config), meaning))
     }
 }
