@@ -58,3 +58,16 @@ rtl/rram/systole_rram_sink.v
 rtl/rram/systole_rram_walk.v
 rtl/rram/systole_w_bank.v
 rtl/systole_top.v
+rtl/vector/systole_f24_add.v
+rtl/vector/systole_f24_code.v
+rtl/vector/systole_f24_fn.v
+rtl/vector/systole_f24_int.v
+rtl/vector/systole_f24_mul.v
+rtl/vector/systole_f24_round.v
+rtl/vector/systole_scalar.v
+rtl/vector/systole_vec_add4.v
+rtl/vector/systole_vec_lane.v
+rtl/vector/systole_vec_max.v
+rtl/vector/systole_vec_max4.v
+rtl/vector/systole_vec_sum.v
+rtl/vector/systole_vector.v

@@ -26,6 +26,9 @@ module systole_top #(
     parameter LANE_TAPS       = `SYSTOLE_CFG_LANE_TAPS(CONFIG),
     parameter TAP_DEPTH       = `SYSTOLE_CFG_TAP_DEPTH(CONFIG),
     parameter LINE_DEPTH      = `SYSTOLE_CFG_LINE_DEPTH(CONFIG),
+    parameter VEC_LANES       = `SYSTOLE_CFG_VEC_LANES(CONFIG),
+    parameter V_DEPTH         = `SYSTOLE_CFG_V_DEPTH(CONFIG),
+    parameter VEC_PARAM_DEPTH = `SYSTOLE_CFG_VEC_PARAM_DEPTH(CONFIG),
     parameter IN_DEPTH        = `SYSTOLE_CFG_IN_DEPTH(CONFIG),
     parameter OUT_DEPTH       = `SYSTOLE_CFG_OUT_DEPTH(CONFIG),
     parameter TIMETABLE_DEPTH = `SYSTOLE_CFG_TIMETABLE_DEPTH(CONFIG),
@@ -36,7 +39,7 @@ module systole_top #(
     // registers
     input  wire              s_axil_awvalid_i,
     output wire              s_axil_awready_o,
-    input  wire [       7:0] s_axil_awaddr_i,
+    input  wire [       8:0] s_axil_awaddr_i,
     input  wire              s_axil_wvalid_i,
     output wire              s_axil_wready_o,
     input  wire [      31:0] s_axil_wdata_i,
@@ -46,7 +49,7 @@ module systole_top #(
     output wire [       1:0] s_axil_bresp_o,
     input  wire              s_axil_arvalid_i,
     output wire              s_axil_arready_o,
-    input  wire [       7:0] s_axil_araddr_i,
+    input  wire [       8:0] s_axil_araddr_i,
     output wire              s_axil_rvalid_o,
     input  wire              s_axil_rready_i,
     output wire [      31:0] s_axil_rdata_o,
@@ -76,6 +79,7 @@ module systole_top #(
   localparam PW = $clog2(PARAM_DEPTH);
   localparam TW = $clog2(LUT_COUNT * 256);
   localparam TPW = $clog2(4 * TAP_DEPTH);
+  localparam UW = $clog2(VEC_PARAM_DEPTH * COLS + 256);
   localparam IW = $clog2(IN_DEPTH);
   localparam OW = $clog2(OUT_DEPTH);
   localparam QW = $clog2(TIMETABLE_DEPTH);
@@ -114,6 +118,8 @@ module systole_top #(
       systole_error_RRAM_DEPTH_must_be_a_power_of_two_up_to_65536 u_error_rram ();
     if (W_SRAM_DEPTH * ROWS > 65536) systole_error_W_SRAM_DEPTH_times_ROWS_exceeds_65536 u_error_sram ();
     if (ACC_DEPTH > 4096) systole_error_ACC_DEPTH_exceeds_4096 u_error_acc ();
+    if (VEC_LANES != 0 && (VEC_LANES < 2 || (VEC_LANES != COLS && 2 * VEC_LANES != COLS && 4 * VEC_LANES != COLS)))
+      systole_error_VEC_LANES_must_be_0_or_COLS_or_a_half_or_a_quarter u_error_vec ();
     if (LANE_TAPS != 0 && LANE_TAPS != 9) systole_error_LANE_TAPS_must_be_0_or_9 u_error_lane ();
     if (LUT_COUNT > 16) systole_error_LUT_COUNT_exceeds_16 u_error_lut ();
     if (IN_DEPTH * COLS > 131072) systole_error_IN_DEPTH_times_COLS_exceeds_131072 u_error_in ();
@@ -131,7 +137,9 @@ module systole_top #(
   wire set_target, set_address;
   wire rram_we, rram_slot, rram_busy, rram_ended, rram_retired, poison, poisoned, run_on;
   wire [1:0] wake_we;
-  wire [7:0] rram_waddr, rram_raddr, rram_error;
+  wire [15:0] pos, tok, argmax;
+  wire [8:0] rram_waddr, rram_raddr;
+  wire [7:0] rram_error;
   wire [31:0] rram_rdata, rram_budget, rram_inject, wake_bytes;
 
   systole_regs #(
@@ -150,6 +158,9 @@ module systole_top #(
       .LANE_TAPS      (LANE_TAPS),
       .TAP_DEPTH      (TAP_DEPTH),
       .LINE_DEPTH     (LINE_DEPTH),
+      .VEC_LANES      (VEC_LANES),
+      .V_DEPTH        (V_DEPTH),
+      .VEC_PARAM_DEPTH(VEC_PARAM_DEPTH),
       .IN_DEPTH       (IN_DEPTH),
       .OUT_DEPTH      (OUT_DEPTH),
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
@@ -197,6 +208,9 @@ module systole_top #(
       .wake_we_i       (wake_we),
       .wake_bytes_i    (wake_bytes),
       .event_select_o  (event_select),
+      .pos_o           (pos),
+      .tok_o           (tok),
+      .argmax_i        (argmax),
       .event_value_i   (event_value),
       .rram_we_o       (rram_we),
       .rram_waddr_o    (rram_waddr),
@@ -338,7 +352,8 @@ module systole_top #(
       .m_tlast_o  (m_axis_out_tlast_o)
   );
 
-  wire row_we, desc_we, param_we, tap_we, lut_we;
+  wire row_we, desc_we, param_we, tap_we, lut_we, vec_we;
+  wire [UW-1:0] vec_addr;
   wire [DW:0] program_addr;
   wire [PW+CW-1:0] param_addr;
   wire [TPW+CW-1:0] tap_addr;
@@ -358,6 +373,8 @@ module systole_top #(
       .LUT_COUNT      (LUT_COUNT),
       .LANE_TAPS      (LANE_TAPS),
       .TAP_DEPTH      (TAP_DEPTH),
+      .VEC_LANES      (VEC_LANES),
+      .VEC_PARAM_DEPTH(VEC_PARAM_DEPTH),
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
       .DESC_DEPTH     (DESC_DEPTH)
   ) u_upload (
@@ -387,6 +404,8 @@ module systole_top #(
       .lut_we_o       (lut_we),
       .lut_addr_o     (lut_addr),
       .lut_data_o     (lut_data),
+      .vec_we_o       (vec_we),
+      .vec_addr_o     (vec_addr),
       .rram_valid_o   (word_valid),
       .rram_ready_i   (word_ready),
       .rram_record_o  (word_record),
@@ -544,6 +563,9 @@ module systole_top #(
       .LANE_TAPS      (LANE_TAPS),
       .TAP_DEPTH      (TAP_DEPTH),
       .LINE_DEPTH     (LINE_DEPTH),
+      .VEC_LANES      (VEC_LANES),
+      .V_DEPTH        (V_DEPTH),
+      .VEC_PARAM_DEPTH(VEC_PARAM_DEPTH),
       .IN_DEPTH       (IN_DEPTH),
       .OUT_DEPTH      (OUT_DEPTH),
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
@@ -562,6 +584,11 @@ module systole_top #(
       .lut_we_i      (lut_we),
       .lut_addr_i    (lut_addr),
       .lut_data_i    (lut_data),
+      .vec_we_i      (vec_we),
+      .vec_addr_i    (vec_addr),
+      .pos_i         (pos),
+      .tok_i         (tok),
+      .argmax_o      (argmax),
       .scrub_o        (scrub),
       .scrub_lines_o  (scrub_lines),
       .run_slot_i     (run_slot),

@@ -127,7 +127,7 @@ module systole_board #(
   wire [3:0] state;
   assign state_o = {state[3] || boot_failed, state[2:0]};
   wire awvalid, awready, wvalid, wready, bvalid, arvalid, arready, rvalid, irq;
-  wire [7:0] addr;
+  wire [8:0] addr;
   wire [31:0] wdata, rdata;
   wire [1:0] bresp, rresp;
   wire img_tvalid, img_tready, in_tvalid, in_tready, in_tlast, out_tvalid, out_tready, out_tlast;

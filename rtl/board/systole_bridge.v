@@ -32,7 +32,7 @@ module systole_bridge #(
     input  wire              awready_i,
     output wire              wvalid_o,
     input  wire              wready_i,
-    output wire [       7:0] addr_o,
+    output wire [       8:0] addr_o,
     output wire [      31:0] wdata_o,
     input  wire              bvalid_i,
     input  wire [       1:0] bresp_i,
@@ -211,7 +211,7 @@ module systole_bridge #(
   assign awvalid_o     = aw_q;
   assign wvalid_o      = w_q;
   assign arvalid_o     = ar_q;
-  assign addr_o        = arg_q[7:0];
+  assign addr_o        = arg_q[8:0];
   assign wdata_o       = arg_q[39:8];
   assign img_tvalid_o  = state_q == ST_PUSH && is_image;
   assign in_tvalid_o   = state_q == ST_PUSH && is_input;

@@ -27,7 +27,7 @@ module systole_array #(
     input  wire               clk_i,
     input  wire               rst_i,
     input  wire [2*RW+BW+3:0] r_ripple_i,
-    input  wire [XW+SW+11:0] x_ripple_i,
+    input  wire [XW+SW+12:0] x_ripple_i,
     output wire [COLS*32-1:0] sum_o,
     input  wire               flat_valid_i,
     input  wire [     XW-1:0] flat_addr_i,
@@ -74,7 +74,7 @@ module systole_array #(
       localparam LANE = r % COLS;
       wire [7:0] column_byte = sram_data_i[LANE*8+:8];
       wire [2*RW+BW+3:0] r_ripple_in, r_ripple_out;
-      wire [XW+SW+11:0] x_ripple_in, x_ripple_out;
+      wire [XW+SW+12:0] x_ripple_in, x_ripple_out;
       wire [COLS*32-1:0] sum_in, sum_out;
       // Without RRAM the host's words come down the rows, too: one wire to all of them would be the longest of the chip.
       wire [LOAD-1:0] load_ripple_in, load_ripple_out;
@@ -110,6 +110,7 @@ module systole_array #(
 `ifndef YOSYS
           .ROW         (r),     // simulations tell macros apart; Yosys takes all rows as one module
 `endif
+          .LW          (LW),
           .COLS        (COLS),
           .SUM_W       (SUM_W),
           .WEIGHT_BEATS(WEIGHT_BEATS),

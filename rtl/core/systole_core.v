@@ -25,6 +25,9 @@ module systole_core #(
     parameter LANE_TAPS       = 0,
     parameter TAP_DEPTH       = 32,
     parameter LINE_DEPTH      = 64,
+    parameter VEC_LANES       = 0,
+    parameter V_DEPTH         = 512,
+    parameter VEC_PARAM_DEPTH = 256,
     parameter IN_DEPTH        = 1024,
     parameter OUT_DEPTH       = 1024,
     parameter TIMETABLE_DEPTH = 512,
@@ -36,6 +39,7 @@ module systole_core #(
     parameter PW              = $clog2(PARAM_DEPTH),
     parameter TW              = $clog2(LUT_COUNT * 256),
     parameter TPW             = $clog2(4 * TAP_DEPTH),
+    parameter UW              = $clog2(VEC_PARAM_DEPTH * COLS + 256),
     parameter IW              = $clog2(IN_DEPTH),
     parameter OW              = $clog2(OUT_DEPTH),
     parameter QW              = $clog2(TIMETABLE_DEPTH),
@@ -57,6 +61,8 @@ module systole_core #(
     input  wire              lut_we_i,
     input  wire [    TW-1:0] lut_addr_i,
     input  wire [       7:0] lut_data_i,
+    input  wire              vec_we_i,
+    input  wire [    UW-1:0] vec_addr_i,
     // RRAM controller: SCRUB, line table
     output wire              scrub_o,
     output wire [      11:0] scrub_lines_o,
@@ -97,6 +103,9 @@ module systole_core #(
     output wire              done_o,
     output wire [      31:0] cycle_o,
     output wire [    QW-1:0] row_o,
+    input  wire [      15:0] pos_i,           // taken at launch, both
+    input  wire [      15:0] tok_i,
+    output wire [      15:0] argmax_o,
     output wire [       8:0] events_o,        // by number: SYSTOLE_EVENT_*
     output wire              x_write_o,       // a second word is written to X
     // IN buffer
@@ -121,11 +130,27 @@ module systole_core #(
   wire [  3:0] desc_unit;
   wire [  3:0] desc_index;
   wire [127:0] desc_word;
-  wire [  6:0] start;
+  wire [  8:0] start;
+
+  // What the host said of this run.
+  wire [ 15:0] pos, tok;
+  wire [ 13:0] lenc;
+  generate
+    if (VEC_LANES != 0) begin : g_registers
+      reg [15:0] pos_q, tok_q;
+      always @(posedge clk_i) if (arm_i || (done_o && next_i)) {pos_q, tok_q} <= {pos_i, tok_i};
+      assign pos  = pos_q;
+      assign tok  = tok_q;
+      assign lenc = {{CW - 2{1'b0}}, pos_q[15:CW]};
+    end else begin : g_no_registers
+      assign {pos, tok, lenc} = 46'd0;
+    end
+  endgenerate
 
   systole_sequencer #(
       .TIMETABLE_DEPTH(TIMETABLE_DEPTH),
-      .DESC_DEPTH     (DESC_DEPTH)
+      .DESC_DEPTH     (DESC_DEPTH),
+      .LENGTHS        (VEC_LANES != 0 ? 1 : 0)
   ) u_sequencer (
       .clk_i       (clk_i),
       .rst_i       (rst_i),
@@ -135,6 +160,7 @@ module systole_core #(
       .wdata_i     (upload_data_i),
       .arm_i       (arm_i),
       .next_i      (next_i),
+      .lenc_i      (lenc),
       .done_o      (done_o),
       .cycle_o     (cycle_o),
       .row_o       (row_o),
@@ -160,7 +186,7 @@ module systole_core #(
   wire           r_en;
   wire [ RW-1:0] r_addr;
   wire [ BW-1:0] r_beat;
-  wire           x_valid, x_pad, x_load, x_sram;
+  wire           x_valid, x_hot, x_pad, x_load, x_sram;
   wire [ XW-1:0] x_addr;
   wire [    7:0] x_pad_value;
   wire [ SW-1:0] x_sram_addr;
@@ -185,6 +211,9 @@ module systole_core #(
       .desc_index_i (desc_index),
       .desc_word_i  (desc_word),
       .start_i      (start_matmul),
+      .lenc_i       (lenc),
+      .pos_i        (pos),
+      .tok_i        (tok),
       .active_o     (matmul_active),
       .r_en_o       (r_en),
       .r_addr_o     (r_addr),
@@ -193,6 +222,7 @@ module systole_core #(
       .x_addr_o     (x_addr),
       .x_pad_o      (x_pad),
       .x_pad_value_o(x_pad_value),
+      .x_hot_o      (x_hot),
       .x_load_o     (x_load),
       .x_sram_o     (x_sram),
       .x_sram_addr_o(x_sram_addr),
@@ -270,11 +300,16 @@ module systole_core #(
   always @(posedge clk_i) flat_addr_q <= flat_pick;
   `SYSTOLE_ASSERT(check_one_flat_read, {1'b0, res_valid} + {1'b0, store_read} + {1'b0, lane_read} <= 2'd1)
 
-  // Writes to X, W SRAM and OUT.
-  wire              post_valid;
-  wire [       2:0] post_dest;
-  wire [      15:0] post_addr;
-  wire [COLS*8-1:0] post_data;
+  // Writes to X, W SRAM and OUT: of POST, or of the vector unit.
+  wire              post_valid, requant_valid, vec_valid;
+  wire [       2:0] post_dest, requant_dest, vec_dest;
+  wire [      15:0] post_addr, requant_addr, vec_addr;
+  wire [COLS*8-1:0] post_data, requant_data, vec_data;
+  assign post_valid = requant_valid || vec_valid;
+  assign post_dest  = vec_valid ? vec_dest : requant_dest;
+  assign post_addr  = vec_valid ? vec_addr : requant_addr;
+  assign post_data  = vec_valid ? vec_data : requant_data;
+  `SYSTOLE_ASSERT(check_one_result, !(requant_valid && vec_valid))
   wire              load_valid;
   wire [      15:0] load_addr;
   wire [  COLS-1:0] load_mask;
@@ -321,7 +356,7 @@ module systole_core #(
       .clk_i        (clk_i),
       .rst_i        (rst_i),
       .r_ripple_i   (r_ripple),
-      .x_ripple_i   ({x_valid, x_addr, x_pad, x_pad_value, x_load, x_sram, x_sram_addr}),
+      .x_ripple_i   ({x_valid, x_addr, x_hot, x_pad, x_pad_value, x_load, x_sram, x_sram_addr}),
       .sum_o        (sums),
       .flat_valid_i (flat_valid_q),
       .flat_addr_i  (flat_addr_q[LG+:XW]),
@@ -444,6 +479,52 @@ module systole_core #(
     end
   endgenerate
 
+  // Sums go to the vector unit while it waits for some, else to POST.
+  wire take = acc_take || lane_take;
+  wire vec_ready, vec_active;
+  generate
+    if (VEC_LANES != 0) begin : g_vector
+      systole_vector #(
+          .COLS       (COLS),
+          .LANES      (VEC_LANES),
+          .V_DEPTH    (V_DEPTH),
+          .PARAM_DEPTH(VEC_PARAM_DEPTH),
+          .LG         (LG)
+      ) u_vector (
+          .clk_i              (clk_i),
+          .rst_i              (rst_i),
+          .desc_valid_i       (desc_valid && desc_unit == `SYSTOLE_UNIT_VECTOR),
+          .desc_index_i       (desc_index),
+          .desc_word_i        (desc_word),
+          .start_i            (start[`SYSTOLE_UNIT_VECTOR_BIT]),
+          .scalar_desc_valid_i(desc_valid && desc_unit == `SYSTOLE_UNIT_SCALAR),
+          .scalar_start_i     (start[`SYSTOLE_UNIT_SCALAR_BIT]),
+          .we_i               (vec_we_i),
+          .waddr_i            (vec_addr_i),
+          .wdata_i            (upload_data_i),
+          .pos_i              (pos),
+          .lenc_i             (lenc),
+          .take_ready_o       (vec_ready),
+          .take_i             (take),
+          .total_i            (totals),
+          .active_o           (vec_active),
+          .out_valid_o        (vec_valid),
+          .out_dest_o         (vec_dest),
+          .out_addr_o         (vec_addr),
+          .out_data_o         (vec_data),
+          .argmax_o           (argmax_o)
+      );
+      `SYSTOLE_ASSERT(check_one_taker, !(take && vec_ready && u_post.armed))
+    end else begin : g_no_vector
+      assign {vec_ready, vec_active, vec_valid, vec_dest} = 6'd0;
+      assign vec_addr = 16'd0;
+      assign vec_data = {COLS * 8{1'b0}};
+      assign argmax_o = 16'd0;
+      wire unused = &{vec_we_i, vec_addr_i, pos_i, tok_i, pos, start[`SYSTOLE_UNIT_VECTOR_BIT], start[`SYSTOLE_UNIT_SCALAR_BIT]};
+      `SYSTOLE_ASSERT(check_no_vector, !(start[`SYSTOLE_UNIT_VECTOR_BIT] || start[`SYSTOLE_UNIT_SCALAR_BIT]))
+    end
+  endgenerate
+
   systole_post #(
       .COLS       (COLS),
       .LANES      (POST_LANES),
@@ -463,15 +544,15 @@ module systole_core #(
       .lut_we_i     (lut_we_i),
       .lut_waddr_i  (lut_addr_i),
       .lut_wdata_i  (lut_data_i),
-      .take_i       (acc_take || lane_take),
+      .take_i       (take && !vec_ready),
       .total_i      (totals),
       .res_valid_o  (res_valid),
       .res_addr_o   (res_addr),
       .res_word_i   (flat_word_q),
-      .out_valid_o  (post_valid),
-      .out_dest_o   (post_dest),
-      .out_addr_o   (post_addr),
-      .out_data_o   (post_data)
+      .out_valid_o  (requant_valid),
+      .out_dest_o   (requant_dest),
+      .out_addr_o   (requant_addr),
+      .out_data_o   (requant_data)
   );
 
   systole_load #(
@@ -523,7 +604,7 @@ module systole_core #(
       .rst_i        (rst_i),
       .row_i        (u_sequencer.begin_fetch),
       .words_i      (u_sequencer.row_q[`SYSTOLE_ROW_WORDS]),
-      .start_i      (start != 7'd0),
+      .start_i      (start != 9'd0),
       .step_i       (u_matmul.valid),
       .step_sram_i  (u_matmul.load && u_matmul.sram),
       .step_end_i   (u_matmul.valid && u_matmul.last),
@@ -532,11 +613,11 @@ module systole_core #(
       .x_i          (x_valid),
       .sram_i       (x_valid && x_load && x_sram),
       .take_i       (acc_take),
-      .take_any_i   (acc_take || lane_take),
+      .take_any_i   (take && !vec_ready),
       .take_raw_i   (u_post.header_q[`SYSTOLE_POST_DEST] == u_post.DEST_RAW32),
       .take_lut_i   (u_post.header_q[`SYSTOLE_POST_LUT_EN]),
       .take_res_i   (u_post.header_q[`SYSTOLE_POST_RES_EN]),
-      .result_i     (post_valid),
+      .result_i     (requant_valid),
       .flat_i       (flat_valid_q),
       .load_i       (u_load.valid),
       .load_write_i (load_valid),
@@ -550,12 +631,12 @@ module systole_core #(
 `endif
 
   `SYSTOLE_ASSERT(check_one_out_write, !(to_out && store_we))
-  `SYSTOLE_ASSERT(check_done_idle, !(done_o && (matmul_active || load_active || store_active || lane_active)))
+  `SYSTOLE_ASSERT(check_done_idle, !(done_o && (matmul_active || load_active || store_active || lane_active || vec_active)))
 
   assign out_we_o   = to_out || store_we;
   assign out_addr_o = to_out ? post_addr[OW-1:0] : store_waddr[OW-1:0];
   assign out_data_o = to_out ? post_data : flat_word_q;
-  assign events_o   = {lane_read, out_we_o, acc_take || lane_take, to_column || to_row, to_x || load_valid,
+  assign events_o   = {lane_read, out_we_o, take, to_column || to_row, to_x || load_valid,
                        res_valid || store_read || lane_read, x_valid && x_load && x_sram, r_en && r_beat == {BW{1'b0}}, x_valid};
   assign x_write_o  = to_x && load_valid;
 

@@ -24,6 +24,10 @@ module systole_matmul_ctrl #(
     input  wire [      3:0] desc_index_i,
     input  wire [    127:0] desc_word_i,
     input  wire             start_i,
+    // the run's registers
+    input  wire [     13:0] lenc_i,
+    input  wire [     15:0] pos_i,
+    input  wire [     15:0] tok_i,
     output wire             active_o,
     // RRAM ripple, row 0: sub-word `beat` of word `addr`
     output wire             r_en_o,
@@ -34,6 +38,7 @@ module systole_matmul_ctrl #(
     output wire [   XW-1:0] x_addr_o,
     output wire             x_pad_o,
     output wire [      7:0] x_pad_value_o,
+    output wire             x_hot_o,       // pad value in row x_addr mod R, zero in the others
     output wire             x_load_o,
     output wire             x_sram_o,
     output wire [   SW-1:0] x_sram_addr_o,
@@ -58,6 +63,11 @@ module systole_matmul_ctrl #(
     if (is_header) next_q <= desc_word_i;
     if (start_i) header_q <= next_q;
   end
+
+  // One-hot: the register's entry lies in row (entry mod R) of weight words entry / R further on.
+  localparam LW = $clog2(ROWS);
+  wire            next_hot = next_q[`SYSTOLE_MATMUL_ONE_HOT];
+  wire [LW+PW+15:0] hot_entry = {{LW + PW{1'b0}}, next_q[0] ? tok_i : pos_i};
 
   wire            valid;
   wire [  XW-1:0] x;
@@ -84,9 +94,10 @@ module systole_matmul_ctrl #(
       .loop_we_i   (desc_valid_i && !is_header),
       .loop_index_i(loop_index[2:0]),
       .loop_word_i (desc_word_i),
+      .lenc_i      (lenc_i),
       .start_i     (start_i),
-      .base0_i     (next_q[`SYSTOLE_MATMUL_X_BASE_LSB+:XW]),
-      .base1_i     (next_q[`SYSTOLE_MATMUL_W_BASE_LSB+:PW]),
+      .base0_i     (next_hot ? {{XW - LW{1'b0}}, hot_entry[LW-1:0]} : next_q[`SYSTOLE_MATMUL_X_BASE_LSB+:XW]),
+      .base1_i     (next_q[`SYSTOLE_MATMUL_W_BASE_LSB+:PW] + (next_hot ? hot_entry[LW+:PW] : {PW{1'b0}})),
       .base2_i     (next_q[`SYSTOLE_MATMUL_ACC_BASE_LSB+:AW]),
       .base3_i     (next_q[`SYSTOLE_MATMUL_Y_BASE]),
       .base4_i     (next_q[`SYSTOLE_MATMUL_X_INDEX_BASE]),
@@ -153,12 +164,12 @@ module systole_matmul_ctrl #(
   );
 
   systole_delay #(
-      .WIDTH (XW + SW + 11),
+      .WIDTH (XW + SW + 12),
       .CYCLES(W_LEAD)
   ) u_x_word (
       .clk_i(clk_i),
-      .d_i  ({x, w[SW-1:0], load && sram, load, pad, header_q[`SYSTOLE_MATMUL_PAD_VALUE]}),
-      .q_o  ({x_addr_o, x_sram_addr_o, x_sram_o, x_load_o, x_pad_o, x_pad_value_o})
+      .d_i  ({x, w[SW-1:0], load && sram, load, header_q[`SYSTOLE_MATMUL_ONE_HOT], pad, header_q[`SYSTOLE_MATMUL_PAD_VALUE]}),
+      .q_o  ({x_addr_o, x_sram_addr_o, x_sram_o, x_load_o, x_hot_o, x_pad_o, x_pad_value_o})
   );
 
   systole_delay_ctl #(

@@ -23,6 +23,7 @@ module systole_nest #(
     input  wire             loop_we_i,
     input  wire [      2:0] loop_index_i,
     input  wire [    127:0] loop_word_i,
+    input  wire [     13:0] lenc_i,        // more iterations of a loop with len
     input  wire             start_i,
     input  wire [   W0-1:0] base0_i,
     input  wire [   W1-1:0] base1_i,
@@ -109,7 +110,8 @@ module systole_nest #(
 
       always @(posedge clk_i) begin
         if (clear_i) next_q <= 14'd0;
-        else if (loop_we_i && loop_index_i == l) next_q <= loop_word_i[`SYSTOLE_LOOP_LAST];
+        else if (loop_we_i && loop_index_i == l)
+          next_q <= loop_word_i[`SYSTOLE_LOOP_LAST] + (loop_word_i[`SYSTOLE_LOOP_LEN] ? lenc_i : 14'd0);
         if (start_i) begin
           count_q    <= next_q;
           left_q     <= next_q;

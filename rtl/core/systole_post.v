@@ -95,6 +95,7 @@ module systole_post #(
       .loop_we_i   (desc_valid_i && !is_header && !is_residual),
       .loop_index_i(loop_index[2:0]),
       .loop_word_i (desc_word_i),
+      .lenc_i      (14'd0),
       .start_i     (start_i),
       .base0_i     (next_q[`SYSTOLE_POST_DST_BASE]),
       .base1_i     (next_q[`SYSTOLE_POST_PARAM_BASE_LSB+:PW]),

@@ -12,6 +12,7 @@
 
 module systole_row_slice #(
     parameter ROW          = 0,
+    parameter LW           = 3,    // log2 of ROWS
     parameter COLS         = 8,
     parameter SUM_W        = 20,   // bits of a column sum
     parameter WEIGHT_BEATS = 1,
@@ -33,9 +34,9 @@ module systole_row_slice #(
     // ripple in and out: {enable, reference, line, physical line, beat} of the RRAM read
     input  wire [2*RW+BW+3:0] r_ripple_i,
     output wire [2*RW+BW+3:0] r_ripple_o,
-    // ripple in and out: {valid, x address, pad, pad value, load, from SRAM, SRAM address}
-    input  wire [XW+SW+11:0] x_ripple_i,
-    output wire [XW+SW+11:0] x_ripple_o,
+    // ripple in and out: {valid, x address, one-hot, pad, pad value, load, from SRAM, SRAM address}
+    input  wire [XW+SW+12:0] x_ripple_i,
+    output wire [XW+SW+12:0] x_ripple_o,
     input  wire [COLS*32-1:0] sum_i,
     output wire [COLS*32-1:0] sum_o,
     input  wire               flat_valid_i,
@@ -70,29 +71,30 @@ module systole_row_slice #(
     input  wire [ COLS*8-1:0] sram_data_i
 );
 
-  reg [XW+SW+11:0] x_ripple_q;
+  reg [XW+SW+12:0] x_ripple_q;
   reg [2*RW+BW+3:0] r_ripple_q;
 
   always @(posedge clk_i)
     if (rst_i) begin
-      x_ripple_q[XW+SW+11] <= 1'b0;
+      x_ripple_q[XW+SW+12] <= 1'b0;
       r_ripple_q[2*RW+BW+3] <= 1'b0;
     end else begin
-      x_ripple_q[XW+SW+11] <= x_ripple_i[XW+SW+11];
+      x_ripple_q[XW+SW+12] <= x_ripple_i[XW+SW+12];
       r_ripple_q[2*RW+BW+3] <= r_ripple_i[2*RW+BW+3];
     end
   always @(posedge clk_i) begin
-    x_ripple_q[XW+SW+10:0] <= x_ripple_i[XW+SW+10:0];
+    x_ripple_q[XW+SW+11:0] <= x_ripple_i[XW+SW+11:0];
     r_ripple_q[2*RW+BW+2:0] <= r_ripple_i[2*RW+BW+2:0];
   end
-  assign x_ripple_o = x_ripple_q;
+  // One-hot vectors count their row down in the X address: the row where it is 0 multiplies.
+  assign x_ripple_o = {x_ripple_q[XW+SW+12], x_ripple_q[XW+SW+11-:XW] - {{XW - 1{1'b0}}, x_ripple_q[SW+11]}, x_ripple_q[SW+11:0]};
   assign r_ripple_o = r_ripple_q;
 
-  wire          x_valid, x_pad, x_load, x_sram;
+  wire          x_valid, x_hot, x_pad, x_load, x_sram;
   wire [XW-1:0] x_addr;
   wire [   7:0] x_pad_value;
   wire [SW-1:0] x_sram_addr;
-  assign {x_valid, x_addr, x_pad, x_pad_value, x_load, x_sram, x_sram_addr} = x_ripple_i;
+  assign {x_valid, x_addr, x_hot, x_pad, x_pad_value, x_load, x_sram, x_sram_addr} = x_ripple_i;
 
   wire          r_en;
   wire [RW-1:0] r_line, r_addr;
@@ -109,8 +111,8 @@ module systole_row_slice #(
       .rst_i        (rst_i),
       .r_valid_i    (x_valid),
       .r_addr_i     (x_addr),
-      .r_pad_i      (x_pad),
-      .r_pad_value_i(x_pad_value),
+      .r_pad_i      (x_pad || x_hot),
+      .r_pad_value_i(x_hot && x_addr[LW-1:0] != {LW{1'b0}} ? 8'd0 : x_pad_value),
       .x_o          (x),
       .flat_valid_i (flat_valid_i),
       .flat_addr_i  (flat_addr_i),

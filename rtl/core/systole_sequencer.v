@@ -2,7 +2,7 @@
 // Timetable, descriptor memory and the one comparator. A row acts in the cycle it names: its
 // descriptor's words leave on desc_* from the next cycle on, one a cycle, and start_o rises one
 // cycle after the last, so that the unit steps first in row cycle + words + 2. END raises done_o
-// in its cycle. arm_i, two cycles before launch; next_i with done_o: launch the next run in the
+// in its cycle. WAIT stops the timetable's clock, not the run's, for a multiple of lenc_i. arm_i, two cycles before launch; next_i with done_o: launch the next run in the
 // cycle after it. Reset stops it; the memories keep their content.
 `default_nettype none
 `include "systole_isa.vh"
@@ -11,6 +11,7 @@
 module systole_sequencer #(
     parameter TIMETABLE_DEPTH = 512,  // rows
     parameter DESC_DEPTH      = 512,  // 128-bit words
+    parameter LENGTHS         = 0,    // 1: there are WAIT rows
     parameter TW              = $clog2(TIMETABLE_DEPTH),
     parameter DW              = $clog2(DESC_DEPTH)
 ) (
@@ -24,6 +25,7 @@ module systole_sequencer #(
     // run control
     input  wire          arm_i,
     input  wire          next_i,
+    input  wire [  13:0] lenc_i,
     output wire          done_o,
     output wire [  31:0] cycle_o,
     output wire [TW-1:0] row_o,
@@ -32,7 +34,7 @@ module systole_sequencer #(
     output wire [   3:0] desc_unit_o,
     output wire [   3:0] desc_index_o,  // 0: header
     output wire [ 127:0] desc_word_o,
-    output wire [   6:0] start_o        // by unit code
+    output wire [   8:0] start_o        // by unit code
 );
 
   localparam ST_IDLE = 2'd0;
@@ -41,7 +43,7 @@ module systole_sequencer #(
 
   reg  [   1:0] state_q;
   reg  [  31:0] cycle_q;
-  reg  [  31:0] next_cycle_q;
+  reg  [  31:0] next_cycle_q;                 // of the timetable's clock
   reg  [TW-1:0] pc_q;
   reg  [  55:0] row_q;
   reg           match_q;
@@ -49,6 +51,7 @@ module systole_sequencer #(
   wire [  63:0] row_raw;
   wire          running = state_q == ST_RUN;
   wire          is_end = row_q[`SYSTOLE_ROW_UNIT] == `SYSTOLE_UNIT_END;
+  wire          is_wait = LENGTHS != 0 && row_q[`SYSTOLE_ROW_UNIT] == `SYSTOLE_UNIT_WAIT;
   wire          act = running && match_q;
   wire          done = act && is_end;
 
@@ -67,6 +70,27 @@ module systole_sequencer #(
       .raddr_i(row_addr),
       .rdata_o(row_raw)
   );
+
+  // WAIT: lenc_i times as many cycles as its row says.
+  wire stands;
+  generate
+    if (LENGTHS != 0) begin : g_wait
+      reg [13:0] times_q;
+      reg [15:0] each_q, left_in_q;
+      wire       over = left_in_q == 16'd0;
+      always @(posedge clk_i)
+        if (rst_i) times_q <= 14'd0;
+        else if (act && is_wait) times_q <= row_q[`SYSTOLE_ROW_DESC] == 16'd0 ? 14'd0 : lenc_i;
+        else if (stands && over) times_q <= times_q - 14'd1;
+      always @(posedge clk_i)
+        if (act) {each_q, left_in_q} <= {2{row_q[`SYSTOLE_ROW_DESC] - 16'd1}};
+        else if (stands) left_in_q <= over ? each_q : left_in_q - 16'd1;
+      assign stands = times_q != 14'd0;
+    end else begin : g_no_wait
+      assign stands = 1'b0;
+      wire unused = &lenc_i;
+    end
+  endgenerate
 
   wire go = state_q == ST_ARM || (done && next_i);  // the next cycle is cycle 0
   wire load_row = act || state_q == ST_IDLE;
@@ -87,11 +111,11 @@ module systole_sequencer #(
       if (state_q == ST_IDLE) pc_q <= arm_i ? {{TW - 1{1'b0}}, 1'b1} : {TW{1'b0}};
       else if (done) pc_q <= {{TW - 1{1'b0}}, next_i};
       else if (act) pc_q <= pc_q + 1'b1;
-      cycle_q      <= go ? 32'd0 : next_cycle_q;
-      next_cycle_q <= go ? 32'd1 : next_cycle_q + 32'd1;
+      cycle_q      <= go ? 32'd0 : LENGTHS != 0 ? cycle_q + 32'd1 : next_cycle_q;
+      next_cycle_q <= go ? 32'd1 : stands ? next_cycle_q : next_cycle_q + 32'd1;
       if (done) match_q <= next_i && first_q;
       else if (go) match_q <= row_q[`SYSTOLE_ROW_CYCLE] == 32'd0;
-      else match_q <= running && !act && row_q[`SYSTOLE_ROW_CYCLE] == next_cycle_q;
+      else match_q <= running && !act && !stands && row_q[`SYSTOLE_ROW_CYCLE] == next_cycle_q;
     end
 
   // Row 0 is in cycle 0: found out before the run, for those that launch behind it.
@@ -107,9 +131,9 @@ module systole_sequencer #(
   reg  [   3:0] index_q;
   reg           word_q;
   reg           last_q;
-  reg  [   6:0] start_q;
+  reg  [   8:0] start_q;
 
-  wire          begin_fetch = act && !is_end;
+  wire          begin_fetch = act && !is_end && !is_wait;
   wire          fetch = begin_fetch || left_q != 4'd0;
   wire [DW-1:0] fetch_addr = begin_fetch ? row_q[`SYSTOLE_ROW_DESC_LSB+:DW] : fetch_addr_q;
 
@@ -144,12 +168,12 @@ module systole_sequencer #(
       left_q  <= 4'd0;
       word_q  <= 1'b0;
       last_q  <= 1'b0;
-      start_q <= 7'd0;
+      start_q <= 9'd0;
     end else begin
       left_q  <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] - 4'd1 : left_q - {3'd0, left_q != 4'd0};
       word_q  <= fetch;
       last_q  <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] == 4'd1 : left_q == 4'd1;
-      start_q <= last_q ? 7'd1 << unit_q : 7'd0;
+      start_q <= last_q ? 9'd1 << unit_q : 9'd0;
     end
 
   always @(posedge clk_i) begin
@@ -167,7 +191,7 @@ module systole_sequencer #(
   assign start_o      = start_q;
 
   `SYSTOLE_ASSERT(check_fetch_idle, !(begin_fetch && left_q != 4'd0))
-  `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && (row_q[`SYSTOLE_ROW_UNIT] > `SYSTOLE_UNIT_LANE)))
+  `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && (row_q[`SYSTOLE_ROW_UNIT] > (LENGTHS != 0 ? `SYSTOLE_UNIT_SCALAR : `SYSTOLE_UNIT_LANE))))
 
 endmodule
 

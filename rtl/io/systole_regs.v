@@ -21,6 +21,9 @@ module systole_regs #(
     parameter LANE_TAPS       = 0,
     parameter TAP_DEPTH       = 32,
     parameter LINE_DEPTH      = 64,
+    parameter VEC_LANES       = 0,
+    parameter V_DEPTH         = 512,
+    parameter VEC_PARAM_DEPTH = 256,
     parameter IN_DEPTH        = 1024,
     parameter OUT_DEPTH       = 1024,
     parameter TIMETABLE_DEPTH = 512,
@@ -31,7 +34,7 @@ module systole_regs #(
     // AXI4-Lite
     input  wire        s_awvalid_i,
     output wire        s_awready_o,
-    input  wire [ 7:0] s_awaddr_i,
+    input  wire [ 8:0] s_awaddr_i,
     input  wire        s_wvalid_i,
     output wire        s_wready_o,
     input  wire [31:0] s_wdata_i,
@@ -41,7 +44,7 @@ module systole_regs #(
     output wire [ 1:0] s_bresp_o,
     input  wire        s_arvalid_i,
     output wire        s_arready_o,
-    input  wire [ 7:0] s_araddr_i,
+    input  wire [ 8:0] s_araddr_i,
     output wire        s_rvalid_o,
     input  wire        s_rready_i,
     output wire [31:0] s_rdata_o,
@@ -72,11 +75,14 @@ module systole_regs #(
     input  wire [31:0] wake_bytes_i,
     // events
     output wire [ 3:0] event_select_o,
+    output wire [15:0] pos_o,
+    output wire [15:0] tok_o,
+    input  wire [15:0] argmax_i,
     input  wire [31:0] event_value_i,
     // registers of the RRAM controller
     output wire        rram_we_o,
-    output wire [ 7:0] rram_waddr_o,
-    output wire [ 7:0] rram_raddr_o,
+    output wire [ 8:0] rram_waddr_o,
+    output wire [ 8:0] rram_raddr_o,
     input  wire [31:0] rram_rdata_i,
     input  wire [31:0] rram_budget_i,
     input  wire [31:0] rram_inject_i,
@@ -94,7 +100,7 @@ module systole_regs #(
 
   // Write: collect address and data, act, respond.
   reg        aw_q, w_q, bvalid_q;
-  reg [ 7:0] awaddr_q;
+  reg [ 8:0] awaddr_q;
   reg [31:0] wdata_q;
   reg [ 3:0] wstrb_q;
   reg [ 1:0] bresp_q;
@@ -103,9 +109,10 @@ module systole_regs #(
   reg [31:0] in_bytes_q, out_bytes_q, start_limit_q, scratch_q;
   reg [ 6:0] irq_enable_q;
   reg [ 3:0] event_select_q;
+  reg [15:0] pos_q, tok_q;
 
   wire       act = aw_q && w_q && !bvalid_q;
-  wire [7:0] waddr = {awaddr_q[7:2], 2'b00};
+  wire [8:0] waddr = {awaddr_q[8:2], 2'b00};
 
   reg        writable;
   always @*
@@ -114,7 +121,7 @@ module systole_regs #(
       `SYSTOLE_REG_IRQ_STATUS, `SYSTOLE_REG_IRQ_ENABLE, `SYSTOLE_REG_UPLOAD_TARGET,
       `SYSTOLE_REG_UPLOAD_ADDRESS, `SYSTOLE_REG_SCRATCH, `SYSTOLE_REG_ERROR_CLEAR, `SYSTOLE_REG_RRAM_COMMAND,
       `SYSTOLE_REG_RRAM_UNLOCK, `SYSTOLE_REG_RRAM_LOCK, `SYSTOLE_REG_RRAM_SLOT, `SYSTOLE_REG_RRAM_SCRUB_BUDGET,
-      `SYSTOLE_REG_RRAM_INJECT, `SYSTOLE_REG_EVENT_SELECT: writable = 1'b1;
+      `SYSTOLE_REG_RRAM_INJECT, `SYSTOLE_REG_EVENT_SELECT, `SYSTOLE_REG_POS, `SYSTOLE_REG_TOK: writable = 1'b1;
       default: writable = 1'b0;
     endcase
 
@@ -131,6 +138,8 @@ module systole_regs #(
       `SYSTOLE_REG_UPLOAD_ADDRESS: held = address_i;
       `SYSTOLE_REG_SCRATCH:        held = scratch_q;
       `SYSTOLE_REG_EVENT_SELECT:   held = {28'd0, event_select_q};
+      `SYSTOLE_REG_POS:            held = {16'd0, pos_q};
+      `SYSTOLE_REG_TOK:            held = {16'd0, tok_q};
       `SYSTOLE_REG_RRAM_SLOT:      held = {31'd0, rram_slot_i};
       `SYSTOLE_REG_RRAM_SCRUB_BUDGET: held = rram_budget_i;
       `SYSTOLE_REG_RRAM_INJECT:    held = rram_inject_i;
@@ -155,6 +164,7 @@ module systole_regs #(
       start_limit_q <= 32'd0;
       irq_enable_q  <= 7'd0;
       event_select_q <= 4'd0;
+      {pos_q, tok_q} <= 32'd0;
       scratch_q     <= 32'd0;
     end else begin
       if (s_awvalid_i && awready_q) aw_q <= 1'b1;
@@ -175,6 +185,8 @@ module systole_regs #(
           `SYSTOLE_REG_IRQ_ENABLE:  irq_enable_q <= value[6:0];
           `SYSTOLE_REG_SCRATCH:     scratch_q <= value;
           `SYSTOLE_REG_EVENT_SELECT: event_select_q <= value[3:0];
+          `SYSTOLE_REG_POS:         pos_q <= value[15:0];
+          `SYSTOLE_REG_TOK:         tok_q <= value[15:0];
           default:                  ;
         endcase
       if (wake_we_i[0]) in_bytes_q <= wake_bytes_i;
@@ -198,17 +210,19 @@ module systole_regs #(
   assign out_bytes_o    = out_bytes_q;
   assign start_limit_o  = start_limit_q;
   assign event_select_o = event_select_q;
+  assign pos_o          = pos_q;
+  assign tok_o          = tok_q;
   assign rram_we_o      = act;
   assign rram_waddr_o   = waddr;
 
   // Read. A read of a low word latches the high one.
   reg        ar_q, rvalid_q, arready_q;
-  reg [ 7:0] araddr_q;
+  reg [ 8:0] araddr_q;
   reg [31:0] rdata_q, vectors_high_q;
   reg [ 1:0] rresp_q;
   reg [31:0] rdata;
   reg        known;
-  wire [7:0] raddr = {araddr_q[7:2], 2'b00};
+  wire [8:0] raddr = {araddr_q[8:2], 2'b00};
   always @* begin
     known = 1'b1;
     case (raddr)
@@ -253,6 +267,12 @@ module systole_regs #(
       `SYSTOLE_REG_ERROR_CLEAR:          rdata = 32'd0;
       `SYSTOLE_REG_EVENT_SELECT:         rdata = {28'd0, event_select_q};
       `SYSTOLE_REG_EVENT_VALUE:          rdata = event_value_i;
+      `SYSTOLE_REG_VEC_LANES:            rdata = VEC_LANES;
+      `SYSTOLE_REG_V_DEPTH:              rdata = V_DEPTH;
+      `SYSTOLE_REG_VEC_PARAM_DEPTH:      rdata = VEC_PARAM_DEPTH;
+      `SYSTOLE_REG_POS:                  rdata = {16'd0, pos_q};
+      `SYSTOLE_REG_TOK:                  rdata = {16'd0, tok_q};
+      `SYSTOLE_REG_ARGMAX:               rdata = {16'd0, argmax_i};
       default: begin
         rdata = rram_rdata_i;
         known = (raddr >= `SYSTOLE_REG_RRAM_COMMAND && raddr <= `SYSTOLE_REG_RRAM_WAKE_CYCLES) || raddr == `SYSTOLE_REG_RRAM_TILE;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The image stream: words of C bytes to timetable, descriptors, parameters, taps, lookup tables (64 bits
 // at a time, address in units of 64 bits) or RRAM and its record (address in words of C bytes: row =
-// address mod R, line = address / R). Refused while busy_i, and beyond the target's memory: the word is taken,
+// address mod R, line = address / R). Lookup tables are followed by words of the vector unit. Refused while busy_i, and beyond the target's memory: the word is taken,
 // dropped, and reported for a cycle. RRAM words wait for the RRAM controller. Reset forgets a partly received
 // unit.
 `default_nettype none
@@ -15,12 +15,15 @@ module systole_upload #(
     parameter LUT_COUNT       = 2,
     parameter LANE_TAPS       = 0,
     parameter TAP_DEPTH       = 32,
+    parameter VEC_LANES       = 0,
+    parameter VEC_PARAM_DEPTH = 256,
     parameter TIMETABLE_DEPTH = 512,
     parameter DESC_DEPTH      = 512,
     parameter CW              = $clog2(COLS),
     parameter PW              = $clog2(PARAM_DEPTH),
     parameter TW              = $clog2(LUT_COUNT * 256),
     parameter TPW             = $clog2(4 * TAP_DEPTH),
+    parameter UW              = $clog2(VEC_PARAM_DEPTH * COLS + 256),
     parameter DW              = $clog2(DESC_DEPTH)
 ) (
     input  wire              clk_i,
@@ -52,6 +55,8 @@ module systole_upload #(
     output wire              lut_we_o,
     output wire [    TW-1:0] lut_addr_o,
     output wire [       7:0] lut_data_o,
+    output wire              vec_we_o,        // behind the lookup tables
+    output wire [    UW-1:0] vec_addr_o,
     // RRAM or record, to its controller
     output wire              rram_valid_o,
     input  wire              rram_ready_i,
@@ -82,7 +87,7 @@ module systole_upload #(
       `SYSTOLE_UPLOAD_TIMETABLE: limit_q <= TIMETABLE_DEPTH;
       `SYSTOLE_UPLOAD_DESC:      limit_q <= 2 * DESC_DEPTH;
       `SYSTOLE_UPLOAD_PARAM:     limit_q <= PARAM_DEPTH * COLS;
-      `SYSTOLE_UPLOAD_LUT:       limit_q <= LUT_COUNT * 32;
+      `SYSTOLE_UPLOAD_LUT:       limit_q <= LUT_COUNT * 32 + (VEC_LANES != 0 ? 256 + VEC_PARAM_DEPTH * COLS : 0);
       `SYSTOLE_UPLOAD_RRAM:      limit_q <= RRAM_DEPTH * ROWS;
       `SYSTOLE_UPLOAD_RECORD:    limit_q <= 64 / COLS;
       `SYSTOLE_UPLOAD_TAP:       limit_q <= LANE_TAPS != 0 ? 4 * TAP_DEPTH * COLS : 0;
@@ -175,18 +180,24 @@ module systole_upload #(
     end
   end
 
-  reg row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q;
+  localparam [31:0] TABLES = LUT_COUNT * 32;
+  wire [31:0] vec_index = index_q - TABLES;
+  reg [UW-1:0] vec_addr_q;
+  always @(posedge clk_i) if (write_q) vec_addr_q <= vec_index[UW-1:0];
+  reg row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q, vec_we_q;
   always @(posedge clk_i)
     if (rst_i) begin
       write_q <= 1'b0;
-      {row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q} <= 5'd0;
+      {row_we_q, desc_we_q, param_we_q, tap_we_q, lut_we_q, vec_we_q} <= 6'd0;
     end else begin
       write_q    <= write;
       row_we_q   <= ok && target_q == `SYSTOLE_UPLOAD_TIMETABLE;
       desc_we_q  <= ok && target_q == `SYSTOLE_UPLOAD_DESC;
       param_we_q <= ok && target_q == `SYSTOLE_UPLOAD_PARAM;
       tap_we_q   <= ok && target_q == `SYSTOLE_UPLOAD_TAP;
-      lut_we_q   <= ok && lut;
+      lut_we_q   <= ok && lut && index_q < TABLES;
+      // A unit's first byte stands with all eight.
+      vec_we_q   <= ok && lut && index_q >= TABLES && step_q[2:0] == 3'd0;
     end
 
   reg [       DW:0] program_addr_q;
@@ -221,6 +232,8 @@ module systole_upload #(
   assign lut_we_o        = lut_we_q;
   assign lut_addr_o      = lut_addr_q;
   assign lut_data_o      = data_q[7:0];
+  assign vec_we_o        = vec_we_q;
+  assign vec_addr_o      = vec_addr_q;
   assign rram_valid_o    = rram_out;
   assign rram_record_o   = target_q == `SYSTOLE_UPLOAD_RECORD;
   assign rram_index_o    = address_q;

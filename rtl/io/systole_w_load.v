@@ -16,7 +16,7 @@ module systole_w_load #(
     input  wire              rst_i,
     // registers
     input  wire              we_i,
-    input  wire [       7:0] waddr_i,
+    input  wire [       8:0] waddr_i,
     // image stream
     input  wire              s_valid_i,
     input  wire              s_record_i,

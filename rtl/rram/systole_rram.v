@@ -21,10 +21,10 @@ module systole_rram #(
     input  wire                    rst_i,
     // registers
     input  wire                    we_i,
-    input  wire [             7:0] waddr_i,
+    input  wire [             8:0] waddr_i,
     input  wire [            31:0] wdata_i,
     input  wire                    error_clear_i,
-    input  wire [             7:0] raddr_i,
+    input  wire [             8:0] raddr_i,
     output reg  [            31:0] rdata_o,
     output wire [            31:0] budget_o,
     output wire [            31:0] inject_o,
