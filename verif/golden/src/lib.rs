@@ -7,6 +7,7 @@
 //! hardware is.
 
 mod error;
+pub mod f24;
 pub mod graph;
 mod kernel;
 mod machine;
