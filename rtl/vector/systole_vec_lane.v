@@ -41,6 +41,7 @@ module systole_vec_lane #(
     input  wire [  23:0] scalar9_i,       // P + 9
     input  wire          tail_i,          // P + 14
     output wire [  23:0] s_o,             // P + 14
+    output wire          mute_o,          // P + 14: its scale is 0, so the lane does not count
     input  wire [   1:0] fn_i,            // P + 14
     input  wire          from_fn_i,       // M
     input  wire [   1:0] mul3_i,          // M
@@ -133,6 +134,15 @@ module systole_vec_lane #(
     if (en_i[8]) {c_q9, bias_q9} <= {c_q8, bias_q8};
   end
   assign a7_o = a_q7;
+
+  systole_delay #(
+      .WIDTH (1),
+      .CYCLES(9)
+  ) u_mute (
+      .clk_i(clk_i),
+      .d_i  (mul1_i == 2'd1 && param[22:15] == 8'd0),
+      .q_o  (mute_o)
+  );
 
   // P + 7: m2.
   wire [23:0] m2;

@@ -149,7 +149,7 @@ module systole_vector #(
     header_q[`SYSTOLE_VECTOR_B_BASE_LSB+:VW] + bc_offset,
     header_q[`SYSTOLE_VECTOR_C_BASE_LSB+:VW] + bc_offset,
     param,
-    header_q[`SYSTOLE_VECTOR_S_BASE] + s_offset
+    header_q[`SYSTOLE_VECTOR_S_BASE] + (header_q[`SYSTOLE_VECTOR_S_FIXED] ? 6'd0 : s_offset)
   };
 
   // From P on: group after group.
@@ -307,7 +307,7 @@ module systole_vector #(
   wire [ 1:0] fn14 = tag14[LATE+GB+2+:2];
   wire [ 1:0] max14 = tag14[LATE+GB+:2];
   wire [LATE+GB-1:0] late14 = tag14[LATE+GB-1:0];
-  wire [LANES-1:0] count14, beyond14;
+  wire [LANES-1:0] count14, beyond14, mute14;
   wire [ 4:0] lane_lo14 = late14[GB+30+:5];
   wire [ 5:0] lane_n14 = late14[GB+24+:6];
   generate
@@ -315,7 +315,7 @@ module systole_vector #(
       localparam [4:0] LANE = n;
       wire [4:0] lane = G == 1 ? LANE : LANE + ({{5 - GB{1'b0}}, late14[GB-1:0]} << LB);
       wire [5:0] from_lo = {1'b0, lane} - {1'b0, lane_lo14};
-      assign count14[n]  = !from_lo[5] && from_lo < lane_n14;
+      assign count14[n]  = !from_lo[5] && from_lo < lane_n14 && !mute14[n];
       wire [5:0] to_pos = {{6 - CW{1'b0}}, pos_i[CW-1:0]} - {1'b0, lane};
       assign beyond14[n] = tail14 && to_pos[5];
     end
@@ -479,6 +479,7 @@ module systole_vector #(
           .scalar9_i      (scalar9),
           .tail_i         (beyond14[n]),
           .s_o            (s14[n*24+:24]),
+          .mute_o         (mute14[n]),
           .fn_i           (fn14),
           .from_fn_i      (fn_comes),
           .mul3_i         (tag_m[LANES+GB+64+:2]),

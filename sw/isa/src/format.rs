@@ -177,6 +177,7 @@ pub const VECTOR: Format = Format {
         f("red_fixed", 117, 1, "every reduction goes to red_base; else to red_base + what the scalar address has gained"),
         f("reduce", 118, 4, "loops that a reduction runs over"),
         f("lane_lo", 122, 5, "first lane that counts"),
+        f("s_fixed", 127, 1, "every step reads s_base; else s_base + what the scalar address has gained"),
     ],
 };
 

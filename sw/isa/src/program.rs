@@ -427,6 +427,8 @@ pub struct Vector {
     pub append: bool,
     /// At the last iteration of the outermost loop, lanes beyond POS mod C are the lowest number.
     pub tail: bool,
+    /// Every step reads `s_base`.
+    pub s_fixed: bool,
     /// Every reduction goes to `red_base`.
     pub red_fixed: bool,
     /// Bit `l`: a reduction runs over loop `l`.
@@ -626,6 +628,7 @@ impl Instruction {
                         ("append", i.append.into()),
                         ("tail", i.tail.into()),
                         ("red_fixed", i.red_fixed.into()),
+                        ("s_fixed", i.s_fixed.into()),
                         ("reduce", i.reduce.into()),
                         ("lane_lo", i.lane_lo.into()),
                         ("loops", i.nest.loops.len() as i64),
@@ -965,6 +968,7 @@ impl Instruction {
                     append: get("append") == 1,
                     tail: get("tail") == 1,
                     red_fixed: get("red_fixed") == 1,
+                    s_fixed: get("s_fixed") == 1,
                     reduce: get("reduce") as u32,
                     lane_lo,
                     lane_n,

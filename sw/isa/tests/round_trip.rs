@@ -31,7 +31,7 @@ fn one<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<
 }
 
 fn vector() -> impl Strategy<Value = Instruction> {
-    let bases = (any::<[u16; 4]>(), 0u32..1 << 12, 0u32..64, 0u32..64, any::<[i8; 3]>(), any::<[bool; 3]>(), 0u32..16);
+    let bases = (any::<[u16; 4]>(), 0u32..1 << 12, 0u32..64, 0u32..64, any::<[i8; 3]>(), any::<[bool; 4]>(), 0u32..16);
     let ops = (
         one(Source::ALL),
         one(Mul1::ALL),
@@ -45,7 +45,7 @@ fn vector() -> impl Strategy<Value = Instruction> {
     );
     (bases, ops, (0u32..32).prop_flat_map(|lo| (Just(lo), 1..=32 - lo)), long_nest(4)).prop_map(
         |(
-            ([a, b, c, dst], param_base, s_base, red_base, [zero_point, lo, hi], [append, tail, red_fixed], reduce),
+            ([a, b, c, dst], param_base, s_base, red_base, [zero_point, lo, hi], [append, tail, s_fixed, red_fixed], reduce),
             (src, mul1, mul2, add, function, mul3, dest, max, sum),
             (lane_lo, lane_n),
             nest,
@@ -63,6 +63,7 @@ fn vector() -> impl Strategy<Value = Instruction> {
                 hi,
                 append,
                 tail,
+                s_fixed,
                 red_fixed,
                 reduce,
                 lane_lo,
