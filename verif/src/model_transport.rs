@@ -255,7 +255,9 @@ impl ModelTransport {
     fn start(&mut self) -> Result<(), HostError> {
         self.prepare()?;
         let frame = if self.get("IN_BYTES") == 0 { Vec::new() } else { self.input.pop_front().unwrap_or_default() };
+        self.machine.set_registers(self.get("POS"), self.get("TOK"));
         let run = self.machine.run(&frame).map_err(fail)?;
+        self.set("ARGMAX", self.machine.argmax());
         self.set("CYCLES_LO", run.cycles as u32);
         self.set("CYCLES_HI", (run.cycles >> 32) as u32);
         self.set("RUNS", self.get("RUNS") + 1);

@@ -4,10 +4,14 @@
 //! Units step in the order of their effects on memory (docs/timing.md): of two effects in one
 //! cycle, reads come first. Costs are by step, not by cycle.
 
+mod vector;
+
+use crate::f24::F24;
 use crate::{MachineError, kernel, post};
 use std::collections::VecDeque;
+use systole_isa::f24::{SEGMENTS, Segment, decode_param, decode_segment};
 use systole_isa::nest::{Loop, Nest};
-use systole_isa::program::{Lane, Load, Matmul, Post, PostDest, Store};
+use systole_isa::program::{Lane, Load, Matmul, Post, PostDest, Program, Register, Scalar, Store, Vector};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency};
 use wide::i16x8;
@@ -36,7 +40,7 @@ pub struct Origin {
     pub cycle: u64,
 }
 
-/// A machine of one configuration. W SRAM and X keep their content from run to run.
+/// A machine of one configuration. W SRAM, X, V and S keep their content from run to run.
 pub struct Machine {
     config: Config,
     latency: Latency,
@@ -45,15 +49,22 @@ pub struct Machine {
     x: Vec<i8>,      // [word][row]
     w_sram: Vec<i8>, // [word][row][col]
     acc: Vec<i32>,   // [address][col]
+    numbers: vector::Numbers,
     origins: Option<Vec<Option<Origin>>>,
 }
 
 struct Loaded {
+    program: Program,
+    /// Whether loops or rows depend on LENC, and the LENC that the lists below are for.
+    varies: bool,
+    lenc: Option<u32>,
     matmuls: Vec<Started<Matmul>>,
     posts: Vec<Started<Post>>,
     loads: Vec<Started<Load>>,
     stores: Vec<Started<Store>>,
     lanes: Vec<Started<Lane>>,
+    vectors: Vec<Started<Vector>>,
+    scalars: Vec<Started<Scalar>>,
     scrub_lines: u64,
     end: u64,
     end_row: usize,
@@ -61,6 +72,8 @@ struct Loaded {
     params: Vec<Param>,
     luts: Vec<[i8; 256]>,
     taps: Vec<[i8; 3]>,
+    functions: Vec<Segment>, // [function][segment]
+    numbers: Vec<[F24; 2]>,  // scale and bias, [word][lane]
     in_bytes: usize,
     out_bytes: usize,
 }
@@ -125,10 +138,11 @@ struct Run<'a> {
     post: Option<(usize, Walk<'a>)>,
     next_post: usize,
     flying: VecDeque<Flying>,
+    vector: Option<Box<vector::Unit<'a>>>,
     input: &'a [u8],
     out: Vec<u8>,
     events: [u64; 9],
-    /// Cycle of POST's last take.
+    /// Cycle of the last take of POST or VECTOR.
     taken: u64,
     /// The lane engine: running sums `[sum][lane]`, the two lines above `[column][line][lane]`, how many of them count,
     /// the column, and results and lines of results still to be left out.
@@ -156,7 +170,7 @@ fn rule<T>(cycle: u64, row: usize, unit: &'static str, rule: impl Into<String>) 
 }
 
 impl Machine {
-    /// A machine with nothing loaded; X, W SRAM and accumulators are zero.
+    /// A machine with nothing loaded; X, W SRAM, accumulators, V, S and registers are zero.
     pub fn new(config: Config) -> Machine {
         let (r, c) = (config.rows as usize, config.cols as usize);
         Machine {
@@ -165,6 +179,7 @@ impl Machine {
             x: vec![0; config.x_depth as usize * r],
             w_sram: vec![0; config.w_sram_depth as usize * r * c],
             acc: vec![0; config.acc_depth as usize * c],
+            numbers: vector::Numbers::new(if config.vec_lanes == 0 { 0 } else { config.v_depth as usize }, c),
             image: None,
             origins: None,
             config,
@@ -174,6 +189,26 @@ impl Machine {
     /// Its configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Sets the registers POS and TOK, 16 bits each, for the runs to come.
+    pub fn set_registers(&mut self, pos: u32, tok: u32) {
+        (self.numbers.pos, self.numbers.tok) = (pos & 0xffff, tok & 0xffff);
+    }
+
+    /// The register ARGMAX: where the last reduction of that kind found its largest number.
+    pub fn argmax(&self) -> u32 {
+        self.numbers.argmax
+    }
+
+    /// The numbers of V, C a word.
+    pub fn v(&self) -> &[F24] {
+        &self.numbers.v
+    }
+
+    /// The numbers of S.
+    pub fn s(&self) -> &[F24; 64] {
+        &self.numbers.s
     }
 
     /// Records for every OUT word which row wrote it, and when.
@@ -199,12 +234,18 @@ impl Machine {
         let c = self.config.cols as usize;
         let mut params = image.params.clone();
         params.resize(params.len().next_multiple_of(c), Param { bias: 0, q: 1 << 23, shift: 63 });
+        let (functions, numbers) = image.vector.split_at(image.vector.len().min(4 * SEGMENTS));
         let mut l = Loaded {
+            varies: self.check_rows(&program)?,
+            program,
+            lenc: None,
             matmuls: vec![],
             posts: vec![],
             loads: vec![],
             stores: vec![],
             lanes: vec![],
+            vectors: vec![],
+            scalars: vec![],
             scrub_lines: 0,
             end: 0,
             end_row: 0,
@@ -212,11 +253,20 @@ impl Machine {
             params,
             luts: image.luts.clone(),
             taps: image.taps.clone(),
+            functions: functions.iter().map(|&w| decode_segment(w)).collect(),
+            numbers: numbers.iter().map(|&w| decode_param(w)).map(|(scale, bias)| [scale.into(), bias.into()]).collect(),
             in_bytes: image.in_bytes as usize,
             out_bytes: image.out_bytes as usize,
         };
+        self.arrange(&mut l, 0)?;
+        self.image = Some(l);
+        Ok(())
+    }
+
+    /// Checks the rules of issue, which hold for every LENC or for none. Whether the program depends on LENC.
+    fn check_rows(&self, program: &Program) -> Result<bool, MachineError> {
         let mut free = 0u64; // first cycle in which the next row may act
-        let mut ended = false;
+        let (mut ended, mut varies) = (false, false);
         for (row, r) in program.rows.iter().enumerate() {
             let unit = r.instruction.unit().name();
             if ended {
@@ -225,30 +275,56 @@ impl Machine {
             if r.cycle < free {
                 return rule(r.cycle, row, unit, format!("the sequencer is free from cycle {free} on"));
             }
-            let words = r.instruction.words();
-            free = r.cycle + u64::from(words.max(self.latency.row_spacing));
-            let first = self.latency.first_step(r.cycle, words);
-            match r.instruction.clone() {
+            free = r.cycle + u64::from(r.instruction.words().max(self.latency.row_spacing));
+            let len = r.instruction.nest().is_some_and(|n| n.loops.iter().any(|l| l.len));
+            let vector = match &r.instruction {
+                Instruction::Lane(_) if self.config.lane_taps == 0 => {
+                    return rule(r.cycle, row, unit, "this machine has no lane engine");
+                }
+                Instruction::Vector(_) | Instruction::Scalar(_) | Instruction::Wait(_) => true,
+                Instruction::Matmul(m) => len || m.one_hot.is_some(),
+                _ => len,
+            };
+            if vector && self.config.vec_lanes == 0 {
+                return rule(r.cycle, row, unit, "this machine has no vector unit");
+            }
+            varies |= len || matches!(r.instruction, Instruction::Wait(_));
+            ended = r.instruction == Instruction::End;
+        }
+        if !ended {
+            return rule(program.cycles(), program.rows.len(), "END", "the timetable has no END");
+        }
+        Ok(varies)
+    }
+
+    /// Hands the rows to their units, as they run where LENC is `lenc`.
+    fn arrange(&self, l: &mut Loaded, lenc: u32) -> Result<(), MachineError> {
+        l.lenc = None;
+        l.matmuls.clear();
+        l.posts.clear();
+        l.loads.clear();
+        l.stores.clear();
+        l.lanes.clear();
+        l.vectors.clear();
+        l.scalars.clear();
+        l.scrub_lines = 0;
+        // A row keeps its number in the timetable, where WAIT has one too.
+        let timed = l.program.rows.iter().enumerate().filter(|(_, r)| !matches!(r.instruction, Instruction::Wait(_)));
+        let rows: Vec<usize> = timed.map(|(row, _)| row).collect();
+        for (row, r) in rows.into_iter().zip(l.program.at(lenc).rows) {
+            let first = self.latency.first_step(r.cycle, r.instruction.words());
+            match r.instruction {
                 Instruction::Matmul(what) => l.matmuls.push(Started { row, first, what }),
                 Instruction::Post(what) => l.posts.push(Started { row, first, what }),
                 Instruction::Load(what) => l.loads.push(Started { row, first, what }),
                 Instruction::Store(what) => l.stores.push(Started { row, first, what }),
-                Instruction::Lane(_) if self.config.lane_taps == 0 => {
-                    return rule(r.cycle, row, unit, "this machine has no lane engine");
-                }
                 Instruction::Lane(what) => l.lanes.push(Started { row, first, what }),
+                Instruction::Vector(what) => l.vectors.push(Started { row, first, what }),
+                Instruction::Scalar(what) => l.scalars.push(Started { row, first, what }),
                 Instruction::Scrub(what) => l.scrub_lines += u64::from(what.lines),
-                Instruction::Vector(_) | Instruction::Scalar(_) | Instruction::Wait(_) => {
-                    return rule(r.cycle, row, unit, "this machine has no vector unit");
-                }
-                Instruction::End => {
-                    (l.end, l.end_row) = (r.cycle, row);
-                    ended = true;
-                }
+                Instruction::Wait(_) => {}
+                Instruction::End => (l.end, l.end_row) = (r.cycle, row),
             }
-        }
-        if !ended {
-            return rule(program.cycles(), program.rows.len(), "END", "the timetable has no END");
         }
         fn busy<T>(list: &[Started<T>], unit: &'static str, span: impl Fn(&T) -> u64) -> Result<(), MachineError> {
             for pair in list.windows(2) {
@@ -263,17 +339,21 @@ impl Machine {
         busy(&l.loads, "LOAD", |i| i.nest.span())?;
         busy(&l.stores, "STORE", |i| i.nest.span())?;
         busy(&l.lanes, "LANE", |i| i.nest.span())?;
-        self.image = Some(l);
+        busy(&l.scalars, "SCALAR", |i| i.nest.span())?;
+        self.check_vectors(l)?;
+        l.lenc = Some(lenc);
         Ok(())
     }
 
-    /// Runs one frame.
+    /// Runs one frame, with the registers as they are.
     ///
     /// # Errors
     /// [`MachineError::NoImage`], [`MachineError::FrameLength`], [`MachineError::Rule`].
     pub fn run(&mut self, input: &[u8]) -> Result<RunResult, MachineError> {
-        let image = self.image.take().ok_or(MachineError::NoImage)?;
-        let result = self.run_loaded(&image, input);
+        let mut image = self.image.take().ok_or(MachineError::NoImage)?;
+        let lenc = self.numbers.pos / self.config.cols;
+        let ready = if image.varies && image.lenc != Some(lenc) { self.arrange(&mut image, lenc) } else { Ok(()) };
+        let result = ready.and_then(|()| self.run_loaded(&image, input));
         self.image = Some(image);
         result
     }
@@ -288,6 +368,7 @@ impl Machine {
             post: None,
             next_post: 0,
             flying: VecDeque::new(),
+            vector: vector::Unit::new(l),
             input,
             out: vec![0; self.config.out_depth as usize * c],
             events: [0; 9],
@@ -334,15 +415,18 @@ impl Machine {
             let ts = store.as_ref().map_or(u64::MAX, |(_, w)| w.time + u64::from(self.latency.store_read));
             let tl = load.as_ref().map_or(u64::MAX, |(_, w)| w.time + u64::from(self.latency.load_write));
             let te = lane.as_ref().map_or(u64::MAX, |(_, w)| w.time + u64::from(self.latency.lane_read));
+            let (tv, vector_writes) = run.vector.as_ref().map_or((u64::MAX, false), |v| v.next(&self.latency));
             let (tq, reads) = run.flying.front().map_or((u64::MAX, false), |f| (f.at, !f.read_done));
-            let next = tm.min(ts).min(tl).min(tq).min(te);
+            let next = tm.min(ts).min(tl).min(tq).min(te).min(tv);
             if next == u64::MAX {
                 break;
             }
             if next >= l.end {
                 return rule(next, l.end_row, "END", format!("work remains in cycle {next}"));
             }
-            if tq == next && reads {
+            if tv == next && !vector_writes {
+                self.vector_step(&mut run)?;
+            } else if tq == next && reads {
                 self.residual_read(&mut run);
             } else if ts == next {
                 let Some((i, walk)) = &mut store else { continue };
@@ -358,12 +442,15 @@ impl Machine {
                 }
             } else if tm == next {
                 let Some((i, walk, held)) = &mut matmul else { continue };
-                let others = ts.min(tl).min(tq).min(te);
+                let others = ts.min(tl).min(tq).min(te).min(tv);
                 // Until another unit has an effect, MATMUL runs alone.
                 loop {
                     self.matmul_step(&mut run, *i, walk, held)?;
                     walk.step();
-                    let flying = run.flying.front().map_or(u64::MAX, |f| f.at);
+                    let mut flying = run.flying.front().map_or(u64::MAX, |f| f.at);
+                    if let Some(v) = &run.vector {
+                        flying = flying.min(v.next(&self.latency).0);
+                    }
                     if walk.done || walk.time + lead > others.min(flying) || walk.time + lead >= l.end {
                         break;
                     }
@@ -373,6 +460,8 @@ impl Machine {
                 }
             } else if tq == next {
                 self.post_write(&mut run)?;
+            } else if tv == next {
+                self.vector_step(&mut run)?;
             } else {
                 let Some((i, walk)) = &mut load else { continue };
                 self.load_step(&mut run, *i, walk)?;
@@ -387,9 +476,19 @@ impl Machine {
         if run.next_post < l.posts.len() {
             return rule(l.end, l.posts[run.next_post].row, "POST", "no vector ever came");
         }
+        if let Some(v) = &run.vector {
+            v.finish(l)?;
+        }
         run.out.truncate(l.out_bytes);
         let scrub_lines = l.scrub_lines;
         Ok(RunResult { frame: run.out, cycles: l.end, vectors: run.events[VECTORS], events: run.events, scrub_lines })
+    }
+
+    fn vector_step(&mut self, run: &mut Run) -> Result<(), MachineError> {
+        let Some(mut unit) = run.vector.take() else { return Ok(()) };
+        let done = self.vector_event(run, &mut unit);
+        run.vector = Some(unit);
+        done
     }
 
     #[inline]
@@ -400,7 +499,8 @@ impl Machine {
         let (tile, vectors) = (r * c, kernel::tile_vectors(r, c));
         if walk.stepped as u32 >= i.hold {
             run.events[if i.w_sram { W_SRAM } else { W_RRAM }] += 1;
-            let at = (walk.at[1] as u32 & 0xffff) as usize;
+            let further = i.one_hot.map_or(0, |hot| self.register(hot.register) / self.config.rows);
+            let at = ((walk.at[1] as u32).wrapping_add(further) & 0xffff) as usize;
             if i.w_sram {
                 let at = at % self.config.w_sram_depth as usize;
                 *held = Held::Sram(kernel::pack(&self.w_sram[at * tile..][..tile], r, c));
@@ -422,9 +522,13 @@ impl Machine {
         };
         let padded =
             i.pad.is_some_and(|p| !(0..p.y_size as i32).contains(&walk.at[3]) || !(0..p.x_size as i32).contains(&walk.at[4]));
-        let pad_row;
+        let mut pad_row;
         let x: &[i8] = if padded {
             pad_row = [i.pad.map_or(0, |p| p.value); 64];
+            &pad_row[..r]
+        } else if let Some(hot) = i.one_hot {
+            pad_row = [0; 64];
+            pad_row[self.register(hot.register) as usize % r] = hot.value;
             &pad_row[..r]
         } else {
             let at = walk.at[0] as u32 as usize % self.config.x_depth as usize;
@@ -443,6 +547,13 @@ impl Machine {
             self.take(run, s.row, &sums, take)?;
         }
         Ok(())
+    }
+
+    fn register(&self, register: Register) -> u32 {
+        match register {
+            Register::Pos => self.numbers.pos,
+            Register::Tok => self.numbers.tok,
+        }
     }
 
     /// A step of the lane engine: three products a lane, and perhaps a result.
@@ -501,14 +612,13 @@ impl Machine {
         if ends { self.take(run, s.row, &complete, cycle + u64::from(self.latency.lane_take)) } else { Ok(()) }
     }
 
-    /// POST takes final sums in cycle `take`.
+    /// POST or VECTOR takes final sums in cycle `take`.
     fn take(&mut self, run: &mut Run, row: usize, sums: &[i32; 32], take: u64) -> Result<(), MachineError> {
         let l = run.l;
         if take <= run.taken {
             return rule(take, row, "POST", "array and lane engine hand it sums out of order");
         }
         run.taken = take;
-        run.events[POST] += 1;
         while l.posts.get(run.next_post).is_some_and(|p| p.first <= take) {
             if let Some((i, _)) = run.post.as_ref().filter(|(_, w)| !w.done) {
                 return rule(take, l.posts[*i].row, "POST", "the next POST starts before all its vectors have come");
@@ -521,9 +631,18 @@ impl Machine {
             ));
             run.next_post += 1;
         }
+        if let Some(unit) = &mut run.vector
+            && unit.armed(l, take)?
+        {
+            if let Some((i, _)) = run.post.as_ref().filter(|(_, w)| !w.done) {
+                return rule(take, row, "VECTOR", format!("a final sum, and the POST of row {} is armed too", l.posts[*i].row));
+            }
+            return unit.take(l, sums, take, &self.latency);
+        }
         let Some((i, walk)) = run.post.as_mut().filter(|(_, w)| !w.done) else {
             return rule(take, row, "POST", "a final sum, and no POST is armed");
         };
+        run.events[POST] += 1;
         let (index, p) = (*i, &l.posts[*i].what);
         let c = self.config.cols as usize;
         let [dst, param, res, ..] = walk.at.map(|a| a as u32 & 0xffff);
@@ -541,12 +660,19 @@ impl Machine {
             *b = a.wrapping_add(q.bias);
         }
         let write = take + u64::from(self.latency.take_to_write(p.lut.is_some(), p.residual.is_some()));
+        if let Some(unit) = &mut run.vector {
+            let first =
+                if p.dest == PostDest::OutRaw32 { take + u64::from(self.latency.take_to_write(false, false)) } else { write };
+            for n in 0..if p.dest == PostDest::OutRaw32 { 4 } else { 1 } {
+                unit.result(first + n, l.posts[index].row, "POST")?;
+            }
+        }
         if p.dest == PostDest::OutRaw32 {
             for (n, quarter) in biased[..c].chunks(c / 4).enumerate() {
                 let bytes: Vec<u8> = quarter.iter().flat_map(|v| v.to_le_bytes()).collect();
                 self.out_write(
                     run,
-                    l.posts[index].row,
+                    (l.posts[index].row, "POST"),
                     dst + n as u32,
                     &bytes,
                     take + u64::from(self.latency.take_to_write(false, false)) + n as u64,
@@ -559,7 +685,7 @@ impl Machine {
         if p.residual.is_none() && p.dest == PostDest::Out {
             // Nothing reads OUT during the run: the write needs no place in time.
             let bytes: [u8; 32] = codes.map(|v| v.clamp(p.lo, p.hi) as u8);
-            return self.out_write(run, l.posts[index].row, dst, &bytes[..c], write);
+            return self.out_write(run, (l.posts[index].row, "POST"), dst, &bytes[..c], write);
         }
         let read = take + u64::from(self.latency.residual_read + if p.lut.is_some() { self.latency.lut } else { 0 });
         let flying = Flying {
@@ -599,47 +725,72 @@ impl Machine {
 
     fn post_write(&mut self, run: &mut Run) -> Result<(), MachineError> {
         let Some(f) = run.flying.pop_front() else { return Ok(()) };
-        let p = &run.l.posts[f.post].what;
-        let (r, c) = (self.config.rows as usize, self.config.cols as usize);
+        let post = &run.l.posts[f.post];
+        let p = &post.what;
         let codes: Vec<i8> = f.codes.iter().map(|v| (*v).clamp(p.lo, p.hi)).collect();
-        match p.dest {
+        self.result_write(run, (post.row, "POST"), p.dest, f.dst, &codes, f.write)
+    }
+
+    /// Writes a word of codes where `dest` says.
+    fn result_write(
+        &mut self,
+        run: &mut Run,
+        by: (usize, &'static str),
+        dest: PostDest,
+        dst: u32,
+        codes: &[i8],
+        cycle: u64,
+    ) -> Result<(), MachineError> {
+        let (r, c) = (self.config.rows as usize, self.config.cols as usize);
+        match dest {
             PostDest::X => run.events[X_WRITE] += 1,
             PostDest::WColumn | PostDest::WRow => run.events[W_WRITE] += 1,
             PostDest::Out | PostDest::OutRaw32 => {}
         }
-        match p.dest {
+        match dest {
             PostDest::X => {
-                let at = self.x_at(f.dst);
-                self.x[at..at + c].copy_from_slice(&codes);
+                let at = self.x_at(dst);
+                self.x[at..at + c].copy_from_slice(codes);
             }
             PostDest::WColumn => {
                 let groups = self.config.groups() as usize;
-                let (group, lane) = (f.dst as usize % groups, f.dst as usize / groups % c);
-                let word = f.dst as usize / groups / c % self.config.w_sram_depth as usize;
+                let (group, lane) = (dst as usize % groups, dst as usize / groups % c);
+                let word = dst as usize / groups / c % self.config.w_sram_depth as usize;
                 for (i, &v) in codes.iter().enumerate() {
                     self.w_sram[(word * r + group * c + i) * c + lane] = v;
                 }
             }
             PostDest::WRow => {
-                let (row, word) = (f.dst as usize % r, f.dst as usize / r % self.config.w_sram_depth as usize);
-                self.w_sram[(word * r + row) * c..][..c].copy_from_slice(&codes);
+                let (row, word) = (dst as usize % r, dst as usize / r % self.config.w_sram_depth as usize);
+                self.w_sram[(word * r + row) * c..][..c].copy_from_slice(codes);
             }
             PostDest::Out | PostDest::OutRaw32 => {
                 let bytes: Vec<u8> = codes.iter().map(|&v| v as u8).collect();
-                self.out_write(run, run.l.posts[f.post].row, f.dst, &bytes, f.write)?;
+                self.out_write(run, by, dst, &bytes, cycle)?;
             }
         }
         Ok(())
     }
 
-    fn out_write(&mut self, run: &mut Run, row: usize, word: u32, bytes: &[u8], cycle: u64) -> Result<(), MachineError> {
+    /// Writes a word of OUT, for a row and its unit.
+    fn out_write(
+        &mut self,
+        run: &mut Run,
+        (row, unit): (usize, &'static str),
+        word: u32,
+        bytes: &[u8],
+        cycle: u64,
+    ) -> Result<(), MachineError> {
         if cycle >= run.l.end {
             return rule(cycle, run.l.end_row, "END", "an OUT write comes later");
+        }
+        if let Some(vector) = &mut run.vector {
+            vector.out(cycle, row, unit)?;
         }
         run.events[OUT_WRITE] += 1;
         let at = word as usize * bytes.len();
         let Some(place) = run.out.get_mut(at..at + bytes.len()) else {
-            return rule(cycle, row, "POST", format!("OUT word {word} is beyond the buffer"));
+            return rule(cycle, row, unit, format!("OUT word {word} is beyond the buffer"));
         };
         place.copy_from_slice(bytes);
         if let Some(o) = self.origins.as_mut().and_then(|o| o.get_mut(word as usize)) {
@@ -672,7 +823,7 @@ impl Machine {
         let bytes: Vec<u8> = self.x[at..at + self.config.cols as usize].iter().map(|&v| v as u8).collect();
         let cycle = walk.time + u64::from(self.latency.store_write);
         walk.step();
-        self.out_write(run, run.l.stores[index].row, dst, &bytes, cycle)
+        self.out_write(run, (run.l.stores[index].row, "STORE"), dst, &bytes, cycle)
     }
 }
 
