@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Golden models of Systole, written from the documents.
 //!
-//! [`operator`] computes networks on plain tensors, in floating point where ONNX Runtime does.
+//! [`operator`] computes networks on plain tensors, in floating point where ONNX Runtime does; [`token`] a token of a language
+//! model, in the vector unit's arithmetic.
 //! [`Machine`] runs an image instruction by instruction, bit-exact and with exact cycles, without
 //! Verilog. Where they differ, the compiler is wrong; where the machine and the RTL differ, the
 //! hardware is.
@@ -13,6 +14,7 @@ mod kernel;
 mod machine;
 pub mod operator;
 mod post;
+pub mod token;
 
 pub use error::MachineError;
 pub use machine::{Machine, Origin, RunResult};
