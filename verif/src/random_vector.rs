@@ -332,7 +332,28 @@ impl Builder {
             (low, high) = (low.min(step.offset[a]), high.max(step.offset[a]));
         }
         let room = size as i32 - (high - low);
-        (room > 0).then(|| (self.rng.random_range(0..room) - low) as u32)
+        if room <= 0 {
+            return None;
+        }
+        // Often the first step has what was written last.
+        let newest = self.newest(|e| &e.v_writes).filter(|&w| a >= 2 && (-low..room - low).contains(&(w as i32)));
+        match newest {
+            Some(word) if self.chance(0.4) => Some(word),
+            _ => Some((self.rng.random_range(0..room) - low) as u32),
+        }
+    }
+
+    /// One of the three places that are written last in the first run.
+    fn newest(&mut self, times: fn(&Effects) -> &Times) -> Option<u32> {
+        let list = times(&self.plans[0].done);
+        let place = self.rng.random_range(0..3);
+        list.iter().rev().nth(place).map(|(_, places)| places[0])
+    }
+
+    /// An S register to read: often one that was written lately.
+    fn operand(&mut self) -> u32 {
+        let newest = self.newest(|e| &e.s_writes);
+        if self.chance(0.5) { newest.unwrap_or(0) } else { self.register() }
     }
 
     /// An S register: mostly of the first ones, so that instructions meet.
@@ -357,8 +378,8 @@ impl Builder {
         let exponent = match self.rng.random_range(0..20) {
             0 => return F24::ZERO,
             1 => self.rng.random_range(1..255),
-            2..8 => self.rng.random_range(110..140),
-            _ => self.rng.random_range(122..131),
+            2..5 => self.rng.random_range(110..140),
+            _ => self.rng.random_range(123..129),
         };
         let fraction = self.rng.random::<u32>() & if self.chance(0.3) { 0x6000 } else { 0x7fff };
         F24::from_bits((self.rng.random::<u32>() & 1) << 23 | exponent << 15 | fraction)
@@ -405,7 +426,7 @@ impl Builder {
                 c_base,
                 dst_base: first + dst,
                 param_base,
-                s_base: self.register(),
+                s_base: self.operand(),
                 red_base: self.register(),
                 zero_point: self.pick(&[0, 0, 3, -20]),
                 lo,
@@ -418,11 +439,12 @@ impl Builder {
                 lane_lo,
                 lane_n,
                 src,
-                mul1: self.pick(Mul1::ALL),
-                mul2: self.pick(Mul2::ALL),
+                // Mostly sums: of many products little is left but the largest number and 0.
+                mul1: self.pick(&[Mul1::One, Mul1::One, Mul1::One, Mul1::Scale, Mul1::Scale, Mul1::B, Mul1::A]),
+                mul2: self.pick(&[Mul2::One, Mul2::One, Mul2::Scalar, Mul2::C, Mul2::Partner]),
                 add: self.pick(Add::ALL),
                 function: if self.chance(0.3) { Some(self.pick(Function::ALL)) } else { None },
-                mul3: self.pick(&[Mul3::One, Mul3::One, Mul3::S, Mul3::B, Mul3::Scalar]),
+                mul3: self.pick(&[Mul3::One, Mul3::One, Mul3::One, Mul3::One, Mul3::S, Mul3::B, Mul3::Scalar]),
                 dest,
                 max: if reductions.0 == 1 { self.pick(&MaxOf::ALL[1..]) } else { MaxOf::Off },
                 sum: if reductions.1 == 1 { self.pick(&SumOf::ALL[1..]) } else { SumOf::Off },
@@ -748,8 +770,8 @@ impl Builder {
                 let loops = self.loops(2, 6, 0);
                 let i = Scalar {
                     op: self.pick(ScalarOp::ALL),
-                    a_base: self.register(),
-                    b_base: self.register(),
+                    a_base: self.operand(),
+                    b_base: self.operand(),
                     dst_base: self.register(),
                     imm: if self.chance(0.3) { Some(self.float()) } else { None },
                     nest: self.nest(&loops, len),
@@ -1018,10 +1040,10 @@ impl Builder {
         let program = Program { rows: std::mem::take(&mut self.rows) };
         let (timetable, descriptors) = program.encode().expect("every field is in its range");
         let mut vector: Vec<u64> = functions().iter().flatten().map(|&s| encode_segment(s)).collect();
-        // The first ones load V: no lane is left out. Of the others some are.
+        // The first ones load V from sums of products, which are large: small scales, and no lane is left out. Of the others some are.
         for lane in 0..sizes.params * c {
             let scale = match self.float() {
-                F24::ZERO if lane < sizes.v * c => F24::ONE,
+                _ if lane < sizes.v * c => F24::from_bits(self.rng.random_range(108u32 << 15..120 << 15)),
                 _ if lane >= sizes.v * c && self.chance(0.4) => F24::ZERO,
                 scale => scale,
             };
