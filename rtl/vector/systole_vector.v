@@ -52,6 +52,7 @@ module systole_vector #(
   localparam VGW = $clog2(V_DEPTH * G);
   localparam PGW = $clog2(PARAM_DEPTH * G);
   localparam LB = $clog2(LANES);
+  localparam [23:0] LOWEST = {1'b1, 8'd254, 15'h7fff};
   localparam [2:0] DEST_NONE = 3'd0, DEST_V = 3'd1, DEST_COLUMN = 3'd3, DEST_FLOAT = 3'd6;
 
   // Descriptor: two header words, loops.
@@ -528,7 +529,7 @@ module systole_vector #(
   wire [23:0] key_before = s_max[23] ? ~s_max : {1'b1, s_max[22:0]};
   wire        larger = first17 || key > key_before;
   wire        max_we = way_q[17] && max17 != 2'd0;
-  wire [23:0] max_data = !larger ? s_max : key[23] ? {1'b0, key[22:0]} : ~key;
+  wire [23:0] max_data = !larger ? s_max : key[23] ? {1'b0, key[22:0]} : key == 24'd0 ? LOWEST : ~key;
   localparam [15:0] WORD = COLS;
   reg  [15:0] arg_base_q, argmax_q;   // C * step of the next one
   wire [15:0] arg_base = starts17 ? 16'd0 : arg_base_q;

@@ -522,11 +522,11 @@ impl Machine {
                     best = Some(lane);
                 }
             }
-            let best = best.unwrap_or(0);
-            let place = (best as u32).wrapping_add(step.since.wrapping_mul(c as u32));
+            let own = best.map_or(F24::LOWEST, number);
+            let place = (best.unwrap_or(0) as u32).wrapping_add(step.since.wrapping_mul(c as u32));
             let at = step.cycle + u64::from(latency.vec_max);
             unit.write_s(at, row, "VECTOR")?;
-            let (red, own, starts) = (step.red, number(best), step.starts);
+            let (red, starts) = (step.red, step.starts);
             unit.plan(at, true, Event::Maximum { red, own, place, starts, kind: v.max });
         }
         let late = step.cycle + if v.function.is_some() { u64::from(latency.vec_fn) } else { 0 };
