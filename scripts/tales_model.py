@@ -231,8 +231,9 @@ def measure(data, texts=500):
     grammar = Grammar(data / "grammar.json")
     held_out = (data / "heldout.txt").read_text().splitlines()
     sequences = [tokenizer.encode(tale) + [BOS] for tale in held_out]
-    # Prompts: the first 3 to 12 words of held-out tales.
-    prompts = [tokenizer.encode(" ".join(held_out[i % len(held_out)].split()[: 3 + i % 10])) for i in range(texts)]
+    # Prompts: the first 4 words of each held-out tale, then the first 10, 16, 22 and 28.
+    prompts = [held_out[i % len(held_out)].split()[: 4 + 6 * (i // len(held_out))] for i in range(texts)]
+    prompts = [tokenizer.encode(" ".join(words)) for words in prompts]
     from_nothing = [[BOS]] * texts
     rng = random.Random(3)
     ranges = [tokenizer.encode(grammar.write(rng)[0])[: config.seq_len] for _ in range(64)]
