@@ -35,11 +35,11 @@ GRAMMAR_SEED = 1
 HELD_OUT_SEED = 2
 HELD_OUT = 120  # tales
 TRAIN_SEED = 1
-STEPS = 10000
+STEPS = 18000
 BATCH = 16  # tales
 WARM_UP = 200
 RATE = 4e-3
-WEIGHT_DECAY = 0.1
+WEIGHT_DECAY = 0.05
 # glibc's allocator gives back every large array at once, and a fifth of the time goes into fetching the pages again.
 if hasattr(ctypes.CDLL(None), "mallopt"):
     ctypes.CDLL(None).mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
