@@ -2,7 +2,7 @@
 //! `systole inspect`, `systole compile`, `systole run MODEL.onnx`, `systole conformance`.
 
 use crate::run::RunArgs;
-use crate::{Machine, output, sizes};
+use crate::{Machine, output, score, sizes};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use systole_verif::{npy, onnx_case};
 /// Print the layers of a model.
 #[derive(Args)]
 pub struct InspectArgs {
-    /// The model, ONNX
+    /// The model: ONNX, llama2.c's .bin, or a folder with a language model
     model: PathBuf,
     /// Print as JSON
     #[arg(long)]
@@ -125,6 +125,9 @@ fn print_host(graph: &Graph) {
 
 /// Layers, shapes, multiplications, weights, and what runs them.
 pub fn inspect(args: &InspectArgs) -> Result<bool> {
+    if score::is_language_model(&args.model) {
+        return score::inspect(&args.model, args.json);
+    }
     let graph = load(&args.model)?;
     let compiles = legalise(&graph, &Config::named("base")?);
     let reason = compiles.as_ref().err().map(ToString::to_string);
