@@ -529,7 +529,7 @@ module systole_vector #(
   wire [23:0] key_before = s_max[23] ? ~s_max : {1'b1, s_max[22:0]};
   wire        larger = first17 || key > key_before;
   wire        max_we = way_q[17] && max17 != 2'd0;
-  wire [23:0] max_data = !larger ? s_max : key[23] ? {1'b0, key[22:0]} : key == 24'd0 ? LOWEST : ~key;
+  wire [23:0] max_data = !larger ? s_max : key[23] ? {1'b0, key[22:0]} : key != 24'd0 ? ~key : max17 == 2'd2 ? 24'd0 : LOWEST;
   localparam [15:0] WORD = COLS;
   reg  [15:0] arg_base_q, argmax_q;   // C * step of the next one
   wire [15:0] arg_base = starts17 ? 16'd0 : arg_base_q;

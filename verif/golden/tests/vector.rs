@@ -94,10 +94,10 @@ impl Bench {
         word
     }
 
-    /// Puts numbers into V: 0 times whatever is there, plus a bias.
+    /// Puts numbers into V: whatever is there times S[63], which is 0, plus a bias.
     fn load_v(&mut self, word: u32, lanes: &[f64]) {
         let param_base = self.param(&lanes.iter().map(|&x| (0.0, x)).collect::<Vec<_>>());
-        self.vector(Vector { dst_base: word, param_base, mul1: Mul1::Scale, add: Add::Bias, ..plain() });
+        self.vector(Vector { dst_base: word, param_base, s_base: 63, mul2: Mul2::Scalar, add: Add::Bias, ..plain() });
     }
 
     /// Puts a number into S.
@@ -376,6 +376,61 @@ fn lanes_that_do_not_count() {
 }
 
 #[test]
+fn a_scale_of_0_leaves_its_lane_out() {
+    let mut bench = Bench::tiny();
+    bench.load_v(0, &[1.0, 20.0, 3.0, -50.0]);
+    (1..3).for_each(|word| bench.load_v(word, &[7.0; 4]));
+    // Step 0 takes lanes 0 and 2, step 1 none: its own maximum is the lowest number, or 0.
+    let param_base = bench.param(&[(2.0, 0.5), (0.0, 9.0), (2.0, 0.5), (0.0, 9.0)]);
+    bench.param(&[(0.0, 1.0); 4]);
+    let both = |dst, gap| nest(&[(2, gap, [dst, 1, 0, 0, 1])]);
+    let v = Vector { param_base, mul1: Mul1::Scale, add: Add::Bias, zero_point: 1, ..plain() };
+    bench.vector(Vector { dst_base: 1, max: MaxOf::Max, red_base: 1, nest: both(1, 0), ..v.clone() });
+    bench.vector(Vector { dest: VectorDest::Out, max: MaxOf::MaxAbs, red_base: 3, nest: both(1, 0), ..v.clone() });
+    bench.vector(Vector {
+        dest: VectorDest::OutFloat,
+        dst_base: 4,
+        sum: SumOf::Code,
+        red_base: 5,
+        nest: both(4, 3),
+        ..v.clone()
+    });
+    // Where the scale is no factor it leaves nobody out.
+    bench.vector(Vector { dest: VectorDest::Out, dst_base: 20, mul1: Mul1::One, nest: both(1, 0), ..v });
+    let (machine, result) = bench.run();
+    assert_eq!((word(&machine, 1), word(&machine, 2)), (vec![2.5, 7.0, 6.5, 7.0], vec![7.0; 4]));
+    assert_eq!([1, 2, 3, 4, 5, 6].map(|n| s(&machine, n)), [6.5, F24::LOWEST.to_f64(), 6.5, 0.0, 3.0 + 7.0, 0.0]);
+    assert_eq!((codes(&result, 0, 4), codes(&result, 1, 4)), (vec![3, 0, 7, 0], vec![0; 4]));
+    assert_eq!((floats(&result, 4, 4), floats(&result, 8, 4)), (vec![2.5, 9.0, 6.5, 9.0], vec![1.0; 4]));
+    assert_eq!((codes(&result, 20, 4), codes(&result, 21, 4)), (vec![3, 30, 5, -40], vec![3, 22, 5, -48]));
+}
+
+#[test]
+fn one_scalar_for_all_steps() {
+    let mut bench = Bench::tiny();
+    bench.load_v(0, &[1.0, 2.0, 3.0, 4.0]);
+    (0..3).for_each(|n| bench.load_s(8 + n, f64::from(n) + 3.0));
+    let run = |dst_base, s_fixed| Vector {
+        dst_base,
+        s_base: 8,
+        s_fixed,
+        mul2: Mul2::Scalar,
+        red_base: 20 + dst_base,
+        max: MaxOf::Max,
+        nest: nest(&[(3, 0, [1, 0, 0, 0, 1])]),
+        ..plain()
+    };
+    bench.vector(run(10, true));
+    bench.vector(run(20, false));
+    let (machine, _) = bench.run();
+    for n in 0..3 {
+        let times = n as f64 + 3.0;
+        assert_eq!((word(&machine, 10 + n)[1], word(&machine, 20 + n)[1]), (6.0, 2.0 * times));
+        assert_eq!((s(&machine, 30 + n), s(&machine, 40 + n)), (12.0, 4.0 * times));
+    }
+}
+
+#[test]
 fn sums_of_the_array_go_to_the_unit_that_is_active() {
     let mut bench = Bench::tiny();
     // Two words: one with lane n = (n + 1) times the sum of x, one with the weights negated.
@@ -386,7 +441,7 @@ fn sums_of_the_array_go_to_the_unit_that_is_active() {
     let step = bench.then(Instruction::Matmul(multiply));
     let take = |n: u64| step + u64::from(bench.latency.w_lead + bench.latency.post_take) + 4 * n;
     let takes: Vec<u64> = (0..4).map(take).collect();
-    // Vector 0 to POST, 1 and 2 to VECTOR, 3 to POST; gaps of VECTOR do not count. The row of a unit is there in its take's cycle.
+    // Vector 0 to POST, 1 and 2 to VECTOR, 3 to POST. The row of a unit is there in its take's cycle.
     let post = Post { dest: PostDest::OutRaw32, lo: -128, hi: 127, nest: once(), ..Default::default() };
     bench.at(takes[0], Instruction::Post(post.clone()));
     let v = Vector {
@@ -395,7 +450,7 @@ fn sums_of_the_array_go_to_the_unit_that_is_active() {
         mul1: Mul1::Scale,
         add: Add::Bias,
         dst_base: 8,
-        nest: nest(&[(2, 9, [1, 0, 0, 0, 0])]),
+        nest: nest(&[(2, 0, [1, 0, 0, 0, 0])]),
         ..plain()
     };
     bench.at(takes[1], Instruction::Vector(v));
@@ -774,6 +829,16 @@ fn fewer_lanes_than_columns_take_as_many_cycles() {
     assert!(text.contains("steps are at least 4 cycles apart"), "{text}");
     let (machine, _) = bench(3).run();
     assert_eq!(word(&machine, 13), [0, 1, 2, 3, 4, 5, 6, 7].map(|lane| f64::from(16 * lane * lane)));
+    // S stays while groups of a step read it, one behind the other.
+    for late in [0, 3, 4] {
+        let mut bench = bench(3);
+        let l = bench.latency;
+        let read = bench.vector(Vector { mul2: Mul2::Scalar, s_base: 1, ..plain() }) + u64::from(l.vec_scalar);
+        // The second of two steps, 20 cycles apart, for the rows' sake.
+        let write = Scalar { nest: nest(&[(2, 19, [1, 0, 0, 0, 0])]), ..copy(3, 0) };
+        bench.at(read + late - u64::from(l.scalar_add) - 21, Instruction::Scalar(write));
+        assert_eq!(bench.try_run().is_err(), late == 3, "a write {late} cycles from the one before the read on");
+    }
     let sum: i32 = (1..5).flat_map(|n| (0..8).map(move |lane| (lane * lane * n * n).min(127))).sum();
     assert_eq!(s(&machine, 1), f64::from(sum), "the sum is written behind the maximum");
 }
@@ -882,6 +947,11 @@ fn what_breaks_a_rule_is_named_with_row_and_cycle() {
         b.rows.push(Row { cycle: first + u64::from(b.latency.vec_write), instruction: Instruction::End });
     });
     check(late, "row 3 (END): work remains in cycle");
+    let gaps = said(|b| {
+        let gap = nest(&[(2, 1, [1, 0, 0, 0, 0])]);
+        b.vector(Vector { nest: gap, ..array(2) });
+    });
+    check(gaps, "row 2 (VECTOR): loops of the array's sums have no gaps");
     // What the image lacks, and where addresses end.
     check(
         said(|b| {

@@ -6,7 +6,7 @@
 use super::{Loaded, Machine, Run, Started, Walk, rule};
 use crate::MachineError;
 use crate::f24::F24;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use systole_isa::Latency;
 use systole_isa::f24::SEGMENTS;
 use systole_isa::program::{Add, MaxOf, Mul1, Mul2, Mul3, PostDest, Scalar, ScalarOp, Source, SumOf, Vector, VectorDest};
@@ -87,6 +87,7 @@ enum Event {
     Scalar(Box<Step>),
     /// The running maximum is written.
     Maximum {
+        index: usize,
         red: usize,
         own: F24,
         place: u32,
@@ -120,6 +121,7 @@ enum Event {
     },
     /// SCALAR writes its result.
     Register {
+        row: usize,
         at: usize,
         value: F24,
     },
@@ -145,6 +147,8 @@ pub(super) struct Unit<'a> {
     v_port: Port,
     v_written: Box<[(u32, u32); 256]>,
     s_port: Port,
+    /// Registers of S that VECTOR has read lately, with fewer lanes than columns: they stay until the last group has read.
+    s_reads: VecDeque<(u64, usize)>,
     results: Port,
     out: Port,
 }
@@ -170,6 +174,7 @@ impl<'a> Unit<'a> {
             v_port: Port::new(),
             v_written: Box::new([(0, 0); 256]),
             s_port: Port::new(),
+            s_reads: VecDeque::new(),
             results: Port::new(),
             out: Port::new(),
         };
@@ -210,6 +215,15 @@ impl<'a> Unit<'a> {
     fn write_s(&mut self, cycle: u64, row: usize, unit: &'static str) -> Result<(), MachineError> {
         let other = self.s_port.take(cycle, row);
         other.or_else(|other| rule(cycle, row, unit, format!("two writes of S in a cycle, the other by row {other}")))
+    }
+
+    /// S changes in `cycle`: no group of a step has read it already while others have yet to.
+    fn change_s(&self, cycle: u64, at: usize, row: usize, unit: &'static str, latency: &Latency) -> Result<(), MachineError> {
+        let groups = u64::from(latency.vec_distance);
+        match self.s_reads.iter().find(|&&(read, s)| s == at && cycle >= read && cycle + 1 < read + groups) {
+            Some((read, _)) => rule(cycle, row, unit, format!("S[{at}] changes while a VECTOR reads it from cycle {read} on")),
+            None => Ok(()),
+        }
     }
 
     /// A result of POST or VECTOR is written in `cycle`.
@@ -311,7 +325,11 @@ impl<'a> Stepper<'a> {
     }
 }
 
-/// Whether the step reads b, c.
+/// Whether the step reads S, b, c.
+fn uses_scalar(v: &Vector) -> bool {
+    v.mul2 == Mul2::Scalar || v.add == Add::MinusScalar || v.mul3 == Mul3::Scalar
+}
+
 fn uses_b(v: &Vector) -> bool {
     v.mul1 == Mul1::B || v.mul3 == Mul3::B
 }
@@ -332,6 +350,9 @@ impl Machine {
         for v in &l.vectors {
             if counting(&v.what, self.config.cols) == 0 {
                 return rule(v.first, v.row, "VECTOR", format!("no lane counts from {} on", v.what.lane_lo));
+            }
+            if v.what.src == Source::Array && v.what.nest.loops.iter().any(|l| l.gap != 0) {
+                return rule(v.first, v.row, "VECTOR", "loops of the array's sums have no gaps");
             }
             if v.what.function.is_some() && l.functions.len() < 4 * SEGMENTS {
                 return rule(v.first, v.row, "VECTOR", "the image has no functions");
@@ -374,7 +395,8 @@ impl Machine {
         match event {
             Event::Read(step) => self.vector_read(l, unit, step),
             Event::Scalar(step) => self.vector_compute(l, unit, &step),
-            Event::Maximum { red, own, place, starts, kind } => {
+            Event::Maximum { index, red, own, place, starts, kind } => {
+                unit.change_s(cycle, red, l.vectors[index].row, "VECTOR", &latency)?;
                 let held = &mut self.numbers.s[red];
                 if starts || own > *held {
                     *held = own;
@@ -395,6 +417,7 @@ impl Machine {
                     return rule(cycle, row, "VECTOR", format!("a sum of {total}, beyond 48 bits"));
                 }
                 if ends {
+                    unit.change_s(cycle, red, row, "VECTOR", &latency)?;
                     self.numbers.s[red] = F24::from_int(total);
                 }
                 Ok(())
@@ -418,7 +441,8 @@ impl Machine {
                 }
                 Ok(())
             }
-            Event::Register { at, value } => {
+            Event::Register { row, at, value } => {
+                unit.change_s(cycle, at, row, "SCALAR", &latency)?;
                 self.numbers.s[at] = value;
                 Ok(())
             }
@@ -460,6 +484,12 @@ impl Machine {
         let Started { what: v, row, .. } = &l.vectors[step.index];
         let (row, c, latency) = (*row, self.config.cols as usize, self.latency);
         let scalar = self.numbers.s[step.s];
+        if latency.vec_distance > 1 && uses_scalar(v) {
+            unit.s_reads.push_back((step.cycle + u64::from(latency.vec_scalar), step.s));
+            if unit.s_reads.len() > 8 {
+                unit.s_reads.pop_front();
+            }
+        }
         let mut params: &[[F24; 2]] = &[[F24::ZERO; 2]; 32];
         if v.mul1 == Mul1::Scale || v.add == Add::Bias {
             let (at, known) = (step.param as usize % self.config.vec_param_depth as usize * c, l.numbers.len());
@@ -507,11 +537,9 @@ impl Machine {
                 Mul3::Scalar => y.mul(scalar),
             };
         }
-        let mut lanes = counting(v, self.config.cols);
-        if v.mul1 == Mul1::Scale {
-            let chosen = (0..c).filter(|&lane| params[lane][0] != F24::ZERO).fold(0, |l, lane| l | 1 << lane);
-            lanes &= chosen;
-        }
+        // A scale of 0 leaves its lane out.
+        let chosen = |lane: &usize| v.mul1 != Mul1::Scale || params[*lane][0] != F24::ZERO;
+        let lanes = counting(v, self.config.cols) & (0..c).filter(chosen).fold(0, |lanes, lane| lanes | 1 << lane);
         let counts = |lane: &usize| lanes >> lane & 1 == 1;
         let codes: [i8; 32] = std::array::from_fn(|lane| if counts(&lane) { f[lane].code(v.zero_point, v.lo, v.hi) } else { 0 });
         if v.max != MaxOf::Off {
@@ -522,12 +550,17 @@ impl Machine {
                     best = Some(lane);
                 }
             }
-            let own = best.map_or(F24::LOWEST, number);
-            let place = (best.unwrap_or(0) as u32).wrapping_add(step.since.wrapping_mul(c as u32));
+            let own = match best {
+                Some(best) => number(best),
+                None if v.max == MaxOf::MaxAbs => F24::ZERO,
+                None => F24::LOWEST,
+            };
+            let best = best.unwrap_or(0);
+            let place = (best as u32).wrapping_add(step.since.wrapping_mul(c as u32));
             let at = step.cycle + u64::from(latency.vec_max);
             unit.write_s(at, row, "VECTOR")?;
             let (red, starts) = (step.red, step.starts);
-            unit.plan(at, true, Event::Maximum { red, own, place, starts, kind: v.max });
+            unit.plan(at, true, Event::Maximum { index: step.index, red, own, place, starts, kind: v.max });
         }
         let late = step.cycle + if v.function.is_some() { u64::from(latency.vec_fn) } else { 0 };
         if v.sum != SumOf::Off {
@@ -611,7 +644,7 @@ impl Machine {
         };
         let cycle = time + u64::from(cycles);
         unit.write_s(cycle, started.row, "SCALAR")?;
-        unit.plan(cycle, true, Event::Register { at: at[0], value });
+        unit.plan(cycle, true, Event::Register { row: started.row, at: at[0], value });
         Ok(())
     }
 }
