@@ -7,6 +7,7 @@ mod energy;
 mod explore;
 mod fault;
 mod gemm;
+mod generate;
 mod onnx;
 mod output;
 mod rram;
@@ -38,6 +39,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Print the layers of an ONNX model, and what cannot run; the sizes of a language model
     Inspect(onnx::InspectArgs),
+    /// Let a language model write, and know the cycles of each token before
+    Generate(generate::GenerateArgs),
     /// How near the machine's arithmetic is to a float language model
     Score(score::ScoreArgs),
     /// Compile an ONNX model to an image
@@ -181,6 +184,7 @@ fn main() -> ExitCode {
         Verb::Gemm(args) => gemm::gemm(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Inspect(args) => onnx::inspect(&args),
+        Verb::Generate(args) => generate::generate(&args),
         Verb::Score(args) => score::score(&args),
         Verb::Compile(args) => onnx::compile(&args),
         Verb::Conformance(args) => onnx::conformance(&args),

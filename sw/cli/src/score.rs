@@ -17,7 +17,7 @@ const TEXT_TOKENS: usize = 4096;
 /// How near the machine's arithmetic is to the float model, on a text.
 #[derive(Args)]
 pub struct ScoreArgs {
-    /// llama2.c's .bin file, a folder with one and its tokenizer, or a Hugging Face folder
+    /// tales (a model of the project's own), llama2.c's .bin file, a folder with one and its tokenizer, or a Hugging Face folder
     model: PathBuf,
     /// The text; without one the float model writes it (see --seed)
     #[arg(value_name = "TEXT-FILE", conflicts_with = "text")]
@@ -66,7 +66,7 @@ fn measure(args: &ScoreArgs, model: &Model, texts: &[Vec<usize>], most: usize) -
 
 /// Perplexity of both arithmetics, and how far the machine's is from the float reference.
 pub fn score(args: &ScoreArgs) -> Result<bool> {
-    let (model, tokenizer) = open(&args.model, args.tokenizer.as_deref())?;
+    let (model, tokenizer) = open(&crate::generate::place(&args.model.to_string_lossy()), args.tokenizer.as_deref())?;
     let text = match (&args.file, &args.text) {
         (Some(path), _) => Some(std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?),
         (None, text) => text.clone(),
