@@ -661,6 +661,35 @@ module systole_vector #(
   wire float_valid = beats_q != 3'd0;
   `SYSTOLE_ASSERT(check_one_write, !(float_valid && code_valid))
 
+`ifndef SYNTHESIS
+`ifndef FORMAL
+  systole_vec_latencies #(
+      .COLS     (COLS),
+      .VEC_LANES(LANES)
+  ) u_latencies (
+      .clk_i         (clk_i),
+      .rst_i         (rst_i),
+      .step_i        (take),
+      .fn_i          (ops_q[`SYSTOLE_VECTOR_OPS_FN_EN]),
+      .to_v_i        (ops_q[`SYSTOLE_VECTOR_OPS_DEST] == DEST_V),
+      .to_code_i     (ops_q[`SYSTOLE_VECTOR_OPS_DEST] > DEST_V && ops_q[`SYSTOLE_VECTOR_OPS_DEST] != DEST_FLOAT),
+      .to_float_i    (ops_q[`SYSTOLE_VECTOR_OPS_DEST] == DEST_FLOAT),
+      .max_i         (ops_q[`SYSTOLE_VECTOR_OPS_MAX] != 2'd0),
+      .sum_i         (ops_q[`SYSTOLE_VECTOR_OPS_SUM] != 2'd0 && ends),
+      .read_i        (way_q[3]),
+      .s_read_i      (way_q[6]),
+      .v_write_i     (to_v),
+      .result_i      (out_valid_o),
+      .max_write_i   (max_we),
+      .sum_write_i   (sum_we),
+      .scalar_i      (u_scalar.valid),
+      .op_i          (u_scalar.header_q[`SYSTOLE_SCALAR_OP]),
+      .scalar_read_i (u_scalar.way_q[1]),
+      .scalar_write_i(scalar_we)
+  );
+`endif
+`endif
+
   assign out_valid_o = code_valid || float_valid;
   assign out_dest_o  = float_valid ? 3'd4 : dest_m4 - 3'd2;
   assign out_addr_o  = float_valid ? float_dst_q : dst_m4;

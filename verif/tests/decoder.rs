@@ -32,7 +32,11 @@ fn compare(config: &Config, d: &Decoder, tokens: &[(u32, u32)]) {
         assert_eq!(r.1, m.1, "cycles of token {n}");
         if r.0 != m.0 {
             let at = r.0.iter().zip(&m.0).position(|(a, b)| a != b).unwrap() / 4;
-            panic!("token {n} at position {pos}: logit {at} is {:02x?} on RTL, {:02x?} on the model", &r.0[4 * at..][..4], &m.0[4 * at..][..4]);
+            panic!(
+                "token {n} at position {pos}: logit {at} is {:02x?} on RTL, {:02x?} on the model",
+                &r.0[4 * at..][..4],
+                &m.0[4 * at..][..4]
+            );
         }
         assert_eq!(r.2, m.2, "ARGMAX of token {n}");
     }
