@@ -60,6 +60,21 @@ fn a_small_model_on_a_small_machine() {
 }
 
 #[test]
+fn a_new_text_knows_nothing_of_the_one_before() {
+    let config = Config::named("tiny,VEC_LANES=4").unwrap();
+    let d = small_model([16, 12, 1, 4, 2, 9, 16], &config, 2);
+    // One text, then another from position 0 on, against the other on a machine that was just switched on.
+    let text = |step: u32| (0..10).map(move |i| (i, (i * step + 1) % 9));
+    let both: Vec<(u32, u32)> = text(5).chain(text(7)).collect();
+    for backend in [Backend::Rtl, Backend::Model] {
+        let behind = run(backend, &config, &d, &both);
+        let alone = run(backend, &config, &d, &both[10..]);
+        assert_eq!(behind[10..], alone[..]);
+        assert_ne!(behind[..10], alone[..], "the texts differ");
+    }
+}
+
+#[test]
 fn stories_on_base() {
     let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/models/stories260K/stories260K.bin"));
     let config = Config::named("base").unwrap();
