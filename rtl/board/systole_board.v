@@ -73,14 +73,22 @@ module systole_board #(
       wire unused = flash_miso_i;
     end
   endgenerate
+  // A byte of the line or of the flash, a cycle later: what link_rx makes of it takes a cycle by itself.
+  reg link_valid_q, link_bad_q;
+  reg [7:0] link_data_q;
+  always @(posedge clk_i) begin
+    link_valid_q <= !rst && (booting ? boot_valid : rx_valid);
+    link_bad_q   <= !rst && !booting && rx_bad;
+    link_data_q  <= booting ? boot_data : rx_data;
+  end
   systole_link_rx #(
       .AW(AW)
   ) u_link_rx (
       .clk_i    (clk_i),
       .rst_i    (rst),
-      .valid_i  (booting ? boot_valid : rx_valid),
-      .bad_i    (!booting && rx_bad),
-      .data_i   (booting ? boot_data : rx_data),
+      .valid_i  (link_valid_q),
+      .bad_i    (link_bad_q),
+      .data_i   (link_data_q),
       .request_o(request),
       .length_o (request_length),
       .done_i   (done),

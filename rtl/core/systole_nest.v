@@ -59,13 +59,13 @@ module systole_nest #(
 
   // Which loop steps next: the innermost that is not at its last iteration.
   reg  [      2:0] sel;
-  reg  [LOOPS-1:0] inner;   // the loops inside it
+  reg  [LOOPS-1:0] moved;   // loops that move: it, and those inside it, which begin anew
   integer          i;
   always @* begin
-    sel   = 3'd0;
-    inner = {LOOPS{1'b0}};
+    sel = 3'd0;
     for (i = LOOPS - 1; i >= 0; i = i - 1) if (!last_q[i]) sel = i[2:0];
-    for (i = 0; i < LOOPS; i = i + 1) if (i[2:0] < sel) inner[i] = 1'b1;
+    moved[0] = 1'b1;
+    for (i = 1; i < LOOPS; i = i + 1) moved[i] = moved[i-1] && last_q[i-1];
   end
 
   wire valid = active_q && (GAPS == 0 || gap_q == 8'd0);
@@ -107,6 +107,7 @@ module systole_nest #(
       reg [13:0] next_q;
       reg [13:0] count_q;
       reg [13:0] left_q;
+      wire anew = l != LOOPS - 1 && last_q[l];  // it moved, and is not the one that steps
 
       always @(posedge clk_i) begin
         if (clear_i) next_q <= 14'd0;
@@ -117,16 +118,10 @@ module systole_nest #(
           left_q     <= next_q;
           first_q[l] <= 1'b1;
           last_q[l]  <= next_q == 14'd0;
-        end else if (take && !finish) begin
-          if (inner[l]) begin
-            left_q     <= count_q;
-            first_q[l] <= 1'b1;
-            last_q[l]  <= count_q == 14'd0;
-          end else if (sel == l) begin
-            left_q     <= left_q - 14'd1;
-            first_q[l] <= 1'b0;
-            last_q[l]  <= left_q == 14'd1;
-          end
+        end else if (take && !finish && moved[l]) begin
+          left_q     <= anew ? count_q : left_q - 14'd1;
+          first_q[l] <= anew;
+          last_q[l]  <= anew ? count_q == 14'd0 : left_q == 14'd1;
         end
       end
     end
@@ -161,7 +156,7 @@ module systole_nest #(
       a2_q      <= a2_q + d2;
       a3_q      <= a3_q + d3;
       a4_q      <= a4_q + d4;
-      reached_q <= ~(~inner << 1);
+      reached_q <= moved;
     end
 
   assign active_o   = active_q;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Timetable, descriptor memory and the one comparator. A row acts in the cycle it names: its
-// descriptor's words leave on desc_* from the next cycle on, one a cycle, and start_o rises one
-// cycle after the last, so that the unit steps first in row cycle + words + 2. END raises done_o
-// in its cycle. WAIT stops the timetable's clock, not the run's, for a multiple of lenc_i. arm_i, two cycles before launch; next_i with done_o: launch the next run in the
-// cycle after it. Reset stops it; the memories keep their content.
+// descriptor's words leave on desc_* from the second cycle behind it on, one a cycle, through a
+// register behind the memory, and start_o rises one cycle after the last, so that the unit steps
+// first in row cycle + words + 3. END raises done_o in its cycle. WAIT stops the timetable's clock,
+// not the run's, for a multiple of lenc_i. arm_i, two cycles before launch; next_i with done_o: launch
+// the next run in the cycle after it. Reset stops it; the memories keep their content.
 `default_nettype none
 `include "systole_isa.vh"
 `include "systole_check.vh"
@@ -124,14 +125,22 @@ module systole_sequencer #(
 
   always @(posedge clk_i) if (load_row) row_q <= row_raw[55:0];
 
-  // Fetch: one descriptor word a cycle.
+  // Fetch: one descriptor word a cycle. *_q: what stands at the memory's output; desc_*_q: a cycle
+  // later, for the wires to the units, which are long, and a block RAM slow.
   reg  [DW-1:0] fetch_addr_q;
   reg  [   3:0] left_q;
   reg  [   3:0] unit_q;
   reg  [   3:0] index_q;
   reg           word_q;
   reg           last_q;
+  reg  [   3:0] desc_unit_q;
+  reg  [   3:0] desc_index_q;
+  reg  [ 127:0] desc_word_q;
+  reg           desc_valid_q;
+  reg           desc_last_q;
   reg  [   8:0] start_q;
+
+  wire [ 127:0] word;
 
   wire          begin_fetch = act && !is_end && !is_wait;
   wire          fetch = begin_fetch || left_q != 4'd0;
@@ -147,7 +156,7 @@ module systole_sequencer #(
       .wdata_i(wdata_i),
       .re_i   (fetch),
       .raddr_i(fetch_addr),
-      .rdata_o(desc_word_o[63:0])
+      .rdata_o(word[63:0])
   );
 
   systole_ram #(
@@ -160,34 +169,42 @@ module systole_sequencer #(
       .wdata_i(wdata_i),
       .re_i   (fetch),
       .raddr_i(fetch_addr),
-      .rdata_o(desc_word_o[127:64])
+      .rdata_o(word[127:64])
   );
 
   always @(posedge clk_i)
     if (rst_i) begin
-      left_q  <= 4'd0;
-      word_q  <= 1'b0;
-      last_q  <= 1'b0;
-      start_q <= 9'd0;
+      left_q       <= 4'd0;
+      word_q       <= 1'b0;
+      last_q       <= 1'b0;
+      desc_valid_q <= 1'b0;
+      desc_last_q  <= 1'b0;
+      start_q      <= 9'd0;
     end else begin
-      left_q  <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] - 4'd1 : left_q - {3'd0, left_q != 4'd0};
-      word_q  <= fetch;
-      last_q  <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] == 4'd1 : left_q == 4'd1;
-      start_q <= last_q ? 9'd1 << unit_q : 9'd0;
+      left_q       <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] - 4'd1 : left_q - {3'd0, left_q != 4'd0};
+      word_q       <= fetch;
+      last_q       <= begin_fetch ? row_q[`SYSTOLE_ROW_WORDS] == 4'd1 : left_q == 4'd1;
+      desc_valid_q <= word_q;
+      desc_last_q  <= last_q;
+      start_q      <= desc_last_q ? 9'd1 << desc_unit_q : 9'd0;
     end
 
   always @(posedge clk_i) begin
     fetch_addr_q <= fetch_addr + 1'b1;
     index_q      <= begin_fetch ? 4'd0 : index_q + 4'd1;
     if (begin_fetch) unit_q <= row_q[`SYSTOLE_ROW_UNIT];
+    desc_unit_q  <= unit_q;
+    desc_index_q <= index_q;
+    desc_word_q  <= word;
   end
 
   assign done_o       = done;
   assign cycle_o      = cycle_q;
   assign row_o        = pc_q;
-  assign desc_valid_o = word_q;
-  assign desc_unit_o  = unit_q;
-  assign desc_index_o = index_q;
+  assign desc_valid_o = desc_valid_q;
+  assign desc_unit_o  = desc_unit_q;
+  assign desc_index_o = desc_index_q;
+  assign desc_word_o  = desc_word_q;
   assign start_o      = start_q;
 
   `SYSTOLE_ASSERT(check_fetch_idle, !(begin_fetch && left_q != 4'd0))

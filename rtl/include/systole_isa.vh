@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'he6b3ecdc
+`define SYSTOLE_FINGERPRINT 32'hf3f466f4
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -668,7 +668,7 @@
 
 // Latencies, as functions of the sizes (sw/isa, latency.rs); groups: cycles that POST takes for a vector;
 // lanes: those of the vector unit.
-`define SYSTOLE_LATENCY_ISSUE (2)
+`define SYSTOLE_LATENCY_ISSUE (3)
 `define SYSTOLE_LATENCY_ROW_SPACING (2)
 `define SYSTOLE_LATENCY_LINE_TABLE (3)
 `define SYSTOLE_LATENCY_W_LEAD(ways, beats) ((ways) + (beats) + 2)

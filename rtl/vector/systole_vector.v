@@ -52,6 +52,7 @@ module systole_vector #(
   localparam VGW = $clog2(V_DEPTH * G);
   localparam PGW = $clog2(PARAM_DEPTH * G);
   localparam LB = $clog2(LANES);
+  localparam [23:0] LOWEST = {1'b1, 8'd254, 15'h7fff};
   localparam [2:0] DEST_NONE = 3'd0, DEST_V = 3'd1, DEST_COLUMN = 3'd3, DEST_FLOAT = 3'd6;
 
   // Descriptor: two header words, loops.
@@ -528,7 +529,7 @@ module systole_vector #(
   wire [23:0] key_before = s_max[23] ? ~s_max : {1'b1, s_max[22:0]};
   wire        larger = first17 || key > key_before;
   wire        max_we = way_q[17] && max17 != 2'd0;
-  wire [23:0] max_data = !larger ? s_max : key[23] ? {1'b0, key[22:0]} : ~key;
+  wire [23:0] max_data = !larger ? s_max : key[23] ? {1'b0, key[22:0]} : key != 24'd0 ? ~key : max17 == 2'd2 ? 24'd0 : LOWEST;
   localparam [15:0] WORD = COLS;
   reg  [15:0] arg_base_q, argmax_q;   // C * step of the next one
   wire [15:0] arg_base = starts17 ? 16'd0 : arg_base_q;
@@ -659,6 +660,35 @@ module systole_vector #(
   endgenerate
   wire float_valid = beats_q != 3'd0;
   `SYSTOLE_ASSERT(check_one_write, !(float_valid && code_valid))
+
+`ifndef SYNTHESIS
+`ifndef FORMAL
+  systole_vec_latencies #(
+      .COLS     (COLS),
+      .VEC_LANES(LANES)
+  ) u_latencies (
+      .clk_i         (clk_i),
+      .rst_i         (rst_i),
+      .step_i        (take),
+      .fn_i          (ops_q[`SYSTOLE_VECTOR_OPS_FN_EN]),
+      .to_v_i        (ops_q[`SYSTOLE_VECTOR_OPS_DEST] == DEST_V),
+      .to_code_i     (ops_q[`SYSTOLE_VECTOR_OPS_DEST] > DEST_V && ops_q[`SYSTOLE_VECTOR_OPS_DEST] != DEST_FLOAT),
+      .to_float_i    (ops_q[`SYSTOLE_VECTOR_OPS_DEST] == DEST_FLOAT),
+      .max_i         (ops_q[`SYSTOLE_VECTOR_OPS_MAX] != 2'd0),
+      .sum_i         (ops_q[`SYSTOLE_VECTOR_OPS_SUM] != 2'd0 && ends),
+      .read_i        (way_q[3]),
+      .s_read_i      (way_q[6]),
+      .v_write_i     (to_v),
+      .result_i      (out_valid_o),
+      .max_write_i   (max_we),
+      .sum_write_i   (sum_we),
+      .scalar_i      (u_scalar.valid),
+      .op_i          (u_scalar.header_q[`SYSTOLE_SCALAR_OP]),
+      .scalar_read_i (u_scalar.way_q[1]),
+      .scalar_write_i(scalar_we)
+  );
+`endif
+`endif
 
   assign out_valid_o = code_valid || float_valid;
   assign out_dest_o  = float_valid ? 3'd4 : dest_m4 - 3'd2;

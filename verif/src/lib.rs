@@ -18,6 +18,7 @@ pub mod random_vector;
 pub mod rram_engine;
 pub mod rram_hands;
 pub mod rram_model;
+pub mod tales;
 pub mod workloads;
 
 pub use backend::{AnyTransport, Backend, RunSet, on_machine, run_frames};

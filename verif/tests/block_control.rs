@@ -11,7 +11,7 @@ use systole_golden::operator::requant_integer;
 use systole_isa::nest::{Loop, Nest, Stride};
 use systole_isa::program::{Post, PostDest, Residual};
 use systole_isa::requant::Param;
-use systole_isa::{Instruction, Matmul, Program, Row, Store};
+use systole_isa::{Config, Instruction, Latency, Matmul, Program, Row, Store};
 
 /// A program of rows at random legal distances, END last.
 fn random_program(random: &mut Stream, begin: u64) -> Program {
@@ -54,6 +54,7 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
             "start_o",
         ];
         let [rwe, dwe, wa, wd, arm, next, done, cycle, dv, du, di, dw, start] = names.map(s);
+        let behind = u64::from(Latency::of(&Config::named("tiny").unwrap()).issue) - 1;
         let mut random = sim.random("programs");
         for n in 0..60 {
             let program = random_program(&mut random, n % 3);
@@ -88,11 +89,11 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
                     let encoded = row.instruction.encode().unwrap();
                     let unit = row.instruction.unit() as u64;
                     for (i, w) in encoded.iter().enumerate() {
-                        words.push_back((row.cycle + i as u64 + 1, unit, i as u64, *w));
+                        words.push_back((row.cycle + i as u64 + behind, unit, i as u64, *w));
                     }
                     if !encoded.is_empty() {
                         // The first step is one cycle behind the start pulse.
-                        starts.push_back((row.cycle + encoded.len() as u64 + 1, 1 << unit));
+                        starts.push_back((row.cycle + encoded.len() as u64 + behind, 1 << unit));
                     }
                 }
                 for t in 0..=program.cycles() {

@@ -7,10 +7,12 @@ mod energy;
 mod explore;
 mod fault;
 mod gemm;
+mod generate;
 mod onnx;
 mod output;
 mod rram;
 mod run;
+mod score;
 mod show;
 mod sizes;
 
@@ -35,8 +37,12 @@ enum Verb {
     Gemm(gemm::GemmArgs),
     /// Run a network on its data
     Run(run::RunArgs),
-    /// Print the layers of an ONNX model, and what cannot run
+    /// Print the layers of an ONNX model, and what cannot run; the sizes of a language model
     Inspect(onnx::InspectArgs),
+    /// Let a language model write, and know the cycles of each token before
+    Generate(generate::GenerateArgs),
+    /// How near the machine's arithmetic is to a float language model
+    Score(score::ScoreArgs),
     /// Compile an ONNX model to an image
     Compile(onnx::CompileArgs),
     /// Run stored ONNX cases and compare with their stored outputs
@@ -178,6 +184,8 @@ fn main() -> ExitCode {
         Verb::Gemm(args) => gemm::gemm(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Inspect(args) => onnx::inspect(&args),
+        Verb::Generate(args) => generate::generate(&args),
+        Verb::Score(args) => score::score(&args),
         Verb::Compile(args) => onnx::compile(&args),
         Verb::Conformance(args) => onnx::conformance(&args),
         Verb::Program(args) => rram::program(&args),

@@ -2,7 +2,7 @@
 //! `systole inspect`, `systole compile`, `systole run MODEL.onnx`, `systole conformance`.
 
 use crate::run::RunArgs;
-use crate::{Machine, output, sizes};
+use crate::{Machine, generate, output, score, sizes};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use systole_verif::{npy, onnx_case};
 /// Print the layers of a model.
 #[derive(Args)]
 pub struct InspectArgs {
-    /// The model, ONNX
+    /// The model: ONNX, llama2.c's .bin, or a folder with a language model
     model: PathBuf,
     /// Print as JSON
     #[arg(long)]
@@ -29,8 +29,10 @@ pub struct InspectArgs {
 /// Compile a model to an image.
 #[derive(Args)]
 pub struct CompileArgs {
-    /// The model, ONNX
+    /// The model, ONNX; or a language model: tales, llama2.c's .bin file, a folder
     model: PathBuf,
+    #[command(flatten)]
+    ready: generate::Ready,
     /// Write the image
     #[arg(short, long, value_name = "M.img")]
     output: Option<PathBuf>,
@@ -125,6 +127,10 @@ fn print_host(graph: &Graph) {
 
 /// Layers, shapes, multiplications, weights, and what runs them.
 pub fn inspect(args: &InspectArgs) -> Result<bool> {
+    let model = generate::place(&args.model.to_string_lossy());
+    if score::is_language_model(&model) {
+        return score::inspect(&model, args.json);
+    }
     let graph = load(&args.model)?;
     let compiles = legalise(&graph, &Config::named("base")?);
     let reason = compiles.as_ref().err().map(ToString::to_string);
@@ -213,6 +219,10 @@ fn layer_table(layers: &[LayerReport]) {
 pub fn compile(args: &CompileArgs) -> Result<bool> {
     let config = sizes::configuration(&args.config, args.weight_beats, None)?;
     output::check_writable(&args.output)?;
+    let model = generate::place(&args.model.to_string_lossy());
+    if score::is_language_model(&model) {
+        return generate::compile(&model, &args.output, &config, &args.ready, args.json);
+    }
     let graph = load(&args.model)?;
     let context = || args.model.display().to_string();
     let begin = std::time::Instant::now();

@@ -117,7 +117,7 @@ fn a_board_with_a_flash_recognises_digits_by_itself() {
     let file = folder.path().join("boot.bin");
     let path = file.to_str().unwrap();
     let made = systole(&["board", "boot", "digits", "--config", "nano", "--images", "60", "-o", path]);
-    assert!(made.status.success() && text(&made).contains("60 runs of 191 cycles"), "{}", text(&made));
+    assert!(made.status.success() && text(&made).contains("60 runs of 192 cycles"), "{}", text(&made));
     let board = Board::with("nano", &["--flash", path]);
     let heard = systole(&["board", "listen", "--port", &board.port, "--classes", "10", "--seconds", "2"]);
     assert!(heard.status.success(), "{}", text(&heard));

@@ -143,7 +143,9 @@ impl<T: Transport> Driver<T> {
         self.transport.write(offset("OUT_BYTES"), image.out_bytes).await?;
         self.enable_interrupts().await?;
         self.loaded = Some((image.in_bytes as usize, image.out_bytes as usize));
-        self.run_limit = image.program()?.cycles() + 10_000;
+        let program = image.program()?;
+        // The longest length that the register POS can say.
+        self.run_limit = program.cycles() + program.each() * u64::from(u16::MAX / self.config.cols as u16) + 10_000;
         Ok(())
     }
 
@@ -174,6 +176,16 @@ impl<T: Transport> Driver<T> {
     pub async fn run(&mut self, frame: &[u8]) -> Result<RunOutput, HostError> {
         let mut out = self.run_many(std::iter::once(frame.to_vec()), |_, _| {}).await?;
         out.pop().ok_or(HostError::NoImage)
+    }
+
+    /// Runs a program of a token: `tok` at position `pos`, by the registers TOK and POS (docs/vector.md). Both below 65,536.
+    ///
+    /// # Errors
+    /// As [`Driver::run`].
+    pub async fn run_token(&mut self, pos: u32, tok: u32) -> Result<RunOutput, HostError> {
+        self.transport.write(offset("POS"), pos).await?;
+        self.transport.write(offset("TOK"), tok).await?;
+        self.run(&[]).await
     }
 
     /// Runs frames back to back, the next frame on its way while one computes. `progress` is

@@ -135,7 +135,7 @@ const fn f(cycles: i32, sizes: &'static [&'static str]) -> Formula {
 
 /// Every latency as `(name, rule, meaning)`: their one definition. docs/timing.md derives each.
 pub const LATENCIES: [(&str, Formula, &str); 33] = [
-    ("ISSUE", f(2, &[]), "row cycle + descriptor words + ISSUE = first step"),
+    ("ISSUE", f(3, &[]), "row cycle + descriptor words + ISSUE = first step"),
     ("ROW_SPACING", f(2, &[]), "smallest distance of two rows; at least the earlier row's words"),
     ("LINE_TABLE", f(3, &[]), "line of RRAM to its place"),
     ("W_LEAD", f(2, &["ways", "beats"]), "MATMUL step (W address at row 0) to its X address at row 0"),

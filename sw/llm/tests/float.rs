@@ -5,7 +5,7 @@ mod common;
 
 use common::{SIZES, tensors, tiny};
 use std::collections::HashMap;
-use systole_llm::{Float, Model, Sampler, Sizes, argmax, open, random, write};
+use systole_llm::{Float, Model, Sampler, Sizes, argmax, open, samples, write};
 
 /// Logits of every position of a sequence.
 fn logits(model: &Model, tokens: &[usize]) -> Vec<Vec<f64>> {
@@ -71,7 +71,7 @@ fn a_token_at_a_time_equals_the_whole_sequence_in_float64() {
         ([8, 9, 1, 4, 4, 5, 6], true),     // a KV head for each query head, pairs as heads
         ([12, 40, 3, 2, 1, 31, 9], false), // one KV head
     ] {
-        let model = random::model(Sizes::new(sizes).expect("sizes"), own, 3);
+        let model = samples::model(Sizes::new(sizes).expect("sizes"), own, 3);
         let tokens: Vec<usize> = (0..model.sizes.context).map(|i| (i * 7 + 3) % model.sizes.vocab).collect();
         let mut float = Float::new(&model);
         for (position, expected) in logits(&model, &tokens).into_iter().enumerate() {
@@ -134,7 +134,7 @@ fn what_a_model_writes_is_its_seeds() {
 
 #[test]
 fn stories260k_goes_on_as_is_known() {
-    let Some(folder) = common::stories() else { return };
+    let Some(folder) = samples::stories() else { return };
     let (model, tokenizer) = open(&folder, None).expect("a model and its tokenizer");
     let mut tokens = vec![model.start];
     tokens.extend(tokenizer.encode("Once upon a time").expect("tokens"));

@@ -107,12 +107,9 @@ impl<'a> Decoder<'a> {
         assert!(token < s.vocab, "token {token} of {}", s.vocab);
         assert!(position < s.context && position <= self.positions(), "position {position} behind {}", self.positions());
         let row = &model.embedding[token * d..][..d];
-        let mut x: Vec<F24> =
-            row.iter().zip(&model.embedding_scales).map(|(&c, &es)| F24::from_int(c).mul(es.into())).collect();
+        let mut x: Vec<F24> = row.iter().zip(&model.embedding_scales).map(|(&c, &es)| F24::from_int(c).mul(es.into())).collect();
         let (cos, sin) = self.rotations(position);
-        let turn = |x: &[F24]| -> Vec<F24> {
-            (0..x.len()).map(|i| x[i].mul(cos[i % e]).add(x[i ^ 1].mul(sin[i % e]))).collect()
-        };
+        let turn = |x: &[F24]| -> Vec<F24> { (0..x.len()).map(|i| x[i].mul(cos[i % e]).add(x[i ^ 1].mul(sin[i % e]))).collect() };
         let times = |x: Vec<F24>, scale: F24| -> Vec<F24> { x.into_iter().map(|x| x.mul(scale)).collect() };
         for (l, layer) in model.layers.iter().enumerate() {
             let (c, a) = self.norm(&x);

@@ -8,9 +8,7 @@ mod weights;
 
 use crate::CompileError;
 use systole_isa::image::{Dtype, Tensor};
-use systole_isa::program::{
-    Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Register, ScalarOp, Source, SumOf, VectorDest,
-};
+use systole_isa::program::{Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Register, ScalarOp, Source, SumOf, VectorDest};
 use systole_isa::{Config, F24, Image, Matmul, Program, Vector, f24};
 use systole_llm::Quantised;
 use timeline::{Second, Steps, Timeline, long, lp, nest, nest_of};
@@ -486,16 +484,10 @@ impl Emitter<'_> {
             param_base: masks,
             dst_base: self.p.q_codes as u32,
             dest: VectorDest::X,
-            nest: nest(&[
-                lp(side, least - 1, [1, 1, 0, 0, 0]),
-                lp(q, least - 1, [side as i64, mask_stride, 1, 0, 0]),
-            ]),
+            nest: nest(&[lp(side, least - 1, [1, 1, 0, 0, 0]), lp(q, least - 1, [side as i64, mask_stride, 1, 0, 0])]),
             ..pass()
         };
-        let qc_steps = self.t.stream(
-            qc.clone(),
-            self.t.after_s(sqq).max(self.t.after_v(self.t.v_written(&rq, rq_steps.last()))),
-        );
+        let qc_steps = self.t.stream(qc.clone(), self.t.after_s(sqq).max(self.t.after_v(self.t.v_written(&rq, rq_steps.last()))));
         let iq = self.t.scalar(ScalarOp::Mul, MQ, Second::Constant(1.0 / 127.0), QS, 1, mq);
         let head = (model.sizes.dim / model.sizes.heads) as f64;
         let qs = self.t.scalar(ScalarOp::Mul, QS, Second::Constant(std::f64::consts::LOG2_E / head.sqrt()), QS, 1, iq);
@@ -570,15 +562,11 @@ impl Emitter<'_> {
             sum: SumOf::Code,
             red_base: SUMS,
             reduce: 0b10,
-            nest: nest_all(&[
-                lp(slots, step_gap, [1, 0, 1, 0, 1]),
-                long(step_gap, [slots as i64, 0, slots as i64, 0, 0]),
-            ]),
+            nest: nest_all(&[lp(slots, step_gap, [1, 0, 1, 0, 1]), long(step_gap, [slots as i64, 0, slots as i64, 0, 0])]),
             ..pass()
         };
-        let maxima = s_steps.at.iter().enumerate().map(|(n, &p)| {
-            self.t.after_s(self.t.max_written(p)).saturating_sub(n as u64 * beat)
-        });
+        let maxima =
+            s_steps.at.iter().enumerate().map(|(n, &p)| self.t.after_s(self.t.max_written(p)).saturating_sub(n as u64 * beat));
         let maxima = maxima.max().unwrap_or(0);
         let read = self.t.after_v(self.t.v_written(&sv, s_steps.last())).saturating_sub((slots as u64 - 1) * beat);
         let p_steps = self.t.stream(pv.clone(), maxima.max(read));
@@ -728,9 +716,11 @@ impl Emitter<'_> {
             ..drain()
         };
         let period = (d as u64 * beats).max(least);
-        let late = g_steps.at.iter().enumerate().map(|(n, &p)| {
-            self.t.after_v(self.t.v_written(&gate, p)).saturating_sub(n as u64 * period)
-        });
+        let late = g_steps
+            .at
+            .iter()
+            .enumerate()
+            .map(|(n, &p)| self.t.after_v(self.t.v_written(&gate, p)).saturating_sub(n as u64 * period));
         let gates = late.max().unwrap_or(0);
         let u_steps = self.t.product(self.matmul(self.p.codes, d, h, up_base, least), up.clone(), 0, gates);
         let mh = self.t.max_written(u_steps.last());

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Models as files, made here. Also used by the tests of other crates.
+//! Models as files, made here.
 #![allow(dead_code)] // each test takes its part
 
 use std::path::Path;
-use systole_llm::{Model, Sizes, random, write_llama2c};
+use systole_llm::samples::{self, pieces, tokenizer_bin};
+use systole_llm::{Model, Sizes, write_llama2c};
 
 /// dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len.
 pub const SIZES: [i64; 7] = [16, 24, 2, 4, 2, 288, 20];
@@ -13,26 +14,7 @@ pub fn sizes() -> Sizes {
 }
 
 pub fn tiny() -> Model {
-    random::model(sizes(), false, 7)
-}
-
-/// Pieces of a `tokenizer.bin`: three symbols, 256 bytes, and `more` with scores falling from 0.
-pub fn pieces(more: &[&str]) -> Vec<(String, f32)> {
-    let mut all: Vec<(String, f32)> = ["<unk>", "\n<s>\n", "\n</s>\n"].map(|s| (s.to_string(), 0.0)).to_vec();
-    all.extend((0..256).map(|b| (format!("<0x{b:02X}>"), 0.0)));
-    all.extend(more.iter().enumerate().map(|(i, p)| (p.to_string(), -(i as f32))));
-    all
-}
-
-pub fn tokenizer_bin(pieces: &[(String, f32)]) -> Vec<u8> {
-    let longest = pieces.iter().map(|p| p.0.len()).max().unwrap_or(0) as i32;
-    let mut bytes = longest.to_le_bytes().to_vec();
-    for (piece, score) in pieces {
-        bytes.extend(score.to_le_bytes());
-        bytes.extend((piece.len() as i32).to_le_bytes());
-        bytes.extend(piece.as_bytes());
-    }
-    bytes
+    samples::model(sizes(), false, 7)
 }
 
 /// The 29 pieces that fill the vocabulary of [`SIZES`]: merges first, then characters.
@@ -185,16 +167,4 @@ pub fn write_folder(folder: &Path, model: &Model, kind: Kind, shards: usize) {
         put(&name, &safetensors(&part, kind));
     }
     put("model.safetensors.index.json", serde_json::json!({ "weight_map": map }).to_string().as_bytes());
-}
-
-/// The folder of the third-party model that tests use where it is: `SYSTOLE_STORIES`, or `shared/models/stories260K` beside or
-/// above the repository.
-pub fn stories() -> Option<std::path::PathBuf> {
-    let own = std::env::var_os("SYSTOLE_STORIES").map(std::path::PathBuf::from);
-    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|a| a.join("shared/models/stories260K"));
-    let found = own.into_iter().chain(above).find(|f| f.join("stories260K.bin").exists());
-    if found.is_none() {
-        eprintln!("stories260K is not here: set SYSTOLE_STORIES to its folder to run this test");
-    }
-    found
 }

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `systole generate`, and `systole compile` of a language model.
+
+use crate::rram::Woken;
+use crate::{Machine, output};
+use anyhow::{Result, bail, ensure};
+use clap::Args;
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use systole_compiler::{Decoder, compile_decoder};
+use systole_golden::token;
+use systole_host::{Transport, Wake};
+use systole_isa::Config;
+use systole_isa::regs::offset;
+use systole_llm::tokenizer::Stream;
+use systole_llm::{Options, Quantised, Sampler, Tokenizer, argmax, open, open_model, quantise};
+use systole_verif::{AnyTransport, energy, on_machine};
+
+/// Frequency at which times are given, in Hz.
+const CLOCK: f64 = 100e6;
+
+/// How a model is made ready for the machine.
+#[derive(Args, Clone)]
+pub struct Ready {
+    /// Longest context, in tokens, and no more than the model has [default: as many as fit]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..))]
+    context: Option<u64>,
+    /// Tokens that the float model writes for the scales of K and V
+    #[arg(long, value_name = "N", default_value_t = Options::default().calibration as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    calibrate: u64,
+}
+
+impl Ready {
+    /// Quantised and compiled: for the context asked for, or for the longest that fits.
+    fn compile(&self, path: &Path, model: &systole_llm::Model, config: &Config) -> Result<(Quantised, Decoder)> {
+        let name = path.file_stem().map_or_else(|| "model".into(), |n| n.to_string_lossy().into_owned());
+        let options = Options { calibration: self.calibrate as usize, ..Options::default() };
+        let mut context = self.context.map_or(model.sizes.context, |c| model.sizes.context.min(c as usize));
+        loop {
+            let quantised = quantise(model, &Options { context: Some(context), ..options });
+            match compile_decoder(&quantised, config, &name) {
+                Err(systole_compiler::CompileError::DoesNotFit { .. }) if self.context.is_none() && context > 1 => {
+                    let cols = config.cols as usize;
+                    // Whole words of positions: nothing between them saves room.
+                    context = if context > cols { (context - 1) / cols * cols } else { context / 2 };
+                    if context <= 1 {
+                        return Err(compile_decoder(&quantised, config, &name)
+                            .err()
+                            .map_or_else(|| anyhow::anyhow!("no context fits"), Into::into));
+                    }
+                }
+                other => return Ok((quantised, other?)),
+            }
+        }
+    }
+}
+
+/// Let a language model write.
+#[derive(Args)]
+pub struct GenerateArgs {
+    /// tales (a model of the project's own), llama2.c's .bin file, a folder with one and its tokenizer, or a Hugging Face folder
+    model: String,
+    /// What the text begins with
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    prompt: String,
+    /// Tokens to write, and no more than the context has room for [default: until the model ends, or the context]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    tokens: Option<u64>,
+    /// 0: always the most probable token; 1: as the model says
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = |s: &str| output::within(s, 0.0, 100.0).map(|t| t as f32))]
+    temperature: f32,
+    /// Draw among the most probable tokens that have this share together
+    #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = |s: &str| output::within(s, 0.0, 1.0).map(|t| t as f32))]
+    top_p: f32,
+    /// The tokenizer, where it is not beside the model
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
+    /// The chip chooses each token itself: the largest logit, by its register ARGMAX
+    #[arg(long)]
+    on_chip: bool,
+    /// Generate from the image that wakes from this RRAM, without loading anything: it must be this model's (systole program)
+    #[arg(long, value_name = "FILE")]
+    rram: Option<PathBuf>,
+    #[command(flatten)]
+    ready: Ready,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// What a sequence gave.
+struct Written {
+    text: String,
+    tokens: Vec<usize>,
+    prompt: usize,
+    predicted: Vec<u64>,
+    measured: Vec<u64>,
+    mismatches: usize,
+    compared: usize,
+    events: Vec<u64>,
+    end: &'static str,
+}
+
+/// Where a model that is named lies.
+pub fn place(model: &str) -> PathBuf {
+    if model == "tales" { systole_verif::tales::file() } else { PathBuf::from(model) }
+}
+
+/// Writes; true when every logit and every cycle is as it should be.
+pub fn generate(args: &GenerateArgs) -> Result<bool> {
+    let path = place(&args.model);
+    ensure!(path.exists(), "there is no language model '{}'; give tales, a .bin file of llama2.c, or a folder", args.model);
+    ensure!(!args.on_chip || args.temperature == 0.0, "--on-chip takes the largest logit: leave --temperature out");
+    let config = args.machine.counting(false)?;
+    let (model, tokenizer) = open(&path, args.tokenizer.as_deref())?;
+    let (quantised, decoder) = args.ready.compile(&path, &model, &config)?;
+    let mut tokens = vec![model.start];
+    tokens.extend(tokenizer.encode(&args.prompt)?);
+    let room = decoder.context;
+    if tokens.len() > room {
+        bail!("the prompt is {} tokens, the context has room for {room} on {}", tokens.len(), config.label());
+    }
+    let most = args.tokens.map_or(room, |n| room.min(tokens.len() + n as usize));
+    let woken = args.rram.as_ref().map(|file| Woken { file, network: &args.model, machine: &args.machine });
+    let options = woken.as_ref().map_or_else(|| args.machine.options(), |w| w.options())?;
+    let awake = woken.as_ref().map(|w| w.crc(&decoder.image)).transpose()?;
+    let quiet = args.machine.json;
+    if !quiet {
+        head(args, &model, &decoder, &config, tokens.len());
+    }
+    let (backend, wake) = (args.machine.backend(), woken.is_some());
+    let sampler = Sampler::new(args.temperature, args.top_p, args.machine.seed);
+    let job = Job { quantised, decoder: decoder.clone(), tokenizer, sampler, tokens, most, quiet, on_chip: args.on_chip };
+    let written = on_machine(backend, &config, &options, async move |driver| {
+        let on_board = matches!(driver.transport(), AnyTransport::Board(_));
+        if wake {
+            driver.wake(Wake::Checked, &job.decoder.image).await?;
+        } else if !(on_board && driver.adopt(&job.decoder.image).await.is_ok()) {
+            driver.load(&job.decoder.image).await?;
+        }
+        job.run(driver).await
+    });
+    let w = woken.iter().fold(written, |r, woken| woken.explain(r))?;
+    report(args, &config, &decoder, &w, awake, woken.as_ref())
+}
+
+/// What the machine runs.
+struct Job {
+    quantised: Quantised,
+    decoder: Decoder,
+    tokenizer: Tokenizer,
+    sampler: Sampler,
+    tokens: Vec<usize>,
+    most: usize,
+    quiet: bool,
+    on_chip: bool,
+}
+
+impl Job {
+    async fn run(mut self, driver: &mut systole_host::Driver<AnyTransport>) -> Result<Written> {
+        let prompt = self.tokens.len();
+        let mut golden = token::Decoder::new(&self.quantised);
+        let mut stream = Stream::new(&self.tokenizer, self.quantised.start);
+        let mut w = Written {
+            text: String::new(),
+            tokens: vec![],
+            prompt,
+            predicted: vec![],
+            measured: vec![],
+            mismatches: 0,
+            compared: 0,
+            events: vec![],
+            end: "",
+        };
+        let say = |piece: &str, w: &mut Written, quiet: bool| {
+            w.text.push_str(piece);
+            if !quiet {
+                print!("{piece}");
+                let _ = std::io::stdout().flush();
+            }
+        };
+        let before = driver.events().await?;
+        let vocab = self.quantised.sizes.vocab;
+        let mut pos = 0;
+        loop {
+            let tok = self.tokens[pos];
+            // The start symbol is no text.
+            if pos > 0 {
+                let piece = stream.push(tok);
+                say(&piece, &mut w, self.quiet);
+            }
+            // The last token is written, and nothing is asked of it.
+            if pos + 1 == self.most {
+                w.end =
+                    if self.most == self.decoder.context { "the context is full" } else { "as many tokens as were asked for" };
+                break;
+            }
+            let run = driver.run_token(pos as u32, tok as u32).await?;
+            w.predicted.push(self.decoder.cycles_at(pos));
+            w.measured.push(run.cycles);
+            let logits: Vec<u32> =
+                run.frame.chunks_exact(4).take(vocab).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            let want = golden.step(tok, pos);
+            w.mismatches += logits.iter().zip(&want).filter(|(a, b)| **a != b.word()).count() + want.len().abs_diff(logits.len());
+            w.compared += want.len();
+            pos += 1;
+            if pos < self.tokens.len() {
+                continue;
+            }
+            let logits: Vec<f32> = logits.into_iter().map(f32::from_bits).collect();
+            let next = if self.on_chip {
+                let next = driver.transport().read(offset("ARGMAX")).await? as usize;
+                w.mismatches += usize::from(next != argmax(&logits));
+                next
+            } else {
+                self.sampler.sample(&logits)
+            };
+            if self.quantised.ends.contains(&next) || next == self.quantised.start {
+                w.end = "the model ended it";
+                break;
+            }
+            self.tokens.push(next);
+        }
+        let rest = stream.finish();
+        say(&rest, &mut w, self.quiet);
+        w.events = driver.events().await?.iter().zip(before).map(|(&a, b)| u64::from(a.wrapping_sub(b))).collect();
+        w.tokens = self.tokens;
+        if !self.quiet {
+            println!();
+        }
+        Ok(w)
+    }
+}
+
+fn head(args: &GenerateArgs, model: &systole_llm::Model, d: &Decoder, config: &Config, prompt: usize) {
+    output::print(&format!(
+        "{}: {}, {} parameters, int8, context {}, on {}, {}",
+        args.model,
+        model.kind,
+        output::grouped(model.parameters()),
+        d.context,
+        config.label(),
+        args.machine.backend().label()
+    ));
+    output::print(&format!(
+        "  predicted         {} + {} floor(position / {}) cycles a token: {:.0} tokens a second at 100 MHz at the start, {:.0} at the end",
+        d.cycles,
+        d.each,
+        d.cols,
+        CLOCK / d.cycles as f64,
+        CLOCK / d.cycles_at(d.context - 1) as f64
+    ));
+    let first: u64 = (0..prompt).map(|p| d.cycles_at(p)).sum();
+    output::print(&format!(
+        "  first token       after {} cycles, {:.1} us, for {prompt} of the prompt\n",
+        output::grouped(first),
+        first as f64 * 1e6 / CLOCK
+    ));
+}
+
+fn report(
+    args: &GenerateArgs,
+    config: &Config,
+    d: &Decoder,
+    w: &Written,
+    awake: Option<u32>,
+    woken: Option<&Woken>,
+) -> Result<bool> {
+    let runs = w.measured.len();
+    let cycles: u64 = w.measured.iter().sum();
+    let as_predicted = w.measured == w.predicted;
+    let good = as_predicted && w.mismatches == 0;
+    let rate = runs as f64 * CLOCK / cycles.max(1) as f64;
+    let macs: u64 = (0..runs as u64).map(|p| d.macs.0 + p * d.macs.1).sum();
+    let utilisation = macs as f64 / (cycles as f64 * f64::from(config.rows * config.cols));
+    let first: u64 = w.measured.iter().take(w.prompt).sum();
+    let energy = config.events.then(|| energy::of_events(&w.events, config, macs, None));
+    let per_token = energy.as_ref().map(|e| {
+        let each = |pj: f64| pj / 1e3 / runs.max(1) as f64;
+        [each(e.total.low), each(e.total.typ), each(e.total.high)]
+    });
+    if args.machine.json {
+        let json = json!({
+            "model": args.model, "config": config.label(), "backend": args.machine.backend(), "awake": awake,
+            "text": w.text, "tokens": w.tokens, "prompt_tokens": w.prompt, "end": w.end, "context": d.context,
+            "cycles_predicted": w.predicted, "cycles_measured": w.measured, "cycles_as_predicted": as_predicted,
+            "law": {"cycles": d.cycles, "each": d.each, "positions": d.cols},
+            "tokens_per_second": rate, "first_token_cycles": first, "utilisation": utilisation,
+            "mismatches": w.mismatches, "logits": w.compared, "energy_nj_per_token": per_token,
+        });
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(good);
+    }
+    let mark = |ok: bool, yes: &str, no: &str| if ok { output::good(yes) } else { output::bad(no) };
+    output::print("");
+    if let (Some(woken), Some(crc)) = (woken, awake) {
+        woken.print(crc, 9);
+    }
+    output::print(&format!("  tokens            {:>9}     {} of the prompt; {}", w.tokens.len(), w.prompt, w.end));
+    output::print(&format!(
+        "  cycles            {:>9}     {}",
+        output::grouped(cycles),
+        mark(as_predicted, "each token as predicted", "NOT as predicted")
+    ));
+    output::print(&format!("  tokens a second   {rate:>9.0}     at 100 MHz, the prompt among them"));
+    output::print(&format!("  first token       {:>9.1} us  at 100 MHz", first as f64 * 1e6 / CLOCK));
+    output::print(&format!("  utilisation       {:>9.2} %   of {} multipliers", 100.0 * utilisation, config.rows * config.cols));
+    if let Some([low, typ, high]) = per_token {
+        output::print(&format!("  energy a token    {typ:>9.0} nJ  {low:.0} to {high:.0}, without the vector unit's own"));
+    }
+    output::print(&format!(
+        "  mismatches        {:>9}     of {} logits against the token computed on tensors",
+        mark(w.mismatches == 0, "0", &w.mismatches.to_string()),
+        output::grouped(w.compared as u64)
+    ));
+    Ok(good)
+}
+
+/// Compiles a language model: cycles by length, memories, and the image where it is asked for.
+pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, ready: &Ready, json: bool) -> Result<bool> {
+    let model = open_model(path)?;
+    let (_, d) = ready.compile(path, &model, config)?;
+    if let Some(file) = image {
+        output::write_file(file, &d.image.to_bytes())?;
+    }
+    let array = f64::from(config.rows * config.cols);
+    let lengths: Vec<usize> =
+        std::iter::successors(Some(1), |l| Some(l * 2)).take_while(|&l| l < d.context).chain([d.context]).collect();
+    let at = |length: usize| {
+        let pos = length - 1;
+        let cycles = d.cycles_at(pos);
+        let law = d.array.0 + d.array.1 * (pos / d.cols) as u64;
+        let macs = d.macs.0 + d.macs.1 * pos as u64;
+        (length, cycles, law, CLOCK / cycles as f64, macs as f64 / (cycles as f64 * array))
+    };
+    if json {
+        let table: Vec<_> = lengths
+            .iter()
+            .map(|&l| at(l))
+            .map(|(length, cycles, law, rate, utilisation)| {
+                json!({"length": length, "cycles": cycles, "array": law, "tokens_per_second": rate, "utilisation": utilisation})
+            })
+            .collect();
+        let memory: Vec<_> = d.memory.iter().map(|m| json!({"memory": m.0, "used": m.1, "words": m.2})).collect();
+        let json = json!({"name": d.image.name, "config": config.label(), "context": d.context, "law": {"cycles": d.cycles, "each": d.each, "positions": d.cols},
+            "lengths": table, "memory": memory, "rows": d.program.rows.len()});
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(true);
+    }
+    output::print(&format!(
+        "{} on {}: {} + {} floor(position / {}) cycles a token, context {}",
+        d.image.name,
+        config.label(),
+        d.cycles,
+        d.each,
+        d.cols,
+        d.context
+    ));
+    output::print(
+        "  length     cycles      array  tokens a second  utilisation   (the array's steps: the law of time; the rest is the chain of dependent steps)",
+    );
+    for &length in &lengths {
+        let (length, cycles, law, rate, utilisation) = at(length);
+        output::print(&format!(
+            "  {length:>6} {:>10} {:>10} {rate:>16.0} {:>10.2} %",
+            output::grouped(cycles),
+            output::grouped(law),
+            100.0 * utilisation
+        ));
+    }
+    output::print("  memory                  used      words");
+    for (name, used, words) in &d.memory {
+        output::print(&format!("  {name:<18} {used:>9} {words:>10}"));
+    }
+    Ok(true)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The verbs that take language models: score, inspect.
+
+use serde_json::Value;
+use std::process::{Command, Output};
+use systole_llm::samples::{self, pieces, tokenizer_bin};
+use systole_llm::{Sizes, write_llama2c};
+
+fn systole(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_systole")).args(args).output().expect("the program starts")
+}
+
+fn text(args: &[&str]) -> String {
+    let out = systole(args);
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+fn json(args: &[&str]) -> Value {
+    serde_json::from_str(&text(&[args, &["--json"]].concat())).expect("JSON and nothing else")
+}
+
+/// A message on stderr that has all the words, status 2.
+fn refused(args: &[&str], words: &[&str]) {
+    let out = systole(args);
+    let text = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
+    assert!(out.stdout.is_empty() && !text.contains("panicked"), "{args:?}: {text}");
+    for word in words {
+        assert!(text.contains(word), "{args:?}: no '{word}' in: {text}");
+    }
+}
+
+/// A folder with `model.bin` and `tokenizer.bin`: width 16, 24, two layers, 4 heads, 2 KV heads, 264 tokens, context 20.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = samples::model(Sizes::new([16, 24, 2, 4, 2, 264, 20]).expect("sizes"), false, 7);
+    let put = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).expect("written");
+    put("model.bin", write_llama2c(&model));
+    put("tokenizer.bin", tokenizer_bin(&pieces(&[" a", "he", " ", "a", "h"])));
+    put("text.txt", b"a cat\nand another one, and a third".to_vec());
+    folder
+}
+
+#[test]
+fn a_tiny_model_is_scored_on_a_file_a_text_and_its_own() {
+    let f = folder();
+    let at = |name: &str| f.path().join(name).to_str().expect("UTF-8").to_string();
+    let (model, file) = (at("model.bin"), at("text.txt"));
+    let on_file = json(&["score", &model, &file]);
+    // " a" once is one token, as is the first of the text; all else is bytes.
+    let bytes = "a cat\nand another one, and a third";
+    let merged = bytes.matches(" a").count() + bytes.matches("he").count();
+    assert_eq!(on_file["tokens"].as_u64(), Some((bytes.len() - merged) as u64));
+    let keys: Vec<&str> = on_file.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(keys, ["kl", "perplexity", "perplexity_fp32", "same_top", "tokens"]);
+    let number = |v: &Value, key: &str| v[key].as_f64().expect(key);
+    assert!((number(&on_file, "perplexity") / number(&on_file, "perplexity_fp32") - 1.0).abs() < 0.1, "{on_file}");
+    assert!(number(&on_file, "kl") > 0.0 && number(&on_file, "kl") < 0.05, "{on_file}");
+    assert!((0.5..=1.0).contains(&number(&on_file, "same_top")), "{on_file}");
+    assert_eq!(json(&["score", &at(""), "--text", bytes]), on_file);
+
+    let few = json(&["score", &model, &file, "--tokens", "7", "--context", "5"]);
+    assert_eq!(few["tokens"], 7);
+    let own = json(&["score", &model, "--tokens", "50"]);
+    assert_eq!(own["tokens"], 50);
+    assert_eq!(json(&["score", &model, "--tokens", "50"]), own);
+    assert_ne!(json(&["score", &model, "--tokens", "50", "--seed", "2"]), own);
+    let said = text(&["score", &model, "--tokens", "50"]);
+    assert!(said.contains("50 tokens that the float model wrote") && said.contains("seed"), "{said}");
+    let said = text(&["score", &model, &file]);
+    assert!(said.contains("text.txt, in windows of 20") && said.contains("perplexity fp32"), "{said}");
+}
+
+#[test]
+fn models_and_texts_that_cannot_be_scored_are_refused() {
+    let f = folder();
+    let at = |name: &str| f.path().join(name).to_str().expect("UTF-8").to_string();
+    refused(&["score", &at("model.bin"), &at("none.txt")], &["cannot read", "none.txt"]);
+    refused(&["score", &at("model.bin"), "--text", ""], &["the text is empty"]);
+    refused(&["score", &at("none.bin")], &["cannot read", "none.bin"]);
+    refused(&["score", &at("model.bin"), &at("text.txt"), "--text", "a"], &["cannot be used with"]);
+    refused(&["score", &at("model.bin"), "--tokens", "0"], &["--tokens"]);
+    refused(&["score", &at("model.bin"), "--tokenizer", &at("text.txt")], &["text.txt"]);
+    std::fs::write(f.path().join("tokenizer.bin"), tokenizer_bin(&pieces(&[]))).expect("written");
+    refused(&["score", &at("model.bin")], &["tokenizer.bin", "259 tokens, the model 264"]);
+    std::fs::write(f.path().join("model.bin"), b"short").expect("written");
+    refused(&["score", &at("model.bin")], &["model.bin", "truncated"]);
+    refused(&["inspect", &at("model.bin")], &["model.bin", "truncated"]);
+}
+
+#[test]
+fn a_language_model_is_inspected() {
+    let f = folder();
+    let path = f.path().to_str().expect("UTF-8");
+    let v = json(&["inspect", path]);
+    assert_eq!((v["sizes"]["dim"].as_u64(), v["sizes"]["kv_heads"].as_u64(), v["head"].as_u64()), (Some(16), Some(2), Some(4)));
+    let layer = 2 * 16 * 16 + 2 * 8 * 16 + 3 * 16 * 24 + 2 * 16;
+    assert_eq!(v["parameters"].as_u64(), Some(264 * 16 + 2 * layer + 16));
+    let said = text(&["inspect", &format!("{path}/model.bin")]);
+    assert!(said.contains("a language model, llama2.c") && said.contains("4, 4 wide") && said.contains("8,144"), "{said}");
+}
+
+#[test]
+fn stories260k_is_scored() {
+    let Some(folder) = samples::stories() else { return };
+    let folder = folder.to_str().expect("UTF-8");
+    let v = json(&["score", folder, "--tokens", "600"]);
+    assert!(v["kl"].as_f64().expect("a number") < 0.015, "{v}");
+    assert!(v["same_top"].as_f64().expect("a number") > 0.93, "{v}");
+    assert_eq!(json(&["inspect", folder])["parameters"], 260_032);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Language models on the chip: every logit and every cycle of RTL and instruction-level model, token by token.
+
+use std::path::Path;
+use systole_compiler::{Decoder, compile_decoder};
+use systole_isa::Config;
+use systole_llm::{Options, Sizes, quantise, random};
+use systole_verif::{Backend, on_machine};
+
+/// Runs tokens at positions one behind the other; the frames and cycles, and ARGMAX.
+fn run(backend: Backend, config: &Config, d: &Decoder, tokens: &[(u32, u32)]) -> Vec<(Vec<u8>, u64, u32)> {
+    let (image, tokens) = (d.image.clone(), tokens.to_vec());
+    on_machine(backend, config, &systole_chip::Options::default(), async move |driver| {
+        use systole_host::Transport;
+        driver.load(&image).await?;
+        let mut out = Vec::new();
+        for (pos, tok) in tokens {
+            let run = driver.run_token(pos, tok).await?;
+            let argmax = driver.transport().read(systole_isa::regs::offset("ARGMAX")).await?;
+            out.push((run.frame, run.cycles, argmax));
+        }
+        Ok(out)
+    })
+    .unwrap_or_else(|e| panic!("{e:#}"))
+}
+
+fn compare(config: &Config, d: &Decoder, tokens: &[(u32, u32)]) {
+    let rtl = run(Backend::Rtl, config, d, tokens);
+    let model = run(Backend::Model, config, d, tokens);
+    for (n, ((pos, _), (r, m))) in tokens.iter().zip(rtl.iter().zip(&model)).enumerate() {
+        assert_eq!(r.1, d.cycles_at(*pos as usize), "cycles of token {n} at position {pos}");
+        assert_eq!(r.1, m.1, "cycles of token {n}");
+        if r.0 != m.0 {
+            let at = r.0.iter().zip(&m.0).position(|(a, b)| a != b).unwrap() / 4;
+            panic!(
+                "token {n} at position {pos}: logit {at} is {:02x?} on RTL, {:02x?} on the model",
+                &r.0[4 * at..][..4],
+                &m.0[4 * at..][..4]
+            );
+        }
+        assert_eq!(r.2, m.2, "ARGMAX of token {n}");
+    }
+}
+
+fn small_model(sizes: [i64; 7], config: &Config, seed: u64) -> Decoder {
+    let model = random::model(Sizes::new(sizes).unwrap(), false, seed);
+    let q = quantise(&model, &Options { calibration: 16, seed, ..Options::default() });
+    compile_decoder(&q, config, "random").unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn in_order(count: u32, vocab: u32) -> Vec<(u32, u32)> {
+    (0..count).map(|i| (i, (i * 7 + 3) % vocab)).collect()
+}
+
+#[test]
+fn a_small_model_on_a_small_machine() {
+    let config = Config::named("tiny,VEC_LANES=4").unwrap();
+    let d = small_model([16, 12, 1, 4, 2, 9, 16], &config, 1);
+    compare(&config, &d, &in_order(12, 9));
+}
+
+#[test]
+fn a_new_text_knows_nothing_of_the_one_before() {
+    let config = Config::named("tiny,VEC_LANES=4").unwrap();
+    let d = small_model([16, 12, 1, 4, 2, 9, 16], &config, 2);
+    // One text, then another from position 0 on, against the other on a machine that was just switched on.
+    let text = |step: u32| (0..10).map(move |i| (i, (i * step + 1) % 9));
+    let both: Vec<(u32, u32)> = text(5).chain(text(7)).collect();
+    for backend in [Backend::Rtl, Backend::Model] {
+        let behind = run(backend, &config, &d, &both);
+        let alone = run(backend, &config, &d, &both[10..]);
+        assert_eq!(behind[10..], alone[..]);
+        assert_ne!(behind[..10], alone[..], "the texts differ");
+    }
+}
+
+#[test]
+fn stories_on_base() {
+    let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/models/stories260K/stories260K.bin"));
+    let config = Config::named("base").unwrap();
+    if !file.exists() {
+        eprintln!("{} is not there", file.display());
+        return;
+    }
+    let model = systole_llm::open_model(file).unwrap();
+    let d = compile_decoder(&quantise(&model, &Options::default()), &config, "stories260K").unwrap();
+    compare(&config, &d, &in_order(20, 512));
+}
