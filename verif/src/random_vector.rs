@@ -6,10 +6,12 @@
 //! its accesses meet none of those before: half of the programs far behind them, the others as close as latencies and ports
 //! allow. What it accesses in which cycle depends on POS, so a case has its runs, and its rows are placed for all of them.
 
-use crate::random;
+use crate::{Backend, on_machine, random};
+use anyhow::Result;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
+use systole_host::Transport;
 use systole_isa::f24::{F24, encode_param, encode_segment, functions};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::{Nest, Stride};
@@ -17,6 +19,7 @@ use systole_isa::program::{
     Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Post, PostDest, Program, Register, Row, Scalar, ScalarOp, Source, SumOf,
     Vector, VectorDest, Wait,
 };
+use systole_isa::regs::offset;
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fingerprint};
 
@@ -38,6 +41,45 @@ pub struct Case {
     pub image: Image,
     /// The runs, in this order.
     pub runs: Vec<Run>,
+}
+
+/// What a run leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// OUT bytes.
+    pub frame: Vec<u8>,
+    /// Cycles from launch to DONE.
+    pub cycles: u64,
+    /// Register ARGMAX behind the run.
+    pub argmax: u32,
+}
+
+/// Runs cases one behind the other on one machine: what every run of each leaves.
+///
+/// # Errors
+/// Building the model, loading, running: each says what to do.
+pub fn outcomes(
+    backend: Backend,
+    config: &Config,
+    cases: Vec<Case>,
+    options: &systole_chip::Options,
+) -> Result<Vec<Vec<Outcome>>> {
+    on_machine(backend, config, options, async move |driver| {
+        let mut all = vec![];
+        for case in cases {
+            driver.load(&case.image).await?;
+            let mut outcomes = vec![];
+            for run in case.runs {
+                driver.transport().write(offset("POS"), run.pos).await?;
+                driver.transport().write(offset("TOK"), run.tok).await?;
+                let output = driver.run(&run.frame).await?;
+                let argmax = driver.transport().read(offset("ARGMAX")).await?;
+                outcomes.push(Outcome { frame: output.frame, cycles: output.cycles, argmax });
+            }
+            all.push(outcomes);
+        }
+        Ok(all)
+    })
 }
 
 /// How much of each memory a program uses, in words.
