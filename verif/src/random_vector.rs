@@ -841,7 +841,8 @@ impl Builder {
     /// A MATMUL and who takes its sums.
     fn product(&mut self, len: bool) -> (Matmul, Taker) {
         let sizes = self.sizes;
-        let post = self.chance(0.35);
+        // Loops of POST have no run-time length.
+        let post = self.chance(0.35) && !len;
         let dest = self.dest();
         let post_dest =
             self.pick(&[PostDest::X, PostDest::X, PostDest::WColumn, PostDest::WRow, PostDest::Out, PostDest::OutRaw32]);
@@ -866,7 +867,10 @@ impl Builder {
         let m = loop {
             // Loops inside `hold` share a word; they are the sum's or the vectors', and the accumulator stays.
             let choice = |rng: &mut ChaCha8Rng| [0, 1, 1, 2, -1, 3][rng.random_range(0..6)];
-            let stride = |rng: &mut ChaCha8Rng, held| [choice(rng), if held { 0 } else { choice(rng) }, 0, 0, 0];
+            // With a one in place of X the X address stays.
+            let stride = |rng: &mut ChaCha8Rng, held| {
+                [if one_hot.is_some() { 0 } else { choice(rng) }, if held { 0 } else { choice(rng) }, 0, 0, 0]
+            };
             let strides =
                 loops.iter().enumerate().map(|(n, &(count, gap))| Stride { count, gap, stride: stride(&mut self.rng, n < hold) });
             let mut nest = Nest::from_strides(&strides.collect::<Vec<_>>());
@@ -952,6 +956,11 @@ impl Builder {
         };
         let load = Load { mask: u32::MAX, nest: strides(&[(sizes.x, 0, [1, c as i32, 0, 0, 0])]), ..Default::default() };
         self.alone(Instruction::Load(load));
+        // OUT: words of X, as far as nothing else comes.
+        for first in (0..sizes.out).step_by(sizes.x as usize) {
+            let nest = strides(&[(sizes.x.min(sizes.out - first), 0, [1, 1, 0, 0, 0])]);
+            self.alone(Instruction::Store(Store { dst_base: first, src_base: 0, nest }));
+        }
         // V: sums of the array, scaled, with a bias.
         let gap = self.latency.vec_distance.max(self.latency.post_distance) as u8 - 1;
         let rest = sizes.x - c;

@@ -7,7 +7,7 @@ use systole_golden::Machine;
 use systole_isa::program::{Source, VectorDest};
 use systole_isa::{Config, Instruction};
 use systole_verif::Backend;
-use systole_verif::random_vector::{outcomes, program};
+use systole_verif::random_vector::{Outcome, outcomes, program};
 
 const CONFIGS: [&str; 8] = [
     "tiny,VEC_LANES=4",
@@ -81,21 +81,25 @@ fn agree(config: &str, seeds: std::ops::Range<u64>) {
     let options = systole_chip::Options::default();
     let model = outcomes(Backend::Model, &config, cases.clone(), &options).unwrap();
     let rtl = outcomes(Backend::Rtl, &config, cases.clone(), &options).unwrap();
+    let mut bad = vec![];
     for ((seed, case), (model, rtl)) in seeds.zip(&cases).zip(model.iter().zip(&rtl)) {
         for (n, (expected, got)) in model.iter().zip(rtl).enumerate() {
-            let name = format!("{}, seed {seed}, run {n}, POS {}", config.label(), case.runs[n].pos);
-            assert_eq!((got.cycles, got.argmax), (expected.cycles, expected.argmax), "{name}: cycles, ARGMAX");
-            let differs = expected.frame.iter().zip(&got.frame).position(|(a, b)| a != b);
-            if let Some(byte) = differs {
-                let many = expected.frame.iter().zip(&got.frame).filter(|(a, b)| a != b).count();
-                let word = byte / config.cols as usize;
-                panic!(
-                    "{name}: {many} bytes differ, the first is {byte}, OUT word {word}: {} for {}",
-                    got.frame[byte], expected.frame[byte]
-                );
+            let c = config.cols as usize;
+            let words = expected.frame.chunks(c).zip(got.frame.chunks(c)).enumerate().filter(|(_, (a, b))| a != b);
+            let words: Vec<usize> = words.map(|(word, _)| word).collect();
+            if (&words[..], got.cycles, got.argmax) != (&[], expected.cycles, expected.argmax) {
+                let pair = |o: &Outcome| (o.cycles, o.argmax);
+                let run = (case.runs[n].pos, case.runs[n].tok);
+                bad.push(format!(
+                    "{}, seed {seed}, run {n}, POS and TOK {run:?}: cycles, ARGMAX {:?} for {:?}; OUT words {words:?} differ",
+                    config.label(),
+                    pair(got),
+                    pair(expected)
+                ));
             }
         }
     }
+    assert!(bad.is_empty(), "{} runs differ:\n{}", bad.len(), bad.join("\n"));
 }
 
 /// So many programs in the quick suite, and in the long one.
