@@ -145,8 +145,9 @@ struct Effects {
     /// S registers (or sums, by number) that belong to a reduction between two cycles.
     maxima: Vec<(u32, u64, u64)>,
     sums: Vec<(u32, u64, u64)>,
-    /// Results of POST and VECTOR.
+    /// Results of POST and VECTOR, and of POST alone: its groups are as far apart as its takes.
     results: Times,
+    posts: Times,
     x_reads: Times,
     x_writes: Times,
     w_reads: Times,
@@ -191,7 +192,7 @@ fn meets(reads: &Times, writes: &Times, span: u64) -> bool {
 
 impl Plan {
     /// Whether effects meet neither each other nor those before.
-    fn fits(&self, e: &Effects, rows: u64, apart: u64) -> bool {
+    fn fits(&self, e: &Effects, rows: u64, apart: u64, groups: u64) -> bool {
         let done = &self.done;
         let spaced = |own: &Times, before: &Times, apart: u64| {
             own.iter().all(|(&c, places)| {
@@ -212,6 +213,7 @@ impl Plan {
         };
         spaced(&e.multiplier, &done.multiplier, apart)
             && spaced(&e.results, &done.results, 1)
+            && spaced(&e.posts, &done.posts, groups)
             && spaced(&e.v_writes, &done.v_writes, 1)
             && spaced(&e.s_writes, &done.s_writes, 1)
             && owned(&e.maxima, &done.maxima)
@@ -231,6 +233,7 @@ impl Plan {
         for (all, new) in [
             (&mut done.multiplier, e.multiplier),
             (&mut done.results, e.results),
+            (&mut done.posts, e.posts),
             (&mut done.v_reads, e.v_reads),
             (&mut done.v_writes, e.v_writes),
             (&mut done.s_reads, e.s_reads),
@@ -462,6 +465,7 @@ impl Builder {
             };
             let reductions = self.pick(&[(0, 0), (0, 0), (1, 0), (1, 0), (0, 1), (0, 1), (1, 1)]);
             let all = (1 << loops.len()) - 1;
+            let max = if reductions.0 == 1 { self.pick(&MaxOf::ALL[1..]) } else { MaxOf::Off };
             let v = Vector {
                 a_base,
                 b_base,
@@ -474,7 +478,8 @@ impl Builder {
                 lo,
                 hi,
                 append,
-                tail: self.chance(0.25),
+                // The place of the lowest number is unspecified.
+                tail: self.chance(0.25) && max != MaxOf::ArgMax,
                 red_fixed: self.chance(0.3),
                 s_fixed: self.chance(0.3),
                 reduce: if self.chance(0.5) { all } else { self.rng.random_range(0..=all) },
@@ -488,7 +493,7 @@ impl Builder {
                 function: if self.chance(0.3) { Some(self.pick(Function::ALL)) } else { None },
                 mul3: self.pick(&[Mul3::One, Mul3::One, Mul3::One, Mul3::One, Mul3::S, Mul3::B, Mul3::Scalar]),
                 dest,
-                max: if reductions.0 == 1 { self.pick(&MaxOf::ALL[1..]) } else { MaxOf::Off },
+                max,
                 sum: if reductions.1 == 1 { self.pick(&SumOf::ALL[1..]) } else { SumOf::Off },
                 nest,
             };
@@ -603,6 +608,7 @@ impl Builder {
             }
             let words = if post.dest == PostDest::OutRaw32 { 4 } else { 1 };
             (write..write + words).for_each(|c| Effects::access(&mut e.results, &mut e.last, c, 0));
+            Effects::access(&mut e.posts, &mut e.last, write, 0);
         }
     }
 
@@ -647,7 +653,7 @@ impl Builder {
     }
 
     fn fits(&self, plan: &Plan, e: &Effects) -> bool {
-        plan.fits(e, self.config.rows.into(), self.latency.vec_distance.into())
+        plan.fits(e, self.config.rows.into(), self.latency.vec_distance.into(), self.latency.post_distance.into())
     }
 
     /// Where to look for the next first step: near what was written last where rows are close, far behind all else.
