@@ -362,6 +362,9 @@ proptest! {
         if let Ok(t) = Llama2c::new(&change(tokenizer_bin(&words())), SIZES[5] as usize) {
             let _ = t.encode("the cat sat on a mat.");
         }
+        if let Ok(t) = HuggingFace::new(&change(tokenizer_json().into_bytes()), 288) {
+            let _ = t.encode("the cat sat on a mat.");
+        }
         let f = folder();
         let model = tiny();
         write_folder(f.path(), &model, Kind::F32, 1);

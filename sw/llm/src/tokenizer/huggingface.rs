@@ -25,7 +25,10 @@ impl HuggingFace {
     /// [`LlmError::Tokenizer`], in the words of the crate tokenizers; [`LlmError::Vocabulary`] where the model has fewer tokens, or
     /// more than filling up to a multiple of 64 explains.
     pub fn new(bytes: &[u8], vocab: usize) -> Result<HuggingFace, LlmError> {
-        let tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| LlmError::Tokenizer(e.to_string()))?;
+        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| LlmError::Tokenizer(e.to_string()))?;
+        // What a file was trained with: a text is all of its tokens, and no more.
+        tokenizer.with_padding(None);
+        let _ = tokenizer.with_truncation(None);
         let own = tokenizer.get_vocab(true).values().map(|&t| t as usize + 1).max().unwrap_or(0);
         let filled = vocab.is_multiple_of(FILL) && vocab.checked_sub(own).is_some_and(|more| more < MOST);
         if own != vocab && !filled {
