@@ -148,6 +148,7 @@ fn a_tokenizer_of_another_vocabulary_is_refused() {
         says(HuggingFace::new(json.as_bytes(), vocab), &["288 tokens", &vocab.to_string()]);
     }
     says(HuggingFace::new(b"{}", 288), &["tokenizer"]);
+    says(HuggingFace::new(&json.as_bytes()[..json.len() - 1], 288), &["no JSON"]);
 }
 
 #[test]
