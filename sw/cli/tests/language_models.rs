@@ -31,13 +31,13 @@ fn refused(args: &[&str], words: &[&str]) {
     }
 }
 
-/// A folder with `model.bin` and `tokenizer.bin`: width 16, 24, two layers, 4 heads, 2 KV heads, 264 tokens, context 20.
+/// A folder with `model.bin` and `tokenizer.bin`: width 16, 24, two layers, 4 heads, 2 KV heads, 265 tokens, context 20.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let model = samples::model(Sizes::new([16, 24, 2, 4, 2, 264, 20]).expect("sizes"), false, 7);
+    let model = samples::model(Sizes::new([16, 24, 2, 4, 2, 265, 20]).expect("sizes"), false, 7);
     let put = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).expect("written");
     put("model.bin", write_llama2c(&model));
-    put("tokenizer.bin", tokenizer_bin(&pieces(&[" a", "he", " ", "a", "h"])));
+    put("tokenizer.bin", tokenizer_bin(&pieces(&[" a", "he", " ", "a", "h", "e"])));
     put("text.txt", b"a cat\nand another one, and a third".to_vec());
     folder
 }
@@ -83,7 +83,7 @@ fn models_and_texts_that_cannot_be_scored_are_refused() {
     refused(&["score", &at("model.bin"), "--tokens", "0"], &["--tokens"]);
     refused(&["score", &at("model.bin"), "--tokenizer", &at("text.txt")], &["text.txt"]);
     std::fs::write(f.path().join("tokenizer.bin"), tokenizer_bin(&pieces(&[]))).expect("written");
-    refused(&["score", &at("model.bin")], &["tokenizer.bin", "259 tokens, the model 264"]);
+    refused(&["score", &at("model.bin")], &["tokenizer.bin", "259 tokens, the model 265"]);
     std::fs::write(f.path().join("model.bin"), b"short").expect("written");
     refused(&["score", &at("model.bin")], &["model.bin", "truncated"]);
     refused(&["inspect", &at("model.bin")], &["model.bin", "truncated"]);
@@ -96,9 +96,9 @@ fn a_language_model_is_inspected() {
     let v = json(&["inspect", path]);
     assert_eq!((v["sizes"]["dim"].as_u64(), v["sizes"]["kv_heads"].as_u64(), v["head"].as_u64()), (Some(16), Some(2), Some(4)));
     let layer = 2 * 16 * 16 + 2 * 8 * 16 + 3 * 16 * 24 + 2 * 16;
-    assert_eq!(v["parameters"].as_u64(), Some(264 * 16 + 2 * layer + 16));
+    assert_eq!(v["parameters"].as_u64(), Some(265 * 16 + 2 * layer + 16));
     let said = text(&["inspect", &format!("{path}/model.bin")]);
-    assert!(said.contains("a language model, llama2.c") && said.contains("4, 4 wide") && said.contains("8,144"), "{said}");
+    assert!(said.contains("a language model, llama2.c") && said.contains("4, 4 wide") && said.contains("8,160"), "{said}");
 }
 
 #[test]
