@@ -17,7 +17,6 @@ module systole_load #(
     input  wire [       3:0] desc_index_i,
     input  wire [     127:0] desc_word_i,
     input  wire              start_i,
-    input  wire [      13:0] lenc_i,
     output wire              active_o,
     // IN buffer: even and odd words
     output wire              in_re_o,
@@ -58,7 +57,7 @@ module systole_load #(
       .loop_we_i   (desc_valid_i && !is_header),
       .loop_index_i(loop_index[2:0]),
       .loop_word_i (desc_word_i),
-      .lenc_i      (lenc_i),
+      .lenc_i      (14'd0),
       .start_i     (start_i),
       .base0_i     (next_q[`SYSTOLE_LOAD_DST_BASE]),
       .base1_i     (next_q[`SYSTOLE_LOAD_SRC_BASE_LSB+:IW+CW]),

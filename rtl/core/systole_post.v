@@ -27,7 +27,6 @@ module systole_post #(
     input  wire [        3:0] desc_index_i,
     input  wire [      127:0] desc_word_i,
     input  wire               start_i,
-    input  wire [       13:0] lenc_i,
     // uploads
     input  wire               param_we_i,
     input  wire [  PW+CW-1:0] param_waddr_i,   // {word, lane}
@@ -96,7 +95,7 @@ module systole_post #(
       .loop_we_i   (desc_valid_i && !is_header && !is_residual),
       .loop_index_i(loop_index[2:0]),
       .loop_word_i (desc_word_i),
-      .lenc_i      (lenc_i),
+      .lenc_i      (14'd0),
       .start_i     (start_i),
       .base0_i     (next_q[`SYSTOLE_POST_DST_BASE]),
       .base1_i     (next_q[`SYSTOLE_POST_PARAM_BASE_LSB+:PW]),

@@ -11,7 +11,6 @@ module systole_store (
     input  wire [  3:0] desc_index_i,
     input  wire [127:0] desc_word_i,
     input  wire         start_i,
-    input  wire [ 13:0] lenc_i,
     output wire         active_o,
     output wire         read_o,        // cycle S
     output wire [ 15:0] read_addr_o,   // C-byte words of X
@@ -40,7 +39,7 @@ module systole_store (
       .loop_we_i   (desc_valid_i && !is_header),
       .loop_index_i(loop_index[2:0]),
       .loop_word_i (desc_word_i),
-      .lenc_i      (lenc_i),
+      .lenc_i      (14'd0),
       .start_i     (start_i),
       .base0_i     (next_q[`SYSTOLE_STORE_DST_BASE]),
       .base1_i     (next_q[`SYSTOLE_STORE_SRC_BASE]),

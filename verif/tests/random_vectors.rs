@@ -4,12 +4,9 @@
 
 use std::collections::HashMap;
 use systole_golden::Machine;
-use systole_host::Transport;
 use systole_isa::program::{Source, VectorDest};
-use systole_isa::regs::offset;
 use systole_isa::{Config, Instruction};
 use systole_verif::random_vector::program;
-use systole_verif::{Backend, on_machine};
 
 const CONFIGS: [&str; 8] = [
     "tiny,VEC_LANES=4",
@@ -74,78 +71,4 @@ fn a_seed_makes_one_program() {
         assert!(a.runs.iter().zip(&b.runs).all(|(a, b)| (a.pos, a.tok, &a.frame) == (b.pos, b.tok, &b.frame)));
     }
     assert_ne!(program(&config, 1).image, program(&config, 2).image);
-}
-
-/// What a run leaves: the frame, its cycles, ARGMAX.
-type Left = (Vec<u8>, u64, u32);
-
-/// Of each run of each case, on RTL.
-fn on_rtl(config: &Config, seeds: std::ops::Range<u64>) -> Vec<Left> {
-    let own = config.clone();
-    on_machine(Backend::Rtl, config, &systole_chip::Options::default(), async move |driver| {
-        let mut out = Vec::new();
-        for seed in seeds {
-            let case = program(&own, seed);
-            println!("{} seed {seed}", own.label()); // of the last one that began, where the RTL stops
-            driver.load(&case.image).await?;
-            for run in &case.runs {
-                driver.transport().write(offset("POS"), run.pos).await?;
-                driver.transport().write(offset("TOK"), run.tok).await?;
-                let result = driver.run(&run.frame).await?;
-                out.push((result.frame, result.cycles, driver.transport().read(offset("ARGMAX")).await?));
-            }
-        }
-        Ok(out)
-    })
-    .unwrap_or_else(|e| panic!("{}: {e:#}", config.label()))
-}
-
-/// Of each run of each case, on the model; and which bytes of the frame it wrote: the others are not specified.
-fn on_model(config: &Config, seeds: std::ops::Range<u64>) -> Vec<(Left, Vec<bool>)> {
-    let mut machine = Machine::new(config.clone());
-    let mut out = Vec::new();
-    for seed in seeds {
-        let case = program(config, seed);
-        machine.load_image(&case.image).unwrap();
-        for run in &case.runs {
-            machine.set_registers(run.pos, run.tok);
-            machine.record_origins();
-            let result = machine.run(&run.frame).unwrap();
-            let written = (0..result.frame.len()).map(|b| machine.origin(b).is_some()).collect();
-            out.push(((result.frame, result.cycles, machine.argmax()), written));
-        }
-    }
-    out
-}
-
-/// On a machine of each kind: groups of a word, weights of several beats, without a lane engine, without RRAM.
-#[test]
-fn rtl_and_model_agree_on_random_programs() {
-    let long = std::env::var_os("SYSTOLE_LONG").is_some();
-    let quick = [("tiny,VEC_LANES=4", 80), ("small,VEC_LANES=2,POST_LANES=2", 40), ("base", 16)];
-    let all: Vec<(&str, u64)> = if long { CONFIGS[..7].iter().map(|&c| (c, 160)).collect() } else { quick.to_vec() };
-    for (n, (name, count)) in all.into_iter().enumerate() {
-        let config = Config::named(name).unwrap();
-        let seeds = 1000 * n as u64..1000 * n as u64 + count;
-        let (rtl, model) = (on_rtl(&config, seeds.clone()), on_model(&config, seeds.clone()));
-        assert_eq!(rtl.len(), model.len());
-        for (at, (r, (m, written))) in rtl.iter().zip(&model).enumerate() {
-            let what = format!("{name}, seed {}, run {}", seeds.start + at as u64 / 3, at % 3);
-            assert_eq!(r.1, m.1, "{what}: cycles");
-            assert!(written.iter().filter(|w| **w).count() * 2 > written.len(), "{what}: most of it is written");
-            let differs = |b: &usize| written[*b] && r.0[*b] != m.0[*b];
-            if let Some(byte) = (0..m.0.len()).find(differs) {
-                let c = config.cols as usize;
-                panic!(
-                    "{what}: OUT byte {byte} (word {}, byte {}) is {} on RTL, {} on the model; {} bytes differ",
-                    byte / c,
-                    byte % c,
-                    r.0[byte],
-                    m.0[byte],
-                    (0..m.0.len()).filter(differs).count()
-                );
-            }
-            assert_eq!(r.2, m.2, "{what}: ARGMAX");
-        }
-    }
 }

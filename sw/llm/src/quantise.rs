@@ -17,7 +17,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { context: None, calibration: 512, seed: 1 }
+        Options { context: None, calibration: 2048, seed: 1 }
     }
 }
 
