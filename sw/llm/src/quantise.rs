@@ -111,6 +111,16 @@ pub struct Quantised {
     pub ends: Vec<usize>,
 }
 
+impl Quantised {
+    /// The same model for a shorter context, in tokens.
+    pub fn shorten(&mut self, context: usize) {
+        let pairs = self.sizes.head() / 2;
+        self.sizes.context = self.sizes.context.min(context);
+        self.cos.truncate(self.sizes.context * pairs);
+        self.sin.truncate(self.sizes.context * pairs);
+    }
+}
+
 /// A scale for numbers up to `largest`.
 fn scale(largest: f64) -> f64 {
     if largest == 0.0 { 1.0 / 127.0 } else { largest / 127.0 }
