@@ -6,10 +6,12 @@
 //! its accesses meet none of those before: half of the programs far behind them, the others as close as latencies and ports
 //! allow. What it accesses in which cycle depends on POS, so a case has its runs, and its rows are placed for all of them.
 
-use crate::random;
+use crate::{Backend, on_machine, random};
+use anyhow::Result;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
+use systole_host::Transport;
 use systole_isa::f24::{F24, encode_param, encode_segment, functions};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::{Nest, Stride};
@@ -17,6 +19,7 @@ use systole_isa::program::{
     Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Post, PostDest, Program, Register, Row, Scalar, ScalarOp, Source, SumOf,
     Vector, VectorDest, Wait,
 };
+use systole_isa::regs::offset;
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fingerprint};
 
@@ -38,6 +41,45 @@ pub struct Case {
     pub image: Image,
     /// The runs, in this order.
     pub runs: Vec<Run>,
+}
+
+/// What a run leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// OUT bytes.
+    pub frame: Vec<u8>,
+    /// Cycles from launch to DONE.
+    pub cycles: u64,
+    /// Register ARGMAX behind the run.
+    pub argmax: u32,
+}
+
+/// Runs cases one behind the other on one machine: what every run of each leaves.
+///
+/// # Errors
+/// Building the model, loading, running: each says what to do.
+pub fn outcomes(
+    backend: Backend,
+    config: &Config,
+    cases: Vec<Case>,
+    options: &systole_chip::Options,
+) -> Result<Vec<Vec<Outcome>>> {
+    on_machine(backend, config, options, async move |driver| {
+        let mut all = vec![];
+        for case in cases {
+            driver.load(&case.image).await?;
+            let mut outcomes = vec![];
+            for run in case.runs {
+                driver.transport().write(offset("POS"), run.pos).await?;
+                driver.transport().write(offset("TOK"), run.tok).await?;
+                let output = driver.run(&run.frame).await?;
+                let argmax = driver.transport().read(offset("ARGMAX")).await?;
+                outcomes.push(Outcome { frame: output.frame, cycles: output.cycles, argmax });
+            }
+            all.push(outcomes);
+        }
+        Ok(all)
+    })
 }
 
 /// How much of each memory a program uses, in words.
@@ -332,7 +374,28 @@ impl Builder {
             (low, high) = (low.min(step.offset[a]), high.max(step.offset[a]));
         }
         let room = size as i32 - (high - low);
-        (room > 0).then(|| (self.rng.random_range(0..room) - low) as u32)
+        if room <= 0 {
+            return None;
+        }
+        // Often the first step has what was written last.
+        let newest = self.newest(|e| &e.v_writes).filter(|&w| a >= 2 && (-low..room - low).contains(&(w as i32)));
+        match newest {
+            Some(word) if self.chance(0.4) => Some(word),
+            _ => Some((self.rng.random_range(0..room) - low) as u32),
+        }
+    }
+
+    /// One of the three places that are written last in the first run.
+    fn newest(&mut self, times: fn(&Effects) -> &Times) -> Option<u32> {
+        let list = times(&self.plans[0].done);
+        let place = self.rng.random_range(0..3);
+        list.iter().rev().nth(place).map(|(_, places)| places[0])
+    }
+
+    /// An S register to read: often one that was written lately.
+    fn operand(&mut self) -> u32 {
+        let newest = self.newest(|e| &e.s_writes);
+        if self.chance(0.5) { newest.unwrap_or(0) } else { self.register() }
     }
 
     /// An S register: mostly of the first ones, so that instructions meet.
@@ -357,8 +420,8 @@ impl Builder {
         let exponent = match self.rng.random_range(0..20) {
             0 => return F24::ZERO,
             1 => self.rng.random_range(1..255),
-            2..8 => self.rng.random_range(110..140),
-            _ => self.rng.random_range(122..131),
+            2..5 => self.rng.random_range(110..140),
+            _ => self.rng.random_range(123..129),
         };
         let fraction = self.rng.random::<u32>() & if self.chance(0.3) { 0x6000 } else { 0x7fff };
         F24::from_bits((self.rng.random::<u32>() & 1) << 23 | exponent << 15 | fraction)
@@ -405,7 +468,7 @@ impl Builder {
                 c_base,
                 dst_base: first + dst,
                 param_base,
-                s_base: self.register(),
+                s_base: self.operand(),
                 red_base: self.register(),
                 zero_point: self.pick(&[0, 0, 3, -20]),
                 lo,
@@ -418,11 +481,12 @@ impl Builder {
                 lane_lo,
                 lane_n,
                 src,
-                mul1: self.pick(Mul1::ALL),
-                mul2: self.pick(Mul2::ALL),
+                // Mostly sums: of many products little is left but the largest number and 0.
+                mul1: self.pick(&[Mul1::One, Mul1::One, Mul1::One, Mul1::Scale, Mul1::Scale, Mul1::B, Mul1::A]),
+                mul2: self.pick(&[Mul2::One, Mul2::One, Mul2::Scalar, Mul2::C, Mul2::Partner]),
                 add: self.pick(Add::ALL),
                 function: if self.chance(0.3) { Some(self.pick(Function::ALL)) } else { None },
-                mul3: self.pick(&[Mul3::One, Mul3::One, Mul3::S, Mul3::B, Mul3::Scalar]),
+                mul3: self.pick(&[Mul3::One, Mul3::One, Mul3::One, Mul3::One, Mul3::S, Mul3::B, Mul3::Scalar]),
                 dest,
                 max: if reductions.0 == 1 { self.pick(&MaxOf::ALL[1..]) } else { MaxOf::Off },
                 sum: if reductions.1 == 1 { self.pick(&SumOf::ALL[1..]) } else { SumOf::Off },
@@ -748,8 +812,8 @@ impl Builder {
                 let loops = self.loops(2, 6, 0);
                 let i = Scalar {
                     op: self.pick(ScalarOp::ALL),
-                    a_base: self.register(),
-                    b_base: self.register(),
+                    a_base: self.operand(),
+                    b_base: self.operand(),
                     dst_base: self.register(),
                     imm: if self.chance(0.3) { Some(self.float()) } else { None },
                     nest: self.nest(&loops, len),
@@ -777,7 +841,8 @@ impl Builder {
     /// A MATMUL and who takes its sums.
     fn product(&mut self, len: bool) -> (Matmul, Taker) {
         let sizes = self.sizes;
-        let post = self.chance(0.35);
+        // Loops of POST have no run-time length.
+        let post = self.chance(0.35) && !len;
         let dest = self.dest();
         let post_dest =
             self.pick(&[PostDest::X, PostDest::X, PostDest::WColumn, PostDest::WRow, PostDest::Out, PostDest::OutRaw32]);
@@ -802,7 +867,10 @@ impl Builder {
         let m = loop {
             // Loops inside `hold` share a word; they are the sum's or the vectors', and the accumulator stays.
             let choice = |rng: &mut ChaCha8Rng| [0, 1, 1, 2, -1, 3][rng.random_range(0..6)];
-            let stride = |rng: &mut ChaCha8Rng, held| [choice(rng), if held { 0 } else { choice(rng) }, 0, 0, 0];
+            // With a one in place of X the X address stays.
+            let stride = |rng: &mut ChaCha8Rng, held| {
+                [if one_hot.is_some() { 0 } else { choice(rng) }, if held { 0 } else { choice(rng) }, 0, 0, 0]
+            };
             let strides =
                 loops.iter().enumerate().map(|(n, &(count, gap))| Stride { count, gap, stride: stride(&mut self.rng, n < hold) });
             let mut nest = Nest::from_strides(&strides.collect::<Vec<_>>());
@@ -888,6 +956,11 @@ impl Builder {
         };
         let load = Load { mask: u32::MAX, nest: strides(&[(sizes.x, 0, [1, c as i32, 0, 0, 0])]), ..Default::default() };
         self.alone(Instruction::Load(load));
+        // OUT: words of X, as far as nothing else comes.
+        for first in (0..sizes.out).step_by(sizes.x as usize) {
+            let nest = strides(&[(sizes.x.min(sizes.out - first), 0, [1, 1, 0, 0, 0])]);
+            self.alone(Instruction::Store(Store { dst_base: first, src_base: 0, nest }));
+        }
         // V: sums of the array, scaled, with a bias.
         let gap = self.latency.vec_distance.max(self.latency.post_distance) as u8 - 1;
         let rest = sizes.x - c;
@@ -1018,10 +1091,10 @@ impl Builder {
         let program = Program { rows: std::mem::take(&mut self.rows) };
         let (timetable, descriptors) = program.encode().expect("every field is in its range");
         let mut vector: Vec<u64> = functions().iter().flatten().map(|&s| encode_segment(s)).collect();
-        // The first ones load V: no lane is left out. Of the others some are.
+        // The first ones load V from sums of products, which are large: small scales, and no lane is left out. Of the others some are.
         for lane in 0..sizes.params * c {
             let scale = match self.float() {
-                F24::ZERO if lane < sizes.v * c => F24::ONE,
+                _ if lane < sizes.v * c => F24::from_bits(self.rng.random_range(108u32 << 15..120 << 15)),
                 _ if lane >= sizes.v * c && self.chance(0.4) => F24::ZERO,
                 scale => scale,
             };

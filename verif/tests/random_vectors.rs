@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Random programs of the vector unit (`systole_verif::random_vector`) on the instruction-level model: they break no rule, are
-//! the same for the same seed, and show what they are to show.
+//! the same for the same seed, and show what they are to show. On the RTL they give the same, in the same cycles.
 
 use std::collections::HashMap;
 use systole_golden::Machine;
 use systole_isa::program::{Source, VectorDest};
 use systole_isa::{Config, Instruction};
-use systole_verif::random_vector::program;
+use systole_verif::Backend;
+use systole_verif::random_vector::{Outcome, outcomes, program};
 
 const CONFIGS: [&str; 8] = [
     "tiny,VEC_LANES=4",
@@ -71,4 +72,42 @@ fn a_seed_makes_one_program() {
         assert!(a.runs.iter().zip(&b.runs).all(|(a, b)| (a.pos, a.tok, &a.frame) == (b.pos, b.tok, &b.frame)));
     }
     assert_ne!(program(&config, 1).image, program(&config, 2).image);
+}
+
+/// The RTL against the model in every byte, cycle and ARGMAX, for programs with these seeds.
+fn agree(config: &str, seeds: std::ops::Range<u64>) {
+    let config = Config::named(config).unwrap();
+    let cases: Vec<_> = seeds.clone().map(|seed| program(&config, seed)).collect();
+    let options = systole_chip::Options::default();
+    let model = outcomes(Backend::Model, &config, cases.clone(), &options).unwrap();
+    let rtl = outcomes(Backend::Rtl, &config, cases.clone(), &options).unwrap();
+    let mut bad = vec![];
+    for ((seed, case), (model, rtl)) in seeds.zip(&cases).zip(model.iter().zip(&rtl)) {
+        for (n, (expected, got)) in model.iter().zip(rtl).enumerate() {
+            let c = config.cols as usize;
+            let words = expected.frame.chunks(c).zip(got.frame.chunks(c)).enumerate().filter(|(_, (a, b))| a != b);
+            let words: Vec<usize> = words.map(|(word, _)| word).collect();
+            if (&words[..], got.cycles, got.argmax) != (&[], expected.cycles, expected.argmax) {
+                let pair = |o: &Outcome| (o.cycles, o.argmax);
+                let run = (case.runs[n].pos, case.runs[n].tok);
+                bad.push(format!(
+                    "{}, seed {seed}, run {n}, POS and TOK {run:?}: cycles, ARGMAX {:?} for {:?}; OUT words {words:?} differ",
+                    config.label(),
+                    pair(got),
+                    pair(expected)
+                ));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{} runs differ:\n{}", bad.len(), bad.join("\n"));
+}
+
+/// So many programs in the quick suite, and in the long one.
+fn some(quick: u64, long: u64) -> std::ops::Range<u64> {
+    0..if std::env::var_os("SYSTOLE_LONG").is_some() { long } else { quick }
+}
+
+#[test]
+fn the_rtl_agrees_on_tiny() {
+    agree("tiny,VEC_LANES=4", some(40, 2000));
 }

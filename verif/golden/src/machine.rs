@@ -288,6 +288,15 @@ impl Machine {
             if vector && self.config.vec_lanes == 0 {
                 return rule(r.cycle, row, unit, "this machine has no vector unit");
             }
+            if len && !matches!(r.instruction, Instruction::Matmul(_) | Instruction::Vector(_) | Instruction::Scalar(_)) {
+                return rule(r.cycle, row, unit, "only loops of MATMUL, VECTOR and SCALAR have run-time length");
+            }
+            if let Instruction::Matmul(m) = &r.instruction
+                && m.one_hot.is_some()
+                && m.nest.loops.iter().any(|l| l.d[0] != 0)
+            {
+                return rule(r.cycle, row, unit, "with one_hot the jumps d0 are 0");
+            }
             varies |= len || matches!(r.instruction, Instruction::Wait(_));
             ended = r.instruction == Instruction::End;
         }

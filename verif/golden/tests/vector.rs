@@ -971,6 +971,18 @@ fn what_breaks_a_rule_is_named_with_row_and_cycle() {
         }),
         "row 2 (VECTOR): no lane counts from 4 on",
     );
+    let len = said(|b| {
+        let mut nest = once();
+        nest.loops[0].len = true;
+        b.then(Instruction::Store(Store { nest, ..Default::default() }));
+    });
+    check(len, "row 2 (STORE): only loops of MATMUL, VECTOR and SCALAR have run-time length");
+    let jumps = said(|b| {
+        let one_hot = Some(OneHot { register: Register::Tok, value: 1 });
+        let nest = nest(&[(2, 0, [1, 0, 0, 0, 0])]);
+        b.then(Instruction::Matmul(Matmul { one_hot, nest, ..Default::default() }));
+    });
+    check(jumps, "row 2 (MATMUL): with one_hot the jumps d0 are 0");
     // A machine without the unit.
     for instruction in [
         Instruction::Vector(plain()),
