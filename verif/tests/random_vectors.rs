@@ -109,5 +109,20 @@ fn some(quick: u64, long: u64) -> std::ops::Range<u64> {
 
 #[test]
 fn the_rtl_agrees_on_tiny() {
-    agree("tiny,VEC_LANES=4", some(40, 2000));
+    agree("tiny,VEC_LANES=4", some(60, 2000));
+}
+
+#[test]
+fn the_rtl_agrees_with_fewer_lanes_than_columns() {
+    agree("small,VEC_LANES=2,POST_LANES=2", some(30, 1000));
+}
+
+#[test]
+fn the_rtl_agrees_without_rram_and_with_weights_that_take_two_beats() {
+    agree("nano,VEC_LANES=4,WEIGHT_BEATS=2", some(30, 1000));
+}
+
+#[test]
+fn the_rtl_agrees_on_base() {
+    agree("base", some(12, 500));
 }

@@ -139,6 +139,7 @@ struct Run<'a> {
     next_post: usize,
     flying: VecDeque<Flying>,
     vector: Option<Box<vector::Unit<'a>>>,
+    out_port: Option<vector::OutPort>,
     input: &'a [u8],
     out: Vec<u8>,
     events: [u64; 9],
@@ -378,6 +379,7 @@ impl Machine {
             next_post: 0,
             flying: VecDeque::new(),
             vector: vector::Unit::new(l),
+            out_port: vector::OutPort::new(l, self.config.out_depth),
             input,
             out: vec![0; self.config.out_depth as usize * c],
             events: [0; 9],
@@ -793,14 +795,15 @@ impl Machine {
         if cycle >= run.l.end {
             return rule(cycle, run.l.end_row, "END", "an OUT write comes later");
         }
-        if let Some(vector) = &mut run.vector {
-            vector.out(cycle, row, unit)?;
-        }
+        let stays = run.out_port.as_mut().map_or(Ok(true), |o| o.write(cycle, word, row, unit))?;
         run.events[OUT_WRITE] += 1;
         let at = word as usize * bytes.len();
         let Some(place) = run.out.get_mut(at..at + bytes.len()) else {
             return rule(cycle, row, unit, format!("OUT word {word} is beyond the buffer"));
         };
+        if !stays {
+            return Ok(());
+        }
         place.copy_from_slice(bytes);
         if let Some(o) = self.origins.as_mut().and_then(|o| o.get_mut(word as usize)) {
             *o = Some(Origin { row, cycle });

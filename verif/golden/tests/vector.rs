@@ -843,6 +843,26 @@ fn fewer_lanes_than_columns_take_as_many_cycles() {
     assert_eq!(s(&machine, 1), f64::from(sum), "the sum is written behind the maximum");
 }
 
+#[test]
+fn the_later_of_two_writes_of_an_out_word_stays() {
+    for late in [-3i64, -1, 1, 3] {
+        let mut bench = Bench::tiny();
+        let l = bench.latency;
+        bench.weights = vec![1; 16];
+        bench.load_v(0, &[5.0; 4]);
+        bench.load_x(&[vec![1, 2, 3, 4]]);
+        let step = bench.then(multiply(1));
+        let take = step + u64::from(l.w_lead + l.post_take);
+        bench.at(take, Instruction::Post(Post { dest: PostDest::Out, lo: -128, hi: 127, nest: once(), ..Default::default() }));
+        let write = take + u64::from(l.take_to_write(false, false));
+        let first = (write - u64::from(l.vec_code)).wrapping_add_signed(late);
+        // The second of two steps, for the rows' sake.
+        let nest = nest(&[(2, 29, [-1, 0, 0, 0, 0])]);
+        bench.at(first - 30, Instruction::Vector(Vector { dest: VectorDest::Out, dst_base: 1, nest, ..plain() }));
+        assert_eq!(codes(&bench.run().1, 0, 4), [if late > 0 { 5 } else { 10 }; 4], "{late}");
+    }
+}
+
 /// What is said of a program that `change` has made wrong.
 fn said(change: impl Fn(&mut Bench)) -> String {
     let mut bench = Bench::tiny();

@@ -50,6 +50,32 @@ impl Port {
     }
 }
 
+/// The write port of OUT, in programs of the vector unit: POST and STORE say what they will write before others have written.
+pub(super) struct OutPort {
+    port: Port,
+    /// Cycle of the newest write, by word.
+    newest: Vec<u64>,
+}
+
+impl OutPort {
+    /// The port of a buffer of `words`; `None` where the program has no use of the vector unit.
+    pub(super) fn new(l: &Loaded, words: u32) -> Option<OutPort> {
+        let used = !l.vectors.is_empty() || !l.scalars.is_empty();
+        used.then(|| OutPort { port: Port::new(), newest: vec![0; words as usize] })
+    }
+
+    /// Whether a write of `word` in `cycle` stays: none that is known comes later.
+    pub(super) fn write(&mut self, cycle: u64, word: u32, row: usize, unit: &'static str) -> Result<bool, MachineError> {
+        if let Err(other) = self.port.take(cycle, row) {
+            return rule(cycle, row, unit, format!("two writes of OUT in a cycle, the other by row {other}"));
+        }
+        let Some(newest) = self.newest.get_mut(word as usize) else { return Ok(true) };
+        let stays = *newest < cycle;
+        *newest = cycle.max(*newest);
+        Ok(stays)
+    }
+}
+
 /// A VECTOR being stepped.
 struct Stepper<'a> {
     index: usize,
@@ -142,7 +168,7 @@ pub(super) struct Unit<'a> {
     planned: u64,
     sums: [Option<i64>; 16],
     last_step: Option<u64>,
-    /// The last multiplier of each lane; writes of V, with the word and its lanes; of S; results of POST and VECTOR; OUT.
+    /// The last multiplier of each lane; writes of V, with the word and its lanes; of S; results of POST and VECTOR.
     multiplier: Port,
     v_port: Port,
     v_written: Box<[(u32, u32); 256]>,
@@ -150,7 +176,6 @@ pub(super) struct Unit<'a> {
     /// Registers of S that VECTOR has read lately, with fewer lanes than columns: they stay until the last group has read.
     s_reads: VecDeque<(u64, usize)>,
     results: Port,
-    out: Port,
 }
 
 impl<'a> Unit<'a> {
@@ -176,7 +201,6 @@ impl<'a> Unit<'a> {
             s_port: Port::new(),
             s_reads: VecDeque::new(),
             results: Port::new(),
-            out: Port::new(),
         };
         unit.arm(l);
         Some(Box::new(unit))
@@ -230,12 +254,6 @@ impl<'a> Unit<'a> {
     pub(super) fn result(&mut self, cycle: u64, row: usize, unit: &'static str) -> Result<(), MachineError> {
         let other = self.results.take(cycle, row);
         other.or_else(|other| rule(cycle, row, unit, format!("two results are written in a cycle, the other by row {other}")))
-    }
-
-    /// OUT is written in `cycle`.
-    pub(super) fn out(&mut self, cycle: u64, row: usize, unit: &'static str) -> Result<(), MachineError> {
-        let other = self.out.take(cycle, row);
-        other.or_else(|other| rule(cycle, row, unit, format!("two writes of OUT in a cycle, the other by row {other}")))
     }
 
     /// The end of a run: every VECTOR of the array's sums has had them all.
@@ -431,12 +449,11 @@ impl Machine {
                 }
                 Ok(())
             }
-            Event::Result { index, dst, codes } => self.vector_result(run, unit, index, dst, &codes, cycle),
+            Event::Result { index, dst, codes } => self.vector_result(run, index, dst, &codes, cycle),
             Event::Floats { index, dst, f } => {
                 let (row, c) = (l.vectors[index].row, self.config.cols as usize);
                 for (n, quarter) in f[..c].chunks(c / 4).enumerate() {
                     let bytes: Vec<u8> = quarter.iter().flat_map(|f| f.word().to_le_bytes()).collect();
-                    unit.out(cycle + n as u64, row, "VECTOR")?;
                     self.out_write(run, (row, "VECTOR"), dst + n as u32, &bytes, cycle + n as u64)?;
                 }
                 Ok(())
@@ -606,25 +623,14 @@ impl Machine {
     }
 
     /// A word of codes is written.
-    fn vector_result(
-        &mut self,
-        run: &mut Run,
-        unit: &mut Unit,
-        index: usize,
-        dst: u32,
-        codes: &[i8; 32],
-        cycle: u64,
-    ) -> Result<(), MachineError> {
+    fn vector_result(&mut self, run: &mut Run, index: usize, dst: u32, codes: &[i8; 32], cycle: u64) -> Result<(), MachineError> {
         let Started { what: v, row, .. } = &run.l.vectors[index];
         let (row, codes) = (*row, &codes[..self.config.cols as usize]);
         let dest = match v.dest {
             VectorDest::X => PostDest::X,
             VectorDest::WColumn => PostDest::WColumn,
             VectorDest::WRow => PostDest::WRow,
-            _ => {
-                unit.out(cycle, row, "VECTOR")?;
-                PostDest::Out
-            }
+            _ => PostDest::Out,
         };
         self.result_write(run, (row, "VECTOR"), dest, dst, codes, cycle)
     }
