@@ -552,8 +552,9 @@ impl Builder {
                 (u32::from(step.at_first) & v.reduce == v.reduce, u32::from(step.at_last) & v.reduce == v.reduce);
             if v.max != MaxOf::Off {
                 let write = p + u64::from(l.vec_max);
-                Effects::access(&mut e.s_writes, &mut e.last, write, red);
-                let from = if starts { write } else { maxima.get(&red).copied().unwrap_or(write) };
+                let first = write + 1 - u64::from(l.vec_distance);
+                (first..=write).for_each(|c| Effects::access(&mut e.s_writes, &mut e.last, c, red));
+                let from = if starts { first } else { maxima.get(&red).copied().unwrap_or(first) };
                 maxima.insert(red, from);
                 if ends {
                     e.maxima.push((red, from, write));
@@ -614,8 +615,11 @@ impl Builder {
             ScalarOp::Recip | ScalarOp::Rsqrt => l.scalar_recip,
         };
         for step in i.nest.at(plan.pos / self.config.cols).iter() {
-            let at = i.dst_base.wrapping_add_signed(step.offset[0]) % 64;
-            Effects::access(&mut e.s_writes, &mut e.last, first + step.time + u64::from(cycles), at);
+            let at = |base: u32, a: usize| base.wrapping_add_signed(step.offset[a]) % 64;
+            Effects::access(&mut e.s_writes, &mut e.last, first + step.time + u64::from(cycles), at(i.dst_base, 0));
+            for operand in [at(i.a_base, 1), at(i.b_base, 2)] {
+                Effects::access(&mut e.s_reads, &mut e.last, first + step.time + u64::from(l.scalar_read), operand);
+            }
         }
     }
 

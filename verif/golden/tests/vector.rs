@@ -839,6 +839,15 @@ fn fewer_lanes_than_columns_take_as_many_cycles() {
         bench.at(read + late - u64::from(l.scalar_add) - 21, Instruction::Scalar(write));
         assert_eq!(bench.try_run().is_err(), late == 3, "a write {late} cycles from the one before the read on");
     }
+    // Nor is a maximum read while it grows: from the group behind the first to the cycle that the last one is written in.
+    for (late, fails) in [(-3i64, false), (-2, true), (0, true), (1, false)] {
+        let mut bench = bench(3);
+        let l = bench.latency;
+        let write = bench.vector(Vector { max: MaxOf::Max, red_base: 9, ..plain() }) + u64::from(l.vec_max);
+        let first = (write - u64::from(l.scalar_read)).wrapping_add_signed(late);
+        bench.at(first, Instruction::Scalar(copy(9, 10)));
+        assert_eq!(bench.try_run().is_err(), fails, "a read {late} cycles from the write of a maximum");
+    }
     let sum: i32 = (1..5).flat_map(|n| (0..8).map(move |lane| (lane * lane * n * n).min(127))).sum();
     assert_eq!(s(&machine, 1), f64::from(sum), "the sum is written behind the maximum");
 }

@@ -175,6 +175,8 @@ pub(super) struct Unit<'a> {
     s_port: Port,
     /// Registers of S that VECTOR has read lately, with fewer lanes than columns: they stay until the last group has read.
     s_reads: VecDeque<(u64, usize)>,
+    /// Registers of S whose maximum grows from group to group in these cycles, likewise: they are not read.
+    s_grows: VecDeque<(u64, u64, usize)>,
     results: Port,
 }
 
@@ -200,6 +202,7 @@ impl<'a> Unit<'a> {
             v_written: Box::new([(0, 0); 256]),
             s_port: Port::new(),
             s_reads: VecDeque::new(),
+            s_grows: VecDeque::new(),
             results: Port::new(),
         };
         unit.arm(l);
@@ -239,6 +242,16 @@ impl<'a> Unit<'a> {
     fn write_s(&mut self, cycle: u64, row: usize, unit: &'static str) -> Result<(), MachineError> {
         let other = self.s_port.take(cycle, row);
         other.or_else(|other| rule(cycle, row, unit, format!("two writes of S in a cycle, the other by row {other}")))
+    }
+
+    /// S[`at`] is read in `cycles` cycles from `cycle` on: no maximum grows there.
+    fn read_s(&self, (cycle, cycles): (u64, u64), at: usize, row: usize, unit: &'static str) -> Result<(), MachineError> {
+        match self.s_grows.iter().find(|&&(from, to, s)| s == at && cycle <= to && from < cycle + cycles) {
+            Some((from, to, _)) => {
+                rule(cycle, row, unit, format!("reads S[{at}] while a maximum grows there, in {from} to {to}"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// S changes in `cycle`: no group of a step has read it already while others have yet to.
@@ -502,7 +515,9 @@ impl Machine {
         let (row, c, latency) = (*row, self.config.cols as usize, self.latency);
         let scalar = self.numbers.s[step.s];
         if latency.vec_distance > 1 && uses_scalar(v) {
-            unit.s_reads.push_back((step.cycle + u64::from(latency.vec_scalar), step.s));
+            let read = step.cycle + u64::from(latency.vec_scalar);
+            unit.read_s((read, latency.vec_distance.into()), step.s, row, "VECTOR")?;
+            unit.s_reads.push_back((read, step.s));
             if unit.s_reads.len() > 8 {
                 unit.s_reads.pop_front();
             }
@@ -575,7 +590,17 @@ impl Machine {
             let best = best.unwrap_or(0);
             let place = (best as u32).wrapping_add(step.since.wrapping_mul(c as u32));
             let at = step.cycle + u64::from(latency.vec_max);
-            unit.write_s(at, row, "VECTOR")?;
+            // Each group writes what the largest is so far.
+            let groups = u64::from(latency.vec_distance);
+            for cycle in at + 1 - groups..=at {
+                unit.write_s(cycle, row, "VECTOR")?;
+            }
+            if groups > 1 {
+                unit.s_grows.push_back((at + 2 - groups, at, step.red));
+                if unit.s_grows.len() > 16 {
+                    unit.s_grows.pop_front();
+                }
+            }
             let (red, starts) = (step.red, step.starts);
             unit.plan(at, true, Event::Maximum { index: step.index, red, own, place, starts, kind: v.max });
         }
@@ -638,6 +663,11 @@ impl Machine {
     /// A SCALAR step reads its operands, in cycle S + SCALAR_READ.
     fn scalar_read(&mut self, started: &Started<Scalar>, unit: &mut Unit, time: u64, at: [usize; 5]) -> Result<(), MachineError> {
         let i = &started.what;
+        let read = (time + u64::from(self.latency.scalar_read), 1);
+        unit.read_s(read, at[1], started.row, "SCALAR")?;
+        if i.imm.is_none() && !matches!(i.op, ScalarOp::Recip | ScalarOp::Rsqrt) {
+            unit.read_s(read, at[2], started.row, "SCALAR")?;
+        }
         let a = self.numbers.s[at[1]];
         let b = i.imm.map_or(self.numbers.s[at[2]], F24::from);
         let latency = &self.latency;
