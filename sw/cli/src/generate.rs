@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use systole_compiler::{Decoder, compile_decoder};
 use systole_golden::token;
 use systole_host::{Transport, Wake};
-use systole_isa::regs::offset;
 use systole_isa::Config;
+use systole_isa::regs::offset;
 use systole_llm::tokenizer::Stream;
 use systole_llm::{Options, Quantised, Sampler, Tokenizer, argmax, open, open_model, quantise};
 use systole_verif::{AnyTransport, energy, on_machine};
@@ -45,10 +45,9 @@ impl Ready {
                     // Whole words of positions: nothing between them saves room.
                     context = if context > cols { (context - 1) / cols * cols } else { context / 2 };
                     if context <= 1 {
-                        return Err(compile_decoder(&quantised, config, &name).err().map_or_else(
-                            || anyhow::anyhow!("no context fits"),
-                            Into::into,
-                        ));
+                        return Err(compile_decoder(&quantised, config, &name)
+                            .err()
+                            .map_or_else(|| anyhow::anyhow!("no context fits"), Into::into));
                     }
                 }
                 other => return Ok((quantised, other?)),
@@ -192,7 +191,8 @@ impl Job {
             }
             // The last token is written, and nothing is asked of it.
             if pos + 1 == self.most {
-                w.end = if self.most == self.decoder.context { "the context is full" } else { "as many tokens as were asked for" };
+                w.end =
+                    if self.most == self.decoder.context { "the context is full" } else { "as many tokens as were asked for" };
                 break;
             }
             let run = driver.run_token(pos as u32, tok as u32).await?;
@@ -251,10 +251,21 @@ fn head(args: &GenerateArgs, model: &systole_llm::Model, d: &Decoder, config: &C
         CLOCK / d.cycles_at(d.context - 1) as f64
     ));
     let first: u64 = (0..prompt).map(|p| d.cycles_at(p)).sum();
-    output::print(&format!("  first token       after {} cycles, {:.1} us, for {prompt} of the prompt\n", output::grouped(first), first as f64 * 1e6 / CLOCK));
+    output::print(&format!(
+        "  first token       after {} cycles, {:.1} us, for {prompt} of the prompt\n",
+        output::grouped(first),
+        first as f64 * 1e6 / CLOCK
+    ));
 }
 
-fn report(args: &GenerateArgs, config: &Config, d: &Decoder, w: &Written, awake: Option<u32>, woken: Option<&Woken>) -> Result<bool> {
+fn report(
+    args: &GenerateArgs,
+    config: &Config,
+    d: &Decoder,
+    w: &Written,
+    awake: Option<u32>,
+    woken: Option<&Woken>,
+) -> Result<bool> {
     let runs = w.measured.len();
     let cycles: u64 = w.measured.iter().sum();
     let as_predicted = w.measured == w.predicted;
@@ -313,7 +324,8 @@ pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, ready: &Re
         output::write_file(file, &d.image.to_bytes())?;
     }
     let array = f64::from(config.rows * config.cols);
-    let lengths: Vec<usize> = std::iter::successors(Some(1), |l| Some(l * 2)).take_while(|&l| l < d.context).chain([d.context]).collect();
+    let lengths: Vec<usize> =
+        std::iter::successors(Some(1), |l| Some(l * 2)).take_while(|&l| l < d.context).chain([d.context]).collect();
     let at = |length: usize| {
         let pos = length - 1;
         let cycles = d.cycles_at(pos);
@@ -335,11 +347,26 @@ pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, ready: &Re
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
     }
-    output::print(&format!("{} on {}: {} + {} floor(position / {}) cycles a token, context {}", d.image.name, config.label(), d.cycles, d.each, d.cols, d.context));
-    output::print("  length     cycles      array  tokens a second  utilisation   (the array's steps: the law of time; the rest is the chain of dependent steps)");
+    output::print(&format!(
+        "{} on {}: {} + {} floor(position / {}) cycles a token, context {}",
+        d.image.name,
+        config.label(),
+        d.cycles,
+        d.each,
+        d.cols,
+        d.context
+    ));
+    output::print(
+        "  length     cycles      array  tokens a second  utilisation   (the array's steps: the law of time; the rest is the chain of dependent steps)",
+    );
     for &length in &lengths {
         let (length, cycles, law, rate, utilisation) = at(length);
-        output::print(&format!("  {length:>6} {:>10} {:>10} {rate:>16.0} {:>10.2} %", output::grouped(cycles), output::grouped(law), 100.0 * utilisation));
+        output::print(&format!(
+            "  {length:>6} {:>10} {:>10} {rate:>16.0} {:>10.2} %",
+            output::grouped(cycles),
+            output::grouped(law),
+            100.0 * utilisation
+        ));
     }
     output::print("  memory                  used      words");
     for (name, used, words) in &d.memory {
@@ -347,4 +374,3 @@ pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, ready: &Re
     }
     Ok(true)
 }
-

@@ -5,10 +5,10 @@ use std::path::Path;
 use systole_compiler::{CompileError, Decoder, compile_decoder};
 use systole_golden::{Machine, token};
 use systole_isa::Config;
-use systole_llm::{Options, Quantised, Sizes, quantise, random};
+use systole_llm::{Options, Quantised, Sizes, quantise, samples};
 
 fn quantised(sizes: [i64; 7], seed: u64) -> Quantised {
-    let model = random::model(Sizes::new(sizes).unwrap(), seed % 2 == 1, seed);
+    let model = samples::model(Sizes::new(sizes).unwrap(), seed % 2 == 1, seed);
     quantise(&model, &Options { calibration: 24, seed, ..Options::default() })
 }
 
@@ -54,11 +54,11 @@ fn stories_give_the_same_logits_on_both_models() {
 fn shapes_of_all_kinds_give_the_same_logits_on_both_models() {
     // dim, hidden, layers, heads, KV heads, vocabulary, context
     for (n, (sizes, config)) in [
-        ([32, 40, 2, 4, 2, 33, 40], "base"),       // heads of 8, two to a word; ragged hidden layer and vocabulary
-        ([32, 16, 1, 4, 1, 16, 20], "base"),       // one KV head: half of its word is empty
-        ([48, 48, 1, 6, 3, 20, 20], "base"),       // three KV heads: an empty place in the second word
-        ([64, 32, 1, 2, 1, 24, 33], "base"),       // heads of 32: two words each
-        ([32, 24, 2, 2, 2, 19, 18], "base"),       // heads as wide as a word, none shared
+        ([32, 40, 2, 4, 2, 33, 40], "base"), // heads of 8, two to a word; ragged hidden layer and vocabulary
+        ([32, 16, 1, 4, 1, 16, 20], "base"), // one KV head: half of its word is empty
+        ([48, 48, 1, 6, 3, 20, 20], "base"), // three KV heads: an empty place in the second word
+        ([64, 32, 1, 2, 1, 24, 33], "base"), // heads of 32: two words each
+        ([32, 24, 2, 2, 2, 19, 18], "base"), // heads as wide as a word, none shared
         ([16, 16, 1, 4, 4, 9, 12], "tiny,VEC_LANES=4"),
         ([16, 12, 2, 4, 2, 9, 21], "small,VEC_LANES=8"),
         ([16, 12, 2, 4, 2, 9, 21], "small,VEC_LANES=4"),
@@ -81,6 +81,7 @@ fn what_does_not_fit_is_said_with_the_longest_context() {
     let q = quantised([32, 24, 2, 2, 2, 19, 4000], 1);
     let error = compile_decoder(&q, &base(), "long").unwrap_err();
     assert!(matches!(&error, CompileError::DoesNotFit { help, .. } if help.contains("longest context that fits")), "{error}");
-    let text = compile_decoder(&quantised([32, 24, 1, 2, 2, 19, 16], 1), &Config::named("small").unwrap(), "x").unwrap_err().to_string();
+    let text =
+        compile_decoder(&quantised([32, 24, 1, 2, 2, 19, 16], 1), &Config::named("small").unwrap(), "x").unwrap_err().to_string();
     assert!(text.contains("VEC_LANES") && text.contains("small"), "{text}");
 }

@@ -237,8 +237,7 @@ impl<'a> Timeline<'a> {
         debug_assert_eq!(v.src, Source::Array);
         let lead = u64::from(self.lat.w_lead);
         let to_take = lead + u64::from(self.lat.post_take);
-        let (vector_words, matmul_words) =
-            (Instruction::Vector(v.clone()).words(), Instruction::Matmul(m.clone()).words());
+        let (vector_words, matmul_words) = (Instruction::Vector(v.clone()).words(), Instruction::Matmul(m.clone()).words());
         let armed = self.room(vector_words, self.vector_free);
         // Its row, so that the product's finds its place beside it.
         self.issue(Instruction::Vector(v.clone()), armed);
