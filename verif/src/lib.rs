@@ -14,6 +14,7 @@ pub mod npy;
 pub mod onnx_case;
 pub mod random;
 pub mod random_graph;
+pub mod random_vector;
 pub mod rram_engine;
 pub mod rram_hands;
 pub mod rram_model;
