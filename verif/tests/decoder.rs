@@ -4,7 +4,7 @@
 use std::path::Path;
 use systole_compiler::{Decoder, compile_decoder};
 use systole_isa::Config;
-use systole_llm::{Options, Sizes, quantise, random};
+use systole_llm::{Options, Sizes, quantise, samples};
 use systole_verif::{Backend, on_machine};
 
 /// Runs tokens at positions one behind the other; the frames and cycles, and ARGMAX.
@@ -43,7 +43,7 @@ fn compare(config: &Config, d: &Decoder, tokens: &[(u32, u32)]) {
 }
 
 fn small_model(sizes: [i64; 7], config: &Config, seed: u64) -> Decoder {
-    let model = random::model(Sizes::new(sizes).unwrap(), false, seed);
+    let model = samples::model(Sizes::new(sizes).unwrap(), false, seed);
     let q = quantise(&model, &Options { calibration: 16, seed, ..Options::default() });
     compile_decoder(&q, config, "random").unwrap_or_else(|e| panic!("{e}"))
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use systole_compiler::{Decoder, compile_decoder};
+use systole_compiler::{CompileError, Decoder, compile_decoder};
 use systole_golden::token;
 use systole_host::{Transport, Wake};
 use systole_isa::Config;
@@ -35,20 +35,14 @@ impl Ready {
     /// Quantised and compiled: for the context asked for, or for the longest that fits.
     fn compile(&self, path: &Path, model: &systole_llm::Model, config: &Config) -> Result<(Quantised, Decoder)> {
         let name = path.file_stem().map_or_else(|| "model".into(), |n| n.to_string_lossy().into_owned());
-        let options = Options { calibration: self.calibrate as usize, ..Options::default() };
-        let mut context = self.context.map_or(model.sizes.context, |c| model.sizes.context.min(c as usize));
+        let context = self.context.map(|c| model.sizes.context.min(c as usize));
+        let mut quantised = quantise(model, &Options { context, calibration: self.calibrate as usize, ..Options::default() });
+        let cols = config.cols as usize;
         loop {
-            let quantised = quantise(model, &Options { context: Some(context), ..options });
             match compile_decoder(&quantised, config, &name) {
-                Err(systole_compiler::CompileError::DoesNotFit { .. }) if self.context.is_none() && context > 1 => {
-                    let cols = config.cols as usize;
-                    // Whole words of positions: nothing between them saves room.
-                    context = if context > cols { (context - 1) / cols * cols } else { context / 2 };
-                    if context <= 1 {
-                        return Err(compile_decoder(&quantised, config, &name)
-                            .err()
-                            .map_or_else(|| anyhow::anyhow!("no context fits"), Into::into));
-                    }
+                // Whole words of positions: nothing between them saves room.
+                Err(CompileError::DoesNotFit { .. }) if context.is_none() && quantised.sizes.context > cols => {
+                    quantised.shorten((quantised.sizes.context - 1) / cols * cols);
                 }
                 other => return Ok((quantised, other?)),
             }

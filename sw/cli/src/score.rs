@@ -19,7 +19,7 @@ const TEXT_TOKENS: usize = 4096;
 pub struct ScoreArgs {
     /// tales (a model of the project's own), llama2.c's .bin file, a folder with one and its tokenizer, or a Hugging Face folder
     model: PathBuf,
-    /// The text; without one the float model writes it (see --seed)
+    /// The text; lines are texts of their own where the tokenizer has no token for their end. Without one the float model writes it
     #[arg(value_name = "TEXT-FILE", conflicts_with = "text")]
     file: Option<PathBuf>,
     /// The text itself
@@ -74,8 +74,8 @@ pub fn score(args: &ScoreArgs) -> Result<bool> {
     let given = text.is_some();
     let most = args.tokens.map_or(if given { usize::MAX } else { TEXT_TOKENS }, |n| n as usize);
     let texts = match text {
-        Some(text) => tokenizer.texts(&text)?,
-        None => write(&model, TEXT_SEED + args.seed, most),
+        Some(text) => tokenizer.texts(&text, model.ends.first().copied())?,
+        None => write(&model, TEXT_SEED.wrapping_add(args.seed), most),
     };
     ensure!(!texts.is_empty(), "the text is empty");
     let score = measure(args, &model, &texts, most);
@@ -88,7 +88,7 @@ pub fn score(args: &ScoreArgs) -> Result<bool> {
     let of = match &args.file {
         Some(path) => format!("of {}", path.display()),
         None if given => "of the text".into(),
-        None => format!("that the float model wrote (temperature 1, seed {})", TEXT_SEED + args.seed),
+        None => format!("that the float model wrote (temperature 1, seed {})", TEXT_SEED.wrapping_add(args.seed)),
     };
     let context = args.context.map_or(model.sizes.context, |c| model.sizes.context.min(c as usize));
     output::print(&format!("{} tokens {of}, in windows of {context}", output::grouped(score.tokens)));

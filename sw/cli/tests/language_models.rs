@@ -31,13 +31,13 @@ fn refused(args: &[&str], words: &[&str]) {
     }
 }
 
-/// A folder with `model.bin` and `tokenizer.bin`: width 16, 24, two layers, 4 heads, 2 KV heads, 264 tokens, context 20.
+/// A folder with `model.bin` and `tokenizer.bin`: width 16, 24, two layers, 4 heads, 2 KV heads, 265 tokens, context 20.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let model = samples::model(Sizes::new([16, 24, 2, 4, 2, 264, 20]).expect("sizes"), false, 7);
+    let model = samples::model(Sizes::new([16, 24, 2, 4, 2, 265, 20]).expect("sizes"), false, 7);
     let put = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).expect("written");
     put("model.bin", write_llama2c(&model));
-    put("tokenizer.bin", tokenizer_bin(&pieces(&[" a", "he", " ", "a", "h"])));
+    put("tokenizer.bin", tokenizer_bin(&pieces(&[" a", "he", " ", "a", "h", "e"])));
     put("text.txt", b"a cat\nand another one, and a third".to_vec());
     folder
 }
@@ -83,7 +83,7 @@ fn models_and_texts_that_cannot_be_scored_are_refused() {
     refused(&["score", &at("model.bin"), "--tokens", "0"], &["--tokens"]);
     refused(&["score", &at("model.bin"), "--tokenizer", &at("text.txt")], &["text.txt"]);
     std::fs::write(f.path().join("tokenizer.bin"), tokenizer_bin(&pieces(&[]))).expect("written");
-    refused(&["score", &at("model.bin")], &["tokenizer.bin", "259 tokens, the model 264"]);
+    refused(&["score", &at("model.bin")], &["tokenizer.bin", "259 tokens, the model 265"]);
     std::fs::write(f.path().join("model.bin"), b"short").expect("written");
     refused(&["score", &at("model.bin")], &["model.bin", "truncated"]);
     refused(&["inspect", &at("model.bin")], &["model.bin", "truncated"]);
@@ -96,9 +96,9 @@ fn a_language_model_is_inspected() {
     let v = json(&["inspect", path]);
     assert_eq!((v["sizes"]["dim"].as_u64(), v["sizes"]["kv_heads"].as_u64(), v["head"].as_u64()), (Some(16), Some(2), Some(4)));
     let layer = 2 * 16 * 16 + 2 * 8 * 16 + 3 * 16 * 24 + 2 * 16;
-    assert_eq!(v["parameters"].as_u64(), Some(264 * 16 + 2 * layer + 16));
+    assert_eq!(v["parameters"].as_u64(), Some(265 * 16 + 2 * layer + 16));
     let said = text(&["inspect", &format!("{path}/model.bin")]);
-    assert!(said.contains("a language model, llama2.c") && said.contains("4, 4 wide") && said.contains("8,144"), "{said}");
+    assert!(said.contains("a language model, llama2.c") && said.contains("4, 4 wide") && said.contains("8,160"), "{said}");
 }
 
 #[test]
@@ -109,4 +109,65 @@ fn stories260k_is_scored() {
     assert!(v["kl"].as_f64().expect("a number") < 0.015, "{v}");
     assert!(v["same_top"].as_f64().expect("a number") > 0.93, "{v}");
     assert_eq!(json(&["inspect", folder])["parameters"], 260_032);
+}
+
+#[test]
+fn tales_are_generated_with_the_cycles_known_before() {
+    let v = json(&["generate", "tales", "--prompt", "Once there was", "--tokens", "40", "--backend", "model"]);
+    let (predicted, measured) = (v["cycles_predicted"].as_array().unwrap(), v["cycles_measured"].as_array().unwrap());
+    assert_eq!((predicted, v["cycles_as_predicted"].as_bool()), (measured, Some(true)));
+    assert_eq!(v["mismatches"], 0);
+    // All tokens are run but the last.
+    let (tokens, prompt) = (v["tokens"].as_array().unwrap().len(), v["prompt_tokens"].as_u64().unwrap() as usize);
+    assert_eq!((measured.len(), tokens), (tokens - 1, prompt + 40));
+    assert!(v["text"].as_str().unwrap().starts_with("Once there was a "), "{}", v["text"]);
+    // a + b floor(position / 16)
+    let (a, b) = (v["law"]["cycles"].as_u64().unwrap(), v["law"]["each"].as_u64().unwrap());
+    for (position, cycles) in measured.iter().enumerate() {
+        assert_eq!(cycles.as_u64().unwrap(), a + b * (position as u64 / 16));
+    }
+    // The chip's own choice is the same; so is the text of another machine.
+    for more in [&["--on-chip"][..], &["--config", "small,VEC_LANES=4"]] {
+        let args = [&["generate", "tales", "--prompt", "Once there was", "--tokens", "40", "--backend", "model"], more].concat();
+        let other = json(&args);
+        assert_eq!((&other["text"], &other["mismatches"]), (&v["text"], &v["mismatches"]));
+    }
+    // By chance, from a seed.
+    let draw = |seed| json(&["generate", "tales", "--temperature", "1", "--backend", "model", "--seed", seed])["text"].clone();
+    assert_eq!(draw("5"), draw("5"));
+    assert_ne!(draw("5"), draw("6"));
+}
+
+#[test]
+fn what_a_language_model_does_not_take_is_said() {
+    let long = "She lived near the hill. ".repeat(60);
+    for (args, words) in [
+        (&["generate", "tales", "--prompt", &long, "--backend", "model"][..], &["the prompt is", "room for 128"][..]),
+        (&["generate", "nothing.bin"], &["no language model", "tales"]),
+        (&["generate", "tales", "--config", "small"], &["VEC_LANES"]),
+        (&["generate", "tales", "--on-chip", "--temperature", "1"], &["--on-chip"]),
+        (&["generate", "tales", "--config", "tiny,VEC_LANES=4", "--backend", "model"], &["words", "has"]),
+        (&["generate", "tales", "--config", "base,W_SRAM_DEPTH=32", "--context", "128"], &["KV cache", "64", "--context 64"]),
+    ] {
+        refused(args, words);
+    }
+    // Without a context that was asked for, the longest that fits.
+    let v = json(&["compile", "tales", "--config", "base,W_SRAM_DEPTH=32"]);
+    assert_eq!(v["context"], 64);
+}
+
+#[test]
+fn a_language_model_wakes_from_rram_and_generates_without_a_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let (image, part) = (at("tales.img"), at("chip.rram"));
+    let config = ["--config", "base"];
+    assert!(systole(&[&["compile", "tales", "-o", &image][..], &config].concat()).status.success());
+    let out = systole(&[&["program", &image, "--rram", &part, "--backend", "model"][..], &config].concat());
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let woken = [&["generate", "tales", "--tokens", "20", "--backend", "model"][..], &config].concat();
+    let loaded = json(&woken);
+    let v = json(&[&woken[..], &["--rram", &part]].concat());
+    assert_eq!((&v["text"], &v["mismatches"]), (&loaded["text"], &loaded["mismatches"]));
+    assert!(v["awake"].is_u64());
 }

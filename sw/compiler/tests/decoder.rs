@@ -5,10 +5,10 @@ use std::path::Path;
 use systole_compiler::{CompileError, Decoder, compile_decoder};
 use systole_golden::{Machine, token};
 use systole_isa::Config;
-use systole_llm::{Options, Quantised, Sizes, quantise, random};
+use systole_llm::{Options, Quantised, Sizes, quantise, samples};
 
 fn quantised(sizes: [i64; 7], seed: u64) -> Quantised {
-    let model = random::model(Sizes::new(sizes).unwrap(), seed % 2 == 1, seed);
+    let model = samples::model(Sizes::new(sizes).unwrap(), seed % 2 == 1, seed);
     quantise(&model, &Options { calibration: 24, seed, ..Options::default() })
 }
 

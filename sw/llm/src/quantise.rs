@@ -17,7 +17,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { context: None, calibration: 512, seed: 1 }
+        Options { context: None, calibration: 2048, seed: 1 }
     }
 }
 
@@ -109,6 +109,16 @@ pub struct Quantised {
     pub start: usize,
     /// Tokens that end a text.
     pub ends: Vec<usize>,
+}
+
+impl Quantised {
+    /// The same model for a shorter context, in tokens.
+    pub fn shorten(&mut self, context: usize) {
+        let pairs = self.sizes.head() / 2;
+        self.sizes.context = self.sizes.context.min(context);
+        self.cos.truncate(self.sizes.context * pairs);
+        self.sin.truncate(self.sizes.context * pairs);
+    }
 }
 
 /// A scale for numbers up to `largest`.

@@ -148,6 +148,7 @@ fn a_tokenizer_of_another_vocabulary_is_refused() {
         says(HuggingFace::new(json.as_bytes(), vocab), &["288 tokens", &vocab.to_string()]);
     }
     says(HuggingFace::new(b"{}", 288), &["tokenizer"]);
+    says(HuggingFace::new(&json.as_bytes()[..json.len() - 1], 288), &["no JSON"]);
 }
 
 #[test]
@@ -360,6 +361,9 @@ proptest! {
             Float::new(&model).step(0, 0);
         }
         if let Ok(t) = Llama2c::new(&change(tokenizer_bin(&words())), SIZES[5] as usize) {
+            let _ = t.encode("the cat sat on a mat.");
+        }
+        if let Ok(t) = HuggingFace::new(&change(tokenizer_json().into_bytes()), 288) {
             let _ = t.encode("the cat sat on a mat.");
         }
         let f = folder();

@@ -81,8 +81,10 @@ fn a_vocabulary_without_bytes_names_the_character_it_has_not() {
     assert_eq!(of_pieces(&t, &all, "abba"), [" ", "ab", "b", "a"]);
     assert!(matches!(t.encode("abc"), Err(LlmError::Character('c'))));
     // Without a token for the end of a line, each is a text of its own.
-    assert_eq!(t.texts("ab\n\na\n").expect("tokens"), [vec![3, 6], vec![3, 4]]);
-    assert_eq!(llama2c(&words()).texts("a\nb").expect("tokens").len(), 1);
+    assert_eq!(t.texts("ab\n\na\n", Some(1)).expect("tokens"), [vec![3, 6, 1], vec![3, 4, 1]]);
+    assert_eq!(t.texts("ab", Some(1)).expect("tokens"), [vec![3, 6]]);
+    let whole = llama2c(&words());
+    assert_eq!(whole.texts("a\nb", Some(1)).expect("tokens"), [whole.encode("a\nb").expect("tokens")]);
 }
 
 #[test]
@@ -98,6 +100,18 @@ fn hugging_face_tokenizers_are_read_as_their_crate_does() {
     let mut stream = Stream::new(&t, 259);
     let parts: Vec<String> = [0xf0, 0x9f, 0xa6, 0x8a, 258].map(|b| stream.push(b)).to_vec();
     assert_eq!(parts, ["", "", "", "🦊", " the"]);
+}
+
+#[test]
+fn no_length_in_the_file_cuts_or_fills_a_text() {
+    let json = tokenizer_json()
+        .replace(r#""truncation":null"#, r#""truncation":{"direction":"Right","max_length":2,"strategy":"LongestFirst","stride":0}"#)
+        .replace(
+            r#""padding":null"#,
+            r#""padding":{"strategy":{"Fixed":9},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"!"}"#,
+        );
+    let t = HuggingFace::new(json.as_bytes(), 288).expect("a tokenizer");
+    assert_eq!(t.encode("a cat").expect("tokens").len(), 5);
 }
 
 /// The rule of run.c as it is written: look at every pair, merge the best, until there is none.

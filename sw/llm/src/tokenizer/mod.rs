@@ -42,19 +42,22 @@ impl Tokenizer {
         }
     }
 
-    /// The texts in a text, as tokens: the text itself, or its lines where there is no token for their end, as of a tokenizer for
-    /// models of one line a text. Lines and texts without a token are left out.
+    /// The texts in a text, as tokens: the text itself; or where there is no token for the end of a line, as of a tokenizer for models
+    /// of a text a line, its lines, with `end` behind each. Lines and texts without a token are left out.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn texts(&self, text: &str) -> Result<Vec<Vec<usize>>, LlmError> {
-        let texts: Vec<&str> =
-            if text.contains('\n') && self.encode("\n").is_err() { text.lines().collect() } else { vec![text] };
+    pub fn texts(&self, text: &str, end: Option<usize>) -> Result<Vec<Vec<usize>>, LlmError> {
+        let lines = text.contains('\n') && self.encode("\n").is_err();
+        let (texts, end) = if lines { (text.lines().collect(), end) } else { (vec![text], None) };
         let mut all = vec![];
         for text in texts {
-            all.push(self.encode(text)?);
+            let mut tokens = self.encode(text)?;
+            if !tokens.is_empty() {
+                tokens.extend(end);
+                all.push(tokens);
+            }
         }
-        all.retain(|t| !t.is_empty());
         Ok(all)
     }
 
