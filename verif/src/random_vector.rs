@@ -601,8 +601,9 @@ impl Builder {
                 }
                 PostDest::Out | PostDest::OutRaw32 => {}
             }
-            let words = if post.dest == PostDest::OutRaw32 { 4 } else { 1 };
-            (write..write + words).for_each(|c| Effects::access(&mut e.results, &mut e.last, c, 0));
+            // With fewer lanes than columns a result takes as many cycles: behind one with a lookup, one without is too near.
+            let words = self.latency.post_distance.max(if post.dest == PostDest::OutRaw32 { 4 } else { 1 });
+            (write..write + u64::from(words)).for_each(|c| Effects::access(&mut e.results, &mut e.last, c, 0));
         }
     }
 

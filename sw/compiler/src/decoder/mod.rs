@@ -6,7 +6,7 @@
 mod timeline;
 mod weights;
 
-use crate::CompileError;
+use crate::{CompileError, verify};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::program::{Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Register, ScalarOp, Source, SumOf, VectorDest};
 use systole_isa::{Config, F24, Image, Matmul, Program, Vector, f24};
@@ -109,7 +109,7 @@ impl Shape {
         if config.rows != config.cols {
             return refuse(format!("{label} has {} rows and {c} columns; language models take as many of both", config.rows));
         }
-        if s.dim % c != 0 {
+        if !s.dim.is_multiple_of(c) {
             return refuse(format!("width {} is no multiple of the {c} columns of {label}", s.dim));
         }
         if c % e != 0 && e % c != 0 {
@@ -632,7 +632,11 @@ impl Emitter<'_> {
         let mo = self.t.max_written(o_steps.last());
         let so = self.t.scalar(ScalarOp::Recip, MO, Second::None, SO, 1, mo);
         let so = self.t.scalar(ScalarOp::Mul, SO, Second::Constant(127.0), SO, 1, so);
-        let (oc, oc_steps) = self.codes(self.p.o, q, SO, self.p.o_codes, so, self.t.v_written(&ov, o_steps.last()));
+        // Empty places of o were never written: they do not count.
+        let taken = |n: usize| self.s.q_row(model, n).map(|_| F24::ONE);
+        let whole = (0..q * c).all(|n| taken(n).is_some());
+        let chosen = (!whole).then(|| self.w.scales((0..q * c).map(taken)));
+        let (oc, oc_steps) = self.codes(self.p.o, q, SO, self.p.o_codes, so, self.t.v_written(&ov, o_steps.last()), chosen);
         let io = self.t.scalar(ScalarOp::Mul, MO, Second::Constant(1.0 / 127.0), IO, 1, mo);
         let out_base = self.w.matrix(&weights.wo, q, d, &Some, &|k| self.s.q_row(model, k));
         let out_scales = self.w.scales((0..d * c).map(|n| Some(weights.wo.scales[n])));
@@ -640,15 +644,27 @@ impl Emitter<'_> {
         self.onto_stream(self.p.o_codes, q, out_base, out_scales, IO, ready, io)
     }
 
-    /// Codes of `words` words of V times S[scale].
-    fn codes(&mut self, from: usize, words: usize, scale: u32, to: usize, scale_ready: u64, v_written: u64) -> (Vector, Steps) {
+    /// Codes of `words` words of V times S[scale]; of all lanes, or those that parameter words from `chosen` on say.
+    #[allow(clippy::too_many_arguments)]
+    fn codes(
+        &mut self,
+        from: usize,
+        words: usize,
+        scale: u32,
+        to: usize,
+        scale_ready: u64,
+        v_written: u64,
+        chosen: Option<u32>,
+    ) -> (Vector, Steps) {
         let v = Vector {
             a_base: from as u32,
+            mul1: if chosen.is_some() { Mul1::Scale } else { Mul1::One },
+            param_base: chosen.unwrap_or(0),
             mul2: Mul2::Scalar,
             s_base: scale,
             dst_base: to as u32,
             dest: VectorDest::X,
-            nest: nest(&[lp(words, self.least() - 1, [1, 0, 1, 0, 0])]),
+            nest: nest(&[lp(words, self.least() - 1, [1, i64::from(chosen.is_some()), 1, 0, 0])]),
             ..pass()
         };
         let steps = self.t.stream(v.clone(), self.t.after_s(scale_ready).max(self.t.after_v(v_written)));
@@ -726,7 +742,7 @@ impl Emitter<'_> {
         let mh = self.t.max_written(u_steps.last());
         let sh = self.t.scalar(ScalarOp::Recip, MH, Second::None, SH, 1, mh);
         let sh = self.t.scalar(ScalarOp::Mul, SH, Second::Constant(127.0), SH, 1, sh);
-        let (uc, uc_steps) = self.codes(self.p.u, h, SH, self.p.u_codes, sh, self.t.v_written(&up, u_steps.last()));
+        let (uc, uc_steps) = self.codes(self.p.u, h, SH, self.p.u_codes, sh, self.t.v_written(&up, u_steps.last()), None);
         let ih = self.t.scalar(ScalarOp::Mul, MH, Second::Constant(1.0 / 127.0), B, 1, mh);
         let b = self.t.scalar(ScalarOp::Mul, B, Second::S(A), B, 1, ih);
         let down_base = self.w.matrix(&weights.w2, h, d, &Some, &row);
@@ -804,6 +820,8 @@ impl Emitter<'_> {
             ("descriptors", image.descriptors.len(), config.desc_depth as usize),
         ];
         image.check_machine(config)?;
+        let sizes = verify::Sizes { positions: z.context as u32, ..verify::Sizes::of(&image, config) };
+        verify::verify(&program, config, &sizes)?;
         Ok(Decoder {
             cycles: program.cycles(),
             each: program.each(),

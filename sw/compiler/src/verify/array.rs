@@ -3,13 +3,15 @@
 
 use super::events::{Accesses, Started, Vector};
 use super::{Checker, Rule};
+use std::collections::VecDeque;
+use systole_isa::program::Register;
 use systole_isa::{Matmul, Scrub};
 
 const UNIT: &str = "MATMUL";
 
 impl Checker<'_> {
     /// Every vector, by step.
-    pub(super) fn vectors(&mut self, matmuls: &[Started<Matmul>]) -> Vec<Vector> {
+    pub(super) fn array(&mut self, matmuls: &[Started<Matmul>]) -> Vec<Vector> {
         let mut vectors = Vec::new();
         for m in matmuls {
             let i = m.what;
@@ -22,6 +24,9 @@ impl Checker<'_> {
             }
             let w_words = if i.w_sram { self.config.w_sram_depth } else { self.sizes.rram_words.min(self.config.rram_depth) };
             let reduce = i.reduce as u8;
+            let further = i.one_hot.map(|h| h.register);
+            // Of a table by TOK only the first entry is known to be there.
+            let entries = if further == Some(Register::Pos) { i64::from(self.pos.1 / self.config.rows) } else { 0 };
             for s in i.nest.iter() {
                 let step = m.first + s.time;
                 let loads = s.stepped.is_none_or(|l| l >= i.hold as usize);
@@ -33,8 +38,9 @@ impl Checker<'_> {
                 let w = i64::from(i.w_base) + i64::from(s.offset[1]);
                 let acc = i64::from(i.acc_base) + i64::from(s.offset[2]);
                 for (what, value, limit, used) in [
-                    ("X word", x, self.config.x_depth, !padded),
+                    ("X word", x, self.config.x_depth, !padded && further.is_none()),
                     ("weight word", w, w_words, loads),
+                    ("weight word", w + entries, w_words, loads && entries > 0),
                     ("accumulator", acc, self.config.acc_depth, true),
                 ] {
                     if used && !(0..i64::from(limit)).contains(&value) {
@@ -44,11 +50,12 @@ impl Checker<'_> {
                 vectors.push(Vector {
                     step,
                     t: step + u64::from(self.lat.w_lead),
-                    x: (!padded && x >= 0).then_some(x as u32),
+                    x: (!padded && further.is_none()).then_some(x as u32),
                     w: w.max(0) as u32,
                     acc: acc.max(0) as u32,
                     loads,
                     sram: i.w_sram,
+                    further,
                     starts: i.first && reduce & !s.at_first & mask(i.nest.loops.len()) == 0,
                     ends: i.last && reduce & !s.at_last & mask(i.nest.loops.len()) == 0,
                     row: m.row,
@@ -79,7 +86,8 @@ impl Checker<'_> {
     pub(super) fn weights(&mut self, vectors: &[Vector]) {
         let (beats, ways) = (u64::from(self.config.weight_beats), u64::from(self.config.rram_ways));
         let mut before: Option<u64> = None;
-        let mut asked: [Option<u64>; 4] = [None; 4];
+        // Sub-words asked for, not longer ago than ways rest: when, in which way, and how far on if not known.
+        let mut asked: VecDeque<(u64, u64, Option<Register>)> = VecDeque::new();
         for v in vectors.iter().filter(|v| v.loads) {
             if let Some(b) = before.filter(|b| v.step < b + beats) {
                 self.report.add(Rule::WeightDistance, v.step, v.row, UNIT, || format!("the load before is in {b}, D = {beats}"));
@@ -90,12 +98,17 @@ impl Checker<'_> {
             }
             for beat in 0..beats {
                 let (cycle, sub) = (v.step + beat, u64::from(v.w) * beats + beat);
-                let way = (sub % ways) as usize;
-                if let Some(b) = asked[way].filter(|b| cycle < b + ways) {
-                    self.report
-                        .add(Rule::RramWay, cycle, v.row, UNIT, || format!("way {way} for sub-word {sub} was asked in {b}"));
+                let way = sub % ways;
+                while asked.front().is_some_and(|a| a.0 + ways <= cycle) {
+                    asked.pop_front();
                 }
-                asked[way] = Some(cycle);
+                // Words that lie as far on as each other keep their distance; otherwise any way may be meant.
+                if let Some((b, ..)) = asked.iter().find(|a| a.2 != v.further || a.1 == way) {
+                    let which = if v.further.is_some() { "a way by a register," } else { "way" };
+                    self.report
+                        .add(Rule::RramWay, cycle, v.row, UNIT, || format!("{which} {way} for sub-word {sub} was asked in {b}"));
+                }
+                asked.push_back((cycle, way, v.further));
             }
         }
     }
@@ -127,25 +140,43 @@ impl Checker<'_> {
         }
     }
 
-    /// Reads of run-time weights against the writes of results of earlier vectors.
+    /// Reads of run-time weights against the writes of results: those of earlier vectors and steps come before, those of
+    /// later ones behind, and something was written.
     pub(super) fn w_sram(&mut self, vectors: &[Vector], accesses: &Accesses) {
-        if accesses.w_writes.is_empty() {
-            return;
-        }
         let mut writes = accesses.w_writes.clone();
         writes.sort_by_key(|w| (w.word, w.cycle));
         let lead = u64::from(self.lat.w_sram_read);
+        let words = self.config.w_sram_depth as usize;
+        // Where regions that are appended to begin and end, summed up.
+        let mut cached = vec![0i32; words + 1];
+        for &(from, behind) in &accesses.appended {
+            cached[(from as usize).min(words)] += 1;
+            cached[(behind as usize).min(words)] -= 1;
+        }
+        for i in 0..words {
+            cached[i + 1] += cached[i];
+        }
         for v in vectors.iter().filter(|v| v.loads && v.sram) {
             let from = writes.partition_point(|w| w.word < v.w);
+            let mut written = cached.get(v.w as usize).is_none_or(|&c| c > 0) || v.further.is_some();
             for w in writes[from..].iter().take_while(|w| w.word == v.w) {
                 let (first, count) = w.rows;
+                let (earlier, read) = (w.origin < v.t, v.step + lead);
+                written |= earlier;
                 // Row i reads in step + lead + i and sees writes of cycles before.
-                let late = (first..first + count).find(|&i| w.cycle >= v.step + lead + u64::from(i));
-                if let Some(i) = late.filter(|_| w.origin < v.t) {
-                    self.report.add(Rule::WSram, v.step + lead + u64::from(i), v.row, UNIT, || {
+                let bad = if earlier {
+                    (first..first + count).find(|&i| w.cycle >= read + u64::from(i))
+                } else {
+                    (first..first + count).rfind(|&i| w.cycle < read + u64::from(i))
+                };
+                if let Some(i) = bad {
+                    self.report.add(Rule::WSram, read + u64::from(i), v.row, UNIT, || {
                         format!("word {} in row {i} is written in {} by row {}", v.w, w.cycle, w.row)
                     });
                 }
+            }
+            if !written {
+                self.report.add(Rule::WUnwritten, v.step + lead, v.row, UNIT, || format!("word {}", v.w));
             }
         }
     }

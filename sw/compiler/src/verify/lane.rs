@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! LANE: its flat reads, its taps, and the sums that POST takes from it and from the array.
+//! LANE: its flat reads, its taps, and the sums that POST and VECTOR take from it and from the array.
 
 use super::events::{Accesses, FlatRead, Started, Take, Vector};
 use super::{Checker, Rule};
@@ -8,7 +8,7 @@ use systole_isa::Lane;
 const UNIT: &str = "LANE";
 
 impl Checker<'_> {
-    /// Flat reads of the lane engine, and the results that it hands to POST.
+    /// Flat reads of the lane engine, and the results that it hands over.
     pub(super) fn lanes(&mut self, lanes: &[Started<Lane>], accesses: &mut Accesses) -> Vec<Take> {
         let words = i64::from(self.config.x_depth * self.config.groups());
         let taps = i64::from(self.sizes.tap_words.min(self.config.tap_depth));
@@ -58,7 +58,7 @@ impl Checker<'_> {
         takes
     }
 
-    /// All that POST takes, in order.
+    /// All that POST and VECTOR take, in order.
     pub(super) fn takes(&self, vectors: &[Vector], mut lanes: Vec<Take>) -> Vec<Take> {
         let take = u64::from(self.lat.post_take);
         let ends = vectors.iter().filter(|v| v.ends);

@@ -18,7 +18,7 @@ impl Checker<'_> {
                 self.range(step, l.row, "LOAD", [("X word", dst, words), ("IN byte", src, in_bytes)]);
                 let cycle = step + u64::from(self.lat.load_write);
                 let mask = l.what.mask & (u32::MAX >> (32 - self.config.cols));
-                a.x_writes.push(XWrite { cycle, addr: dst.max(0) as u32, mask, origin: None, row: l.row });
+                a.x_writes.push(XWrite { cycle, addr: dst.max(0) as u32, mask, origin: None, row: l.row, unit: "LOAD" });
                 a.last_step = a.last_step.max(step);
             }
         }
@@ -78,8 +78,7 @@ impl Checker<'_> {
             let same =
                 accesses.x_writes[i + 1..].iter().take_while(|o| o.cycle == w.cycle).find(|o| self.bank(o.addr / groups) == bank);
             if let Some(o) = same {
-                let unit = if o.origin.is_some() { "POST" } else { "LOAD" };
-                self.report.add(Rule::XWritePort, o.cycle, o.row, unit, || {
+                self.report.add(Rule::XWritePort, o.cycle, o.row, o.unit, || {
                     format!("sub-bank {bank} is written by row {} as well", w.row)
                 });
             }

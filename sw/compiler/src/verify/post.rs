@@ -1,75 +1,132 @@
 // SPDX-License-Identifier: Apache-2.0
 //! POST: which instruction takes which vector, and when its result is written.
 
-use super::events::{Accesses, FlatRead, OutWrite, Started, Take, WWrite, Written, XWrite};
+use super::events::{Accesses, FlatRead, OutWrite, Output, Started, Take, Units, WWrite, Written, XWrite};
+use super::rule::Report;
 use super::{Checker, Rule};
-use systole_isa::nest::Steps;
-use systole_isa::{Post, PostDest};
+use std::iter::Peekable;
+use systole_isa::nest::{Step, Steps};
+use systole_isa::program::Source;
+use systole_isa::{Nest, Post, PostDest};
 
 const UNIT: &str = "POST";
 
-impl Checker<'_> {
-    /// Every result, in the order of the vectors.
-    pub(super) fn results(&mut self, posts: &[Started<Post>], takes: &[Take]) -> Vec<Written> {
-        let mut order: Vec<&Started<Post>> = posts.iter().collect();
-        order.sort_by_key(|p| p.first);
-        for p in &order {
-            let range = |what, value: u32, limit: u32, on: bool| (on && value >= limit).then_some((what, value, limit));
-            let lut =
-                range("lookup table", p.what.lut.unwrap_or(0), self.sizes.luts.min(self.config.lut_count), p.what.lut.is_some());
-            if let Some((what, value, limit)) = lut {
-                self.report.add(Rule::AddressRange, p.first, p.row, UNIT, || format!("{what} {value} of {limit}"));
-            }
+/// A step of a VECTOR that sums of the array or the lane engine make: its number among the VECTORs.
+pub(super) struct Taken {
+    pub index: usize,
+    pub step: Step,
+    pub take: Take,
+}
+
+/// An instruction that is stepped by sums; one without a nest ends the one before.
+struct Stepped<'a> {
+    first: u64,
+    row: usize,
+    index: usize,
+    nest: Option<&'a Nest>,
+}
+
+/// The instructions of POST or VECTOR, one active at a time.
+struct Queue<'a> {
+    unit: &'static str,
+    waiting: Peekable<std::vec::IntoIter<Stepped<'a>>>,
+    active: Option<(Stepped<'a>, Peekable<Steps<'a>>)>,
+}
+
+impl<'a> Queue<'a> {
+    fn new(unit: &'static str, mut list: Vec<Stepped<'a>>) -> Queue<'a> {
+        list.sort_by_key(|s| s.first);
+        Queue { unit, waiting: list.into_iter().peekable(), active: None }
+    }
+
+    /// Goes on to the instruction that is active in `cycle`; whether it has a step to come.
+    fn armed(&mut self, cycle: u64, report: &mut Report) -> bool {
+        while let Some(next) = self.waiting.next_if(|s| s.first <= cycle) {
+            self.over(Some(next.first), report);
+            self.active = next.nest.map(|n| (next, n.iter().peekable()));
         }
-        let mut results = Vec::new();
-        let mut active: Option<(&Started<Post>, std::iter::Peekable<Steps>)> = None;
-        let mut waiting = order.into_iter().peekable();
-        for pair in takes.windows(2) {
-            if pair[1].cycle < pair[0].cycle + u64::from(self.lat.post_distance) || pair[0].origin >= pair[1].origin {
-                self.report.add(Rule::TakeOrder, pair[1].cycle, pair[1].row, pair[1].unit, || {
-                    let (now, then) = (&pair[1], &pair[0]);
-                    format!("it is read in {}; taken before it, in {}, is one read in {}", now.origin, then.cycle, then.origin)
-                });
-            }
-        }
-        for v in takes {
-            let cycle = v.cycle;
-            while let Some(next) = waiting.next_if(|p| p.first <= cycle) {
-                self.post_over(&mut active, next.first);
-                active = Some((next, next.what.nest.iter().peekable()));
-            }
-            let step = active.as_mut().and_then(|(p, steps)| Some((*p, steps.next()?)));
-            let Some((p, step)) = step else {
-                self.report.add(Rule::PostNotArmed, cycle, v.row, v.unit, || {
-                    format!("POST takes a vector in {cycle}, and no instruction has one to come")
-                });
-                continue;
-            };
-            let [dst, param, res, ..] = step.offset.map(i64::from);
-            results.push(self.result(p, v, dst, param, res));
-        }
-        self.post_over(&mut active, u64::MAX);
-        for p in waiting {
-            self.report.add(Rule::PostWindow, p.first, p.row, UNIT, || "no vector comes for it".into());
-        }
-        results.sort_by_key(|r| r.cycle);
-        results
+        self.active.as_mut().is_some_and(|(_, steps)| steps.peek().is_some())
     }
 
     /// The active instruction must have had all its vectors.
-    fn post_over(&mut self, active: &mut Option<(&Started<Post>, std::iter::Peekable<Steps>)>, cycle: u64) {
-        let Some((p, mut steps)) = active.take() else {
-            return;
-        };
+    fn over(&mut self, next: Option<u64>, report: &mut Report) {
+        let Some((s, mut steps)) = self.active.take() else { return };
         if steps.peek().is_none() {
             return;
         }
-        if cycle == u64::MAX {
-            self.report.add(Rule::PostWindow, p.first, p.row, UNIT, || "fewer vectors come than it has steps".into());
-        } else {
-            self.report
-                .add(Rule::PostWindow, cycle, p.row, UNIT, || format!("the next POST starts in {cycle}, before its last vector"));
+        match next {
+            None => report.add(Rule::PostWindow, s.first, s.row, self.unit, || "fewer vectors come than it has steps".into()),
+            Some(cycle) => report.add(Rule::PostWindow, cycle, s.row, self.unit, || {
+                format!("the next {} starts in {cycle}, before its last vector", self.unit)
+            }),
         }
+    }
+
+    fn step(&mut self) -> Option<(&Stepped<'a>, Step)> {
+        let (s, steps) = self.active.as_mut()?;
+        Some((s, steps.next()?))
+    }
+
+    fn finish(mut self, report: &mut Report) {
+        self.over(None, report);
+        for s in self.waiting.filter(|s| s.nest.is_some()) {
+            report.add(Rule::PostWindow, s.first, s.row, self.unit, || "no vector comes for it".into());
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// Every result of POST, in the order of the vectors; and what VECTOR takes.
+    pub(super) fn results(&mut self, units: &Units, takes: &[Take]) -> (Vec<Written>, Vec<Taken>) {
+        for p in &units.posts {
+            let limit = self.sizes.luts.min(self.config.lut_count);
+            if let Some(lut) = p.what.lut.filter(|&l| l >= limit) {
+                self.report.add(Rule::AddressRange, p.first, p.row, UNIT, || format!("lookup table {lut} of {limit}"));
+            }
+        }
+        let posts = units.posts.iter().enumerate();
+        let posts = posts.map(|(index, p)| Stepped { first: p.first, row: p.row, index, nest: Some(&p.what.nest) });
+        let mut posts_queue = Queue::new(UNIT, posts.collect());
+        let vectors = units.vectors.iter().enumerate().map(|(index, v)| {
+            let nest = (v.what.src == Source::Array).then_some(&v.what.nest);
+            Stepped { first: v.first, row: v.row, index, nest }
+        });
+        let mut vectors_queue = Queue::new("VECTOR", vectors.collect());
+        let (mut results, mut taken) = (Vec::new(), Vec::new());
+        // The take before, and whether it was VECTOR's.
+        let mut before: Option<(&Take, bool)> = None;
+        for v in takes {
+            let (post, vector) = (posts_queue.armed(v.cycle, &mut self.report), vectors_queue.armed(v.cycle, &mut self.report));
+            if let Some((b, by_vector)) = before {
+                let apart = if by_vector || vector { 1 } else { u64::from(self.lat.post_distance) };
+                if v.cycle < b.cycle + apart || b.origin >= v.origin {
+                    self.report.add(Rule::TakeOrder, v.cycle, v.row, v.unit, || {
+                        format!("it is read in {}; taken before it, in {}, is one read in {}", v.origin, b.cycle, b.origin)
+                    });
+                }
+            }
+            before = Some((v, vector));
+            if post && vector {
+                self.report.add(Rule::BothArmed, v.cycle, v.row, v.unit, || format!("its sum is there in {}", v.cycle));
+            }
+            if vector {
+                if let Some((s, step)) = vectors_queue.step() {
+                    taken.push(Taken { index: s.index, step, take: *v });
+                }
+            } else if let Some((s, step)) = posts_queue.step() {
+                let p = &units.posts[s.index];
+                let [dst, param, res, ..] = step.offset.map(i64::from);
+                results.push(self.result(p, v, dst, param, res));
+            } else {
+                self.report.add(Rule::PostNotArmed, v.cycle, v.row, v.unit, || {
+                    format!("a sum is there in {}, and no instruction has one to come", v.cycle)
+                });
+            }
+        }
+        posts_queue.finish(&mut self.report);
+        vectors_queue.finish(&mut self.report);
+        results.sort_by_key(|r| r.cycle);
+        (results, taken)
     }
 
     fn result(&mut self, p: &Started<Post>, take: &Take, dst: i64, param: i64, res: i64) -> Written {
@@ -120,6 +177,7 @@ impl Checker<'_> {
             }
             let beats = if r.dest == PostDest::OutRaw32 { 4 } else { 1 };
             free = free.max(r.cycle + beats.max(u64::from(self.lat.post_distance)));
+            accesses.outputs.push(Output { cycle: r.cycle, beats, row: r.row, unit: UNIT });
             if let Some((cycle, addr)) = r.flat {
                 accesses.flats.push(FlatRead { cycle, addr, origin: Some(r.origin), row: r.row, unit: UNIT });
             }
@@ -132,6 +190,7 @@ impl Checker<'_> {
                     mask: u32::MAX >> (32 - cols),
                     origin: Some(r.origin),
                     row: r.row,
+                    unit: UNIT,
                 }),
                 PostDest::WColumn => {
                     let rows = (r.addr % groups * cols, cols);
