@@ -527,7 +527,11 @@ module systole_vector #(
   assign first17    = starts17 && group17 == {GB{1'b0}};
   assign s_max_addr = red17;
   wire [23:0] key_before = s_max[23] ? ~s_max : {1'b1, s_max[22:0]};
-  wire        larger = first17 || key > key_before;
+  // Groups of a starting step in which no lane counts leave the start to the next one.
+  reg         none_q;
+  always @(posedge clk_i) if (way_q[17]) none_q <= key == 24'd0 && (group17 == {GB{1'b0}} || none_q);
+  wire        still_first = starts17 && group17 != {GB{1'b0}} && none_q && key != 24'd0;
+  wire        larger = first17 || still_first || key > key_before;
   wire        max_we = way_q[17] && max17 != 2'd0;
   wire [23:0] max_data = !larger ? s_max : key[23] ? {1'b0, key[22:0]} : key != 24'd0 ? ~key : max17 == 2'd2 ? 24'd0 : LOWEST;
   localparam [15:0] WORD = COLS;
