@@ -87,6 +87,19 @@ struct Checker<'a> {
 /// # Errors
 /// [`VerifyError`], with every violation found.
 pub fn verify(program: &Program, config: &Config, sizes: &Sizes) -> Result<(), VerifyError> {
+    verify_from(program, config, sizes, 0)
+}
+
+/// The same, at the last POS below [`Sizes::positions`] alone.
+///
+/// # Errors
+/// [`VerifyError`], with every violation found.
+pub fn verify_last(program: &Program, config: &Config, sizes: &Sizes) -> Result<(), VerifyError> {
+    verify_from(program, config, sizes, sizes.positions.saturating_sub(1))
+}
+
+/// At every POS from `from` on.
+fn verify_from(program: &Program, config: &Config, sizes: &Sizes, from: u32) -> Result<(), VerifyError> {
     let mut c = Checker { config, lat: Latency::of(config), sizes, report: Report::default(), pos: (0, 0) };
     let positions = sizes.positions.max(1);
     let depends = program.rows.iter().any(|r| match &r.instruction {
@@ -95,7 +108,7 @@ pub fn verify(program: &Program, config: &Config, sizes: &Sizes) -> Result<(), V
         Instruction::Matmul(m) if m.one_hot.is_some_and(|h| h.register == Register::Pos) => true,
         i => i.nest().is_some_and(|n| n.loops.iter().any(|l| l.len)),
     });
-    let longest = if depends { (positions - 1) / config.cols } else { 0 };
+    let (shortest, longest) = if depends { (from / config.cols, (positions - 1) / config.cols) } else { (0, 0) };
     if !c.rows(program, longest) {
         return c.report.finish();
     }
@@ -106,10 +119,11 @@ pub fn verify(program: &Program, config: &Config, sizes: &Sizes) -> Result<(), V
     // of other memories are looked at one by one.
     let w_sram = |dest| matches!(dest, VectorDest::WColumn | VectorDest::WRow);
     let each = program.rows.iter().any(|r| matches!(&r.instruction, Instruction::Vector(v) if v.append && !w_sram(v.dest)));
-    for lenc in 0..=longest {
+    for lenc in shortest..=longest {
         c.report.at(depends.then_some(lenc));
         let at = program.at(lenc);
         let (first, last) = (lenc * config.cols, (lenc * config.cols + config.cols - 1).min(positions - 1));
+        let first = first.max(from).min(last);
         if each {
             for pos in first..=last {
                 c.pos = (pos, pos);

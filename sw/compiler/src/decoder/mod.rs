@@ -109,7 +109,7 @@ impl Shape {
         if config.rows != config.cols {
             return refuse(format!("{label} has {} rows and {c} columns; language models take as many of both", config.rows));
         }
-        if s.dim % c != 0 {
+        if !s.dim.is_multiple_of(c) {
             return refuse(format!("width {} is no multiple of the {c} columns of {label}", s.dim));
         }
         if c % e != 0 && e % c != 0 {

@@ -81,7 +81,8 @@ pub(super) fn nest_of(loops: &[(usize, u64, [i64; 5], bool)], all: bool) -> Nest
     let mut back = [0i64; 5];
     let mut out = Vec::new();
     for (n, &(count, gap, stride, len)) in loops.iter().enumerate() {
-        if !all && count == 1 && !len && !(out.is_empty() && n + 1 == loops.len()) {
+        let only = out.is_empty() && n + 1 == loops.len();
+        if count == 1 && !all && !len && !only {
             continue;
         }
         let d = std::array::from_fn(|a| (stride[a] - back[a]) as i32);

@@ -134,9 +134,13 @@ pub(super) struct Touch {
     pub order: Order,
     pub write: bool,
     pub cycle: u64,
+    /// Cycles that it takes: of S those of a read from `cycle` on, and those of a write up to it.
+    pub beats: u32,
     /// Lanes that it needs or changes, and, of a read, those that only must not change meanwhile.
     pub lanes: u32,
     pub beside: u32,
+    /// A write that is seen from outside.
+    pub shown: bool,
     pub unit: &'static str,
 }
 

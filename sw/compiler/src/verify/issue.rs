@@ -44,6 +44,16 @@ impl Checker<'_> {
             if let Some(l) = len.filter(|l| l.count.saturating_add(longest) > 1 << 14) {
                 refuse(format!("{} iterations and LENC = {longest} more, a loop counts to 16384", l.count));
             }
+            let takes_len = matches!(r.instruction, Instruction::Matmul(_) | Instruction::Vector(_) | Instruction::Scalar(_));
+            if len.is_some() && !takes_len {
+                refuse("only loops of MATMUL, VECTOR and SCALAR have len".into());
+            }
+            if let Instruction::Matmul(m) = &r.instruction
+                && m.one_hot.is_some()
+                && m.nest.loops.iter().any(|l| l.d[0] != 0)
+            {
+                refuse("with one_hot all d0 are 0".into());
+            }
             let missing = match &r.instruction {
                 Instruction::Lane(_) if self.config.lane_taps == 0 => Some("this machine has no lane engine"),
                 Instruction::Vector(_) | Instruction::Scalar(_) | Instruction::Wait(_) if self.config.vec_lanes == 0 => {

@@ -59,12 +59,15 @@ pub enum Rule {
     VOrder,
     /// One write of S in a cycle.
     SPort,
-    /// A register of S stays while all groups of a step read it.
+    /// A register of S stays while all groups of a step read it, and is not read while a maximum grows by groups.
     SHeld,
     /// A register of S that is read was written in this run.
     SUnwritten,
-    /// Reads and writes of a register of S are in the order of their steps, and beside a reduction into it.
+    /// Reads and writes of a register of S are in the order of their steps, and beside a reduction into it; steps of one
+    /// instruction read one number.
     SOrder,
+    /// A number in S is read before the next is written there.
+    SUnread,
     /// Reductions start before they go on, in one register, with a sum of their own, and end.
     Reduction,
     /// One read in a sub-bank in a cycle, and one flat read in all.
@@ -86,6 +89,16 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Whether a machine runs such a program all the same, in the cycles that it says: then what it computes is not what the
+    /// order of its steps means, or depends on what was there before.
+    pub fn is_meaning(self) -> bool {
+        use Rule::{OutFrame, ReadStale, ReadUnwritten, SOrder, SUnread, SUnwritten, VOrder, VUnwritten, WSram, WUnwritten};
+        matches!(
+            self,
+            ReadUnwritten | ReadStale | WSram | WUnwritten | VUnwritten | VOrder | SUnwritten | SOrder | SUnread | OutFrame
+        )
+    }
+
     /// The rule in words.
     pub fn text(self) -> &'static str {
         match self {
@@ -118,6 +131,7 @@ impl Rule {
             Rule::SHeld => "S register changes while a step reads it",
             Rule::SUnwritten => "S register read that was never written",
             Rule::SOrder => "S register read or written out of order",
+            Rule::SUnread => "number in S that nothing reads",
             Rule::Reduction => "a reduction that does not start, go on and end in one place",
             Rule::XReadPort => "two reads of a port of X",
             Rule::XWritePort => "two writes of a port of X",

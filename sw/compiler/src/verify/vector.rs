@@ -166,7 +166,9 @@ impl Checker<'_> {
             }
             *slot = (!ends).then_some(now);
             if i.max != MaxOf::Off {
-                accesses.s.push(self.touch_s(register, order, true, s.p + u64::from(self.lat.vec_max), UNIT));
+                let write = self.touch_s(register, order, true, s.p + u64::from(self.lat.vec_max), UNIT);
+                // Each group of lanes writes the largest so far.
+                accesses.s.push(Touch { shown: i.max == MaxOf::ArgMax, beats: self.lat.vec_distance, ..write });
             }
             if i.sum != SumOf::Off {
                 let cycle = s.p + self.late(i) + u64::from(self.lat.vec_sum);
@@ -209,7 +211,7 @@ impl Checker<'_> {
     }
 
     fn touch_s(&self, place: u32, order: Order, write: bool, cycle: u64, unit: &'static str) -> Touch {
-        Touch { place, order, write, cycle, lanes: u32::MAX, beside: u32::MAX, unit }
+        Touch { place, order, write, cycle, beats: 1, lanes: u32::MAX, beside: u32::MAX, shown: false, unit }
     }
 
     /// Lanes of a step that count, where its parameter chooses them too.
@@ -255,12 +257,22 @@ impl Checker<'_> {
                 self.report.add(Rule::AddressRange, at, v.row, UNIT, || format!("V word {word} of {limit} for {name}"));
             }
             let beside = range | if partner { partners(range) } else { 0 };
-            accesses.v.push(Touch { place: word, order, write: false, cycle: at, lanes, beside, unit: UNIT });
+            accesses.v.push(Touch {
+                place: word,
+                order,
+                write: false,
+                cycle: at,
+                beats: 1,
+                lanes,
+                beside,
+                shown: false,
+                unit: UNIT,
+            });
         }
         if uses_scalar(i) {
             let register = i.s_base.wrapping_add_signed(if i.s_fixed { 0 } else { scalar }) % 64;
             let order = self.order_at_s(s, v);
-            accesses.s.push(self.touch_s(register, order, false, order.0, UNIT));
+            accesses.s.push(Touch { beats: self.lat.vec_distance, ..self.touch_s(register, order, false, order.0, UNIT) });
         }
     }
 
@@ -296,7 +308,17 @@ impl Checker<'_> {
             VectorDest::V => {
                 let (cycle, order) = (late + u64::from(self.lat.vec_write), (s.p, row));
                 let lanes = self.counting(i, self.param(i, &s.step));
-                accesses.v.push(Touch { place: last, order, write: true, cycle, lanes, beside: lanes, unit });
+                accesses.v.push(Touch {
+                    place: last,
+                    order,
+                    write: true,
+                    cycle,
+                    beats: 1,
+                    lanes,
+                    beside: lanes,
+                    shown: false,
+                    unit,
+                });
             }
             VectorDest::X => {
                 let mask = u32::MAX >> (32 - cols);
