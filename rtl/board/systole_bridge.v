@@ -211,7 +211,7 @@ module systole_bridge #(
   assign awvalid_o     = aw_q;
   assign wvalid_o      = w_q;
   assign arvalid_o     = ar_q;
-  assign addr_o        = arg_q[8:0];
+  assign addr_o        = {arg_q[6:0], 2'b00};  // by its number
   assign wdata_o       = arg_q[39:8];
   assign img_tvalid_o  = state_q == ST_PUSH && is_image;
   assign in_tvalid_o   = state_q == ST_PUSH && is_input;

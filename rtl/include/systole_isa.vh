@@ -658,8 +658,8 @@
 `define SYSTOLE_BOARD_UNKNOWN 8'd2
 `define SYSTOLE_BOARD_LATE 8'd3
 `define SYSTOLE_BOARD_NO_SESSION 8'd4
-`define SYSTOLE_BOARD_MAGIC 32'h01425953
-`define SYSTOLE_BOARD_BOOT_MAGIC 32'h01465953
+`define SYSTOLE_BOARD_MAGIC 32'h02425953
+`define SYSTOLE_BOARD_BOOT_MAGIC 32'h02465953
 `define SYSTOLE_BOARD_PAYLOAD 256
 
 // First values of the reciprocals (docs/arithmetic.md, F24), 16 bits each, entry 0 lowest.

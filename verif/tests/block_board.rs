@@ -308,7 +308,7 @@ type Word = (Vec<u8>, u64, bool);
 
 /// An access to a register is an error, and of this kind.
 fn refused(address: u8) -> Option<u64> {
-    (address % 16 >= 12).then_some(2 + u64::from(address >> 7))
+    (address % 16 >= 12).then_some(2 + u64::from(address >> 6))
 }
 
 /// What the chip was told to do.
@@ -405,7 +405,7 @@ impl Board {
             taken[n] = now.is_some() && ready[n];
             self.s.held[n] = now.filter(|_| !taken[n]).map(|word| (stood.unwrap_or(0) + 1, word));
         }
-        let (delay, address) = (self.random.below(6), self.get("addr_o") as u8);
+        let (delay, address) = (self.random.below(6), (self.get("addr_o") / 4) as u8);
         assert!(!taken[0] || self.s.aw.replace(address).is_none(), "two addresses");
         assert!(!taken[1] || self.s.w.replace(self.get("wdata_o") as u32).is_none(), "two words");
         if let (Some(aw), Some(w)) = (self.s.aw, self.s.w) {
@@ -588,7 +588,7 @@ fn the_bridge_does_each_request_once_and_answers_as_the_document_says() {
                 let result = match () {
                     () if body[0] != op("HELLO") && !session && !boot => "NO_SESSION",
                     () if !fits(&body) => "UNKNOWN",
-                    () if ["READ", "WRITE"].map(op).contains(&body[0]) && refused(body[1]).is_some() => "REFUSED",
+                    () if ["READ", "WRITE"].map(op).contains(&body[0]) && refused(body[1] & 0x7f).is_some() => "REFUSED",
                     () => "DONE",
                 };
                 let name = OPERATIONS.get(usize::from(body[0])).copied().unwrap_or("none");
@@ -596,14 +596,14 @@ fn the_bridge_does_each_request_once_and_answers_as_the_document_says() {
                 let mut expected = vec![number, code(&RESULTS, result)];
                 let mut effects = Effects::default();
                 match (name, result) {
-                    ("WRITE", "DONE" | "REFUSED") => effects.writes.push((body[1], cycles as u32)),
+                    ("WRITE", "DONE" | "REFUSED") => effects.writes.push((body[1] & 0x7f, cycles as u32)),
                     (_, "NO_SESSION" | "UNKNOWN" | "REFUSED") => (),
                     ("HELLO", _) => {
                         session = !boot;
                         expected.extend(MAGIC.to_le_bytes());
                     }
                     ("RESET", _) => effects.resets = 16,
-                    ("READ", _) => expected.extend(b.registers[usize::from(body[1])].to_le_bytes()),
+                    ("READ", _) => expected.extend(b.registers[usize::from(body[1] & 0x7f)].to_le_bytes()),
                     ("IMAGE", _) => effects.image = b.words(&body[1..], false, 0).into_iter().flat_map(|w| w.0).collect(),
                     ("INPUT", _) => effects.input = b.words(&body[2..], body[1] & 1 == 1, 0),
                     ("WAIT", _) => {
@@ -750,7 +750,7 @@ fn boot(half: u64, at: u64, data: Vec<u8>, results: Vec<Option<u8>>) -> Boot {
 fn boot_gives_the_flashs_frames_one_by_one_and_ends_at_the_first_that_fails() {
     let frames: Vec<Vec<u8>> = vec![frame(&[0, 3, 1, 2]), frame(&[0, 0xc0, 0xdb]), frame(&[0; 200]), frame(&[0, 7])];
     let all = frames.concat();
-    let file = |frames: &[u8], length: usize| [&b"SYF\x01"[..], &(length as u32).to_le_bytes(), frames].concat();
+    let file = |frames: &[u8], length: usize| [&b"SYF\x02"[..], &(length as u32).to_le_bytes(), frames].concat();
     let whole = file(&all, all.len());
     for (half, at) in [(2, 0x20_0000), (3, 0), (7, 0xff_f000)] {
         let good = boot(half, at, whole.clone(), vec![Some(0); 4]);
@@ -768,7 +768,7 @@ fn boot_gives_the_flashs_frames_one_by_one_and_ends_at_the_first_that_fails() {
     );
     // Nothing to boot: no magic, another version, no frames.
     let nothing = Boot { bytes: vec![], failed: false };
-    for data in [vec![], vec![0; 64], [&b"SYF\x02"[..], &whole[4..]].concat(), file(&all, 0), whole[1..].to_vec()] {
+    for data in [vec![], vec![0; 64], [&b"SYF\x01"[..], &whole[4..]].concat(), file(&all, 0), whole[1..].to_vec()] {
         assert_eq!(boot(2, 0, data, vec![]), nothing);
     }
 }

@@ -396,17 +396,18 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
             }
         }
         s("load_we_i").set(0);
-        // Ripple words: {en, reference[3], line[4], physical line[4], beat}, and {valid, x[4], pad, value[8], load, sram, sram addr[2]}.
+        // Ripple words: {en, reference[3], line[4], physical line[4], beat}, and {valid, x[4], one-hot, pad, value[8], load, sram, sram addr[2]}.
         let (r, xr, sum_i, sum_o) = (s("r_ripple_i"), s("x_ripple_i"), s("sum_i"), s("sum_o"));
         let (ro, xo) = (s("r_ripple_o"), s("x_ripple_o"));
         let lead = 2; // ways 2, one beat
-        let steps: Vec<(usize, bool, usize, Option<i8>)> = (0..3000)
+        let steps: Vec<(usize, bool, usize, Option<i8>, bool)> = (0..3000)
             .scan(0, |w, n| {
                 let load = n == 0 || random.chance(0.4);
                 if load {
                     *w = (*w + 1) % 16; // consecutive: ways never collide
                 }
-                Some((*w, load, random.random_range(0..16), random.chance(0.1).then(|| random.random())))
+                let value = random.chance(0.2).then(|| random.random());
+                Some((*w, load, random.random_range(0..16), value, value.is_some() && random.chance(0.5)))
             })
             .collect();
         let (mut before_r, mut before_x) = (0, 0);
@@ -414,9 +415,10 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
             let r_word = steps.get(t).filter(|s| s.1).map_or(0, |s| 1u64 << 12 | (s.0 as u64) << 5 | (s.0 as u64) << 1);
             r.set(r_word);
             let x_word = t.checked_sub(lead).and_then(|n| steps.get(n)).map_or(0, |s| {
-                1u64 << 17
-                    | (s.2 as u64) << 13
-                    | u64::from(s.3.is_some()) << 12
+                1u64 << 18
+                    | (s.2 as u64) << 14
+                    | u64::from(s.4) << 13
+                    | u64::from(s.3.is_some() && !s.4) << 12
                     | u64::from(s.3.unwrap_or(0) as u8) << 4
                     | u64::from(s.1) << 3
             });
@@ -425,10 +427,16 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
             let above: Vec<u8> = (0..COLS as i32).flat_map(|c| (t as i32 * 3 - c).to_le_bytes()).collect();
             sum_i.set_bytes(&above);
             clk.rising_edge().await;
-            assert_eq!((ro.get() >> 12, xo.get() >> 17), (before_r >> 12, before_x >> 17), "the ripple leaves a cycle later");
+            // One-hot vectors count their row down in the X address.
+            let (valid, x, hot) = (before_x >> 18, before_x >> 14 & 15, before_x >> 13 & 1);
+            assert_eq!((ro.get() >> 12, xo.get() >> 18), (before_r >> 12, valid), "the ripple leaves a cycle later");
+            assert!(valid == 0 || xo.get() >> 14 & 15 == x.wrapping_sub(hot) & 15, "{x} of a vector, one-hot {hot}");
             (before_r, before_x) = (r_word, x_word);
             if let Some(step) = t.checked_sub(lead + 6).and_then(|n| steps.get(n)) {
-                let byte = i32::from(step.3.unwrap_or(x[step.2]));
+                let byte = match step {
+                    (_, _, row, Some(_), true) if row % 8 != 0 => 0,
+                    (_, _, row, value, _) => i32::from(value.unwrap_or(x[*row])),
+                };
                 let mut bytes = [0u8; 4 * COLS];
                 sum_o.get_bytes(&mut bytes);
                 for c in 0..COLS {

@@ -205,7 +205,7 @@ impl<L: Line> BoardTransport<L> {
                     Some("DONE") => Ok(answer[2..].to_vec()),
                     Some("REFUSED") => {
                         let access = if operation == "READ" { "read" } else { "write" };
-                        Err(HostError::Refused { offset: operands.first().copied().unwrap_or(0).into(), access })
+                        Err(HostError::Refused { offset: 4 * u32::from(operands.first().copied().unwrap_or(0)), access })
                     }
                     Some("NO_SESSION") => Err(HostError::Line(format!(
                         "the board at {} began anew in the middle: its power or its reset; start the command again",
@@ -249,13 +249,13 @@ impl<L: Line> BoardTransport<L> {
 
 impl<L: Line> Transport for BoardTransport<L> {
     async fn read(&mut self, offset: u32) -> Result<u32, HostError> {
-        let data = self.request("READ", &[offset as u8])?;
+        let data = self.request("READ", &[(offset / 4) as u8])?;
         let word = data.try_into().map_err(|_| HostError::Line("an answer to READ without four bytes".into()))?;
         Ok(u32::from_le_bytes(word))
     }
 
     async fn write(&mut self, offset: u32, value: u32) -> Result<(), HostError> {
-        let mut operands = vec![offset as u8];
+        let mut operands = vec![(offset / 4) as u8];
         operands.extend(value.to_le_bytes());
         self.request("WRITE", &operands).map(|_| ())
     }

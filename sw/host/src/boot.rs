@@ -56,7 +56,7 @@ impl<T: Transport> Transport for Recorder<T> {
 
     async fn write(&mut self, offset: u32, value: u32) -> Result<(), HostError> {
         self.machine.write(offset, value).await?;
-        self.request("WRITE", &[&[offset as u8][..], &value.to_le_bytes()].concat());
+        self.request("WRITE", &[&[(offset / 4) as u8][..], &value.to_le_bytes()].concat());
         Ok(())
     }
 

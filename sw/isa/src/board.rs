@@ -9,10 +9,10 @@ pub const ESC: u8 = 0xdb;
 pub const ESC_END: u8 = 0xdc;
 /// Behind ESC: ESC.
 pub const ESC_ESC: u8 = 0xdd;
-/// Answer to HELLO: "SYB" and the version of the protocol, which is 1.
-pub const MAGIC: u32 = u32::from_le_bytes(*b"SYB\x01");
-/// Stands in a flash before the requests that a board does when power comes: "SYF" and the version, which is 1.
-pub const BOOT_MAGIC: u32 = u32::from_le_bytes(*b"SYF\x01");
+/// Answer to HELLO: "SYB" and the version of the protocol, which is 2.
+pub const MAGIC: u32 = u32::from_le_bytes(*b"SYB\x02");
+/// Stands in a flash before the requests that a board does when power comes: "SYF" and the version, which is 2.
+pub const BOOT_MAGIC: u32 = u32::from_le_bytes(*b"SYF\x02");
 /// Number of the requests that a board does out of its flash, and of their answers; a host takes others.
 pub const BOOT_NUMBER: u8 = 0;
 /// Bytes of a stream that a request or an answer carries at most.

@@ -219,7 +219,9 @@ impl Tensors {
     fn file(&mut self, bytes: &[u8], tied: bool) -> Result<(), LlmError> {
         let file = SafeTensors::deserialize(bytes)
             .map_err(|e| LlmError::Format(format!("no safetensors file, or a truncated one: {e}")))?;
-        for (name, view) in file.iter() {
+        // By name, so that the first that is wrong is always the same.
+        let views: BTreeMap<&str, TensorView> = file.iter().collect();
+        for (name, view) in views {
             if name.ends_with(".rotary_emb.inv_freq") || (tied && name == "lm_head.weight") {
                 continue; // what theta says, a copy of the embedding table
             }
