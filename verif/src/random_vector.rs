@@ -465,7 +465,6 @@ impl Builder {
             };
             let reductions = self.pick(&[(0, 0), (0, 0), (1, 0), (1, 0), (0, 1), (0, 1), (1, 1)]);
             let all = (1 << loops.len()) - 1;
-            let max = if reductions.0 == 1 { self.pick(&MaxOf::ALL[1..]) } else { MaxOf::Off };
             let v = Vector {
                 a_base,
                 b_base,
@@ -478,8 +477,7 @@ impl Builder {
                 lo,
                 hi,
                 append,
-                // The place of the lowest number is unspecified.
-                tail: self.chance(0.25) && max != MaxOf::ArgMax,
+                tail: self.chance(0.25),
                 red_fixed: self.chance(0.3),
                 s_fixed: self.chance(0.3),
                 reduce: if self.chance(0.5) { all } else { self.rng.random_range(0..=all) },
@@ -493,7 +491,7 @@ impl Builder {
                 function: if self.chance(0.3) { Some(self.pick(Function::ALL)) } else { None },
                 mul3: self.pick(&[Mul3::One, Mul3::One, Mul3::One, Mul3::One, Mul3::S, Mul3::B, Mul3::Scalar]),
                 dest,
-                max,
+                max: if reductions.0 == 1 { self.pick(&MaxOf::ALL[1..]) } else { MaxOf::Off },
                 sum: if reductions.1 == 1 { self.pick(&SumOf::ALL[1..]) } else { SumOf::Off },
                 nest,
             };

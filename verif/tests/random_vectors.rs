@@ -143,10 +143,7 @@ fn agree(config: &str, seeds: std::ops::Range<u64>) {
             let c = config.cols as usize;
             let words = expected.frame.chunks(c).zip(got.frame.chunks(c)).enumerate().filter(|(_, (a, b))| a != b);
             let words: Vec<usize> = words.map(|(word, _)| word).collect();
-            // The place of the lowest number is unspecified: where groups follow each other it is lane 0.
-            let lowest = config.vec_lanes < config.cols && got.argmax % config.cols == 0;
-            let argmax = got.argmax == expected.argmax || lowest;
-            if !words.is_empty() || got.cycles != expected.cycles || !argmax {
+            if !words.is_empty() || (got.cycles, got.argmax) != (expected.cycles, expected.argmax) {
                 let pair = |o: &Outcome| (o.cycles, o.argmax);
                 let run = (case.runs[n].pos, case.runs[n].tok);
                 bad.push(format!(
@@ -173,7 +170,7 @@ fn the_rtl_agrees_on_tiny() {
 
 #[test]
 fn the_rtl_agrees_with_fewer_lanes_than_columns() {
-    agree("small,VEC_LANES=2,POST_LANES=2", some(100, 1000));
+    agree("small,VEC_LANES=2,POST_LANES=2", some(30, 1000));
 }
 
 #[test]
