@@ -428,9 +428,9 @@ fn row_slice_multiplies_its_byte_with_the_held_word() {
             sum_i.set_bytes(&above);
             clk.rising_edge().await;
             // One-hot vectors count their row down in the X address.
-            let (valid, x, hot) = (before_x >> 18, before_x >> 14 & 15, before_x >> 13 & 1);
+            let (valid, at, hot) = (before_x >> 18, before_x >> 14 & 15, before_x >> 13 & 1);
             assert_eq!((ro.get() >> 12, xo.get() >> 18), (before_r >> 12, valid), "the ripple leaves a cycle later");
-            assert!(valid == 0 || xo.get() >> 14 & 15 == x.wrapping_sub(hot) & 15, "{x} of a vector, one-hot {hot}");
+            assert!(valid == 0 || xo.get() >> 14 & 15 == at.wrapping_sub(hot) & 15, "{at} of a vector, one-hot {hot}");
             (before_r, before_x) = (r_word, x_word);
             if let Some(step) = t.checked_sub(lead + 6).and_then(|n| steps.get(n)) {
                 let byte = match step {
