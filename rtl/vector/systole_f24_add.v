@@ -64,19 +64,21 @@ module systole_f24_add (
     end
 
   // V + 3: the first bit to the front.
-  reg  [4:0] zeros;
-  integer    i;
-  always @* begin
-    zeros = 5'd20;
-    for (i = 0; i < 20; i = i + 1) if (sum_q3[i]) zeros = 5'd19 - i[4:0];
-  end
+  // (A function, so that a simulator looks for it only where there is a sum.)
+  function [4:0] zeros(input [19:0] x);
+    integer i;
+    begin
+      zeros = 5'd20;
+      for (i = 0; i < 20; i = i + 1) if (x[i]) zeros = 5'd19 - i[4:0];
+    end
+  endfunction
   reg  [19:0] front_q4;
   reg  [ 9:0] exponent_q4;
   reg         sign_q4, zero_q4;
   always @(posedge clk_i)
     if (en_i[3]) begin
-      front_q4    <= sum_q3 << zeros;
-      exponent_q4 <= {2'b00, exponent_q3} + 10'd1 - {5'd0, zeros};
+      front_q4    <= sum_q3 << zeros(sum_q3);
+      exponent_q4 <= {2'b00, exponent_q3} + 10'd1 - {5'd0, zeros(sum_q3)};
       sign_q4     <= sign_q3;
       zero_q4     <= sum_q3 == 20'd0;
     end

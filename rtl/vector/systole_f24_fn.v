@@ -131,19 +131,21 @@ module systole_f24_fn (
     end
 
   // V + 6: the first bit to the front.
-  reg  [4:0] zeros;
-  integer    i;
-  always @* begin
-    zeros = 5'd0;
-    for (i = 0; i < 21; i = i + 1) if (y_q6[i]) zeros = 5'd20 - i[4:0];
-  end
+  // (A function, so that a simulator looks for it only where there is a y.)
+  function [4:0] zeros(input [20:0] x);
+    integer i;
+    begin
+      zeros = 5'd0;
+      for (i = 0; i < 21; i = i + 1) if (x[i]) zeros = 5'd20 - i[4:0];
+    end
+  endfunction
   reg  [20:0] front_q7;
   reg  [ 9:0] exponent_q7;
   reg         over_q7, under_q7, one_q7;
   always @(posedge clk_i)
     if (en_i[6]) begin
-      front_q7    <= y_q6 << zeros;
-      exponent_q7 <= exponent_q6 - {5'd0, zeros};
+      front_q7    <= y_q6 << zeros(y_q6);
+      exponent_q7 <= exponent_q6 - {5'd0, zeros(y_q6)};
       {over_q7, under_q7, one_q7} <= {over_q6, under_q6, one_q6};
     end
 

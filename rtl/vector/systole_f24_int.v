@@ -24,23 +24,25 @@ module systole_f24_int #(
     end
 
   // V + 1: the first bit to the front.
-  reg  [ZW-1:0] zeros;
-  integer       i, from;
-  always @* begin
-    zeros = {ZW{1'b0}};
-    from  = WIDTH - 1;
-    for (i = 0; i < WIDTH; i = i + 1) begin
-      if (magnitude_q[i]) zeros = from[ZW-1:0];
-      from = from - 1;
+  // (A function, so that a simulator looks for it only where there is an integer.)
+  function [ZW-1:0] zeros(input [WIDTH-1:0] x);
+    integer i, from;
+    begin
+      zeros = {ZW{1'b0}};
+      from  = WIDTH - 1;
+      for (i = 0; i < WIDTH; i = i + 1) begin
+        if (x[i]) zeros = from[ZW-1:0];
+        from = from - 1;
+      end
     end
-  end
+  endfunction
   reg [WIDTH-1:0] front_q;
   reg [      9:0] exponent_q;
   reg             sign_q2;
   always @(posedge clk_i)
     if (en_i[1]) begin
-      front_q    <= magnitude_q << zeros;
-      exponent_q <= 10'd126 + WIDTH[9:0] - {{10 - ZW{1'b0}}, zeros};
+      front_q    <= magnitude_q << zeros(magnitude_q);
+      exponent_q <= 10'd126 + WIDTH[9:0] - {{10 - ZW{1'b0}}, zeros(magnitude_q)};
       sign_q2    <= sign_q1;
     end
 
