@@ -44,6 +44,9 @@ pub enum CompileError {
     /// Layers of a graph that the compiler cannot carry over, all of them.
     #[error("{} of the graph cannot be compiled:\n{}", if .0.len() == 1 { "1 layer".into() } else { format!("{} layers", .0.len()) }, .0.iter().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"))]
     Unsupported(Vec<String>),
+    /// A language model of a shape, or a machine, that the decoder's compiler does not take: which, and what it takes.
+    #[error("this language model does not run there: {0}")]
+    Decoder(String),
     /// The checker refused the schedule: a fault of the compiler.
     #[error("the compiler made a program that breaks the machine's rules; please report it: {0}")]
     Verify(#[from] VerifyError),

@@ -98,7 +98,7 @@ impl Shape {
     fn new(model: &Quantised, config: &Config) -> Result<Shape, CompileError> {
         let s = &model.sizes;
         let (c, e) = (config.cols as usize, s.dim / s.heads);
-        let refuse = |text: String| Err(CompileError::Unsupported(vec![text]));
+        let refuse = |text: String| Err(CompileError::Decoder(text));
         let label = config.label();
         if config.vec_lanes == 0 {
             return refuse(format!(
@@ -188,7 +188,7 @@ fn places(s: &Shape) -> Places {
 /// Compiles `model` for the machine `config`.
 ///
 /// # Errors
-/// [`CompileError::Unsupported`] for shapes that the machine does not take, [`CompileError::DoesNotFit`] naming the memory
+/// [`CompileError::Decoder`] for shapes that the machine does not take, [`CompileError::DoesNotFit`] naming the memory
 /// and the longest context that fits, [`CompileError::Verify`] for a fault of the compiler.
 pub fn compile_decoder(model: &Quantised, config: &Config, name: &str) -> Result<Decoder, CompileError> {
     config.check()?;
