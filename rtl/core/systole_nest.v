@@ -3,7 +3,7 @@
 // for each loop and address (docs/isa.md, Loops). Loop words are written ahead into the context
 // that is not running. start_i: the first step stands at the outputs in the next cycle. A step
 // is taken in every cycle with valid_o and step_i; clocked units tie step_i to 1. Gaps delay the
-// next step where GAPS = 1. Reset stops it.
+// next step where GAPS = 1. A loop with len has lenc_i more iterations. Reset stops it.
 `default_nettype none
 `include "systole_isa.vh"
 `include "systole_check.vh"

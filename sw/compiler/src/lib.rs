@@ -5,6 +5,7 @@
 //! [`tile`] (weight tiles and loop orders), [`place`] (X memory), [`schedule`] (the cycle of
 //! everything), [`emit`] (instructions and image). [`stage`] is what they hand on. [`verify`] is the net under
 //! them: it shares no code with them and derives every port use and every distance again.
+//! Language models have a way of their own, [`decoder`]: one program for every position.
 //! docs/compiler.md describes the passes, the cost model and the limits.
 //!
 //! ```

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a quantised decoder to the program of a token (docs/language-models.md): one timetable for every position.
 //!
-//! [`timeline`] places rows; [`weights`] lays out tiles and parameters; here is the order of things.
+//! [`shape`] says what lies where; [`timeline`] places rows; [`weights`] lays out tiles and parameters; here is the order of things.
 
+mod shape;
 mod timeline;
 mod weights;
 
 use crate::{CompileError, verify};
+use shape::{Places, Shape, fits, places};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::program::{Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Register, ScalarOp, Source, SumOf, VectorDest};
 use systole_isa::{Config, F24, Image, Matmul, Program, Vector, f24};
@@ -66,124 +68,6 @@ const B: u32 = 15;
 const LARGEST: u32 = 16;
 const MAXIMA: u32 = 32;
 const SUMS: u32 = 48;
-/// Heads that a pass takes: sums that may be under way.
-const HEADS: usize = 16;
-
-/// Shapes of a model on a machine, in words of C.
-struct Shape {
-    c: usize,
-    /// Words of the residual stream.
-    d: usize,
-    /// Words of the hidden layer.
-    h: usize,
-    /// Words of a head, where a head is wider than C; else 1.
-    ew: usize,
-    /// Heads side by side in a word, where they are narrower; else 1.
-    side: usize,
-    /// Query heads that share a KV head.
-    share: usize,
-    /// KV words of a position, for K and for V each.
-    kv: usize,
-    /// Words of a position's queries.
-    q: usize,
-    /// Head slots: rows of scores. Some may be empty.
-    slots: usize,
-    /// Tiles of positions.
-    tiles: usize,
-    /// Words of the vocabulary.
-    vocab: usize,
-}
-
-impl Shape {
-    fn new(model: &Quantised, config: &Config) -> Result<Shape, CompileError> {
-        let s = &model.sizes;
-        let (c, e) = (config.cols as usize, s.dim / s.heads);
-        let refuse = |text: String| Err(CompileError::Decoder(text));
-        let label = config.label();
-        if config.vec_lanes == 0 {
-            return refuse(format!(
-                "{label} has no vector unit (VEC_LANES = 0); take one that has, as base, or {},VEC_LANES={c}",
-                config.name
-            ));
-        }
-        if config.rows != config.cols {
-            return refuse(format!("{label} has {} rows and {c} columns; language models take as many of both", config.rows));
-        }
-        if !s.dim.is_multiple_of(c) {
-            return refuse(format!("width {} is no multiple of the {c} columns of {label}", s.dim));
-        }
-        if c % e != 0 && e % c != 0 {
-            return refuse(format!("heads of width {e} and {c} columns of {label}: neither divides the other"));
-        }
-        let (ew, side) = ((e / c).max(1), (c / e).max(1));
-        let share = s.heads / s.kv_heads;
-        let groups = s.kv_heads.div_ceil(side);
-        let slots = groups * side * share;
-        if slots > HEADS {
-            return refuse(format!("{} query heads ({slots} places for them); at most {HEADS} fit the sums of a pass", s.heads));
-        }
-        Ok(Shape {
-            c,
-            d: s.dim / c,
-            h: s.hidden.div_ceil(c),
-            ew,
-            side,
-            share,
-            kv: groups * ew,
-            q: groups * share * ew,
-            slots,
-            tiles: s.context.div_ceil(c),
-            vocab: s.vocab.div_ceil(c),
-        })
-    }
-}
-
-/// Where things lie in V, X and W SRAM.
-struct Places {
-    x: usize,
-    q: usize,
-    k: usize,
-    cos: usize,
-    sin: usize,
-    scores: usize,
-    o: usize,
-    g: usize,
-    u: usize,
-    v_words: usize,
-    codes: usize,
-    q_codes: usize,
-    p_codes: usize,
-    o_codes: usize,
-    u_codes: usize,
-    x_words: usize,
-}
-
-fn places(s: &Shape) -> Places {
-    let mut v = 0;
-    let mut x = 0;
-    fn next(at: &mut usize, words: usize) -> usize {
-        *at += words;
-        *at - words
-    }
-    Places {
-        x: next(&mut v, s.d),
-        q: next(&mut v, s.q),
-        k: next(&mut v, s.kv),
-        cos: next(&mut v, s.ew),
-        sin: next(&mut v, s.ew),
-        scores: next(&mut v, s.slots * s.tiles),
-        o: next(&mut v, s.q),
-        g: next(&mut v, s.h),
-        u: next(&mut v, s.h),
-        v_words: v,
-        codes: next(&mut x, s.d),
-        q_codes: next(&mut x, s.slots * s.ew),
-        p_codes: next(&mut x, s.slots * s.tiles),
-        o_codes: next(&mut x, s.q),
-        u_codes: next(&mut x, s.h),
-        x_words: x,
-    }
-}
 
 /// Compiles `model` for the machine `config`.
 ///
@@ -207,34 +91,6 @@ pub fn compile_decoder(model: &Quantised, config: &Config, name: &str) -> Result
     };
     e.token();
     e.finish(name)
-}
-
-fn fits(model: &Quantised, s: &Shape, p: &Places, config: &Config) -> Result<(), CompileError> {
-    let kv = |tiles: usize| 2 * model.sizes.layers * s.kv * tiles;
-    let context = |fits: &dyn Fn(usize) -> bool| match (1..=s.tiles).rev().find(|&t| fits(t)) {
-        Some(tiles) => format!("the longest context that fits is {} tokens: --context {}", tiles * s.c, tiles * s.c),
-        None => "no context fits".to_string(),
-    };
-    let fixed = p.v_words - s.slots * s.tiles;
-    let fixed_x = p.x_words - s.slots * s.tiles;
-    type Fits<'a> = Box<dyn Fn(usize) -> bool + 'a>;
-    let checks: [(&str, usize, u32, Fits); 3] = [
-        ("KV cache, words of W SRAM", kv(s.tiles), config.w_sram_depth, Box::new(|t| kv(t) <= config.w_sram_depth as usize)),
-        ("words of V", p.v_words, config.v_depth, Box::new(|t| fixed + s.slots * t <= config.v_depth as usize)),
-        ("words of X", p.x_words, config.x_depth, Box::new(|t| fixed_x + s.slots * t <= config.x_depth as usize)),
-    ];
-    for (what, needed, limit, fits) in checks {
-        if needed > limit as usize {
-            return Err(CompileError::DoesNotFit {
-                what: format!("{what} for a context of {} tokens", model.sizes.context),
-                needed,
-                limit: limit as usize,
-                config: config.label(),
-                help: context(&*fits),
-            });
-        }
-    }
-    Ok(())
 }
 
 struct Emitter<'a> {
@@ -305,7 +161,7 @@ impl Emitter<'_> {
     fn embed(&mut self) -> u64 {
         let model = self.model;
         let (c, d, ew) = (self.s.c, self.d(), self.s.ew);
-        let (e, half) = (model.sizes.dim / model.sizes.heads, model.sizes.dim / model.sizes.heads / 2);
+        let (e, half) = (model.sizes.head(), model.sizes.head() / 2);
         let one_hot = |register, w: usize, n: usize, stride: usize, least: u64| Matmul {
             w_base: w as u32,
             first: true,
@@ -489,7 +345,7 @@ impl Emitter<'_> {
         };
         let qc_steps = self.t.stream(qc.clone(), self.t.after_s(sqq).max(self.t.after_v(self.t.v_written(&rq, rq_steps.last()))));
         let iq = self.t.scalar(ScalarOp::Mul, MQ, Second::Constant(1.0 / 127.0), QS, 1, mq);
-        let head = (model.sizes.dim / model.sizes.heads) as f64;
+        let head = model.sizes.head() as f64;
         let qs = self.t.scalar(ScalarOp::Mul, QS, Second::Constant(std::f64::consts::LOG2_E / head.sqrt()), QS, 1, iq);
 
         // Scores of all positions, and the largest of each head.
@@ -785,7 +641,7 @@ impl Emitter<'_> {
         let params = self.w.params.len() / s.c;
         vector.extend(&self.w.params);
         let z = &model.sizes;
-        let e = z.dim / z.heads;
+        let e = z.head();
         let layer = 2 * z.dim * z.dim + 2 * z.dim * z.kv_heads * e + 3 * z.dim * z.hidden;
         let macs = ((z.layers * layer + z.vocab * z.dim) as u64, 2 * (z.layers * z.dim) as u64);
         let mut output = Tensor::dense(1, (s.vocab * s.c) as u32, Dtype::Int32);
@@ -840,31 +696,4 @@ impl Emitter<'_> {
 /// A nest that keeps loops of one iteration: bits of `reduce` and `hold` count them.
 fn nest_all(loops: &[(usize, u64, [i64; 5], bool)]) -> systole_isa::Nest {
     nest_of(loops, true)
-}
-
-impl Shape {
-    /// The row of wk and wv that makes channel `n` of the KV words; none where a place is empty.
-    fn kv_row(&self, model: &Quantised, n: usize) -> Option<usize> {
-        let z = &model.sizes;
-        (n < z.kv_heads * (z.dim / z.heads)).then_some(n)
-    }
-
-    /// The channel of a query that is channel `n` of the query words; none where a place is empty. Heads that read one KV
-    /// word stand in the place of their KV head in it.
-    fn q_row(&self, model: &Quantised, n: usize) -> Option<usize> {
-        let z = &model.sizes;
-        let e = z.dim / z.heads;
-        let (word, lane) = (n / self.c, n % self.c);
-        let (head, channel) = if self.ew == 1 {
-            let (group, member, place) = (word / self.share, word % self.share, lane / e);
-            let kv = group * self.side + place;
-            if kv >= z.kv_heads {
-                return None;
-            }
-            (kv * self.share + member, lane % e)
-        } else {
-            (word / self.ew, word % self.ew * self.c + lane)
-        };
-        Some(head * e + channel)
-    }
 }
