@@ -137,7 +137,9 @@ module systole_top #(
   wire set_target, set_address;
   wire rram_we, rram_slot, rram_busy, rram_ended, rram_retired, poison, poisoned, run_on;
   wire [1:0] wake_we;
-  wire [15:0] pos, tok, argmax;
+  wire [15:0] pos, entry, argmax;
+  wire [127:0] tok;
+  wire entry_we, waits;
   wire [8:0] rram_waddr, rram_raddr;
   wire [7:0] rram_error;
   wire [31:0] rram_rdata, rram_budget, rram_inject, wake_bytes;
@@ -210,6 +212,9 @@ module systole_top #(
       .event_select_o  (event_select),
       .pos_o           (pos),
       .tok_o           (tok),
+      .entry_o         (entry),
+      .entry_we_o      (entry_we),
+      .waits_i         (waits),
       .argmax_i        (argmax),
       .event_value_i   (event_value),
       .rram_we_o       (rram_we),
@@ -281,6 +286,8 @@ module systole_top #(
       .flush_o         (flush),
       .release_o       (release_in),
       .uploading_i     (uploading),
+      .entry_we_i      (entry_we),
+      .waits_o         (waits),
       .refused_busy_i  (refused_busy),
       .refused_range_i (refused_range),
       .busy_o          (busy),
@@ -588,6 +595,7 @@ module systole_top #(
       .vec_addr_i    (vec_addr),
       .pos_i         (pos),
       .tok_i         (tok),
+      .entry_i       (entry[QW-1:0]),
       .argmax_o      (argmax),
       .scrub_o        (scrub),
       .scrub_lines_o  (scrub_lines),

@@ -104,7 +104,8 @@ module systole_core #(
     output wire [      31:0] cycle_o,
     output wire [    QW-1:0] row_o,
     input  wire [      15:0] pos_i,           // taken at launch, both
-    input  wire [      15:0] tok_i,
+    input  wire [     127:0] tok_i,
+    input  wire [    QW-1:0] entry_i,         // row in which a run begins
     output wire [      15:0] argmax_o,
     output wire [       8:0] events_o,        // by number: SYSTOLE_EVENT_*
     output wire              x_write_o,       // a second word is written to X
@@ -133,17 +134,19 @@ module systole_core #(
   wire [  8:0] start;
 
   // What the host said of this run.
-  wire [ 15:0] pos, tok;
+  wire [ 15:0] pos;
+  wire [127:0] tok;
   wire [ 13:0] lenc;
   generate
     if (VEC_LANES != 0) begin : g_registers
-      reg [15:0] pos_q, tok_q;
+      reg [ 15:0] pos_q;
+      reg [127:0] tok_q;
       always @(posedge clk_i) if (arm_i || (done_o && next_i)) {pos_q, tok_q} <= {pos_i, tok_i};
       assign pos  = pos_q;
       assign tok  = tok_q;
       assign lenc = {{CW - 2{1'b0}}, pos_q[15:CW]};
     end else begin : g_no_registers
-      assign {pos, tok, lenc} = 46'd0;
+      assign {pos, tok, lenc} = 158'd0;
     end
   endgenerate
 
@@ -161,6 +164,7 @@ module systole_core #(
       .arm_i       (arm_i),
       .next_i      (next_i),
       .lenc_i      (lenc),
+      .entry_i     (entry_i),
       .done_o      (done_o),
       .cycle_o     (cycle_o),
       .row_o       (row_o),

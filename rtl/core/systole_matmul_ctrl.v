@@ -27,7 +27,7 @@ module systole_matmul_ctrl #(
     // the run's registers
     input  wire [     13:0] lenc_i,
     input  wire [     15:0] pos_i,
-    input  wire [     15:0] tok_i,
+    input  wire [    127:0] tok_i,         // of each row of a chunk
     output wire             active_o,
     // RRAM ripple, row 0: sub-word `beat` of word `addr`
     output wire             r_en_o,
@@ -64,10 +64,12 @@ module systole_matmul_ctrl #(
     if (start_i) header_q <= next_q;
   end
 
-  // One-hot: the register's entry lies in row (entry mod R) of weight words entry / R further on.
+  // One-hot: an entry of a table lies in row (entry mod R) of weight words entry / R further on. It is the token or the
+  // position of a row of the chunk.
   localparam LW = $clog2(ROWS);
   wire            next_hot = next_q[`SYSTOLE_MATMUL_ONE_HOT];
-  wire [LW+PW+15:0] hot_entry = {{LW + PW{1'b0}}, next_q[0] ? tok_i : pos_i};
+  wire [     15:0] hot_value = next_q[0] ? tok_i[{next_q[3:1], 4'd0}+:16] : pos_i + {13'd0, next_q[3:1]};
+  wire [LW+PW+15:0] hot_entry = {{LW + PW{1'b0}}, hot_value};
 
   wire            valid;
   wire [  XW-1:0] x;

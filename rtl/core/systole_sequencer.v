@@ -4,7 +4,8 @@
 // register behind the memory, and start_o rises one cycle after the last, so that the unit steps
 // first in row cycle + words + 3. END raises done_o in its cycle. WAIT stops the timetable's clock,
 // not the run's, for a multiple of lenc_i. arm_i, two cycles before launch; next_i with done_o: launch
-// the next run in the cycle after it. Reset stops it; the memories keep their content.
+// the next run in the cycle after it. A run begins in row entry_i, which stands still from three
+// cycles before either on. Reset stops it; the memories keep their content.
 `default_nettype none
 `include "systole_isa.vh"
 `include "systole_check.vh"
@@ -27,6 +28,7 @@ module systole_sequencer #(
     input  wire          arm_i,
     input  wire          next_i,
     input  wire [  13:0] lenc_i,
+    input  wire [TW-1:0] entry_i,
     output wire          done_o,
     output wire [  31:0] cycle_o,
     output wire [TW-1:0] row_o,
@@ -56,8 +58,10 @@ module systole_sequencer #(
   wire          act = running && match_q;
   wire          done = act && is_end;
 
-  // While END waits, row 0 is fetched again: the next run may launch right behind it.
-  wire [TW-1:0] row_addr = is_end && running ? {{TW - 1{1'b0}}, done} : pc_q;
+  // While END waits, the first row is fetched again: the next run may launch right behind it.
+  wire [TW-1:0] first_row = LENGTHS != 0 ? entry_i : {TW{1'b0}};
+  wire [TW-1:0] second_row = first_row + 1'b1;
+  wire [TW-1:0] row_addr = !(is_end && running) ? pc_q : done ? second_row : first_row;
 
   systole_ram #(
       .WIDTH(64),
@@ -89,7 +93,7 @@ module systole_sequencer #(
       assign stands = times_q != 14'd0;
     end else begin : g_no_wait
       assign stands = 1'b0;
-      wire unused = &lenc_i;
+      wire unused = &{lenc_i, entry_i};
     end
   endgenerate
 
@@ -109,8 +113,8 @@ module systole_sequencer #(
         ST_ARM:  state_q <= ST_RUN;
         default: if (done && !next_i) state_q <= ST_IDLE;
       endcase
-      if (state_q == ST_IDLE) pc_q <= arm_i ? {{TW - 1{1'b0}}, 1'b1} : {TW{1'b0}};
-      else if (done) pc_q <= {{TW - 1{1'b0}}, next_i};
+      if (state_q == ST_IDLE) pc_q <= arm_i ? second_row : first_row;
+      else if (done) pc_q <= next_i ? second_row : first_row;
       else if (act) pc_q <= pc_q + 1'b1;
       cycle_q      <= go ? 32'd0 : LENGTHS != 0 ? cycle_q + 32'd1 : next_cycle_q;
       next_cycle_q <= go ? 32'd1 : stands ? next_cycle_q : next_cycle_q + 32'd1;
@@ -119,7 +123,8 @@ module systole_sequencer #(
       else match_q <= running && !act && !stands && row_q[`SYSTOLE_ROW_CYCLE] == next_cycle_q;
     end
 
-  // Row 0 is in cycle 0: found out before the run, for those that launch behind it.
+  // The first row is in cycle 0: found out before the run, for those that launch behind it. It is so in all programs
+  // of an image or in none.
   reg first_q;
   always @(posedge clk_i) if (state_q == ST_ARM) first_q <= row_q[`SYSTOLE_ROW_CYCLE] == 32'd0;
 

@@ -38,6 +38,8 @@ module systole_control (
     output wire        release_o,
     // uploads
     input  wire        uploading_i,
+    input  wire        entry_we_i,      // the first row is another from the next cycle on
+    output wire        waits_o,         // a start waits
     input  wire        refused_busy_i,
     input  wire        refused_range_i,
     output wire        busy_o,          // a run is pending or on
@@ -59,7 +61,8 @@ module systole_control (
 
   reg  [ 1:0] starts_q;    // not yet launched
   reg         launched_q;  // from arming to END
-  reg  [ 1:0] idle_q;      // the sequencer has row 0 ready after two idle cycles
+  reg  [ 1:0] idle_q;      // the sequencer has the first row ready after two idle cycles
+  reg         entry_q;     // it was changed
   reg  [31:0] waited_q;
 
   wire        in_ok = in_none_i || in_full_i;
@@ -78,13 +81,15 @@ module systole_control (
       starts_q   <= 2'd0;
       launched_q <= 1'b0;
       idle_q     <= 2'd0;
+      entry_q    <= 1'b0;
       waited_q   <= 32'd0;
     end else begin
       if (abandon_i) starts_q <= 2'd0;
       else starts_q <= starts_q + {1'b0, start_i && !overrun} - {1'b0, launch || limit};
       if (arm) launched_q <= 1'b1;
       else if (done_i && !next) launched_q <= 1'b0;
-      idle_q   <= {idle_q[0], !launched_q && !uploading_i};
+      entry_q  <= entry_we_i;
+      idle_q   <= {idle_q[0] && !entry_we_i && !entry_q, !launched_q && !uploading_i && !entry_we_i};
       waited_q <= pending && !limit ? waited_q + 32'd1 : 32'd0;
     end
 
@@ -155,6 +160,7 @@ module systole_control (
   assign flush_o          = flush;
   assign release_o        = done_i && !in_none_i;
   assign busy_o           = launched_q || starts_q != 2'd0;
+  assign waits_o          = starts_q != 2'd0;
   assign on_o             = launched_q;
   assign arm_o            = arm;
   assign next_o           = next;

@@ -76,7 +76,10 @@ module systole_regs #(
     // events
     output wire [ 3:0] event_select_o,
     output wire [15:0] pos_o,
-    output wire [15:0] tok_o,
+    output wire [127:0] tok_o,           // of each row of a chunk
+    output wire [15:0] entry_o,
+    output wire        entry_we_o,       // entry_o is another from the next cycle on
+    input  wire        waits_i,          // a start waits
     input  wire [15:0] argmax_i,
     input  wire [31:0] event_value_i,
     // registers of the RRAM controller
@@ -109,11 +112,15 @@ module systole_regs #(
   reg [31:0] in_bytes_q, out_bytes_q, start_limit_q, scratch_q;
   reg [ 6:0] irq_enable_q;
   reg [ 3:0] event_select_q;
-  reg [15:0] pos_q, tok_q;
+  reg [15:0] pos_q, entry_q;
+  reg [127:0] tok_q;
 
   wire       act = aw_q && w_q && !bvalid_q;
   wire [8:0] waddr = {awaddr_q[8:2], 2'b00};
 
+  // TOK, and behind ENTRY those of the other rows of a chunk.
+  wire       writes_tok = waddr == `SYSTOLE_REG_TOK || (waddr >= `SYSTOLE_REG_TOK1 && waddr <= `SYSTOLE_REG_TOK7);
+  wire [2:0] tok_row = waddr == `SYSTOLE_REG_TOK ? 3'd0 : waddr[4:2];
   reg        writable;
   always @*
     case (waddr)
@@ -121,8 +128,9 @@ module systole_regs #(
       `SYSTOLE_REG_IRQ_STATUS, `SYSTOLE_REG_IRQ_ENABLE, `SYSTOLE_REG_UPLOAD_TARGET,
       `SYSTOLE_REG_UPLOAD_ADDRESS, `SYSTOLE_REG_SCRATCH, `SYSTOLE_REG_ERROR_CLEAR, `SYSTOLE_REG_RRAM_COMMAND,
       `SYSTOLE_REG_RRAM_UNLOCK, `SYSTOLE_REG_RRAM_LOCK, `SYSTOLE_REG_RRAM_SLOT, `SYSTOLE_REG_RRAM_SCRUB_BUDGET,
-      `SYSTOLE_REG_RRAM_INJECT, `SYSTOLE_REG_EVENT_SELECT, `SYSTOLE_REG_POS, `SYSTOLE_REG_TOK: writable = 1'b1;
-      default: writable = 1'b0;
+      `SYSTOLE_REG_RRAM_INJECT, `SYSTOLE_REG_EVENT_SELECT, `SYSTOLE_REG_POS: writable = 1'b1;
+      `SYSTOLE_REG_ENTRY: writable = !waits_i;
+      default: writable = writes_tok;
     endcase
 
   // The value after the write: bytes without a strobe keep what the register holds (zero for
@@ -139,11 +147,11 @@ module systole_regs #(
       `SYSTOLE_REG_SCRATCH:        held = scratch_q;
       `SYSTOLE_REG_EVENT_SELECT:   held = {28'd0, event_select_q};
       `SYSTOLE_REG_POS:            held = {16'd0, pos_q};
-      `SYSTOLE_REG_TOK:            held = {16'd0, tok_q};
+      `SYSTOLE_REG_ENTRY:          held = {16'd0, entry_q};
       `SYSTOLE_REG_RRAM_SLOT:      held = {31'd0, rram_slot_i};
       `SYSTOLE_REG_RRAM_SCRUB_BUDGET: held = rram_budget_i;
       `SYSTOLE_REG_RRAM_INJECT:    held = rram_inject_i;
-      default:                     held = 32'd0;
+      default:                     held = writes_tok ? {16'd0, tok_q[{tok_row, 4'd0}+:16]} : 32'd0;
     endcase
   wire [31:0] value = {
     wstrb_q[3] ? wdata_q[31:24] : held[31:24],
@@ -164,7 +172,7 @@ module systole_regs #(
       start_limit_q <= 32'd0;
       irq_enable_q  <= 7'd0;
       event_select_q <= 4'd0;
-      {pos_q, tok_q} <= 32'd0;
+      {pos_q, entry_q, tok_q} <= 160'd0;
       scratch_q     <= 32'd0;
     end else begin
       if (s_awvalid_i && awready_q) aw_q <= 1'b1;
@@ -185,9 +193,9 @@ module systole_regs #(
           `SYSTOLE_REG_IRQ_ENABLE:  irq_enable_q <= value[6:0];
           `SYSTOLE_REG_SCRATCH:     scratch_q <= value;
           `SYSTOLE_REG_EVENT_SELECT: event_select_q <= value[3:0];
-          `SYSTOLE_REG_POS:         pos_q <= value[15:0];
-          `SYSTOLE_REG_TOK:         tok_q <= value[15:0];
-          default:                  ;
+          `SYSTOLE_REG_POS:         if (VEC_LANES != 0) pos_q <= value[15:0];
+          `SYSTOLE_REG_ENTRY:       if (VEC_LANES != 0 && !waits_i) entry_q <= value[15:0];
+          default:                  if (VEC_LANES != 0 && writes_tok) tok_q[{tok_row, 4'd0}+:16] <= value[15:0];
         endcase
       if (wake_we_i[0]) in_bytes_q <= wake_bytes_i;
       if (wake_we_i[1]) out_bytes_q <= wake_bytes_i;
@@ -212,6 +220,8 @@ module systole_regs #(
   assign event_select_o = event_select_q;
   assign pos_o          = pos_q;
   assign tok_o          = tok_q;
+  assign entry_o        = entry_q;
+  assign entry_we_o     = act && waddr == `SYSTOLE_REG_ENTRY && !waits_i;
   assign rram_we_o      = act;
   assign rram_waddr_o   = waddr;
 
@@ -271,7 +281,10 @@ module systole_regs #(
       `SYSTOLE_REG_V_DEPTH:              rdata = V_DEPTH;
       `SYSTOLE_REG_VEC_PARAM_DEPTH:      rdata = VEC_PARAM_DEPTH;
       `SYSTOLE_REG_POS:                  rdata = {16'd0, pos_q};
-      `SYSTOLE_REG_TOK:                  rdata = {16'd0, tok_q};
+      `SYSTOLE_REG_TOK:                  rdata = {16'd0, tok_q[15:0]};
+      `SYSTOLE_REG_TOK1, `SYSTOLE_REG_TOK2, `SYSTOLE_REG_TOK3, `SYSTOLE_REG_TOK4, `SYSTOLE_REG_TOK5, `SYSTOLE_REG_TOK6,
+      `SYSTOLE_REG_TOK7:                 rdata = {16'd0, tok_q[{raddr[4:2], 4'd0}+:16]};
+      `SYSTOLE_REG_ENTRY:                rdata = {16'd0, entry_q};
       `SYSTOLE_REG_ARGMAX:               rdata = {16'd0, argmax_i};
       default: begin
         rdata = rram_rdata_i;

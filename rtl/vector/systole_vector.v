@@ -60,10 +60,10 @@ module systole_vector #(
   wire         is_ops = desc_valid_i && desc_index_i == 4'd1;
   wire [  3:0] loop_index = desc_index_i - 4'd2;
   reg  [127:0] next_q, header_q;
-  reg  [ 26:0] next_ops_q, ops_q;
+  reg  [ 29:0] next_ops_q, ops_q;
   always @(posedge clk_i) begin
     if (is_header) next_q <= desc_word_i;
-    if (is_ops) next_ops_q <= desc_word_i[26:0];
+    if (is_ops) next_ops_q <= desc_word_i[29:0];
     if (start_i) begin
       header_q <= next_q;
       ops_q    <= next_ops_q;
@@ -122,12 +122,14 @@ module systole_vector #(
   wire        starts = &(at_first | ~reduce);
   wire        ends = &(at_last | ~reduce);
   localparam EARLY = 8;                                        // src_v, mul1, mul2, add
+  localparam MID = 9;                                          // tail_row, tail, fn_en, fn, max
   localparam LATE = 2 + 3 + 2 + 24 + 11 + 6 + 2 + 16;          // mul3, dest, sum, code, lanes, red, starts, ends, dst
-  wire [EARLY+6+LATE-1:0] now = {
+  wire [EARLY+MID+LATE-1:0] now = {
     !of_array,
     ops_q[`SYSTOLE_VECTOR_OPS_MUL1],
     ops_q[`SYSTOLE_VECTOR_OPS_MUL2],
     ops_q[`SYSTOLE_VECTOR_OPS_ADD],
+    ops_q[`SYSTOLE_VECTOR_OPS_TAIL_ROW],
     header_q[`SYSTOLE_VECTOR_TAIL] && at_outer,
     ops_q[`SYSTOLE_VECTOR_OPS_FN_EN],
     ops_q[`SYSTOLE_VECTOR_OPS_FN],
@@ -154,7 +156,7 @@ module systole_vector #(
   };
 
   // From P on: group after group.
-  localparam NW = EARLY + 6 + LATE + 3 * VW + PW + 6;
+  localparam NW = EARLY + MID + LATE + 3 * VW + PW + 6;
   wire          go;
   wire [NW-1:0] what;
   wire [GB-1:0] group;
@@ -209,14 +211,14 @@ module systole_vector #(
   );
 
   // P + 5, P + 7, P + 9: products and sum.
-  localparam TAG = EARLY + 6 + LATE + GB;
+  localparam TAG = EARLY + MID + LATE + GB;
   wire [TAG-1:0] tag5, tag7, tag9, tag14;
   systole_delay #(
       .WIDTH (TAG),
       .CYCLES(5)
   ) u_tag5 (
       .clk_i(clk_i),
-      .d_i  ({what[NW-1-:EARLY+6+LATE], group}),
+      .d_i  ({what[NW-1-:EARLY+MID+LATE], group}),
       .q_o  (tag5)
   );
   systole_delay #(
@@ -303,6 +305,7 @@ module systole_vector #(
   );
 
   // P + 14: s. Lanes that count, lanes beyond POS.
+  wire [ 2:0] tail_row14 = tag14[LATE+GB+6+:3];
   wire        tail14 = tag14[LATE+GB+5];
   wire        fn_en14 = tag14[LATE+GB+4];
   wire [ 1:0] fn14 = tag14[LATE+GB+2+:2];
@@ -311,14 +314,15 @@ module systole_vector #(
   wire [LANES-1:0] count14, beyond14, mute14;
   wire [ 4:0] lane_lo14 = late14[GB+30+:5];
   wire [ 5:0] lane_n14 = late14[GB+24+:6];
+  wire [ 6:0] last_lane = {{7 - CW{1'b0}}, pos_i[CW-1:0]} + {4'd0, tail_row14};
   generate
     for (n = 0; n < LANES; n = n + 1) begin : g_count
       localparam [4:0] LANE = n;
       wire [4:0] lane = G == 1 ? LANE : LANE + ({{5 - GB{1'b0}}, late14[GB-1:0]} << LB);
       wire [5:0] from_lo = {1'b0, lane} - {1'b0, lane_lo14};
       assign count14[n]  = !from_lo[5] && from_lo < lane_n14 && !mute14[n];
-      wire [5:0] to_pos = {{6 - CW{1'b0}}, pos_i[CW-1:0]} - {1'b0, lane};
-      assign beyond14[n] = tail14 && to_pos[5];
+      wire [6:0] to_pos = last_lane - {2'd0, lane};
+      assign beyond14[n] = tail14 && to_pos[6];
     end
   endgenerate
 

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 use systole_chip::device::Device;
 use systole_golden::Machine;
 use systole_host::{HostError, Transport};
+use systole_isa::program::CHUNK;
 use systole_isa::image::{Dtype, Tensor, decode_tap};
-use systole_isa::regs::{Access, ERRORS, ID_VALUE, REGS, RRAM_STATUS_BITS, offset};
+use systole_isa::regs::{Access, ERRORS, ID_VALUE, REGS, RRAM_STATUS_BITS, TOKENS, offset};
 use systole_isa::requant::Param;
 use systole_isa::rram::{COMMANDS, KEYS, RECORD_WORDS, Record};
 use systole_isa::{Config, Image, Latency, fingerprint};
@@ -213,7 +214,9 @@ impl ModelTransport {
         let mut timetable: Vec<u64> =
             timetable.chunks_exact(8).map(|b| u64::from_le_bytes(std::array::from_fn(|i| b[i]))).collect();
         // Padding behind END is no row.
-        let end = timetable.iter().position(|w| w >> 52 & 0xf == 0).map_or(0, |at| at + 1);
+        let is_end = |w: &u64| w >> 52 & 0xf == 0;
+        let first = timetable.iter().position(is_end).map_or(0, |at| at + 1);
+        let end = timetable.iter().rposition(|w| is_end(w) && *w != 0).map_or(first, |at| first.max(at + 1));
         timetable.truncate(end);
         Image {
             fingerprint: fingerprint(),
@@ -255,7 +258,8 @@ impl ModelTransport {
     fn start(&mut self) -> Result<(), HostError> {
         self.prepare()?;
         let frame = if self.get("IN_BYTES") == 0 { Vec::new() } else { self.input.pop_front().unwrap_or_default() };
-        self.machine.set_registers(self.get("POS"), self.get("TOK"));
+        let tokens: [u32; CHUNK] = std::array::from_fn(|row| self.get(TOKENS[row]));
+        self.machine.set_chunk(self.get("POS"), &tokens, self.get("ENTRY"));
         let run = self.machine.run(&frame).map_err(fail)?;
         self.set("ARGMAX", self.machine.argmax());
         self.set("CYCLES_LO", run.cycles as u32);

@@ -16,10 +16,10 @@ use systole_isa::f24::{F24, encode_param, encode_segment, functions};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::{Nest, Stride};
 use systole_isa::program::{
-    Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Post, PostDest, Program, Register, Row, Scalar, ScalarOp, Source, SumOf,
+    Add, CHUNK, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Post, PostDest, Program, Register, Row, Scalar, ScalarOp, Source, SumOf,
     Vector, VectorDest, Wait,
 };
-use systole_isa::regs::offset;
+use systole_isa::regs::{TOKENS, offset};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fingerprint};
 
@@ -28,8 +28,8 @@ use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fing
 pub struct Run {
     /// Register POS.
     pub pos: u32,
-    /// Register TOK.
-    pub tok: u32,
+    /// Registers TOK, TOK1 ..
+    pub tokens: [u32; CHUNK],
     /// IN bytes.
     pub frame: Vec<u8>,
 }
@@ -71,7 +71,9 @@ pub fn outcomes(
             let mut outcomes = vec![];
             for run in case.runs {
                 driver.transport().write(offset("POS"), run.pos).await?;
-                driver.transport().write(offset("TOK"), run.tok).await?;
+                for (name, tok) in TOKENS.iter().zip(run.tokens) {
+                    driver.transport().write(offset(name), tok).await?;
+                }
                 let output = driver.run(&run.frame).await?;
                 let argmax = driver.transport().read(offset("ARGMAX")).await?;
                 outcomes.push(Outcome { frame: output.frame, cycles: output.cycles, argmax });
@@ -85,7 +87,7 @@ pub fn outcomes(
 /// How much of each memory a program uses, in words.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
-    /// POS and TOK are below this many times C.
+    /// POS and tokens are below this many times C.
     lengths: u32,
     /// Words of V that are loaded, used and shown. One of ones and S lie behind them.
     v: u32,
@@ -166,7 +168,7 @@ impl Effects {
 #[derive(Debug, Default)]
 struct Plan {
     pos: u32,
-    tok: u32,
+    tokens: [u32; CHUNK],
     /// Cycles by which the timetable's clock is late.
     shift: u64,
     /// Last steps of the units, the array's last take, its last weight load.
@@ -280,12 +282,13 @@ pub fn program(config: &Config, seed: u64) -> Case {
     let (sizes, c) = (Sizes::of(config), config.cols);
     let mut runs: Vec<Run> = (0..3)
         .map(|_| {
-            let (pos, tok) = (rng.random_range(0..sizes.lengths * c), rng.random_range(0..sizes.lengths * c));
+            let pos = rng.random_range(0..sizes.lengths * c);
+            let tokens = std::array::from_fn(|_| rng.random_range(0..sizes.lengths * c));
             let mut frame: Vec<u8> = random::codes(&mut rng, (sizes.x * c) as usize).iter().map(|&x| x as u8).collect();
             for (n, byte) in frame[..(c * c) as usize].iter_mut().enumerate() {
                 *byte = u8::from(n as u32 % c == n as u32 / c);
             }
-            Run { pos, tok, frame }
+            Run { pos, tokens, frame }
         })
         .collect();
     // The ends of the range, now and then.
@@ -294,7 +297,7 @@ pub fn program(config: &Config, seed: u64) -> Case {
     }
     // And LENC = 0, for which a program is checked when it is loaded.
     runs[1].pos %= c;
-    let plans = runs.iter().map(|r| Plan { pos: r.pos, tok: r.tok, ..Default::default() }).collect();
+    let plans = runs.iter().map(|r| Plan { pos: r.pos, tokens: r.tokens, ..Default::default() }).collect();
     let tight = rng.random();
     let mut b = Builder {
         config: config.clone(),
@@ -478,6 +481,7 @@ impl Builder {
                 hi,
                 append,
                 tail: self.chance(0.25),
+                tail_row: self.pick(&[0, 0, 0, 1, 3, 7]),
                 red_fixed: self.chance(0.3),
                 s_fixed: self.chance(0.3),
                 reduce: if self.chance(0.5) { all } else { self.rng.random_range(0..=all) },
@@ -631,8 +635,11 @@ impl Builder {
     fn matmul_effects(&self, plan: &Plan, m: &Matmul, first: u64, e: &mut Effects) -> Vec<u64> {
         let l = &self.latency;
         let mut takes = vec![];
-        let register = |r: Register| if r == Register::Pos { plan.pos } else { plan.tok };
-        let further = m.one_hot.map_or(0, |hot| register(hot.register) / self.config.rows);
+        let entry = |hot: OneHot| match hot.register {
+            Register::Pos => plan.pos + u32::from(hot.row),
+            Register::Tok => plan.tokens[usize::from(hot.row)],
+        };
+        let further = m.one_hot.map_or(0, |hot| entry(hot) / self.config.rows);
         for step in m.nest.at(plan.pos / self.config.cols).iter() {
             let t = first + step.time + u64::from(l.w_lead);
             if m.one_hot.is_none() {
@@ -869,7 +876,7 @@ impl Builder {
             l.1 = if n >= hold { l.1.max(loads - 1) } else { l.1 };
         }
         let one_hot =
-            self.chance(0.35).then(|| OneHot { register: self.pick(&[Register::Pos, Register::Tok]), value: self.rng.random() });
+            self.chance(0.35).then(|| OneHot { register: self.pick(&[Register::Pos, Register::Tok]), row: self.rng.random_range(0..8), value: self.rng.random() });
         let w_sram = self.chance(0.35);
         let words = if w_sram { sizes.w_sram } else { sizes.weights };
         let m = loop {
@@ -883,7 +890,7 @@ impl Builder {
                 loops.iter().enumerate().map(|(n, &(count, gap))| Stride { count, gap, stride: stride(&mut self.rng, n < hold) });
             let mut nest = Nest::from_strides(&strides.collect::<Vec<_>>());
             nest.loops.last_mut().expect("a loop").len = len;
-            let room = words - if one_hot.is_some() { sizes.lengths - 1 } else { 0 };
+            let room = words - if one_hot.is_some() { sizes.lengths } else { 0 };
             let (Some(x_base), Some(w_base)) = (self.base(&nest, 0, sizes.x), self.base(&nest, 1, room)) else { continue };
             break Matmul {
                 x_base: if one_hot.is_some() { 0 } else { x_base },
@@ -1035,7 +1042,7 @@ impl Builder {
         out += 4 * sizes.v;
         // Ones: sums that are 0, with a bias. Then S times them: register i + C j in lane i of the j-th word behind them.
         let nothing = Matmul {
-            one_hot: Some(OneHot { register: Register::Pos, value: 0 }),
+            one_hot: Some(OneHot { register: Register::Pos, row: 0, value: 0 }),
             hold: 1,
             first: true,
             last: true,

@@ -33,7 +33,7 @@ fn three_hundred_programs_break_no_rule() {
         machine.load_image(&case.image).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         let base = case.image.program().unwrap();
         for (n, run) in case.runs.iter().enumerate() {
-            machine.set_registers(run.pos, run.tok);
+            machine.set_chunk(run.pos, &run.tokens, 0);
             let result = machine.run(&run.frame).unwrap_or_else(|e| panic!("{}, seed {seed}, run {n}: {e}", config.name));
             assert_eq!(result.cycles, base.cycles() + base.each() * u64::from(run.pos / config.cols));
             assert_eq!(result.frame.len(), case.image.out_bytes as usize);
@@ -71,7 +71,7 @@ fn a_seed_makes_one_program() {
     for seed in [1, 77] {
         let [a, b] = [program(&config, seed), program(&config, seed)];
         assert_eq!((a.image, a.runs.len()), (b.image, b.runs.len()));
-        assert!(a.runs.iter().zip(&b.runs).all(|(a, b)| (a.pos, a.tok, &a.frame) == (b.pos, b.tok, &b.frame)));
+        assert!(a.runs.iter().zip(&b.runs).all(|(a, b)| (a.pos, a.tokens, &a.frame) == (b.pos, b.tokens, &b.frame)));
     }
     assert_ne!(program(&config, 1).image, program(&config, 2).image);
 }
@@ -112,7 +112,7 @@ fn the_checker_takes_what_the_model_takes() {
             (image.timetable, image.descriptors) = moved.encode().unwrap();
             let mut machine = Machine::new(config.clone());
             let run = &case.runs[0];
-            machine.set_registers(run.pos, run.tok);
+            machine.set_chunk(run.pos, &run.tokens, 0);
             // The model looks at rows where LENC is 0 when it loads them.
             let loaded = machine.load_image(&image);
             let found = match &loaded {
@@ -145,7 +145,7 @@ fn agree(config: &str, seeds: std::ops::Range<u64>) {
             let words: Vec<usize> = words.map(|(word, _)| word).collect();
             if !words.is_empty() || (got.cycles, got.argmax) != (expected.cycles, expected.argmax) {
                 let pair = |o: &Outcome| (o.cycles, o.argmax);
-                let run = (case.runs[n].pos, case.runs[n].tok);
+                let run = (case.runs[n].pos, case.runs[n].tokens);
                 bad.push(format!(
                     "{}, seed {seed}, run {n}, POS and TOK {run:?}: cycles, ARGMAX {:?} for {:?}; OUT words {words:?} differ",
                     config.label(),

@@ -45,6 +45,8 @@ pub struct Sizes {
     pub functions: bool,
     /// Longest context: the register POS is below it. 1 where a program does not depend on it.
     pub positions: u32,
+    /// Tokens that a run takes, from POS on, which is a multiple of it; all of them are at positions of the context.
+    pub chunk: u32,
 }
 
 impl Sizes {
@@ -65,6 +67,7 @@ impl Sizes {
             vector_params: params.chunks_exact(cols).map(lanes).collect(),
             functions: image.vector.len() >= 4 * SEGMENTS,
             positions: 1,
+            chunk: 1,
         }
     }
 }
@@ -122,10 +125,13 @@ fn verify_from(program: &Program, config: &Config, sizes: &Sizes, from: u32) -> 
     for lenc in shortest..=longest {
         c.report.at(depends.then_some(lenc));
         let at = program.at(lenc);
-        let (first, last) = (lenc * config.cols, (lenc * config.cols + config.cols - 1).min(positions - 1));
-        let first = first.max(from).min(last);
+        let (first, behind) = (lenc * config.cols, (lenc * config.cols + config.cols).min(positions));
+        // A chunk's first position, and where the last chunk begins.
+        let chunk = sizes.chunk.max(1);
+        let Some(last) = (behind / chunk * chunk).checked_sub(chunk).filter(|&last| last >= first) else { continue };
+        let first = first.max(from.next_multiple_of(chunk)).min(last);
         if each {
-            for pos in first..=last {
+            for pos in (first..=last).step_by(chunk as usize) {
                 c.pos = (pos, pos);
                 c.run(&at, &numbers);
             }

@@ -514,7 +514,7 @@ fn addresses_and_what_the_image_holds() {
     h.config = Config::named("base,VEC_LANES=0").unwrap();
     assert!(h.check().unwrap_err().breaks(Rule::Encoding));
     for i in [
-        Any::from(Matmul { one_hot: Some(OneHot { register: Register::Tok, value: 1 }), ..product(1, 0) }).0,
+        Any::from(Matmul { one_hot: Some(OneHot { register: Register::Tok, row: 0, value: 1 }), ..product(1, 0) }).0,
         Any::from(Matmul { nest: Nest { loops: vec![Loop { count: 1, gap: 0, d: [0; 5], len: true }] }, ..product(1, 0) }).0,
         Instruction::Wait(Wait { each: 3 }),
     ] {
@@ -586,7 +586,7 @@ fn words_of_x_by_vector_are_there_before_the_array_reads_them() {
     }
     // A one in place of X reads none of it, and its words lie anywhere.
     let hot = |register| Matmul {
-        one_hot: Some(OneHot { register, value: 1 }),
+        one_hot: Some(OneHot { register, row: 0, value: 1 }),
         nest: loops(&[(3, 0, [0, 1, 0, 0, 0])]),
         x_base: 0,
         ..product(1, 0)

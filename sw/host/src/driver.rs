@@ -4,7 +4,7 @@
 use crate::{HostError, Transport};
 use systole_isa::config::{CONFIGS, OWN};
 use systole_isa::ecc::Ecc;
-use systole_isa::regs::{EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
+use systole_isa::regs::{EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, TOKENS, offset};
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image, fingerprint};
 
@@ -143,10 +143,16 @@ impl<T: Transport> Driver<T> {
         self.transport.write(offset("OUT_BYTES"), image.out_bytes).await?;
         self.enable_interrupts().await?;
         self.loaded = Some((image.in_bytes as usize, image.out_bytes as usize));
-        let program = image.program()?;
-        // The longest length that the register POS can say.
-        self.run_limit = program.cycles() + program.each() * u64::from(u16::MAX / self.config.cols as u16) + 10_000;
+        self.run_limit = self.limit_of(image)?;
         Ok(())
+    }
+
+    /// Cycles after which a run of `image` is given up, whatever its length.
+    pub(crate) fn limit_of(&self, image: &Image) -> Result<u64, HostError> {
+        // The longest length that the register POS can say.
+        let lengths = u64::from(u16::MAX / self.config.cols as u16);
+        let longest = image.programs()?.iter().map(|(_, p)| p.cycles() + p.each() * lengths).max();
+        Ok(longest.unwrap_or(0) + 10_000)
     }
 
     pub(crate) async fn upload(&mut self, target: u32, section: &'static str, bytes: &[u8]) -> Result<(), HostError> {
@@ -164,6 +170,9 @@ impl<T: Transport> Driver<T> {
     }
 
     pub(crate) async fn enable_interrupts(&mut self) -> Result<(), HostError> {
+        if self.config.vec_lanes != 0 {
+            self.transport.write(offset("ENTRY"), 0).await?;
+        }
         self.transport.write(offset("IRQ_STATUS"), (1 << IRQ_BITS.len()) - 1).await?;
         self.transport.write(offset("IRQ_ENABLE"), DONE | ERROR).await
     }
@@ -183,8 +192,20 @@ impl<T: Transport> Driver<T> {
     /// # Errors
     /// As [`Driver::run`].
     pub async fn run_token(&mut self, pos: u32, tok: u32) -> Result<RunOutput, HostError> {
+        self.run_chunk(0, pos, &[tok]).await
+    }
+
+    /// Runs the program that begins in row `entry` of the timetable on up to 8 tokens, the first at position `pos`. All below
+    /// 65,536.
+    ///
+    /// # Errors
+    /// As [`Driver::run`].
+    pub async fn run_chunk(&mut self, entry: u32, pos: u32, tokens: &[u32]) -> Result<RunOutput, HostError> {
+        self.transport.write(offset("ENTRY"), entry).await?;
         self.transport.write(offset("POS"), pos).await?;
-        self.transport.write(offset("TOK"), tok).await?;
+        for (name, &tok) in TOKENS.iter().zip(tokens) {
+            self.transport.write(offset(name), tok).await?;
+        }
         self.run(&[]).await
     }
 

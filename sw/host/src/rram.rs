@@ -190,7 +190,7 @@ impl<T: Transport> Driver<T> {
             }
         }
         self.loaded = Some((image.in_bytes as usize, image.out_bytes as usize));
-        self.run_limit = image.program()?.cycles() + 10_000;
+        self.run_limit = self.limit_of(image)?;
         self.enable_interrupts().await
     }
 

@@ -52,7 +52,7 @@ pub const MATMUL: Format = Format {
         s("x_index_base", 68, INDEX_BITS + 1, "index x of the first step"),
         f("y_size", 83, INDEX_BITS, "a step with y outside 0 .. y_size-1 is padded"),
         f("x_size", 97, INDEX_BITS, "a step with x outside 0 .. x_size-1 is padded"),
-        f("one_hot", 111, 1, "X is not read: row (register mod R) multiplies pad_value, others 0; x_base 0: POS, 1: TOK"),
+        f("one_hot", 111, 1, "X is not read: row (entry mod R) multiplies pad_value, others 0; x_base bit 0: entry is 0 POS + r, 1 the token of row r; bits 3:1: r"),
         f("loops", 112, 3, "loops, 1 to 7"),
         f(
             "reduce",
@@ -173,7 +173,7 @@ pub const VECTOR: Format = Format {
         s("hi", 104, 8, "upper clamp of codes"),
         f("loops", 112, 3, "loops, 1 to 4"),
         f("append", 115, 1, "the register POS is added to dst_base"),
-        f("tail", 116, 1, "at the last iteration of the outermost loop, lanes beyond POS mod C are the lowest number"),
+        f("tail", 116, 1, "at the last iteration of the outermost loop, lanes beyond POS mod C + tail_row are the lowest number"),
         f("red_fixed", 117, 1, "every reduction goes to red_base; else to red_base + what the scalar address has gained"),
         f("reduce", 118, 4, "loops that a reduction runs over"),
         f("lane_lo", 122, 5, "first lane that counts"),
@@ -197,6 +197,7 @@ pub const VECTOR_OPS: Format = Format {
         f("max", 17, 2, "reduction of s: 0 none, 1 largest, 2 largest magnitude, 3 largest and where it is (ARGMAX)"),
         f("sum", 19, 2, "sum of 0 none, 1 code, 2 t, 3 t * t"),
         f("lane_n", 21, 6, "lanes that count, from lane_lo on; 1 to 32"),
+        f("tail_row", 27, 3, "see tail"),
     ],
 };
 

@@ -172,12 +172,24 @@ impl Image {
         ]
     }
 
-    /// The program in it.
+    /// The programs in it, each with the row of the timetable in which it begins (the register ENTRY); at least one.
+    ///
+    /// # Errors
+    /// What [`Program::decode`] says.
+    pub fn programs(&self) -> Result<Vec<(u32, Program)>, IsaError> {
+        let mut programs = Program::decode(&self.timetable, &self.descriptors)?.split();
+        if programs.is_empty() {
+            programs.push((0, Program::default()));
+        }
+        Ok(programs)
+    }
+
+    /// The first one, which is all but for language models.
     ///
     /// # Errors
     /// What [`Program::decode`] says.
     pub fn program(&self) -> Result<Program, IsaError> {
-        Program::decode(&self.timetable, &self.descriptors)
+        Ok(self.programs()?.remove(0).1)
     }
 
     /// Checks that `config` is the machine it was made for, and that it fits.

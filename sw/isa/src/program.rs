@@ -100,23 +100,28 @@ pub struct Pad {
 
 /// A one in one row: the vector that picks a row of a table that lies in the weights.
 ///
-/// Row `register mod R` multiplies `value`, all others 0; every weight word lies `register / R` further on.
+/// Row `entry mod R` multiplies `value`, all others 0; every weight word lies `entry / R` further on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OneHot {
-    /// Which register.
+    /// What the entry is.
     pub register: Register,
+    /// Row of the chunk, 0 to 7.
+    pub row: u8,
     /// What its row multiplies.
     pub value: i8,
 }
 
-/// A register that the host writes before a run.
+/// Rows of a chunk: tokens that one run can take.
+pub const CHUNK: usize = 8;
+
+/// What the host writes before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Register {
-    /// Position of the token.
+    /// Position of the row's token: POS + row.
     #[default]
     Pos = 0,
-    /// Number of the token.
+    /// Number of the row's token: TOK, TOK1 ..
     Tok = 1,
 }
 
@@ -425,8 +430,10 @@ pub struct Vector {
     pub hi: i8,
     /// POS is added to the destination.
     pub append: bool,
-    /// At the last iteration of the outermost loop, lanes beyond POS mod C are the lowest number.
+    /// At the last iteration of the outermost loop, lanes beyond POS mod C + `tail_row` are the lowest number.
     pub tail: bool,
+    /// Row of the chunk, 0 to 7, that `tail` is for.
+    pub tail_row: u8,
     /// Every step reads `s_base`.
     pub s_fixed: bool,
     /// Every reduction goes to `red_base`.
@@ -647,6 +654,7 @@ impl Instruction {
                     ("max", i.max as i64),
                     ("sum", i.sum as i64),
                     ("lane_n", i.lane_n.into()),
+                    ("tail_row", i.tail_row.into()),
                 ] {
                     VECTOR_OPS.set(&mut word, name, value)?;
                 }
@@ -675,6 +683,14 @@ impl Instruction {
                 let mut pad = i.pad.unwrap_or(Pad { value: 0, y_base: 0, x_base: 0, y_size: 0, x_size: 0 });
                 let mut x_base = i.x_base;
                 if let Some(hot) = i.one_hot {
+                    if usize::from(hot.row) >= CHUNK {
+                        return Err(IsaError::FieldRange {
+                            what: "MATMUL one_hot row".into(),
+                            value: hot.row.into(),
+                            min: 0,
+                            max: CHUNK as i64 - 1,
+                        });
+                    }
                     if i.pad.is_some() || i.x_base != 0 {
                         return Err(IsaError::BadEncoding {
                             what: "MATMUL one_hot".into(),
@@ -682,7 +698,7 @@ impl Instruction {
                             legal: "no padding, x_base 0".into(),
                         });
                     }
-                    (pad.value, x_base) = (hot.value, hot.register as u32);
+                    (pad.value, x_base) = (hot.value, hot.register as u32 | u32::from(hot.row) << 1);
                 }
                 put(
                     &MATMUL,
@@ -855,12 +871,13 @@ impl Instruction {
             Unit::Matmul => {
                 let get = |name| MATMUL.get(header, name);
                 let hot = get("one_hot") == 1;
-                if hot && (get("pad_en") == 1 || get("x_base") > 1) {
-                    return Err(bad("one_hot", get("x_base") as u64, "no padding, x_base 0 or 1"));
+                if hot && (get("pad_en") == 1 || get("x_base") as usize >= 2 * CHUNK) {
+                    return Err(bad("one_hot", get("x_base") as u64, "no padding, x_base 0 to 15"));
                 }
                 Instruction::Matmul(Matmul {
                     one_hot: hot.then(|| OneHot {
-                        register: if get("x_base") == 0 { Register::Pos } else { Register::Tok },
+                        register: if get("x_base") & 1 == 0 { Register::Pos } else { Register::Tok },
+                        row: (get("x_base") >> 1) as u8,
                         value: get("pad_value") as i8,
                     }),
                     x_base: if hot { 0 } else { get("x_base") as u32 },
@@ -967,6 +984,7 @@ impl Instruction {
                     hi: get("hi") as i8,
                     append: get("append") == 1,
                     tail: get("tail") == 1,
+                    tail_row: ops("tail_row") as u8,
                     red_fixed: get("red_fixed") == 1,
                     s_fixed: get("s_fixed") == 1,
                     reduce: get("reduce") as u32,
@@ -1043,10 +1061,27 @@ impl Program {
     /// # Errors
     /// [`IsaError::FieldRange`], [`IsaError::LoopCount`].
     pub fn encode(&self) -> Result<(Vec<u64>, Vec<u128>), IsaError> {
-        let mut rows = Vec::with_capacity(self.rows.len());
+        Program::encode_all(std::slice::from_ref(self))
+    }
+
+    /// The same of several programs, one behind the other. A run of one begins at its first row: the register ENTRY.
+    ///
+    /// # Errors
+    /// [`IsaError::BadEncoding`] where one has a row in cycle 0 and another has none: a run that launches behind another takes
+    /// the sequencer's word for it that the first row is as before. What [`Program::encode`] says.
+    pub fn encode_all(programs: &[Program]) -> Result<(Vec<u64>, Vec<u128>), IsaError> {
+        let mut rows = Vec::new();
         let mut descs: Vec<u128> = Vec::new();
         let mut known = std::collections::HashMap::<Vec<u128>, usize>::new();
-        for row in &self.rows {
+        let at_once = |p: &Program| p.rows.first().is_some_and(|r| r.cycle == 0);
+        if let Some(other) = programs.iter().position(|p| at_once(p) != at_once(&programs[0])) {
+            return Err(IsaError::BadEncoding {
+                what: format!("first row of program {other}: cycle"),
+                found: programs[other].rows.first().map_or(0, |r| r.cycle),
+                legal: "0 in all programs of an image, or in none".into(),
+            });
+        }
+        for row in programs.iter().flat_map(|p| &p.rows) {
             let words = row.instruction.encode()?;
             let at = *known.entry(words.clone()).or_insert_with(|| {
                 let at = descs.len();
@@ -1094,5 +1129,20 @@ impl Program {
             rows.push(Row { cycle: get("cycle") as u64, instruction: Instruction::decode(unit, words)? });
         }
         Ok(Program { rows })
+    }
+
+    /// Its programs, each with the row in which it begins: behind each END another.
+    pub fn split(self) -> Vec<(u32, Program)> {
+        let mut programs = Vec::new();
+        let mut rows = Vec::new();
+        let count = self.rows.len();
+        for (n, row) in self.rows.into_iter().enumerate() {
+            let end = row.instruction == Instruction::End || n + 1 == count;
+            rows.push(row);
+            if end {
+                programs.push(((n + 1 - rows.len()) as u32, Program { rows: std::mem::take(&mut rows) }));
+            }
+        }
+        programs
     }
 }

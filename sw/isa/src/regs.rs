@@ -31,6 +31,7 @@ const fn r(name: &'static str, offset: u32, access: Access, doc: &'static str) -
     Reg { name, offset, access, doc }
 }
 
+use crate::program::CHUNK;
 use Access::{Ro, Rw, W1c, W1s};
 
 /// Value of the register `ID`: "SYST" in ASCII.
@@ -40,7 +41,7 @@ pub const ID_VALUE: u32 = 0x5359_5354;
 pub const SPACE: u32 = 0x200;
 
 /// The register map, by offset.
-pub const REGS: [Reg; 70] = [
+pub const REGS: [Reg; 78] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
     r(
@@ -156,7 +157,18 @@ pub const REGS: [Reg; 70] = [
     r("POS", 0x10c, Rw, "position of the token, for the next run: bits 15:0"),
     r("TOK", 0x110, Rw, "number of the token, for the next run: bits 15:0"),
     r("ARGMAX", 0x114, Ro, "bits 15:0: where the last ARGMAX found its largest number: lane + C * step of the reduction"),
+    r("ENTRY", 0x120, Rw, "bits 15:0: row of the timetable in which a run begins; not written while a start waits"),
+    r("TOK1", 0x124, Rw, "token of row 1 of a chunk, for the next run: bits 15:0; TOK is that of row 0"),
+    r("TOK2", 0x128, Rw, "of row 2"),
+    r("TOK3", 0x12c, Rw, "of row 3"),
+    r("TOK4", 0x130, Rw, "of row 4"),
+    r("TOK5", 0x134, Rw, "of row 5"),
+    r("TOK6", 0x138, Rw, "of row 6"),
+    r("TOK7", 0x13c, Rw, "of row 7"),
 ];
+
+/// Registers of a chunk's tokens, by row.
+pub const TOKENS: [&str; CHUNK] = ["TOK", "TOK1", "TOK2", "TOK3", "TOK4", "TOK5", "TOK6", "TOK7"];
 
 /// A bit of a register.
 #[derive(Debug, Clone, Copy)]

@@ -43,11 +43,11 @@ fn vector() -> impl Strategy<Value = Instruction> {
         one(MaxOf::ALL),
         one(SumOf::ALL),
     );
-    (bases, ops, (0u32..32).prop_flat_map(|lo| (Just(lo), 1..=32 - lo)), long_nest(4)).prop_map(
+    (bases, ops, (0u32..32).prop_flat_map(|lo| (Just(lo), 1..=32 - lo, 0u8..8)), long_nest(4)).prop_map(
         |(
             ([a, b, c, dst], param_base, s_base, red_base, [zero_point, lo, hi], [append, tail, s_fixed, red_fixed], reduce),
             (src, mul1, mul2, add, function, mul3, dest, max, sum),
-            (lane_lo, lane_n),
+            (lane_lo, lane_n, tail_row),
             nest,
         )| {
             Instruction::Vector(Vector {
@@ -63,6 +63,7 @@ fn vector() -> impl Strategy<Value = Instruction> {
                 hi,
                 append,
                 tail,
+                tail_row,
                 s_fixed,
                 red_fixed,
                 reduce,
@@ -94,8 +95,8 @@ fn scalar() -> impl Strategy<Value = Instruction> {
 fn matmul() -> impl Strategy<Value = Instruction> {
     let pad = (any::<i8>(), -16384i32..16384, -16384i32..16384, 0u32..16384, 0u32..16384)
         .prop_map(|(value, y_base, x_base, y_size, x_size)| Pad { value, y_base, x_base, y_size, x_size });
-    let hot = (any::<bool>(), any::<i8>())
-        .prop_map(|(tok, value)| OneHot { register: if tok { Register::Tok } else { Register::Pos }, value });
+    let hot = (any::<bool>(), 0u8..8, any::<i8>())
+        .prop_map(|(tok, row, value)| OneHot { register: if tok { Register::Tok } else { Register::Pos }, row, value });
     let options = (proptest::option::of(pad), proptest::option::weighted(0.2, hot));
     ((0u32..1 << 16, 0u32..1 << 16, 0u32..1 << 12, 0u32..8, 0u32..128), any::<[bool; 3]>(), options, long_nest(7)).prop_map(
         |((x_base, w_base, acc_base, hold, reduce), [w_sram, first, last], (pad, one_hot), nest)| {

@@ -11,7 +11,7 @@ use crate::{MachineError, kernel, post};
 use std::collections::VecDeque;
 use systole_isa::f24::{SEGMENTS, Segment, decode_param, decode_segment};
 use systole_isa::nest::{Loop, Nest};
-use systole_isa::program::{Lane, Load, Matmul, Post, PostDest, Program, Register, Scalar, Store, Vector};
+use systole_isa::program::{Lane, Load, Matmul, OneHot, Post, PostDest, Program, Register, Scalar, Store, Vector};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency};
 use wide::i16x8;
@@ -54,10 +54,10 @@ pub struct Machine {
 }
 
 struct Loaded {
-    program: Program,
-    /// Whether loops or rows depend on LENC, and the LENC that the lists below are for.
-    varies: bool,
-    lenc: Option<u32>,
+    /// Each program, the row in which it begins, whether it depends on LENC.
+    programs: Vec<(u32, Program, bool)>,
+    /// Which program's rows are with their units, and at which LENC.
+    arranged: Option<(usize, u32)>,
     matmuls: Vec<Started<Matmul>>,
     posts: Vec<Started<Post>>,
     loads: Vec<Started<Load>>,
@@ -192,9 +192,16 @@ impl Machine {
         &self.config
     }
 
-    /// Sets the registers POS and TOK, 16 bits each, for the runs to come.
+    /// Sets the registers POS and TOK, 16 bits each, for the runs to come; they begin in the first row.
     pub fn set_registers(&mut self, pos: u32, tok: u32) {
-        (self.numbers.pos, self.numbers.tok) = (pos & 0xffff, tok & 0xffff);
+        self.set_chunk(pos, &[tok], 0);
+    }
+
+    /// Sets the registers POS, TOK, TOK1 .. (those that are not given to 0) and ENTRY, 16 bits each, for the runs to come.
+    pub fn set_chunk(&mut self, pos: u32, tokens: &[u32], entry: u32) {
+        self.numbers.pos = pos & 0xffff;
+        self.numbers.tokens = std::array::from_fn(|row| tokens.get(row).map_or(0, |t| t & 0xffff));
+        self.numbers.entry = entry & 0xffff;
     }
 
     /// The register ARGMAX: where the last reduction of that kind found its largest number.
@@ -228,7 +235,11 @@ impl Machine {
     /// [`MachineError::Isa`]; [`MachineError::Rule`] for rows that break the rules of issue.
     pub fn load_image(&mut self, image: &Image) -> Result<(), MachineError> {
         image.check_machine(&self.config)?;
-        let program = image.program()?;
+        let mut programs = Vec::new();
+        for (entry, program) in image.programs()? {
+            let varies = self.check_rows(&program)?;
+            programs.push((entry, program, varies));
+        }
         let mut weights = image.weights.clone();
         let tile = (self.config.rows * self.config.cols) as usize;
         weights.resize(weights.len().next_multiple_of(tile), 0);
@@ -237,9 +248,8 @@ impl Machine {
         params.resize(params.len().next_multiple_of(c), Param { bias: 0, q: 1 << 23, shift: 63 });
         let (functions, numbers) = image.vector.split_at(image.vector.len().min(4 * SEGMENTS));
         let mut l = Loaded {
-            varies: self.check_rows(&program)?,
-            program,
-            lenc: None,
+            programs,
+            arranged: None,
             matmuls: vec![],
             posts: vec![],
             loads: vec![],
@@ -259,7 +269,10 @@ impl Machine {
             in_bytes: image.in_bytes as usize,
             out_bytes: image.out_bytes as usize,
         };
-        self.arrange(&mut l, 0)?;
+        // Faults that do not wait for a run.
+        for which in (0..l.programs.len()).rev() {
+            self.arrange(&mut l, which, 0)?;
+        }
         self.image = Some(l);
         Ok(())
     }
@@ -307,9 +320,9 @@ impl Machine {
         Ok(varies)
     }
 
-    /// Hands the rows to their units, as they run where LENC is `lenc`.
-    fn arrange(&self, l: &mut Loaded, lenc: u32) -> Result<(), MachineError> {
-        l.lenc = None;
+    /// Hands the rows of program `which` to their units, as they run where LENC is `lenc`.
+    fn arrange(&self, l: &mut Loaded, which: usize, lenc: u32) -> Result<(), MachineError> {
+        l.arranged = None;
         l.matmuls.clear();
         l.posts.clear();
         l.loads.clear();
@@ -319,9 +332,10 @@ impl Machine {
         l.scalars.clear();
         l.scrub_lines = 0;
         // A row keeps its number in the timetable, where WAIT has one too.
-        let timed = l.program.rows.iter().enumerate().filter(|(_, r)| !matches!(r.instruction, Instruction::Wait(_)));
-        let rows: Vec<usize> = timed.map(|(row, _)| row).collect();
-        for (row, r) in rows.into_iter().zip(l.program.at(lenc).rows) {
+        let (entry, program, _) = &l.programs[which];
+        let timed = program.rows.iter().enumerate().filter(|(_, r)| !matches!(r.instruction, Instruction::Wait(_)));
+        let rows: Vec<usize> = timed.map(|(row, _)| *entry as usize + row).collect();
+        for (row, r) in rows.into_iter().zip(program.at(lenc).rows) {
             let first = self.latency.first_step(r.cycle, r.instruction.words());
             match r.instruction {
                 Instruction::Matmul(what) => l.matmuls.push(Started { row, first, what }),
@@ -351,7 +365,7 @@ impl Machine {
         busy(&l.lanes, "LANE", |i| i.nest.span())?;
         busy(&l.scalars, "SCALAR", |i| i.nest.span())?;
         self.check_vectors(l)?;
-        l.lenc = Some(lenc);
+        l.arranged = Some((which, lenc));
         Ok(())
     }
 
@@ -361,8 +375,14 @@ impl Machine {
     /// [`MachineError::NoImage`], [`MachineError::FrameLength`], [`MachineError::Rule`].
     pub fn run(&mut self, input: &[u8]) -> Result<RunResult, MachineError> {
         let mut image = self.image.take().ok_or(MachineError::NoImage)?;
-        let lenc = self.numbers.pos / self.config.cols;
-        let ready = if image.varies && image.lenc != Some(lenc) { self.arrange(&mut image, lenc) } else { Ok(()) };
+        let (entry, lenc) = (self.numbers.entry, self.numbers.pos / self.config.cols);
+        let ready = match image.programs.iter().position(|p| p.0 == entry) {
+            None => rule(0, entry as usize, "END", "no program begins in this row"),
+            Some(which) => {
+                let lenc = if image.programs[which].2 { lenc } else { 0 };
+                if image.arranged == Some((which, lenc)) { Ok(()) } else { self.arrange(&mut image, which, lenc) }
+            }
+        };
         let result = ready.and_then(|()| self.run_loaded(&image, input));
         self.image = Some(image);
         result
@@ -510,7 +530,7 @@ impl Machine {
         let (tile, vectors) = (r * c, kernel::tile_vectors(r, c));
         if walk.stepped as u32 >= i.hold {
             run.events[if i.w_sram { W_SRAM } else { W_RRAM }] += 1;
-            let further = i.one_hot.map_or(0, |hot| self.register(hot.register) / self.config.rows);
+            let further = i.one_hot.map_or(0, |hot| self.entry(hot) / self.config.rows);
             let at = ((walk.at[1] as u32).wrapping_add(further) & 0xffff) as usize;
             if i.w_sram {
                 let at = at % self.config.w_sram_depth as usize;
@@ -539,7 +559,7 @@ impl Machine {
             &pad_row[..r]
         } else if let Some(hot) = i.one_hot {
             pad_row = [0; 64];
-            pad_row[self.register(hot.register) as usize % r] = hot.value;
+            pad_row[self.entry(hot) as usize % r] = hot.value;
             &pad_row[..r]
         } else {
             let at = walk.at[0] as u32 as usize % self.config.x_depth as usize;
@@ -560,10 +580,11 @@ impl Machine {
         Ok(())
     }
 
-    fn register(&self, register: Register) -> u32 {
-        match register {
-            Register::Pos => self.numbers.pos,
-            Register::Tok => self.numbers.tok,
+    /// The entry of a table that a one-hot vector picks.
+    fn entry(&self, hot: OneHot) -> u32 {
+        match hot.register {
+            Register::Pos => (self.numbers.pos + u32::from(hot.row)) & 0xffff,
+            Register::Tok => self.numbers.tokens[usize::from(hot.row)],
         }
     }
 

@@ -690,7 +690,7 @@ fn one_row_of_a_table() {
         for (n, (register, value)) in [(Register::Tok, 1), (Register::Pos, -2)].into_iter().enumerate() {
             let matmul = Matmul {
                 w_base: 1,
-                one_hot: Some(OneHot { register, value }),
+                one_hot: Some(OneHot { register, row: 0, value }),
                 first: true,
                 last: true,
                 nest: nest(&[(2, 1, [0, 3, 0, 0, 0])]),
@@ -1007,7 +1007,7 @@ fn what_breaks_a_rule_is_named_with_row_and_cycle() {
     });
     check(len, "row 2 (STORE): only loops of MATMUL, VECTOR and SCALAR have run-time length");
     let jumps = said(|b| {
-        let one_hot = Some(OneHot { register: Register::Tok, value: 1 });
+        let one_hot = Some(OneHot { register: Register::Tok, row: 0, value: 1 });
         let nest = nest(&[(2, 0, [1, 0, 0, 0, 0])]);
         b.then(Instruction::Matmul(Matmul { one_hot, nest, ..Default::default() }));
     });
@@ -1018,7 +1018,7 @@ fn what_breaks_a_rule_is_named_with_row_and_cycle() {
         Instruction::Scalar(copy(0, 1)),
         Instruction::Wait(Wait { each: 1 }),
         Instruction::Matmul(Matmul {
-            one_hot: Some(OneHot { register: Register::Tok, value: 1 }),
+            one_hot: Some(OneHot { register: Register::Tok, row: 0, value: 1 }),
             nest: once(),
             ..Default::default()
         }),

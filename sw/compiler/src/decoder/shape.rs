@@ -77,13 +77,19 @@ impl Shape {
     }
 }
 
-/// Where things lie in V, X and W SRAM.
+/// Rows of scores and probabilities that live at a time: those of a row of the chunk, and of the next.
+pub(super) fn buffers(rows: usize) -> usize {
+    rows.min(2)
+}
+
+/// Where things lie in V and X: of each row of a chunk behind those of the row before, but for scores and probabilities,
+/// which rows take turns with.
 pub(super) struct Places {
     pub x: usize,
     pub q: usize,
     pub k: usize,
-    pub cos: usize,
-    pub sin: usize,
+    /// Cosines and then sines of each row.
+    pub rotations: usize,
     pub scores: usize,
     pub o: usize,
     pub g: usize,
@@ -97,29 +103,30 @@ pub(super) struct Places {
     pub x_words: usize,
 }
 
-pub(super) fn places(s: &Shape) -> Places {
+/// Those of `rows` tokens at once.
+pub(super) fn places(s: &Shape, rows: usize) -> Places {
     let mut v = 0;
     let mut x = 0;
     fn next(at: &mut usize, words: usize) -> usize {
         *at += words;
         *at - words
     }
+    let tiles = buffers(rows) * s.slots * s.tiles;
     Places {
-        x: next(&mut v, s.d),
-        q: next(&mut v, s.q),
-        k: next(&mut v, s.kv),
-        cos: next(&mut v, s.ew),
-        sin: next(&mut v, s.ew),
-        scores: next(&mut v, s.slots * s.tiles),
-        o: next(&mut v, s.q),
-        g: next(&mut v, s.h),
-        u: next(&mut v, s.h),
+        x: next(&mut v, rows * s.d),
+        q: next(&mut v, rows * s.q),
+        k: next(&mut v, rows * s.kv),
+        rotations: next(&mut v, rows * 2 * s.ew),
+        scores: next(&mut v, tiles),
+        o: next(&mut v, rows * s.q),
+        g: next(&mut v, rows * s.h),
+        u: next(&mut v, rows * s.h),
         v_words: v,
-        codes: next(&mut x, s.d),
-        q_codes: next(&mut x, s.slots * s.ew),
-        p_codes: next(&mut x, s.slots * s.tiles),
-        o_codes: next(&mut x, s.q),
-        u_codes: next(&mut x, s.h),
+        codes: next(&mut x, rows * s.d),
+        q_codes: next(&mut x, rows * s.slots * s.ew),
+        p_codes: next(&mut x, tiles),
+        o_codes: next(&mut x, rows * s.q),
+        u_codes: next(&mut x, rows * s.h),
         x_words: x,
     }
 }

@@ -52,32 +52,35 @@ pub(super) struct Timeline<'a> {
 
 /// Second operand of a SCALAR.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Second {
+pub(super) enum Second<R = u32> {
     /// A register of S.
-    S(u32),
+    S(R),
     /// A constant, rounded to F24.
     Constant(f64),
     /// The operation has none.
     None,
 }
 
+/// A loop: count, gap, strides, and whether it runs LENC more times.
+pub(super) type Loops = (usize, u64, [i64; 5], bool);
+
 /// A loop by count, gap and strides.
-pub(super) fn lp(count: usize, gap: u64, stride: [i64; 5]) -> (usize, u64, [i64; 5], bool) {
+pub(super) fn lp(count: usize, gap: u64, stride: [i64; 5]) -> Loops {
     (count, gap, stride, false)
 }
 
 /// The same, with LENC more iterations.
-pub(super) fn long(gap: u64, stride: [i64; 5]) -> (usize, u64, [i64; 5], bool) {
+pub(super) fn long(gap: u64, stride: [i64; 5]) -> Loops {
     (1, gap, stride, true)
 }
 
 /// A nest of loops by strides; loops of one iteration are left out, but for one.
-pub(super) fn nest(loops: &[(usize, u64, [i64; 5], bool)]) -> Nest {
+pub(super) fn nest(loops: &[Loops]) -> Nest {
     nest_of(loops, false)
 }
 
 /// The same; `all`: loops of one iteration stay, where bits count loops.
-pub(super) fn nest_of(loops: &[(usize, u64, [i64; 5], bool)], all: bool) -> Nest {
+pub(super) fn nest_of(loops: &[Loops], all: bool) -> Nest {
     let mut back = [0i64; 5];
     let mut out = Vec::new();
     for (n, &(count, gap, stride, len)) in loops.iter().enumerate() {

@@ -20,6 +20,11 @@ impl Weights {
         Weights { c: config.cols as usize, ways: config.rram_ways as usize, tiles: vec![], params: vec![], known: HashMap::new() }
     }
 
+    /// Columns C.
+    pub fn lanes(&self) -> usize {
+        self.c
+    }
+
     fn words(&self) -> usize {
         self.tiles.len() / (self.c * self.c)
     }

@@ -24,9 +24,12 @@ impl Checker<'_> {
             }
             let w_words = if i.w_sram { self.config.w_sram_depth } else { self.sizes.rram_words.min(self.config.rram_depth) };
             let reduce = i.reduce as u8;
-            let further = i.one_hot.map(|h| h.register);
+            let further = i.one_hot.map(|h| (h.register, h.row));
             // Of a table by TOK only the first entry is known to be there.
-            let entries = if further == Some(Register::Pos) { i64::from(self.pos.1 / self.config.rows) } else { 0 };
+            let entries = match further {
+                Some((Register::Pos, row)) => i64::from((self.pos.1 + u32::from(row)).min(self.sizes.positions.max(1) - 1) / self.config.rows),
+                _ => 0,
+            };
             for s in i.nest.iter() {
                 let step = m.first + s.time;
                 let loads = s.stepped.is_none_or(|l| l >= i.hold as usize);
@@ -87,7 +90,7 @@ impl Checker<'_> {
         let (beats, ways) = (u64::from(self.config.weight_beats), u64::from(self.config.rram_ways));
         let mut before: Option<u64> = None;
         // Sub-words asked for, not longer ago than ways rest: when, in which way, and how far on if not known.
-        let mut asked: VecDeque<(u64, u64, Option<Register>)> = VecDeque::new();
+        let mut asked: VecDeque<(u64, u64, Option<(Register, u8)>)> = VecDeque::new();
         for v in vectors.iter().filter(|v| v.loads) {
             if let Some(b) = before.filter(|b| v.step < b + beats) {
                 self.report.add(Rule::WeightDistance, v.step, v.row, UNIT, || format!("the load before is in {b}, D = {beats}"));

@@ -40,8 +40,8 @@ pub(super) struct Vector {
     pub acc: u32,
     pub loads: bool,
     pub sram: bool,
-    /// The register by which its weight word lies further on.
-    pub further: Option<Register>,
+    /// The register by which its weight word lies further on, and the row of the chunk.
+    pub further: Option<(Register, u8)>,
     pub starts: bool,
     pub ends: bool,
     pub row: usize,

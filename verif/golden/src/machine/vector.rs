@@ -9,7 +9,7 @@ use crate::f24::F24;
 use std::collections::{BTreeMap, VecDeque};
 use systole_isa::Latency;
 use systole_isa::f24::SEGMENTS;
-use systole_isa::program::{Add, MaxOf, Mul1, Mul2, Mul3, PostDest, Scalar, ScalarOp, Source, SumOf, Vector, VectorDest};
+use systole_isa::program::{Add, CHUNK, MaxOf, Mul1, Mul2, Mul3, PostDest, Scalar, ScalarOp, Source, SumOf, Vector, VectorDest};
 
 /// A word of V, or of numbers on their way.
 type Word = [F24; 32];
@@ -20,12 +20,15 @@ pub(super) struct Numbers {
     pub(super) s: [F24; 64],
     pub(super) argmax: u32,
     pub(super) pos: u32,
-    pub(super) tok: u32,
+    /// Tokens by row of a chunk.
+    pub(super) tokens: [u32; CHUNK],
+    /// Row in which a run begins.
+    pub(super) entry: u32,
 }
 
 impl Numbers {
     pub(super) fn new(words: usize, cols: usize) -> Numbers {
-        Numbers { v: vec![F24::ZERO; words * cols], s: [F24::ZERO; 64], argmax: 0, pos: 0, tok: 0 }
+        Numbers { v: vec![F24::ZERO; words * cols], s: [F24::ZERO; 64], argmax: 0, pos: 0, tokens: [0; CHUNK], entry: 0 }
     }
 }
 
@@ -531,7 +534,7 @@ impl Machine {
             };
             params = found;
         }
-        let last = self.numbers.pos as usize % c;
+        let last = self.numbers.pos as usize % c + usize::from(v.tail_row);
         let (mut s, mut f) = ([F24::ZERO; 32], [F24::ZERO; 32]);
         for lane in 0..c {
             let (a, b, c) = (step.a[lane], step.b[lane], step.c[lane]);
