@@ -16,8 +16,8 @@ use systole_isa::f24::{F24, encode_param, encode_segment, functions};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::{Nest, Stride};
 use systole_isa::program::{
-    Add, CHUNK, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Post, PostDest, Program, Register, Row, Scalar, ScalarOp, Source, SumOf,
-    Vector, VectorDest, Wait,
+    Add, CHUNK, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Post, PostDest, Program, Register, Row, Scalar, ScalarOp, Source,
+    SumOf, Vector, VectorDest, Wait,
 };
 use systole_isa::regs::{TOKENS, offset};
 use systole_isa::requant::Param;
@@ -875,8 +875,11 @@ impl Builder {
         for (n, l) in loops.iter_mut().enumerate() {
             l.1 = if n >= hold { l.1.max(loads - 1) } else { l.1 };
         }
-        let one_hot =
-            self.chance(0.35).then(|| OneHot { register: self.pick(&[Register::Pos, Register::Tok]), row: self.rng.random_range(0..8), value: self.rng.random() });
+        let one_hot = self.chance(0.35).then(|| OneHot {
+            register: self.pick(&[Register::Pos, Register::Tok]),
+            row: self.rng.random_range(0..8),
+            value: self.rng.random(),
+        });
         let w_sram = self.chance(0.35);
         let words = if w_sram { sizes.w_sram } else { sizes.weights };
         let m = loop {

@@ -36,7 +36,8 @@ fn random_program(random: &mut Stream, begin: u64) -> Program {
 
 #[test]
 fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_end() {
-    bench(&block("systole_sequencer").parameter("TIMETABLE_DEPTH", 64).parameter("DESC_DEPTH", 64), 5, |sim, clk| async move {
+    let spec = block("systole_sequencer").parameter("TIMETABLE_DEPTH", 64).parameter("DESC_DEPTH", 128).parameter("LENGTHS", 1);
+    bench(&spec, 5, |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         let names = [
             "row_we_i",
@@ -45,6 +46,7 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
             "wdata_i",
             "arm_i",
             "next_i",
+            "entry_i",
             "done_o",
             "cycle_o",
             "desc_valid_o",
@@ -53,12 +55,13 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
             "desc_word_o",
             "start_o",
         ];
-        let [rwe, dwe, wa, wd, arm, next, done, cycle, dv, du, di, dw, start] = names.map(s);
+        let [rwe, dwe, wa, wd, arm, next, entry, done, cycle, dv, du, di, dw, start] = names.map(s);
         let behind = u64::from(Latency::of(&Config::named("tiny").unwrap()).issue) - 1;
         let mut random = sim.random("programs");
         for n in 0..60 {
-            let program = random_program(&mut random, n % 3);
-            let (rows, descs) = program.encode().unwrap();
+            let programs = [(); 2].map(|()| random_program(&mut random, n % 3));
+            let (rows, descs) = Program::encode_all(&programs).unwrap();
+            let entries = [0, programs[0].rows.len() as u64];
             for (a, row) in rows.iter().enumerate() {
                 rwe.set(1);
                 wa.set(a as u64);
@@ -75,14 +78,21 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
                 }
             }
             dwe.set(0);
+            // Which program each run is of. The first row stands three cycles before a run is armed.
+            let order = [0, 1, 1, 0].map(|p| if n % 2 == 0 { p } else { 1 - p });
+            entry.set(entries[order[0]]);
             clk.cycles(3).await;
             arm.set(1);
             clk.rising_edge().await;
             arm.set(0);
             clk.rising_edge().await; // the armed cycle, in front of cycle 0
-            // Twice: the second run is launched in the cycle behind END.
-            for run in 0..2 {
-                next.set(u64::from(run == 0));
+            // The second run and those behind it are launched in the cycle behind END.
+            for run in 0..order.len() {
+                let program = &programs[order[run]];
+                next.set(u64::from(run + 1 < order.len()));
+                if let Some(&following) = order.get(run + 1) {
+                    entry.set(entries[following]);
+                }
                 let mut words = VecDeque::new();
                 let mut starts = VecDeque::new();
                 for row in &program.rows {

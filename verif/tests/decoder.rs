@@ -7,15 +7,22 @@ use systole_isa::Config;
 use systole_llm::{Options, Sizes, quantise, samples};
 use systole_verif::{Backend, on_machine};
 
+/// A run: register ENTRY, position of the first token, tokens.
+type Chunk = (u32, u32, Vec<u32>);
+
 /// Runs tokens at positions one behind the other; the frames and cycles, and ARGMAX.
 fn run(backend: Backend, config: &Config, d: &Decoder, tokens: &[(u32, u32)]) -> Vec<(Vec<u8>, u64, u32)> {
-    let (image, tokens) = (d.image.clone(), tokens.to_vec());
+    run_chunks(backend, config, d, &tokens.iter().map(|&(pos, tok)| (0, pos, vec![tok])).collect::<Vec<_>>())
+}
+
+fn run_chunks(backend: Backend, config: &Config, d: &Decoder, chunks: &[Chunk]) -> Vec<(Vec<u8>, u64, u32)> {
+    let (image, chunks) = (d.image.clone(), chunks.to_vec());
     on_machine(backend, config, &systole_chip::Options::default(), async move |driver| {
         use systole_host::Transport;
         driver.load(&image).await?;
         let mut out = Vec::new();
-        for (pos, tok) in tokens {
-            let run = driver.run_token(pos, tok).await?;
+        for (entry, pos, tokens) in chunks {
+            let run = driver.run_chunk(entry, pos, &tokens).await?;
             let argmax = driver.transport().read(systole_isa::regs::offset("ARGMAX")).await?;
             out.push((run.frame, run.cycles, argmax));
         }
@@ -42,6 +49,31 @@ fn compare(config: &Config, d: &Decoder, tokens: &[(u32, u32)]) {
     }
 }
 
+/// A prompt in chunks and what follows token by token, on RTL and model: the logits of each chunk's last token are those that
+/// it has token by token, and so are those behind it, which read what the chunks left in the caches.
+fn compare_prompt(config: &Config, d: &Decoder, tokens: &[(u32, u32)], prompt: usize) {
+    let alone = run(Backend::Rtl, config, d, tokens);
+    let steps = (prompt..tokens.len()).fold(d.prompt(prompt), |mut steps, pos| {
+        steps.push(d.step(pos, 1));
+        steps
+    });
+    assert!(steps[0].rows > 1, "{}: no chunk", config.label());
+    let chunk = |s: &systole_compiler::Step| {
+        (s.entry, s.pos as u32, tokens[s.pos..s.pos + s.rows].iter().map(|t| t.1).collect::<Vec<u32>>())
+    };
+    let chunks: Vec<Chunk> = steps.iter().map(chunk).collect();
+    for backend in [Backend::Rtl, Backend::Model] {
+        let got = run_chunks(backend, config, d, &chunks);
+        for (s, (frame, cycles, argmax)) in steps.iter().zip(got) {
+            let last = &alone[s.pos + s.rows - 1];
+            let what = format!("{}, {backend:?}, position {}, {} rows", config.label(), s.pos, s.rows);
+            assert_eq!(cycles, s.cycles, "{what}");
+            assert_eq!(argmax, last.2, "{what}");
+            assert!(frame == last.0, "{what}: logits differ");
+        }
+    }
+}
+
 fn small_model(sizes: [i64; 7], config: &Config, seed: u64) -> Decoder {
     let model = samples::model(Sizes::new(sizes).unwrap(), false, seed);
     let q = quantise(&model, &Options { calibration: 16, seed, ..Options::default() });
@@ -57,6 +89,15 @@ fn a_small_model_on_a_small_machine() {
     let config = Config::named("tiny,VEC_LANES=4").unwrap();
     let d = small_model([16, 12, 1, 4, 2, 9, 16], &config, 1);
     compare(&config, &d, &in_order(12, 9));
+}
+
+#[test]
+fn prompts_in_chunks_leave_what_their_tokens_leave() {
+    let config = Config::named("tiny,VEC_LANES=4").unwrap();
+    compare_prompt(&config, &small_model([16, 12, 2, 4, 2, 9, 16], &config, 1), &in_order(16, 9), 13);
+    // Heads wider than the columns; weights in two beats, so that rows share them; fewer lanes than columns.
+    let config = Config::named("small,VEC_LANES=4").unwrap().with_weight_beats(2).unwrap();
+    compare_prompt(&config, &small_model([32, 24, 2, 2, 1, 19, 20], &config, 3), &in_order(20, 19), 18);
 }
 
 #[test]
@@ -87,4 +128,49 @@ fn stories_on_base() {
     // Every position of the context in the long target.
     let count = if std::env::var_os("SYSTOLE_LONG").is_some() { 512 } else { 20 };
     compare(&config, &d, &in_order(count, 512));
+    compare_prompt(&config, &d, &in_order(count, 512), count as usize - 3);
+}
+
+#[test]
+fn a_run_begins_where_entry_says_also_behind_another() {
+    use systole_host::Transport;
+    use systole_isa::regs::offset;
+    let config = Config::named("tiny,VEC_LANES=4").unwrap();
+    let d = small_model([16, 12, 2, 4, 2, 9, 16], &config, 1);
+    let p = d.prefill.clone().unwrap();
+    let tokens: Vec<(u32, u32)> = in_order(2 * p.rows as u32, 9);
+    let alone = run(Backend::Rtl, &config, &d, &tokens);
+    let (image, entry, rows, chunk, token) = (d.image.clone(), p.entry, p.rows, p.law.cycles, d.law.cycles);
+    on_machine(Backend::Rtl, &config, &systole_chip::Options::default(), async move |driver| {
+        driver.load(&image).await?;
+        let t = driver.transport();
+        let write_chunk = async |t: &mut systole_verif::AnyTransport, from: usize| {
+            t.write(offset("POS"), from as u32).await?;
+            for (name, token) in systole_isa::regs::TOKENS.iter().zip(&tokens[from..from + rows]) {
+                t.write(offset(name), token.1).await?;
+            }
+            anyhow::Ok(())
+        };
+        // A start in the next access behind ENTRY; a second one waits behind it, and takes what the registers hold when it launches.
+        write_chunk(t, 0).await?;
+        t.write(offset("ENTRY"), entry).await?;
+        t.write(offset("START"), 1).await?;
+        write_chunk(t, rows).await?;
+        t.write(offset("START"), 1).await?;
+        // While it waits its first row is settled.
+        let refused = t.write(offset("ENTRY"), 0).await;
+        assert!(matches!(refused, Err(systole_host::HostError::Refused { .. })), "{refused:?}");
+        assert_eq!(t.read(offset("ENTRY")).await?, entry);
+        for n in 1..3 {
+            let frame = t.receive_frame(10 * chunk).await?;
+            assert!(frame == alone[n * rows - 1].0, "chunk {n}");
+        }
+        assert_eq!(t.read(offset("RUNS")).await?, 2);
+        assert_eq!(u64::from(t.read(offset("CYCLES_LO")).await?), chunk);
+        // Back to the first row.
+        let again = driver.run_token(0, tokens[0].1).await?;
+        assert_eq!((again.cycles, again.frame == alone[0].0), (token, true));
+        Ok(())
+    })
+    .unwrap_or_else(|e| panic!("{e:#}"));
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use systole_compiler::{CompileError, Decoder, compile_decoder};
+use systole_compiler::{CompileError, Decoder, Step, compile_decoder};
 use systole_golden::token;
 use systole_host::{Transport, Wake};
 use systole_isa::Config;
@@ -73,6 +73,9 @@ pub struct GenerateArgs {
     /// The chip chooses each token itself: the largest logit, by its register ARGMAX
     #[arg(long)]
     on_chip: bool,
+    /// Run the prompt token by token, not several of its tokens at once
+    #[arg(long)]
+    no_prefill: bool,
     /// Generate from the image that wakes from this RRAM, without loading anything: it must be this model's (systole program)
     #[arg(long, value_name = "FILE")]
     rram: Option<PathBuf>,
@@ -87,8 +90,8 @@ struct Written {
     text: String,
     tokens: Vec<usize>,
     prompt: usize,
-    predicted: Vec<u64>,
-    measured: Vec<u64>,
+    /// Runs, and the cycles that each took.
+    runs: Vec<(Step, u64)>,
     mismatches: usize,
     compared: usize,
     events: Vec<u64>,
@@ -124,7 +127,17 @@ pub fn generate(args: &GenerateArgs) -> Result<bool> {
     }
     let (backend, wake) = (args.machine.backend(), woken.is_some());
     let sampler = Sampler::new(args.temperature, args.top_p, args.machine.seed);
-    let job = Job { quantised, decoder: decoder.clone(), tokenizer, sampler, tokens, most, quiet, on_chip: args.on_chip };
+    let job = Job {
+        quantised,
+        decoder: decoder.clone(),
+        tokenizer,
+        sampler,
+        tokens,
+        most,
+        quiet,
+        on_chip: args.on_chip,
+        prefill: !args.no_prefill,
+    };
     let written = on_machine(backend, &config, &options, async move |driver| {
         let on_board = matches!(driver.transport(), AnyTransport::Board(_));
         if wake {
@@ -148,6 +161,18 @@ struct Job {
     most: usize,
     quiet: bool,
     on_chip: bool,
+    prefill: bool,
+}
+
+impl Written {
+    /// Cycles by token: those of a run of several are shared among them.
+    fn by_token(&self, cycles: impl Fn(&(Step, u64)) -> u64) -> Vec<u64> {
+        let share = |run: &(Step, u64)| {
+            let (all, rows) = (cycles(run), run.0.rows as u64);
+            (0..rows).map(move |n| all * (n + 1) / rows - all * n / rows).collect::<Vec<_>>()
+        };
+        self.runs.iter().flat_map(share).collect()
+    }
 }
 
 impl Job {
@@ -159,8 +184,7 @@ impl Job {
             text: String::new(),
             tokens: vec![],
             prompt,
-            predicted: vec![],
-            measured: vec![],
+            runs: vec![],
             mismatches: 0,
             compared: 0,
             events: vec![],
@@ -175,29 +199,33 @@ impl Job {
         };
         let before = driver.events().await?;
         let vocab = self.quantised.sizes.vocab;
-        let mut pos = 0;
+        let (mut pos, mut shown) = (0, 1); // the start symbol is no text
         loop {
-            let tok = self.tokens[pos];
-            // The start symbol is no text.
-            if pos > 0 {
+            for &tok in &self.tokens[shown..] {
                 let piece = stream.push(tok);
                 say(&piece, &mut w, self.quiet);
             }
+            shown = self.tokens.len();
             // The last token is written, and nothing is asked of it.
             if pos + 1 == self.most {
                 w.end =
                     if self.most == self.decoder.context { "the context is full" } else { "as many tokens as were asked for" };
                 break;
             }
-            let run = driver.run_token(pos as u32, tok as u32).await?;
-            w.predicted.push(self.decoder.cycles_at(pos));
-            w.measured.push(run.cycles);
+            let known = self.tokens.len().min(self.most - 1) - pos;
+            let step = self.decoder.step(pos, if self.prefill { known } else { 1 });
+            let chunk: Vec<u32> = self.tokens[pos..pos + step.rows].iter().map(|&t| t as u32).collect();
+            let run = driver.run_chunk(step.entry, pos as u32, &chunk).await?;
+            w.runs.push((step, run.cycles));
             let logits: Vec<u32> =
                 run.frame.chunks_exact(4).take(vocab).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-            let want = golden.step(tok, pos);
+            let mut want = vec![];
+            for &tok in &self.tokens[pos..pos + step.rows] {
+                want = golden.step(tok, pos);
+                pos += 1;
+            }
             w.mismatches += logits.iter().zip(&want).filter(|(a, b)| **a != b.word()).count() + want.len().abs_diff(logits.len());
             w.compared += want.len();
-            pos += 1;
             if pos < self.tokens.len() {
                 continue;
             }
@@ -238,13 +266,24 @@ fn head(args: &GenerateArgs, model: &systole_llm::Model, d: &Decoder, config: &C
     ));
     output::print(&format!(
         "  predicted         {} + {} floor(position / {}) cycles a token: {:.0} tokens a second at 100 MHz at the start, {:.0} at the end",
-        d.cycles,
-        d.each,
-        d.cols,
-        CLOCK / d.cycles as f64,
+        d.law.cycles,
+        d.law.each,
+        d.law.cols,
+        CLOCK / d.law.cycles as f64,
         CLOCK / d.cycles_at(d.context - 1) as f64
     ));
-    let first: u64 = (0..prompt).map(|p| d.cycles_at(p)).sum();
+    let steps = if args.no_prefill { (0..prompt).map(|p| d.step(p, 1)).collect() } else { d.prompt(prompt) };
+    let first: u64 = steps.iter().map(|s| s.cycles).sum();
+    if let Some(p) = d.prefill.as_ref().filter(|_| !args.no_prefill) {
+        output::print(&format!(
+            "  prompt            {} tokens at once: {} + {} floor(position / {}) cycles, {:.0} tokens a second",
+            p.rows,
+            p.law.cycles,
+            p.law.each,
+            p.law.cols,
+            p.rows as f64 * CLOCK / p.law.cycles as f64
+        ));
+    }
     output::print(&format!(
         "  first token       after {} cycles, {:.1} us, for {prompt} of the prompt\n",
         output::grouped(first),
@@ -260,14 +299,15 @@ fn report(
     awake: Option<u32>,
     woken: Option<&Woken>,
 ) -> Result<bool> {
-    let runs = w.measured.len();
-    let cycles: u64 = w.measured.iter().sum();
-    let as_predicted = w.measured == w.predicted;
+    let (predicted, measured) = (w.by_token(|r| r.0.cycles), w.by_token(|r| r.1));
+    let runs = measured.len();
+    let cycles: u64 = measured.iter().sum();
+    let as_predicted = w.runs.iter().all(|(step, cycles)| step.cycles == *cycles);
     let good = as_predicted && w.mismatches == 0;
     let rate = runs as f64 * CLOCK / cycles.max(1) as f64;
     let macs: u64 = (0..runs as u64).map(|p| d.macs.0 + p * d.macs.1).sum();
     let utilisation = macs as f64 / (cycles as f64 * f64::from(config.rows * config.cols));
-    let first: u64 = w.measured.iter().take(w.prompt).sum();
+    let first: u64 = measured.iter().take(w.prompt).sum();
     let energy = config.events.then(|| energy::of_events(&w.events, config, macs, None));
     let per_token = energy.as_ref().map(|e| {
         let each = |pj: f64| pj / 1e3 / runs.max(1) as f64;
@@ -277,8 +317,9 @@ fn report(
         let json = json!({
             "model": args.model, "config": config.label(), "backend": args.machine.backend(), "awake": awake,
             "text": w.text, "tokens": w.tokens, "prompt_tokens": w.prompt, "end": w.end, "context": d.context,
-            "cycles_predicted": w.predicted, "cycles_measured": w.measured, "cycles_as_predicted": as_predicted,
-            "law": {"cycles": d.cycles, "each": d.each, "positions": d.cols},
+            "cycles_predicted": predicted, "cycles_measured": measured,
+            "runs": w.runs.iter().map(|(s, cycles)| json!({"position": s.pos, "tokens": s.rows, "cycles_predicted": s.cycles, "cycles_measured": cycles})).collect::<Vec<_>>(), "cycles_as_predicted": as_predicted,
+            "law": {"cycles": d.law.cycles, "each": d.law.each, "positions": d.law.cols},
             "tokens_per_second": rate, "first_token_cycles": first, "utilisation": utilisation,
             "mismatches": w.mismatches, "logits": w.compared, "energy_nj_per_token": per_token,
         });
@@ -294,7 +335,7 @@ fn report(
     output::print(&format!(
         "  cycles            {:>9}     {}",
         output::grouped(cycles),
-        mark(as_predicted, "each token as predicted", "NOT as predicted")
+        mark(as_predicted, "each run as predicted", "NOT as predicted")
     ));
     output::print(&format!("  tokens a second   {rate:>9.0}     at 100 MHz, the prompt among them"));
     output::print(&format!("  first token       {:>9.1} us  at 100 MHz", first as f64 * 1e6 / CLOCK));
@@ -323,7 +364,7 @@ pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, ready: &Re
     let at = |length: usize| {
         let pos = length - 1;
         let cycles = d.cycles_at(pos);
-        let law = d.array.0 + d.array.1 * (pos / d.cols) as u64;
+        let law = d.law.array.0 + d.law.array.1 * (pos / d.law.cols) as u64;
         let macs = d.macs.0 + d.macs.1 * pos as u64;
         (length, cycles, law, CLOCK / cycles as f64, macs as f64 / (cycles as f64 * array))
     };
@@ -336,7 +377,8 @@ pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, ready: &Re
             })
             .collect();
         let memory: Vec<_> = d.memory.iter().map(|m| json!({"memory": m.0, "used": m.1, "words": m.2})).collect();
-        let json = json!({"name": d.image.name, "config": config.label(), "context": d.context, "law": {"cycles": d.cycles, "each": d.each, "positions": d.cols},
+        let json = json!({"name": d.image.name, "config": config.label(), "context": d.context, "law": {"cycles": d.law.cycles, "each": d.law.each, "positions": d.law.cols},
+            "prefill": d.prefill.as_ref().map(|p| json!({"tokens": p.rows, "cycles": p.law.cycles, "each": p.law.each})),
             "lengths": table, "memory": memory, "rows": d.program.rows.len()});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
@@ -345,11 +387,23 @@ pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, ready: &Re
         "{} on {}: {} + {} floor(position / {}) cycles a token, context {}",
         d.image.name,
         config.label(),
-        d.cycles,
-        d.each,
-        d.cols,
+        d.law.cycles,
+        d.law.each,
+        d.law.cols,
         d.context
     ));
+    match &d.prefill {
+        Some(p) => output::print(&format!(
+            "  a prompt: {} tokens at once in {} + {} floor(position / {}) cycles, {:.0} a token, {:.2} times as fast",
+            p.rows,
+            p.law.cycles,
+            p.law.each,
+            p.law.cols,
+            p.law.cycles as f64 / p.rows as f64,
+            (p.rows as u64 * d.law.cycles) as f64 / p.law.cycles as f64
+        )),
+        None => output::print("  a prompt: token by token; memories have no room for a program of several"),
+    }
     output::print(
         "  length     cycles      array  tokens a second  utilisation   (the array's steps: the law of time; the rest is the chain of dependent steps)",
     );

@@ -49,7 +49,7 @@ pub mod tile;
 pub mod verify;
 
 pub use add::{AddConstants, choose_add};
-pub use decoder::{Decoder, compile_decoder};
+pub use decoder::{Decoder, Law, Prefill, Step, compile_decoder};
 pub use dump::{Pass, dump};
 pub use error::CompileError;
 pub use report::{Compiled, LayerReport, MemoryUse, Options, Warning};

@@ -52,7 +52,12 @@ pub const MATMUL: Format = Format {
         s("x_index_base", 68, INDEX_BITS + 1, "index x of the first step"),
         f("y_size", 83, INDEX_BITS, "a step with y outside 0 .. y_size-1 is padded"),
         f("x_size", 97, INDEX_BITS, "a step with x outside 0 .. x_size-1 is padded"),
-        f("one_hot", 111, 1, "X is not read: row (entry mod R) multiplies pad_value, others 0; x_base bit 0: entry is 0 POS + r, 1 the token of row r; bits 3:1: r"),
+        f(
+            "one_hot",
+            111,
+            1,
+            "X is not read: row (entry mod R) multiplies pad_value, others 0; x_base bit 0: entry is 0 POS + r, 1 the token of row r; bits 3:1: r",
+        ),
         f("loops", 112, 3, "loops, 1 to 7"),
         f(
             "reduce",

@@ -95,8 +95,11 @@ fn scalar() -> impl Strategy<Value = Instruction> {
 fn matmul() -> impl Strategy<Value = Instruction> {
     let pad = (any::<i8>(), -16384i32..16384, -16384i32..16384, 0u32..16384, 0u32..16384)
         .prop_map(|(value, y_base, x_base, y_size, x_size)| Pad { value, y_base, x_base, y_size, x_size });
-    let hot = (any::<bool>(), 0u8..8, any::<i8>())
-        .prop_map(|(tok, row, value)| OneHot { register: if tok { Register::Tok } else { Register::Pos }, row, value });
+    let hot = (any::<bool>(), 0u8..8, any::<i8>()).prop_map(|(tok, row, value)| OneHot {
+        register: if tok { Register::Tok } else { Register::Pos },
+        row,
+        value,
+    });
     let options = (proptest::option::of(pad), proptest::option::weighted(0.2, hot));
     ((0u32..1 << 16, 0u32..1 << 16, 0u32..1 << 12, 0u32..8, 0u32..128), any::<[bool; 3]>(), options, long_nest(7)).prop_map(
         |((x_base, w_base, acc_base, hold, reduce), [w_sram, first, last], (pad, one_hot), nest)| {

@@ -125,7 +125,8 @@ impl Emitter<'_> {
         };
         let (rq, rq_steps) = self.from(asked, queries);
         let column = (tiles * c) as i64;
-        let rk = Vector { dst_base: (k_cache * c) as u32, dest: VectorDest::WColumn, append: true, ..rotated(self, self.p.k, kv) };
+        let rk =
+            Vector { dst_base: (k_cache * c) as u32, dest: VectorDest::WColumn, append: true, ..rotated(self, self.p.k, kv) };
         let rk = walk(
             rk,
             &[

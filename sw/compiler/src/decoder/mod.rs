@@ -220,8 +220,7 @@ impl Compiler<'_> {
         ];
         image.check_machine(config)?;
         for (program, rows) in programs.iter().zip([1, rows]) {
-            let sizes =
-                verify::Sizes { positions: z.context as u32, chunk: rows as u32, ..verify::Sizes::of(&image, config) };
+            let sizes = verify::Sizes { positions: z.context as u32, chunk: rows as u32, ..verify::Sizes::of(&image, config) };
             verify::verify(program, config, &sizes)?;
         }
         let token = programs.swap_remove(0);
