@@ -140,7 +140,7 @@ fn a_run_begins_where_entry_says_also_behind_another() {
     let p = d.prefill.clone().unwrap();
     let tokens: Vec<(u32, u32)> = in_order(2 * p.rows as u32, 9);
     let alone = run(Backend::Rtl, &config, &d, &tokens);
-    let (image, entry, rows, chunk, token) = (d.image.clone(), p.entry, p.rows, p.law.cycles, d.law.cycles);
+    let (image, entry, rows, chunk, token) = (d.image.clone(), p.entry, p.rows, p.law.at(p.rows), d.law.cycles);
     on_machine(Backend::Rtl, &config, &systole_chip::Options::default(), async move |driver| {
         driver.load(&image).await?;
         let t = driver.transport();
@@ -167,6 +167,7 @@ fn a_run_begins_where_entry_says_also_behind_another() {
         }
         assert_eq!(t.read(offset("RUNS")).await?, 2);
         assert_eq!(u64::from(t.read(offset("CYCLES_LO")).await?), chunk);
+        t.write(offset("IRQ_STATUS"), 0x7f).await?;
         // Back to the first row.
         let again = driver.run_token(0, tokens[0].1).await?;
         assert_eq!((again.cycles, again.frame == alone[0].0), (token, true));
