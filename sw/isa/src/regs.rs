@@ -40,7 +40,7 @@ pub const ID_VALUE: u32 = 0x5359_5354;
 pub const SPACE: u32 = 0x200;
 
 /// The register map, by offset.
-pub const REGS: [Reg; 70] = [
+pub const REGS: [Reg; 73] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
     r(
@@ -156,6 +156,14 @@ pub const REGS: [Reg; 70] = [
     r("POS", 0x10c, Rw, "position of the token, for the next run: bits 15:0"),
     r("TOK", 0x110, Rw, "number of the token, for the next run: bits 15:0"),
     r("ARGMAX", 0x114, Ro, "bits 15:0: where the last ARGMAX found its largest number: lane + C * step of the reduction"),
+    r("AUTO", 0x118, Rw, "bits 15:0: runs that follow by themselves; counts down. Only with a vector unit, as STOP and AUTO_CYCLES"),
+    r("STOP", 0x11c, Rw, "bits 15:0: a token, bit 16: enable; a run whose ARGMAX is that token is the last"),
+    r(
+        "AUTO_CYCLES",
+        0x120,
+        Ro,
+        "cycles from the launch of the last run that AUTO did not start to the last END, those between runs among them",
+    ),
 ];
 
 /// A bit of a register.
