@@ -516,18 +516,8 @@ fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
         let s = |n: &str| sim.signal(n);
         s("in_none_i").set(1);
         let inputs = NAMES.map(s);
-        let [room, done, arm, next, step, clear, status, error, cycles] = [
-            "out_room_i",
-            "done_i",
-            "arm_o",
-            "next_o",
-            "step_o",
-            "auto_clear_o",
-            "status_o",
-            "error_o",
-            "auto_cycles_o",
-        ]
-        .map(s);
+        let [room, done, arm, next, step, clear, status, error, cycles] =
+            ["out_room_i", "done_i", "arm_o", "next_o", "step_o", "auto_clear_o", "status_o", "error_o", "auto_cycles_o"].map(s);
         let mut random = sim.random("stimuli");
         let mut m = Starts::default();
         let (mut length, mut behind, mut seen) = (5, [true; 2], [0u64; 8]);
@@ -545,8 +535,13 @@ fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
             done.set(end.into());
             clk.rising_edge().await;
 
-            assert_eq!(status.get() & 0b111, u64::from(m.running) | u64::from(!m.running && m.waiting > 0) << 1
-                | u64::from(m.waiting + u64::from(m.running) == 2) << 2, "STATUS in cycle {t}");
+            assert_eq!(
+                status.get() & 0b111,
+                u64::from(m.running)
+                    | u64::from(!m.running && m.waiting > 0) << 1
+                    | u64::from(m.waiting + u64::from(m.running) == 2) << 2,
+                "STATUS in cycle {t}"
+            );
             assert_eq!(error.get() & 0xff, m.error, "ERROR in cycle {t}");
             // At END: another run of the chip's own, or none.
             let halt = abandon || poison || m.error != 0;
@@ -586,7 +581,13 @@ fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
             behind = [m.running, behind[0]];
             m.running = arms || m.running && (!end || goes_on);
             if m.error == 0 || error_clear {
-                m.error = if bad { 2 } else if refused { 3 } else { 0 };
+                m.error = if bad {
+                    2
+                } else if refused {
+                    3
+                } else {
+                    0
+                };
             }
         }
         seen[6] = m.runs;

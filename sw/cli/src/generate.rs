@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole generate`, and `systole compile` of a language model.
 
+mod writer;
+
 use crate::rram::Woken;
 use crate::{Machine, output};
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use systole_compiler::{CompileError, Decoder, compile_decoder};
-use systole_golden::token;
-use systole_host::{Transport, Wake};
+use systole_host::Wake;
 use systole_isa::Config;
-use systole_isa::regs::offset;
-use systole_llm::tokenizer::Stream;
-use systole_llm::{Options, Quantised, Sampler, Tokenizer, argmax, open, open_model, quantise};
-use systole_verif::{AnyTransport, energy, on_machine};
+use systole_llm::{Options, Quantised, Sampler, open, open_model, quantise};
+use systole_verif::{AnyTransport, Backend, energy, on_machine};
+use writer::{Job, Written};
 
 /// Frequency at which times are given, in Hz.
 const CLOCK: f64 = 100e6;
@@ -70,7 +69,7 @@ pub struct GenerateArgs {
     /// The tokenizer, where it is not beside the model
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
-    /// The chip chooses each token itself: the largest logit, by its register ARGMAX
+    /// The chip goes on by itself: it takes the token of the largest logit and launches the next run, until its register STOP's
     #[arg(long)]
     on_chip: bool,
     /// Generate from the image that wakes from this RRAM, without loading anything: it must be this model's (systole program)
@@ -80,19 +79,6 @@ pub struct GenerateArgs {
     ready: Ready,
     #[command(flatten)]
     machine: Machine,
-}
-
-/// What a sequence gave.
-struct Written {
-    text: String,
-    tokens: Vec<usize>,
-    prompt: usize,
-    predicted: Vec<u64>,
-    measured: Vec<u64>,
-    mismatches: usize,
-    compared: usize,
-    events: Vec<u64>,
-    end: &'static str,
 }
 
 /// Where a model that is named lies.
@@ -138,94 +124,6 @@ pub fn generate(args: &GenerateArgs) -> Result<bool> {
     report(args, &config, &decoder, &w, awake, woken.as_ref())
 }
 
-/// What the machine runs.
-struct Job {
-    quantised: Quantised,
-    decoder: Decoder,
-    tokenizer: Tokenizer,
-    sampler: Sampler,
-    tokens: Vec<usize>,
-    most: usize,
-    quiet: bool,
-    on_chip: bool,
-}
-
-impl Job {
-    async fn run(mut self, driver: &mut systole_host::Driver<AnyTransport>) -> Result<Written> {
-        let prompt = self.tokens.len();
-        let mut golden = token::Decoder::new(&self.quantised);
-        let mut stream = Stream::new(&self.tokenizer, self.quantised.start);
-        let mut w = Written {
-            text: String::new(),
-            tokens: vec![],
-            prompt,
-            predicted: vec![],
-            measured: vec![],
-            mismatches: 0,
-            compared: 0,
-            events: vec![],
-            end: "",
-        };
-        let say = |piece: &str, w: &mut Written, quiet: bool| {
-            w.text.push_str(piece);
-            if !quiet {
-                print!("{piece}");
-                let _ = std::io::stdout().flush();
-            }
-        };
-        let before = driver.events().await?;
-        let vocab = self.quantised.sizes.vocab;
-        let mut pos = 0;
-        loop {
-            let tok = self.tokens[pos];
-            // The start symbol is no text.
-            if pos > 0 {
-                let piece = stream.push(tok);
-                say(&piece, &mut w, self.quiet);
-            }
-            // The last token is written, and nothing is asked of it.
-            if pos + 1 == self.most {
-                w.end =
-                    if self.most == self.decoder.context { "the context is full" } else { "as many tokens as were asked for" };
-                break;
-            }
-            let run = driver.run_token(pos as u32, tok as u32).await?;
-            w.predicted.push(self.decoder.cycles_at(pos));
-            w.measured.push(run.cycles);
-            let logits: Vec<u32> =
-                run.frame.chunks_exact(4).take(vocab).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-            let want = golden.step(tok, pos);
-            w.mismatches += logits.iter().zip(&want).filter(|(a, b)| **a != b.word()).count() + want.len().abs_diff(logits.len());
-            w.compared += want.len();
-            pos += 1;
-            if pos < self.tokens.len() {
-                continue;
-            }
-            let logits: Vec<f32> = logits.into_iter().map(f32::from_bits).collect();
-            let next = if self.on_chip {
-                let next = driver.transport().read(offset("ARGMAX")).await? as usize;
-                w.mismatches += usize::from(next != argmax(&logits));
-                next
-            } else {
-                self.sampler.sample(&logits)
-            };
-            if self.quantised.ends.contains(&next) || next == self.quantised.start {
-                w.end = "the model ended it";
-                break;
-            }
-            self.tokens.push(next);
-        }
-        let rest = stream.finish();
-        say(&rest, &mut w, self.quiet);
-        w.events = driver.events().await?.iter().zip(before).map(|(&a, b)| u64::from(a.wrapping_sub(b))).collect();
-        w.tokens = self.tokens;
-        if !self.quiet {
-            println!();
-        }
-        Ok(w)
-    }
-}
-
 fn head(args: &GenerateArgs, model: &systole_llm::Model, d: &Decoder, config: &Config, prompt: usize) {
     output::print(&format!(
         "{}: {}, {} parameters, int8, context {}, on {}, {}",
@@ -261,16 +159,21 @@ fn report(
     woken: Option<&Woken>,
 ) -> Result<bool> {
     let runs = w.measured.len();
-    let cycles: u64 = w.measured.iter().sum();
-    let as_predicted = w.measured == w.predicted;
+    // What no host was there to see took what was predicted: all of them together are measured.
+    let took: Vec<u64> = w.measured.iter().zip(&w.predicted).map(|(m, p)| m.unwrap_or(*p)).collect();
+    let unseen = w.measured.iter().filter(|m| m.is_none()).count();
+    let cycles: u64 = took.iter().sum();
+    // A board's host is slower than the chip, which waits for room then.
+    let waits = w.own.as_ref().map_or(0, |own| own.cycles.saturating_sub(own.predicted));
+    let as_predicted = w.as_predicted(args.machine.backend() == Backend::Board);
     let good = as_predicted && w.mismatches == 0;
     let rate = runs as f64 * CLOCK / cycles.max(1) as f64;
-    let macs: u64 = (0..runs as u64).map(|p| d.macs.0 + p * d.macs.1).sum();
-    let utilisation = macs as f64 / (cycles as f64 * f64::from(config.rows * config.cols));
-    let first: u64 = w.measured.iter().take(w.prompt).sum();
-    let energy = config.events.then(|| energy::of_events(&w.events, config, macs, None));
+    let macs_of = |runs: usize| (0..runs as u64).map(|p| d.macs.0 + p * d.macs.1).sum::<u64>();
+    let utilisation = macs_of(runs) as f64 / (cycles as f64 * f64::from(config.rows * config.cols));
+    let first: u64 = took.iter().take(w.prompt).sum();
+    let energy = config.events.then(|| energy::of_events(&w.events, config, macs_of(w.runs()), None));
     let per_token = energy.as_ref().map(|e| {
-        let each = |pj: f64| pj / 1e3 / runs.max(1) as f64;
+        let each = |pj: f64| pj / 1e3 / w.runs().max(1) as f64;
         [each(e.total.low), each(e.total.typ), each(e.total.high)]
     });
     if args.machine.json {
@@ -294,9 +197,23 @@ fn report(
     output::print(&format!(
         "  cycles            {:>9}     {}",
         output::grouped(cycles),
-        mark(as_predicted, "each token as predicted", "NOT as predicted")
+        mark(
+            as_predicted,
+            if unseen == 0 { "each token as predicted" } else { "as predicted: those seen, and all together" },
+            "NOT as predicted"
+        )
     ));
     output::print(&format!("  tokens a second   {rate:>9.0}     at 100 MHz, the prompt among them"));
+    if let Some(own) = &w.own {
+        let each = own.cycles as f64 / own.runs.max(1) as f64;
+        let between =
+            if waits == 0 { "a cycle from END to launch".into() } else { format!("{waits} cycles of waiting for the host") };
+        output::print(&format!(
+            "  by itself         {:>9}     runs without the host: {each:.1} cycles a token, {:.0} tokens a second, {between} among them",
+            own.runs,
+            CLOCK / each
+        ));
+    }
     output::print(&format!("  first token       {:>9.1} us  at 100 MHz", first as f64 * 1e6 / CLOCK));
     output::print(&format!("  utilisation       {:>9.2} %   of {} multipliers", 100.0 * utilisation, config.rows * config.cols));
     if let Some([low, typ, high]) = per_token {

@@ -156,7 +156,12 @@ pub const REGS: [Reg; 73] = [
     r("POS", 0x10c, Rw, "position of the token, for the next run: bits 15:0"),
     r("TOK", 0x110, Rw, "number of the token, for the next run: bits 15:0"),
     r("ARGMAX", 0x114, Ro, "bits 15:0: where the last ARGMAX found its largest number: lane + C * step of the reduction"),
-    r("AUTO", 0x118, Rw, "bits 15:0: runs that follow by themselves; counts down. Only with a vector unit, as STOP and AUTO_CYCLES"),
+    r(
+        "AUTO",
+        0x118,
+        Rw,
+        "bits 15:0: runs that follow by themselves; counts down. Only with a vector unit, as STOP and AUTO_CYCLES",
+    ),
     r("STOP", 0x11c, Rw, "bits 15:0: a token, bit 16: enable; a run whose ARGMAX is that token is the last"),
     r(
         "AUTO_CYCLES",
