@@ -139,7 +139,8 @@ module systole_top #(
   wire [1:0] wake_we;
   wire [15:0] pos, entry, argmax;
   wire [127:0] tok;
-  wire entry_we, waits;
+  wire entry_we, waits, auto, stop, auto_step, auto_clear;
+  wire [31:0] auto_cycles;
   wire [8:0] rram_waddr, rram_raddr;
   wire [7:0] rram_error;
   wire [31:0] rram_rdata, rram_budget, rram_inject, wake_bytes;
@@ -216,6 +217,11 @@ module systole_top #(
       .entry_we_o      (entry_we),
       .waits_i         (waits),
       .argmax_i        (argmax),
+      .auto_o          (auto),
+      .stop_o          (stop),
+      .step_i          (auto_step),
+      .auto_clear_i    (auto_clear),
+      .auto_cycles_i   (auto_cycles),
       .event_value_i   (event_value),
       .rram_we_o       (rram_we),
       .rram_waddr_o    (rram_waddr),
@@ -256,7 +262,9 @@ module systole_top #(
     end
   endgenerate
 
-  systole_control u_control (
+  systole_control #(
+      .AUTO(VEC_LANES != 0)
+  ) u_control (
       .clk_i           (clk_i),
       .rst_i           (rst_i),
       .start_i         (start),
@@ -274,6 +282,11 @@ module systole_top #(
       .frames_out_o    (frames_out),
       .frames_dropped_o(frames_dropped),
       .vectors_o       (vectors),
+      .auto_i          (auto),
+      .stop_i          (stop),
+      .step_o          (auto_step),
+      .auto_clear_o    (auto_clear),
+      .auto_cycles_o   (auto_cycles),
       .in_none_i       (in_none),
       .in_full_i       (in_full),
       .in_next_full_i  (in_next_full),

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Run control: starts wait until the input frame is complete and OUT has room, then launch by
-// themselves; one more may be queued and launches in the cycle after END. Counts events, keeps the
-// first error and the interrupt causes. Reset clears everything.
+// themselves; one more may be queued and launches in the cycle after END. Where auto_i stands at END the
+// chip queues a start of its own. Counts events, keeps the first error and the interrupt causes. Reset
+// clears everything.
 `default_nettype none
 `include "systole_isa.vh"
 
-module systole_control (
+module systole_control #(
+    parameter AUTO = 0  // 1: runs may follow by themselves
+) (
     input  wire        clk_i,
     input  wire        rst_i,
     // registers
@@ -24,6 +27,12 @@ module systole_control (
     output wire [31:0] frames_out_o,
     output wire [31:0] frames_dropped_o,
     output wire [63:0] vectors_o,
+    // runs that follow by themselves
+    input  wire        auto_i,          // as many are left: not 0
+    input  wire        stop_i,          // the run that ends is the last
+    output wire        step_o,          // END, and another run follows
+    output wire        auto_clear_o,    // none follows
+    output wire [31:0] auto_cycles_o,
     // buffers
     input  wire        in_none_i,       // the program has no input
     input  wire        in_full_i,
@@ -64,16 +73,22 @@ module systole_control (
   reg  [ 1:0] idle_q;      // the sequencer has the first row ready after two idle cycles
   reg         entry_q;     // it was changed
   reg  [31:0] waited_q;
+  reg  [31:0] error_q;
 
   wire        in_ok = in_none_i || in_full_i;
   wire        in_next_ok = in_none_i || in_next_full_i;
   wire        pending = starts_q != 2'd0 && !launched_q;
   wire        arm = pending && in_ok && out_room_i && &idle_q && !uploading_i && !rram_busy_i;
-  wire        next = starts_q != 2'd0 && in_next_ok && out_next_room_i;
+  // At END a start of the chip's own joins those that wait.
+  wire        halt = abandon_i || poison_i || poisoned_i || error_q != 32'd0;
+  wire        own = AUTO != 0 && auto_i && !stop_i && !halt;
+  wire        again = done_i && own;
+  wire        next = (starts_q != 2'd0 || own) && in_next_ok && out_next_room_i;
   wire        launch = arm || (done_i && next);
   wire        limit = pending && start_limit_i != 32'd0 && waited_q >= start_limit_i && !arm;
   wire        full = starts_q == 2'd2 || (launched_q && starts_q == 2'd1);
-  wire        overrun = start_i && full && !launch;
+  wire        frees = done_i && next && !again;  // a queued start launches and leaves its place
+  wire        overrun = start_i && full && !frees;
   wire        flush = abandon_i && !launched_q && !arm;
 
   always @(posedge clk_i)
@@ -85,7 +100,7 @@ module systole_control (
       waited_q   <= 32'd0;
     end else begin
       if (abandon_i) starts_q <= 2'd0;
-      else starts_q <= starts_q + {1'b0, start_i && !overrun} - {1'b0, launch || limit};
+      else starts_q <= starts_q + {1'b0, start_i && !overrun} + {1'b0, again} - {1'b0, launch || limit};
       if (arm) launched_q <= 1'b1;
       else if (done_i && !next) launched_q <= 1'b0;
       entry_q  <= entry_we_i;
@@ -93,9 +108,32 @@ module systole_control (
       waited_q <= pending && !limit ? waited_q + 32'd1 : 32'd0;
     end
 
+  // Cycles since the launch of a run that the host started, until no own start follows.
+  generate
+    if (AUTO != 0) begin : g_auto
+      reg        series_q;
+      reg [31:0] count_q;
+      wire       first = arm && !series_q;
+      always @(posedge clk_i)
+        if (rst_i) begin
+          series_q <= 1'b0;
+          count_q  <= 32'd0;
+        end else begin
+          series_q <= first || (launch && !arm) || (series_q && !(done_i && !again) && !flush && !limit);
+          // Armed in two cycles before the first.
+          if (first) count_q <= 32'hffffffff;
+          else if (done_i && next && !again) count_q <= 32'd0;
+          else if (series_q && !(done_i && !again)) count_q <= count_q + 32'd1;
+        end
+      assign auto_cycles_o = count_q;
+    end else begin : g_no_auto
+      assign auto_cycles_o = 32'd0;
+      wire unused = &{auto_i, stop_i};
+    end
+  endgenerate
+
   // Errors: the first one stays.
   reg  [31:0] error;
-  reg  [31:0] error_q;
   always @* begin
     error = 32'd0;
     if (poisoned_i) error = `SYSTOLE_ERROR_RRAM_POISON;
@@ -164,6 +202,8 @@ module systole_control (
   assign on_o             = launched_q;
   assign arm_o            = arm;
   assign next_o           = next;
+  assign step_o           = again;
+  assign auto_clear_o     = halt || (done_i && stop_i);
 
 endmodule
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4-Lite registers (docs/registers.md). AW and W in any order, one access of each kind under way;
 // holes, and writes to read-only registers, answer SLVERR. Write strobes are honoured. Response 2
-// cycles after address and data; all outputs registered. Reset clears writable registers.
+// cycles after address and data; all outputs registered. Reset clears writable registers. With a vector
+// unit step_i lets POS, TOK and AUTO go on to the next token, and pos_o and tok_o show them in its cycle.
 `default_nettype none
 `include "systole_isa.vh"
 
@@ -81,6 +82,12 @@ module systole_regs #(
     output wire        entry_we_o,       // entry_o is another from the next cycle on
     input  wire        waits_i,          // a start waits
     input  wire [15:0] argmax_i,
+    // runs that follow by themselves
+    output wire        auto_o,           // AUTO is not 0
+    output wire        stop_o,           // ARGMAX is the token of STOP
+    input  wire        step_i,           // END, and another run follows
+    input  wire        auto_clear_i,
+    input  wire [31:0] auto_cycles_i,
     input  wire [31:0] event_value_i,
     // registers of the RRAM controller
     output wire        rram_we_o,
@@ -112,8 +119,16 @@ module systole_regs #(
   reg [31:0] in_bytes_q, out_bytes_q, start_limit_q, scratch_q;
   reg [ 6:0] irq_enable_q;
   reg [ 3:0] event_select_q;
-  reg [15:0] pos_q, entry_q;
+  reg [15:0] pos_q, entry_q, auto_q;
   reg [127:0] tok_q;
+  reg [16:0] stop_q;
+  localparam [0:0] VECTOR = VEC_LANES != 0;
+
+  // While AUTO is not 0 position, token and first row are the machine's.
+  wire        held_back = auto_q != 16'd0;
+  wire        settled = held_back || waits_i;
+  wire [15:0] pos = pos_q + {15'd0, step_i};
+  wire [15:0] tok = step_i ? argmax_i : tok_q[15:0];
 
   wire       act = aw_q && w_q && !bvalid_q;
   wire [8:0] waddr = {awaddr_q[8:2], 2'b00};
@@ -128,9 +143,11 @@ module systole_regs #(
       `SYSTOLE_REG_IRQ_STATUS, `SYSTOLE_REG_IRQ_ENABLE, `SYSTOLE_REG_UPLOAD_TARGET,
       `SYSTOLE_REG_UPLOAD_ADDRESS, `SYSTOLE_REG_SCRATCH, `SYSTOLE_REG_ERROR_CLEAR, `SYSTOLE_REG_RRAM_COMMAND,
       `SYSTOLE_REG_RRAM_UNLOCK, `SYSTOLE_REG_RRAM_LOCK, `SYSTOLE_REG_RRAM_SLOT, `SYSTOLE_REG_RRAM_SCRUB_BUDGET,
-      `SYSTOLE_REG_RRAM_INJECT, `SYSTOLE_REG_EVENT_SELECT, `SYSTOLE_REG_POS: writable = 1'b1;
-      `SYSTOLE_REG_ENTRY: writable = !waits_i;
-      default: writable = writes_tok;
+      `SYSTOLE_REG_RRAM_INJECT, `SYSTOLE_REG_EVENT_SELECT: writable = 1'b1;
+      `SYSTOLE_REG_POS: writable = !held_back;
+      `SYSTOLE_REG_ENTRY: writable = !settled;
+      `SYSTOLE_REG_AUTO, `SYSTOLE_REG_STOP: writable = VECTOR;
+      default: writable = writes_tok && !held_back;
     endcase
 
   // The value after the write: bytes without a strobe keep what the register holds (zero for
@@ -148,6 +165,8 @@ module systole_regs #(
       `SYSTOLE_REG_EVENT_SELECT:   held = {28'd0, event_select_q};
       `SYSTOLE_REG_POS:            held = {16'd0, pos_q};
       `SYSTOLE_REG_ENTRY:          held = {16'd0, entry_q};
+      `SYSTOLE_REG_AUTO:           held = {16'd0, auto_q};
+      `SYSTOLE_REG_STOP:           held = {15'd0, stop_q};
       `SYSTOLE_REG_RRAM_SLOT:      held = {31'd0, rram_slot_i};
       `SYSTOLE_REG_RRAM_SCRUB_BUDGET: held = rram_budget_i;
       `SYSTOLE_REG_RRAM_INJECT:    held = rram_inject_i;
@@ -172,7 +191,7 @@ module systole_regs #(
       start_limit_q <= 32'd0;
       irq_enable_q  <= 7'd0;
       event_select_q <= 4'd0;
-      {pos_q, entry_q, tok_q} <= 160'd0;
+      {pos_q, entry_q, tok_q, auto_q, stop_q} <= 193'd0;
       scratch_q     <= 32'd0;
     end else begin
       if (s_awvalid_i && awready_q) aw_q <= 1'b1;
@@ -185,7 +204,9 @@ module systole_regs #(
         aw_q     <= 1'b0;
         w_q      <= 1'b0;
       end
-      if (act)
+      {pos_q, tok_q[15:0]} <= {pos, tok};
+      auto_q <= auto_q - {15'd0, step_i};
+      if (act && writable)
         case (waddr)
           `SYSTOLE_REG_IN_BYTES:    in_bytes_q <= value;
           `SYSTOLE_REG_OUT_BYTES:   out_bytes_q <= value;
@@ -193,10 +214,13 @@ module systole_regs #(
           `SYSTOLE_REG_IRQ_ENABLE:  irq_enable_q <= value[6:0];
           `SYSTOLE_REG_SCRATCH:     scratch_q <= value;
           `SYSTOLE_REG_EVENT_SELECT: event_select_q <= value[3:0];
-          `SYSTOLE_REG_POS:         if (VEC_LANES != 0) pos_q <= value[15:0];
-          `SYSTOLE_REG_ENTRY:       if (VEC_LANES != 0 && !waits_i) entry_q <= value[15:0];
-          default:                  if (VEC_LANES != 0 && writes_tok) tok_q[{tok_row, 4'd0}+:16] <= value[15:0];
+          `SYSTOLE_REG_POS:         if (VECTOR) pos_q <= value[15:0];
+          `SYSTOLE_REG_ENTRY:       if (VECTOR) entry_q <= value[15:0];
+          `SYSTOLE_REG_AUTO:        auto_q <= value[15:0];
+          `SYSTOLE_REG_STOP:        stop_q <= value[16:0];
+          default:                  if (VECTOR && writes_tok) tok_q[{tok_row, 4'd0}+:16] <= value[15:0];
         endcase
+      if (auto_clear_i) auto_q <= 16'd0;
       if (wake_we_i[0]) in_bytes_q <= wake_bytes_i;
       if (wake_we_i[1]) out_bytes_q <= wake_bytes_i;
     end
@@ -218,10 +242,12 @@ module systole_regs #(
   assign out_bytes_o    = out_bytes_q;
   assign start_limit_o  = start_limit_q;
   assign event_select_o = event_select_q;
-  assign pos_o          = pos_q;
-  assign tok_o          = tok_q;
+  assign pos_o          = pos;
+  assign tok_o          = {tok_q[127:16], tok};
   assign entry_o        = entry_q;
-  assign entry_we_o     = act && waddr == `SYSTOLE_REG_ENTRY && !waits_i;
+  assign entry_we_o     = act && waddr == `SYSTOLE_REG_ENTRY && !settled;
+  assign auto_o         = held_back;
+  assign stop_o         = stop_q[16] && argmax_i == stop_q[15:0];
   assign rram_we_o      = act;
   assign rram_waddr_o   = waddr;
 
@@ -286,6 +312,9 @@ module systole_regs #(
       `SYSTOLE_REG_TOK7:                 rdata = {16'd0, tok_q[{raddr[4:2], 4'd0}+:16]};
       `SYSTOLE_REG_ENTRY:                rdata = {16'd0, entry_q};
       `SYSTOLE_REG_ARGMAX:               rdata = {16'd0, argmax_i};
+      `SYSTOLE_REG_AUTO:                 {known, rdata} = {VECTOR, 16'd0, auto_q};
+      `SYSTOLE_REG_STOP:                 {known, rdata} = {VECTOR, 15'd0, stop_q};
+      `SYSTOLE_REG_AUTO_CYCLES:          {known, rdata} = {VECTOR, auto_cycles_i};
       default: begin
         rdata = rram_rdata_i;
         known = (raddr >= `SYSTOLE_REG_RRAM_COMMAND && raddr <= `SYSTOLE_REG_RRAM_WAKE_CYCLES) || raddr == `SYSTOLE_REG_RRAM_TILE;

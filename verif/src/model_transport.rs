@@ -2,6 +2,8 @@
 //! The instruction-level model behind a host transport: registers and streams, no cycles between
 //! runs.
 
+mod auto;
+
 use crate::rram_model::{Refusal, RramModel};
 use std::collections::{BTreeMap, VecDeque};
 use systole_chip::device::Device;
@@ -25,6 +27,10 @@ pub struct ModelTransport {
     rram: Option<RramModel>,
     keys: u32,
     events: [u64; 9],
+    /// Starts whose runs are not over.
+    waiting: u32,
+    /// The one that waits first follows its run by itself.
+    series: bool,
 }
 
 impl ModelTransport {
@@ -43,6 +49,11 @@ impl ModelTransport {
                 set(name, value);
             }
         }
+        if config.vec_lanes == 0 {
+            for name in ["AUTO", "STOP", "AUTO_CYCLES"] {
+                registers.remove(&offset(name));
+            }
+        }
         ModelTransport {
             machine: Machine::new(config.clone()),
             registers,
@@ -53,6 +64,8 @@ impl ModelTransport {
             rram: None,
             keys: 0,
             events: [0; 9],
+            waiting: 0,
+            series: false,
         }
     }
 
@@ -139,6 +152,9 @@ impl ModelTransport {
         if self.get("ERROR") == 0 {
             self.set("ERROR", ERRORS.iter().find(|e| e.name == refusal).map_or(0, |e| e.bit));
             self.set("IRQ_STATUS", self.get("IRQ_STATUS") | 2);
+            if self.machine.config().vec_lanes != 0 {
+                self.set("AUTO", 0);
+            }
         }
     }
 
@@ -255,7 +271,9 @@ impl ModelTransport {
         Ok(())
     }
 
-    fn start(&mut self) -> Result<(), HostError> {
+    /// Runs the first of the starts that wait.
+    fn run(&mut self) -> Result<(), HostError> {
+        self.waiting -= 1;
         self.prepare()?;
         let frame = if self.get("IN_BYTES") == 0 { Vec::new() } else { self.input.pop_front().unwrap_or_default() };
         let tokens: [u32; CHUNK] = std::array::from_fn(|row| self.get(TOKENS[row]));
@@ -283,6 +301,7 @@ impl ModelTransport {
         if self.get("OUT_BYTES") != 0 {
             self.output.push_back(run.frame);
         }
+        self.end_of_run(run.cycles);
         Ok(())
     }
 }
@@ -299,6 +318,9 @@ impl Transport for ModelTransport {
             }
             return Ok(self.events.get(self.get("EVENT_SELECT") as usize).copied().unwrap_or(0) as u32);
         }
+        if offset == systole_isa::regs::offset("STATUS") {
+            return Ok(self.status());
+        }
         self.registers.get(&offset).copied().ok_or(HostError::Refused { offset, access: "read" })
     }
 
@@ -308,8 +330,8 @@ impl Transport for ModelTransport {
             .find(|r| r.offset == at && r.access != Access::Ro)
             .ok_or(HostError::Refused { offset: at, access: "write" })?;
         match reg.name {
-            "START" if value & 1 == 1 => self.start()?,
-            "START" => {}
+            "START" => self.write_start(value)?,
+            name @ ("POS" | "TOK" | "AUTO" | "STOP") => self.write_token(name, at, value)?,
             "IRQ_STATUS" => self.set("IRQ_STATUS", self.get("IRQ_STATUS") & !value),
             "ERROR_CLEAR" => self.set("ERROR", 0),
             name if name.starts_with("RRAM_") && !self.machine.config().rram_ctrl => {
@@ -373,6 +395,7 @@ impl Transport for ModelTransport {
     }
 
     async fn receive_frame(&mut self, limit: u64) -> Result<Vec<u8>, HostError> {
+        while self.output.is_empty() && self.go_on()? {}
         self.output.pop_front().ok_or_else(|| HostError::Timeout {
             what: "an output frame".into(),
             limit,
@@ -381,10 +404,19 @@ impl Transport for ModelTransport {
     }
 
     async fn pause(&mut self, cycles: u64) -> Result<u64, HostError> {
+        let mut left = cycles;
+        while left > 0 && self.go_on()? {
+            left = left.saturating_sub(self.get("CYCLES_LO").into());
+        }
         Ok(cycles)
     }
 
     async fn wait_irq(&mut self, _: u64) -> Result<bool, HostError> {
-        Ok(self.get("IRQ_STATUS") & self.get("IRQ_ENABLE") != 0)
+        while self.get("IRQ_STATUS") & self.get("IRQ_ENABLE") == 0 {
+            if !self.go_on()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

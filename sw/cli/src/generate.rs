@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole generate`, and `systole compile` of a language model.
 
+mod writer;
+
 use crate::rram::Woken;
 use crate::{Machine, output};
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use systole_compiler::{CompileError, Decoder, Step, compile_decoder};
-use systole_golden::token;
-use systole_host::{Transport, Wake};
+use systole_compiler::{CompileError, Decoder, compile_decoder};
+use systole_host::Wake;
 use systole_isa::Config;
-use systole_isa::regs::offset;
-use systole_llm::tokenizer::Stream;
-use systole_llm::{Options, Quantised, Sampler, Tokenizer, argmax, open, open_model, quantise};
-use systole_verif::{AnyTransport, energy, on_machine};
+use systole_llm::{Options, Quantised, Sampler, open, open_model, quantise};
+use systole_verif::{AnyTransport, Backend, energy, on_machine};
+use writer::{Job, Written};
 
 /// Frequency at which times are given, in Hz.
 const CLOCK: f64 = 100e6;
@@ -70,7 +69,7 @@ pub struct GenerateArgs {
     /// The tokenizer, where it is not beside the model
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
-    /// The chip chooses each token itself: the largest logit, by its register ARGMAX
+    /// The chip goes on by itself: it takes the token of the largest logit and launches the next run, until its register STOP's
     #[arg(long)]
     on_chip: bool,
     /// Run the prompt token by token, not several of its tokens at once
@@ -83,19 +82,6 @@ pub struct GenerateArgs {
     ready: Ready,
     #[command(flatten)]
     machine: Machine,
-}
-
-/// What a sequence gave.
-struct Written {
-    text: String,
-    tokens: Vec<usize>,
-    prompt: usize,
-    /// Runs, and the cycles that each took.
-    runs: Vec<(Step, u64)>,
-    mismatches: usize,
-    compared: usize,
-    events: Vec<u64>,
-    end: &'static str,
 }
 
 /// Where a model that is named lies.
@@ -151,109 +137,6 @@ pub fn generate(args: &GenerateArgs) -> Result<bool> {
     report(args, &config, &decoder, &w, awake, woken.as_ref())
 }
 
-/// What the machine runs.
-struct Job {
-    quantised: Quantised,
-    decoder: Decoder,
-    tokenizer: Tokenizer,
-    sampler: Sampler,
-    tokens: Vec<usize>,
-    most: usize,
-    quiet: bool,
-    on_chip: bool,
-    prefill: bool,
-}
-
-impl Written {
-    /// Cycles by token: those of a run of several are shared among them.
-    fn by_token(&self, cycles: impl Fn(&(Step, u64)) -> u64) -> Vec<u64> {
-        let share = |run: &(Step, u64)| {
-            let (all, rows) = (cycles(run), run.0.rows as u64);
-            (0..rows).map(move |n| all * (n + 1) / rows - all * n / rows).collect::<Vec<_>>()
-        };
-        self.runs.iter().flat_map(share).collect()
-    }
-}
-
-impl Job {
-    async fn run(mut self, driver: &mut systole_host::Driver<AnyTransport>) -> Result<Written> {
-        let prompt = self.tokens.len();
-        let mut golden = token::Decoder::new(&self.quantised);
-        let mut stream = Stream::new(&self.tokenizer, self.quantised.start);
-        let mut w = Written {
-            text: String::new(),
-            tokens: vec![],
-            prompt,
-            runs: vec![],
-            mismatches: 0,
-            compared: 0,
-            events: vec![],
-            end: "",
-        };
-        let say = |piece: &str, w: &mut Written, quiet: bool| {
-            w.text.push_str(piece);
-            if !quiet {
-                print!("{piece}");
-                let _ = std::io::stdout().flush();
-            }
-        };
-        let before = driver.events().await?;
-        let vocab = self.quantised.sizes.vocab;
-        let (mut pos, mut shown) = (0, 1); // the start symbol is no text
-        loop {
-            for &tok in &self.tokens[shown..] {
-                let piece = stream.push(tok);
-                say(&piece, &mut w, self.quiet);
-            }
-            shown = self.tokens.len();
-            // The last token is written, and nothing is asked of it.
-            if pos + 1 == self.most {
-                w.end =
-                    if self.most == self.decoder.context { "the context is full" } else { "as many tokens as were asked for" };
-                break;
-            }
-            let known = self.tokens.len().min(self.most - 1) - pos;
-            let step = self.decoder.step(pos, if self.prefill { known } else { 1 });
-            let chunk: Vec<u32> = self.tokens[pos..pos + step.rows].iter().map(|&t| t as u32).collect();
-            let run = driver.run_chunk(step.entry, pos as u32, &chunk).await?;
-            w.runs.push((step, run.cycles));
-            let logits: Vec<u32> =
-                run.frame.chunks_exact(4).take(vocab).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-            let mut want = vec![];
-            for &tok in &self.tokens[pos..pos + step.rows] {
-                want = golden.step(tok, pos);
-                pos += 1;
-            }
-            w.mismatches += logits.iter().zip(&want).filter(|(a, b)| **a != b.word()).count() + want.len().abs_diff(logits.len());
-            w.compared += want.len();
-            if pos < self.tokens.len() {
-                continue;
-            }
-            let logits: Vec<f32> = logits.into_iter().map(f32::from_bits).collect();
-            let next = if self.on_chip {
-                let next = driver.transport().read(offset("ARGMAX")).await? as usize;
-                w.mismatches += usize::from(next != argmax(&logits));
-                next
-            } else {
-                self.sampler.sample(&logits)
-            };
-            if self.quantised.ends.contains(&next) || next == self.quantised.start {
-                w.end = "the model ended it";
-                break;
-            }
-            self.tokens.push(next);
-        }
-        let rest = stream.finish();
-        say(&rest, &mut w, self.quiet);
-        w.events = driver.events().await?.iter().zip(before).map(|(&a, b)| u64::from(a.wrapping_sub(b))).collect();
-        w.tokens = self.tokens;
-        if !self.quiet {
-            println!();
-        }
-        Ok(w)
-    }
-}
-
 fn head(args: &GenerateArgs, model: &systole_llm::Model, d: &Decoder, config: &Config, prompt: usize) {
     output::print(&format!(
         "{}: {}, {} parameters, int8, context {}, on {}, {}",
@@ -272,7 +155,12 @@ fn head(args: &GenerateArgs, model: &systole_llm::Model, d: &Decoder, config: &C
         CLOCK / d.law.cycles as f64,
         CLOCK / d.cycles_at(d.context - 1) as f64
     ));
-    let steps = if args.no_prefill { (0..prompt).map(|p| d.step(p, 1)).collect() } else { d.prompt(prompt) };
+    let steps = match (args.no_prefill, args.on_chip) {
+        (true, _) => (0..prompt).map(|p| d.step(p, 1)).collect(),
+        // The chip begins to go on by itself with the prompt's last token.
+        (_, true) => d.prompt(prompt - 1).into_iter().chain([d.step(prompt - 1, 1)]).collect(),
+        _ => d.prompt(prompt),
+    };
     let first: u64 = steps.iter().map(|s| s.cycles).sum();
     if let Some(p) = d.prefill.as_ref().filter(|_| !args.no_prefill) {
         output::print(&format!(
@@ -299,18 +187,23 @@ fn report(
     awake: Option<u32>,
     woken: Option<&Woken>,
 ) -> Result<bool> {
-    let (predicted, measured) = (w.by_token(|r| r.0.cycles), w.by_token(|r| r.1));
+    let (predicted, measured) = (w.predicted(), w.measured());
     let runs = measured.len();
-    let cycles: u64 = measured.iter().sum();
-    let as_predicted = w.runs.iter().all(|(step, cycles)| step.cycles == *cycles);
+    // What no host was there to see took what was predicted: all of them together are measured.
+    let took: Vec<u64> = measured.iter().zip(&predicted).map(|(m, p)| m.unwrap_or(*p)).collect();
+    let unseen = measured.iter().filter(|m| m.is_none()).count();
+    let cycles: u64 = took.iter().sum();
+    // A board's host is slower than the chip, which waits for room then.
+    let waits = w.own.as_ref().map_or(0, |own| own.cycles.saturating_sub(own.predicted));
+    let as_predicted = w.as_predicted(args.machine.backend() == Backend::Board);
     let good = as_predicted && w.mismatches == 0;
     let rate = runs as f64 * CLOCK / cycles.max(1) as f64;
-    let macs: u64 = (0..runs as u64).map(|p| d.macs.0 + p * d.macs.1).sum();
-    let utilisation = macs as f64 / (cycles as f64 * f64::from(config.rows * config.cols));
-    let first: u64 = measured.iter().take(w.prompt).sum();
-    let energy = config.events.then(|| energy::of_events(&w.events, config, macs, None));
+    let macs_of = |runs: usize| (0..runs as u64).map(|p| d.macs.0 + p * d.macs.1).sum::<u64>();
+    let utilisation = macs_of(runs) as f64 / (cycles as f64 * f64::from(config.rows * config.cols));
+    let first: u64 = took.iter().take(w.prompt).sum();
+    let energy = config.events.then(|| energy::of_events(&w.events, config, macs_of(w.tokens_run()), None));
     let per_token = energy.as_ref().map(|e| {
-        let each = |pj: f64| pj / 1e3 / runs.max(1) as f64;
+        let each = |pj: f64| pj / 1e3 / w.tokens_run().max(1) as f64;
         [each(e.total.low), each(e.total.typ), each(e.total.high)]
     });
     if args.machine.json {
@@ -318,7 +211,7 @@ fn report(
             "model": args.model, "config": config.label(), "backend": args.machine.backend(), "awake": awake,
             "text": w.text, "tokens": w.tokens, "prompt_tokens": w.prompt, "end": w.end, "context": d.context,
             "cycles_predicted": predicted, "cycles_measured": measured,
-            "runs": w.runs.iter().map(|(s, cycles)| json!({"position": s.pos, "tokens": s.rows, "cycles_predicted": s.cycles, "cycles_measured": cycles})).collect::<Vec<_>>(), "cycles_as_predicted": as_predicted,
+            "runs": w.ran.iter().map(|r| json!({"position": r.step.pos, "tokens": r.step.rows, "cycles_predicted": r.step.cycles, "cycles_measured": r.cycles})).collect::<Vec<_>>(), "cycles_as_predicted": as_predicted,
             "law": {"cycles": d.law.cycles, "each": d.law.each, "positions": d.law.cols},
             "tokens_per_second": rate, "first_token_cycles": first, "utilisation": utilisation,
             "mismatches": w.mismatches, "logits": w.compared, "energy_nj_per_token": per_token,
@@ -335,9 +228,23 @@ fn report(
     output::print(&format!(
         "  cycles            {:>9}     {}",
         output::grouped(cycles),
-        mark(as_predicted, "each run as predicted", "NOT as predicted")
+        mark(
+            as_predicted,
+            if unseen == 0 { "each run as predicted" } else { "as predicted: those seen, and all together" },
+            "NOT as predicted"
+        )
     ));
     output::print(&format!("  tokens a second   {rate:>9.0}     at 100 MHz, the prompt among them"));
+    if let Some(own) = &w.own {
+        let each = own.cycles as f64 / own.runs.max(1) as f64;
+        let between =
+            if waits == 0 { "a cycle from END to launch".into() } else { format!("{waits} cycles of waiting for the host") };
+        output::print(&format!(
+            "  by itself         {:>9}     runs without the host: {each:.1} cycles a token, {:.0} tokens a second, {between} among them",
+            own.runs,
+            CLOCK / each
+        ));
+    }
     output::print(&format!("  first token       {:>9.1} us  at 100 MHz", first as f64 * 1e6 / CLOCK));
     output::print(&format!("  utilisation       {:>9.2} %   of {} multipliers", 100.0 * utilisation, config.rows * config.cols));
     if let Some([low, typ, high]) = per_token {

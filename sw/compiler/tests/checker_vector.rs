@@ -57,6 +57,7 @@ impl Hand {
             vector_params: vec![0xffff, 0x00ff, 0xff00, 0],
             functions: true,
             positions: 1,
+            chunk: 1,
         };
         Hand { config, sizes, steps: vec![], end: 1000 }
     }

@@ -4,7 +4,7 @@
 use crate::{HostError, Transport};
 use systole_isa::config::{CONFIGS, OWN};
 use systole_isa::ecc::Ecc;
-use systole_isa::regs::{EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, TOKENS, offset};
+use systole_isa::regs::{EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image, fingerprint};
 
@@ -25,8 +25,8 @@ pub struct Driver<T> {
     pub(crate) run_limit: u64,
 }
 
-const DONE: u32 = 1;
-const ERROR: u32 = 2;
+pub(crate) const DONE: u32 = 1;
+pub(crate) const ERROR: u32 = 2;
 
 impl<T: Transport> Driver<T> {
     /// Identifies the machine: ID, fingerprint, configuration and every size.
@@ -171,6 +171,7 @@ impl<T: Transport> Driver<T> {
 
     pub(crate) async fn enable_interrupts(&mut self) -> Result<(), HostError> {
         if self.config.vec_lanes != 0 {
+            self.transport.write(offset("AUTO"), 0).await?;
             self.transport.write(offset("ENTRY"), 0).await?;
         }
         self.transport.write(offset("IRQ_STATUS"), (1 << IRQ_BITS.len()) - 1).await?;
@@ -185,28 +186,6 @@ impl<T: Transport> Driver<T> {
     pub async fn run(&mut self, frame: &[u8]) -> Result<RunOutput, HostError> {
         let mut out = self.run_many(std::iter::once(frame.to_vec()), |_, _| {}).await?;
         out.pop().ok_or(HostError::NoImage)
-    }
-
-    /// Runs a program of a token: `tok` at position `pos`, by the registers TOK and POS (docs/vector.md). Both below 65,536.
-    ///
-    /// # Errors
-    /// As [`Driver::run`].
-    pub async fn run_token(&mut self, pos: u32, tok: u32) -> Result<RunOutput, HostError> {
-        self.run_chunk(0, pos, &[tok]).await
-    }
-
-    /// Runs the program that begins in row `entry` of the timetable on up to 8 tokens, the first at position `pos`. All below
-    /// 65,536.
-    ///
-    /// # Errors
-    /// As [`Driver::run`].
-    pub async fn run_chunk(&mut self, entry: u32, pos: u32, tokens: &[u32]) -> Result<RunOutput, HostError> {
-        self.transport.write(offset("ENTRY"), entry).await?;
-        self.transport.write(offset("POS"), pos).await?;
-        for (name, &tok) in TOKENS.iter().zip(tokens) {
-            self.transport.write(offset(name), tok).await?;
-        }
-        self.run(&[]).await
     }
 
     /// Runs frames back to back, the next frame on its way while one computes. `progress` is
@@ -233,13 +212,7 @@ impl<T: Transport> Driver<T> {
                 None => false,
             };
             let cycles = self.wait_done().await?;
-            let frame = if out_bytes == 0 { Vec::new() } else { self.transport.receive_frame(self.run_limit).await? };
-            if frame.len() < out_bytes {
-                return Err(HostError::Transport(format!(
-                    "output frame of {} bytes, the program writes {out_bytes}",
-                    frame.len()
-                )));
-            }
+            let frame = self.output(out_bytes).await?;
             let result = RunOutput { frame, cycles };
             progress(results.len(), &result);
             results.push(result);
@@ -258,24 +231,38 @@ impl<T: Transport> Driver<T> {
     }
 
     async fn wait_done(&mut self) -> Result<u64, HostError> {
-        loop {
-            if !self.transport.wait_irq(self.run_limit).await? {
-                let status = self.transport.read(offset("STATUS")).await?;
-                let bits: Vec<&str> = STATUS_BITS.iter().filter(|b| status >> b.bit & 1 == 1).map(|b| b.name).collect();
-                let state = format!("STATUS is {status:#x}: {}", if bits.is_empty() { "idle".into() } else { bits.join(", ") });
-                return Err(HostError::Timeout { what: "the run".into(), limit: self.run_limit, state });
-            }
-            let cause = self.transport.read(offset("IRQ_STATUS")).await?;
-            self.transport.write(offset("IRQ_STATUS"), cause).await?;
-            if cause & ERROR != 0 {
-                self.check_error().await?;
-            }
-            if cause & DONE != 0 {
-                let low = self.transport.read(offset("CYCLES_LO")).await?;
-                let high = self.transport.read(offset("CYCLES_HI")).await?;
-                return Ok(u64::from(high) << 32 | u64::from(low));
-            }
+        while self.wait_cause().await? & DONE == 0 {}
+        let low = self.transport.read(offset("CYCLES_LO")).await?;
+        let high = self.transport.read(offset("CYCLES_HI")).await?;
+        Ok(u64::from(high) << 32 | u64::from(low))
+    }
+
+    /// Waits for the interrupt and clears its causes: their bits of `IRQ_STATUS`.
+    pub(crate) async fn wait_cause(&mut self) -> Result<u32, HostError> {
+        if !self.transport.wait_irq(self.run_limit).await? {
+            let status = self.transport.read(offset("STATUS")).await?;
+            let bits: Vec<&str> = STATUS_BITS.iter().filter(|b| status >> b.bit & 1 == 1).map(|b| b.name).collect();
+            let state = format!("STATUS is {status:#x}: {}", if bits.is_empty() { "idle".into() } else { bits.join(", ") });
+            return Err(HostError::Timeout { what: "the run".into(), limit: self.run_limit, state });
         }
+        let cause = self.transport.read(offset("IRQ_STATUS")).await?;
+        self.transport.write(offset("IRQ_STATUS"), cause).await?;
+        if cause & ERROR != 0 {
+            self.check_error().await?;
+        }
+        Ok(cause)
+    }
+
+    /// The output frame of a run that is over, in full; empty where the program has none.
+    pub(crate) async fn output(&mut self, bytes: usize) -> Result<Vec<u8>, HostError> {
+        if bytes == 0 {
+            return Ok(Vec::new());
+        }
+        let frame = self.transport.receive_frame(self.run_limit).await?;
+        if frame.len() < bytes {
+            return Err(HostError::Transport(format!("output frame of {} bytes, the program writes {bytes}", frame.len())));
+        }
+        Ok(frame)
     }
 
     /// How often each event happened since reset, by number (`systole_isa::regs::EVENTS`), modulo 2^32.

@@ -11,6 +11,7 @@ mod boot;
 mod driver;
 mod error;
 mod rram;
+mod tokens;
 mod transport;
 
 pub use board::{BoardTransport, Line, LineCounts, Port, SerialLine};
@@ -18,4 +19,5 @@ pub use boot::Recorder;
 pub use driver::{Driver, RunOutput};
 pub use error::HostError;
 pub use rram::{RramStatus, Wake, WrongWord};
+pub use tokens::{Seen, Series, SeriesEnd, TokenRun};
 pub use transport::{Transport, boxed};

@@ -41,7 +41,7 @@ pub const ID_VALUE: u32 = 0x5359_5354;
 pub const SPACE: u32 = 0x200;
 
 /// The register map, by offset.
-pub const REGS: [Reg; 78] = [
+pub const REGS: [Reg; 81] = [
     r("ID", 0x00, Ro, "\"SYST\" in ASCII"),
     r("FINGERPRINT", 0x04, Ro, "fingerprint of the ISA tables the hardware was made from"),
     r(
@@ -157,7 +157,19 @@ pub const REGS: [Reg; 78] = [
     r("POS", 0x10c, Rw, "position of the token, for the next run: bits 15:0"),
     r("TOK", 0x110, Rw, "number of the token, for the next run: bits 15:0"),
     r("ARGMAX", 0x114, Ro, "bits 15:0: where the last ARGMAX found its largest number: lane + C * step of the reduction"),
-    r("ENTRY", 0x120, Rw, "bits 15:0: row of the timetable in which a run begins; not written while a start waits"),
+    r(
+        "AUTO",
+        0x118,
+        Rw,
+        "bits 15:0: runs that follow by themselves; counts down. Only with a vector unit, as STOP and AUTO_CYCLES",
+    ),
+    r("STOP", 0x11c, Rw, "bits 15:0: a token, bit 16: enable; a run whose ARGMAX is that token is the last"),
+    r(
+        "ENTRY",
+        0x120,
+        Rw,
+        "bits 15:0: row of the timetable in which a run begins; not written while a start waits or AUTO is not 0",
+    ),
     r("TOK1", 0x124, Rw, "token of row 1 of a chunk, for the next run: bits 15:0; TOK is that of row 0"),
     r("TOK2", 0x128, Rw, "of row 2"),
     r("TOK3", 0x12c, Rw, "of row 3"),
@@ -165,6 +177,12 @@ pub const REGS: [Reg; 78] = [
     r("TOK5", 0x134, Rw, "of row 5"),
     r("TOK6", 0x138, Rw, "of row 6"),
     r("TOK7", 0x13c, Rw, "of row 7"),
+    r(
+        "AUTO_CYCLES",
+        0x140,
+        Ro,
+        "cycles from the launch of the last run that AUTO did not start to the last END, those between runs among them",
+    ),
 ];
 
 /// Registers of a chunk's tokens, by row.
