@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4-Lite registers (docs/registers.md). AW and W in any order, one access of each kind under way;
-// holes, and writes to read-only registers, answer SLVERR. Write strobes are honoured. Response 2
-// cycles after address and data; all outputs registered. Reset clears writable registers. With a vector
-// unit step_i lets POS, TOK and AUTO go on to the next token, and pos_o and tok_o show them in its cycle.
+// holes, and writes to read-only registers, answer SLVERR. Write strobes are honoured. A write's response comes 2
+// cycles after address and data, a read's 3 after the address; all outputs registered. Reset clears writable registers.
+// With a vector unit step_i lets POS, TOK and AUTO go on to the next token, and pos_o and tok_o show them in its cycle.
 `default_nettype none
 `include "systole_isa.vh"
 
@@ -251,95 +251,101 @@ module systole_regs #(
   assign rram_we_o      = act;
   assign rram_waddr_o   = waddr;
 
-  // Read. A read of a low word latches the high one.
-  reg        ar_q, rvalid_q, arready_q;
-  reg [ 8:0] araddr_q;
-  reg [31:0] rdata_q, vectors_high_q;
-  reg [ 1:0] rresp_q;
-  reg [31:0] rdata;
-  reg        known;
+  // Read: what each of three groups has under the address, 0 where it has nothing; their OR in the next cycle. A read of
+  // a low word latches the high one.
+  reg ar_q, found_q, rvalid_q, arready_q;
+  reg [8:0] araddr_q;
+  reg [31:0] fixed, fixed_q, live, live_q, rram_q, rdata_q, vectors_high_q;
+  reg [1:0] rresp_q;
+  reg is_fixed, is_live, known_q;
   wire [8:0] raddr = {araddr_q[8:2], 2'b00};
+  wire is_rram = (raddr >= `SYSTOLE_REG_RRAM_COMMAND && raddr <= `SYSTOLE_REG_RRAM_WAKE_CYCLES) || raddr == `SYSTOLE_REG_RRAM_TILE;
   always @* begin
-    known = 1'b1;
+    is_fixed = 1'b1;
     case (raddr)
-      `SYSTOLE_REG_ID:                   rdata = `SYSTOLE_ID_VALUE;
-      `SYSTOLE_REG_FINGERPRINT:          rdata = `SYSTOLE_FINGERPRINT;
-      `SYSTOLE_REG_CONFIG:               rdata = MACHINE;
-      `SYSTOLE_REG_GEOMETRY:             rdata = {RRAM_WAYS[7:0], X_BANKS[7:0], COLS[7:0], ROWS[7:0]};
-      `SYSTOLE_REG_X_DEPTH:              rdata = X_DEPTH;
-      `SYSTOLE_REG_W_SRAM_DEPTH:         rdata = W_SRAM_DEPTH;
-      `SYSTOLE_REG_RRAM_DEPTH:           rdata = RRAM_DEPTH;
-      `SYSTOLE_REG_ACC_DEPTH:            rdata = ACC_DEPTH;
-      `SYSTOLE_REG_PARAM_DEPTH:          rdata = PARAM_DEPTH;
-      `SYSTOLE_REG_LUT_COUNT:            rdata = LUT_COUNT;
-      `SYSTOLE_REG_IN_DEPTH:             rdata = IN_DEPTH;
-      `SYSTOLE_REG_OUT_DEPTH:            rdata = OUT_DEPTH;
-      `SYSTOLE_REG_TIMETABLE_DEPTH:      rdata = TIMETABLE_DEPTH;
-      `SYSTOLE_REG_DESC_DEPTH:           rdata = DESC_DEPTH;
-      `SYSTOLE_REG_LANE:                 rdata = {LANE_TAPS[7:0], LINE_DEPTH[11:0], TAP_DEPTH[11:0]};
-      `SYSTOLE_REG_LATENCY:              rdata = `SYSTOLE_LATENCY_L(ROWS, COLS, COLS / POST_LANES);
-      `SYSTOLE_REG_START:                rdata = 32'd0;
-      `SYSTOLE_REG_STATUS:               rdata = {22'd0, status_i};
-      `SYSTOLE_REG_ERROR:                rdata = error_i;
-      `SYSTOLE_REG_IN_BYTES:             rdata = in_bytes_q;
-      `SYSTOLE_REG_OUT_BYTES:            rdata = out_bytes_q;
-      `SYSTOLE_REG_START_LIMIT:          rdata = start_limit_q;
-      `SYSTOLE_REG_CYCLES_LO:            rdata = cycles_i;
-      `SYSTOLE_REG_CYCLES_HI:            rdata = 32'd0;  // a timetable counts to 2^32 - 1
-      `SYSTOLE_REG_RUNS:                 rdata = runs_i;
-      `SYSTOLE_REG_IRQ_STATUS:           rdata = {25'd0, irq_status_i};
-      `SYSTOLE_REG_IRQ_ENABLE:           rdata = {25'd0, irq_enable_q};
-      `SYSTOLE_REG_EVENT_FRAMES_IN:      rdata = frames_in_i;
-      `SYSTOLE_REG_EVENT_FRAMES_OUT:     rdata = frames_out_i;
-      `SYSTOLE_REG_EVENT_FRAMES_DROPPED: rdata = frames_dropped_i;
-      `SYSTOLE_REG_EVENT_MACS_LO:        rdata = vectors_i[31:0];
-      `SYSTOLE_REG_EVENT_MACS_HI:        rdata = vectors_high_q;
-      `SYSTOLE_REG_UPLOAD_TARGET:        rdata = {29'd0, target_i};
-      `SYSTOLE_REG_UPLOAD_ADDRESS:       rdata = address_i;
-      `SYSTOLE_REG_UPLOAD_COUNT:         rdata = count_i;
-      `SYSTOLE_REG_SCRATCH:              rdata = scratch_q;
-      `SYSTOLE_REG_SEQ_ROW:              rdata = seq_row_i;
-      `SYSTOLE_REG_SEQ_CYCLE:            rdata = seq_cycle_i;
-      `SYSTOLE_REG_ERROR_CLEAR:          rdata = 32'd0;
-      `SYSTOLE_REG_EVENT_SELECT:         rdata = {28'd0, event_select_q};
-      `SYSTOLE_REG_EVENT_VALUE:          rdata = event_value_i;
-      `SYSTOLE_REG_VEC_LANES:            rdata = VEC_LANES;
-      `SYSTOLE_REG_V_DEPTH:              rdata = V_DEPTH;
-      `SYSTOLE_REG_VEC_PARAM_DEPTH:      rdata = VEC_PARAM_DEPTH;
-      `SYSTOLE_REG_POS:                  rdata = {16'd0, pos_q};
-      `SYSTOLE_REG_TOK:                  rdata = {16'd0, tok_q[15:0]};
+      `SYSTOLE_REG_ID:              fixed = `SYSTOLE_ID_VALUE;
+      `SYSTOLE_REG_FINGERPRINT:     fixed = `SYSTOLE_FINGERPRINT;
+      `SYSTOLE_REG_CONFIG:          fixed = MACHINE;
+      `SYSTOLE_REG_GEOMETRY:        fixed = {RRAM_WAYS[7:0], X_BANKS[7:0], COLS[7:0], ROWS[7:0]};
+      `SYSTOLE_REG_X_DEPTH:         fixed = X_DEPTH;
+      `SYSTOLE_REG_W_SRAM_DEPTH:    fixed = W_SRAM_DEPTH;
+      `SYSTOLE_REG_RRAM_DEPTH:      fixed = RRAM_DEPTH;
+      `SYSTOLE_REG_ACC_DEPTH:       fixed = ACC_DEPTH;
+      `SYSTOLE_REG_PARAM_DEPTH:     fixed = PARAM_DEPTH;
+      `SYSTOLE_REG_LUT_COUNT:       fixed = LUT_COUNT;
+      `SYSTOLE_REG_IN_DEPTH:        fixed = IN_DEPTH;
+      `SYSTOLE_REG_OUT_DEPTH:       fixed = OUT_DEPTH;
+      `SYSTOLE_REG_TIMETABLE_DEPTH: fixed = TIMETABLE_DEPTH;
+      `SYSTOLE_REG_DESC_DEPTH:      fixed = DESC_DEPTH;
+      `SYSTOLE_REG_LANE:            fixed = {LANE_TAPS[7:0], LINE_DEPTH[11:0], TAP_DEPTH[11:0]};
+      `SYSTOLE_REG_LATENCY:         fixed = `SYSTOLE_LATENCY_L(ROWS, COLS, COLS / POST_LANES);
+      `SYSTOLE_REG_VEC_LANES:       fixed = VEC_LANES;
+      `SYSTOLE_REG_V_DEPTH:         fixed = V_DEPTH;
+      `SYSTOLE_REG_VEC_PARAM_DEPTH: fixed = VEC_PARAM_DEPTH;
+      default:                      {is_fixed, fixed} = 33'd0;
+    endcase
+  end
+  always @* begin
+    is_live = 1'b1;
+    case (raddr)
+      `SYSTOLE_REG_START:                live = 32'd0;
+      `SYSTOLE_REG_STATUS:               live = {22'd0, status_i};
+      `SYSTOLE_REG_ERROR:                live = error_i;
+      `SYSTOLE_REG_IN_BYTES:             live = in_bytes_q;
+      `SYSTOLE_REG_OUT_BYTES:            live = out_bytes_q;
+      `SYSTOLE_REG_START_LIMIT:          live = start_limit_q;
+      `SYSTOLE_REG_CYCLES_LO:            live = cycles_i;
+      `SYSTOLE_REG_CYCLES_HI:            live = 32'd0;  // a timetable counts to 2^32 - 1
+      `SYSTOLE_REG_RUNS:                 live = runs_i;
+      `SYSTOLE_REG_IRQ_STATUS:           live = {25'd0, irq_status_i};
+      `SYSTOLE_REG_IRQ_ENABLE:           live = {25'd0, irq_enable_q};
+      `SYSTOLE_REG_EVENT_FRAMES_IN:      live = frames_in_i;
+      `SYSTOLE_REG_EVENT_FRAMES_OUT:     live = frames_out_i;
+      `SYSTOLE_REG_EVENT_FRAMES_DROPPED: live = frames_dropped_i;
+      `SYSTOLE_REG_EVENT_MACS_LO:        live = vectors_i[31:0];
+      `SYSTOLE_REG_EVENT_MACS_HI:        live = vectors_high_q;
+      `SYSTOLE_REG_UPLOAD_TARGET:        live = {29'd0, target_i};
+      `SYSTOLE_REG_UPLOAD_ADDRESS:       live = address_i;
+      `SYSTOLE_REG_UPLOAD_COUNT:         live = count_i;
+      `SYSTOLE_REG_SCRATCH:              live = scratch_q;
+      `SYSTOLE_REG_SEQ_ROW:              live = seq_row_i;
+      `SYSTOLE_REG_SEQ_CYCLE:            live = seq_cycle_i;
+      `SYSTOLE_REG_ERROR_CLEAR:          live = 32'd0;
+      `SYSTOLE_REG_EVENT_SELECT:         live = {28'd0, event_select_q};
+      `SYSTOLE_REG_EVENT_VALUE:          live = event_value_i;
+      `SYSTOLE_REG_POS:                  live = {16'd0, pos_q};
+      `SYSTOLE_REG_TOK:                  live = {16'd0, tok_q[15:0]};
       `SYSTOLE_REG_TOK1, `SYSTOLE_REG_TOK2, `SYSTOLE_REG_TOK3, `SYSTOLE_REG_TOK4, `SYSTOLE_REG_TOK5, `SYSTOLE_REG_TOK6,
-      `SYSTOLE_REG_TOK7:                 rdata = {16'd0, tok_q[{raddr[4:2], 4'd0}+:16]};
-      `SYSTOLE_REG_ENTRY:                rdata = {16'd0, entry_q};
-      `SYSTOLE_REG_ARGMAX:               rdata = {16'd0, argmax_i};
-      `SYSTOLE_REG_AUTO:                 {known, rdata} = {VECTOR, 16'd0, auto_q};
-      `SYSTOLE_REG_STOP:                 {known, rdata} = {VECTOR, 15'd0, stop_q};
-      `SYSTOLE_REG_AUTO_CYCLES:          {known, rdata} = {VECTOR, auto_cycles_i};
-      default: begin
-        rdata = rram_rdata_i;
-        known = (raddr >= `SYSTOLE_REG_RRAM_COMMAND && raddr <= `SYSTOLE_REG_RRAM_WAKE_CYCLES) || raddr == `SYSTOLE_REG_RRAM_TILE;
-      end
+      `SYSTOLE_REG_TOK7:                 live = {16'd0, tok_q[{raddr[4:2], 4'd0}+:16]};
+      `SYSTOLE_REG_ENTRY:                live = {16'd0, entry_q};
+      `SYSTOLE_REG_AUTO:                 {is_live, live} = {VECTOR, 16'd0, auto_q};
+      `SYSTOLE_REG_STOP:                 {is_live, live} = {VECTOR, 15'd0, stop_q};
+      `SYSTOLE_REG_AUTO_CYCLES:          {is_live, live} = {VECTOR, auto_cycles_i};
+      `SYSTOLE_REG_ARGMAX:               live = {16'd0, argmax_i};
+      default:                           {is_live, live} = 33'd0;
     endcase
   end
 
   always @(posedge clk_i)
     if (rst_i) begin
       ar_q      <= 1'b0;
+      found_q   <= 1'b0;
       rvalid_q  <= 1'b0;
       arready_q <= 1'b0;
     end else begin
-      if (s_arvalid_i && arready_q) ar_q <= 1'b1;
-      else if (ar_q && !rvalid_q) ar_q <= 1'b0;
-      if (ar_q && !rvalid_q) rvalid_q <= 1'b1;
-      else if (rvalid_q && s_rready_i) rvalid_q <= 1'b0;
-      arready_q <= !ar_q && !(s_arvalid_i && arready_q) && !rvalid_q;
+      ar_q      <= s_arvalid_i && arready_q;
+      found_q   <= ar_q;
+      rvalid_q  <= found_q || (rvalid_q && !s_rready_i);
+      arready_q <= !(s_arvalid_i && arready_q) && !ar_q && !found_q && !rvalid_q;
     end
   always @(posedge clk_i) begin
     if (s_arvalid_i && arready_q) araddr_q <= s_araddr_i;
-    if (ar_q && !rvalid_q) begin
-      rdata_q <= rdata;
-      rresp_q <= known ? OKAY : SLVERR;
-      if (raddr == `SYSTOLE_REG_EVENT_MACS_LO) vectors_high_q <= vectors_i[63:32];
+    {fixed_q, live_q, rram_q} <= {fixed, live, rram_rdata_i};
+    known_q <= is_fixed || is_live || is_rram;
+    if (ar_q && raddr == `SYSTOLE_REG_EVENT_MACS_LO) vectors_high_q <= vectors_i[63:32];
+    if (found_q) begin
+      rdata_q <= fixed_q | live_q | rram_q;
+      rresp_q <= known_q ? OKAY : SLVERR;
     end
   end
 

@@ -33,7 +33,7 @@ fn program() -> (Image, Vec<u8>, u64) {
 #[test]
 fn registers_answer_as_the_table_says_and_holes_with_slverr() {
     on_chip(|mut t| async move {
-        for address in (0..0x100u32).step_by(4) {
+        for address in (0..0x200u32).step_by(4) {
             let reg = REGS.iter().find(|r| r.offset == address);
             let (_, response) = t.registers().read_with(address.into()).await.unwrap();
             assert_eq!(response == Response::Okay, reg.is_some(), "read of {address:#x}");
