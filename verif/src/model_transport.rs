@@ -331,7 +331,9 @@ impl Transport for ModelTransport {
             .ok_or(HostError::Refused { offset: at, access: "write" })?;
         match reg.name {
             "START" => self.write_start(value)?,
-            name @ ("POS" | "TOK" | "AUTO" | "STOP") => self.write_token(name, at, value)?,
+            name if ["POS", "ENTRY", "AUTO", "STOP"].contains(&name) || TOKENS.contains(&name) => {
+                self.write_token(name, at, value)?
+            }
             "IRQ_STATUS" => self.set("IRQ_STATUS", self.get("IRQ_STATUS") & !value),
             "ERROR_CLEAR" => self.set("ERROR", 0),
             name if name.starts_with("RRAM_") && !self.machine.config().rram_ctrl => {

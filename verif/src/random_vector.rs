@@ -893,7 +893,9 @@ impl Builder {
                 loops.iter().enumerate().map(|(n, &(count, gap))| Stride { count, gap, stride: stride(&mut self.rng, n < hold) });
             let mut nest = Nest::from_strides(&strides.collect::<Vec<_>>());
             nest.loops.last_mut().expect("a loop").len = len;
-            let room = words - if one_hot.is_some() { sizes.lengths } else { 0 };
+            // The last entry is the position of the last row behind the last POS.
+            let entries = (sizes.lengths * self.config.cols + CHUNK as u32 - 2) / self.config.rows;
+            let room = words - if one_hot.is_some() { entries } else { 0 };
             let (Some(x_base), Some(w_base)) = (self.base(&nest, 0, sizes.x), self.base(&nest, 1, room)) else { continue };
             break Matmul {
                 x_base: if one_hot.is_some() { 0 } else { x_base },

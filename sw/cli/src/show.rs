@@ -2,13 +2,13 @@
 //! `systole disasm`, `systole config`, `systole timeline`.
 
 use crate::{output, sizes};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use systole_isa::config::CONFIGS;
 use systole_isa::ecc::Ecc;
-use systole_isa::{Config, Image, Instruction, Latency, Unit, disasm as listing};
+use systole_isa::{Config, Image, Instruction, Latency, Program, Unit, disasm as listing};
 
 /// Print the program in an image.
 #[derive(Args)]
@@ -17,6 +17,9 @@ pub struct DisasmArgs {
     image: PathBuf,
     #[arg(long, help = "Of an image for sizes of one's own: its configuration")]
     config: Option<String>,
+    /// Which of the image's programs: of a language model 0 takes a token, 1 several tokens of a prompt
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    program: usize,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -45,6 +48,9 @@ pub struct TimelineArgs {
     image: PathBuf,
     #[arg(long, help = "Of an image for sizes of one's own: its configuration")]
     config: Option<String>,
+    /// Which of the image's programs: of a language model 0 takes a token, 1 several tokens of a prompt
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    program: usize,
     /// The trace file, for Perfetto or chrome://tracing
     #[arg(short, long, value_name = "T.json")]
     output: PathBuf,
@@ -53,6 +59,21 @@ pub struct TimelineArgs {
 fn read_image(path: &Path) -> Result<Image> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Image::from_bytes(&bytes).with_context(|| path.display().to_string())
+}
+
+/// A program of an image, and what it is among them.
+fn program_of(image: &Image, which: usize) -> Result<(Program, String)> {
+    let mut programs = image.programs()?;
+    let count = programs.len();
+    ensure!(
+        which < count,
+        "the image has {count} program{}: --program 0{}",
+        if count == 1 { "" } else { "s" },
+        if count == 1 { String::new() } else { format!(" to {}", count - 1) }
+    );
+    let (entry, program) = programs.swap_remove(which);
+    let among = if count == 1 { String::new() } else { format!(", program {which} of {count}, ENTRY {entry}") };
+    Ok((program, among))
 }
 
 /// The configuration of an image: it names it, or `--config` does.
@@ -68,7 +89,7 @@ fn config_of(image: &Image, given: Option<&str>) -> Result<Config> {
 /// Prints the listing.
 pub fn disasm(args: &DisasmArgs) -> Result<bool> {
     let image = read_image(&args.image)?;
-    let program = image.program()?;
+    let (program, among) = program_of(&image, args.program)?;
     let config = config_of(&image, args.config.as_deref())?;
     let text = listing::disassemble(&program)?;
     if args.json {
@@ -84,7 +105,7 @@ pub fn disasm(args: &DisasmArgs) -> Result<bool> {
         return Ok(true);
     }
     output::print(&format!(
-        "; {} for {}, fingerprint {:08x}: {} rows, {} descriptor words, {} cycles\n; input {} bytes, output {} bytes, {} weight bytes, {} channels, {} lookup tables",
+        "; {}{among} for {}, fingerprint {:08x}: {} rows, {} descriptor words, {} cycles\n; input {} bytes, output {} bytes, {} weight bytes, {} channels, {} lookup tables",
         image.name,
         config.label(),
         image.fingerprint,
@@ -156,7 +177,8 @@ pub fn config(args: &ConfigArgs) -> Result<bool> {
 /// Writes the trace: one track a unit, one slice an instruction, a microsecond a cycle.
 pub fn timeline(args: &TimelineArgs) -> Result<bool> {
     let image = read_image(&args.image)?;
-    let (program, config) = (image.program()?, config_of(&image, args.config.as_deref())?);
+    let (program, among) = program_of(&image, args.program)?;
+    let config = config_of(&image, args.config.as_deref())?;
     let latency = Latency::of(&config);
     let text = listing::disassemble(&program)?;
     let mut events: Vec<Value> = Unit::ALL
@@ -164,7 +186,7 @@ pub fn timeline(args: &TimelineArgs) -> Result<bool> {
         .map(|u| json!({"ph": "M", "pid": 1, "tid": *u as u8, "name": "thread_name", "args": {"name": u.name()}}))
         .collect();
     events.push(
-        json!({"ph": "M", "pid": 1, "name": "process_name", "args": {"name": format!("{} on {}", image.name, config.label())}}),
+        json!({"ph": "M", "pid": 1, "name": "process_name", "args": {"name": format!("{}{among} on {}", image.name, config.label())}}),
     );
     let posts: Vec<u64> = program
         .rows

@@ -677,7 +677,7 @@ fn scalars_one_a_step() {
 
 #[test]
 fn one_row_of_a_table() {
-    for (tok, pos) in [(0, 3), (1, 0), (5, 2), (10, 11)] {
+    for (tok, pos) in [(0, 3), (1, 0), (5, 2), (10, 10)] {
         let mut bench = Bench::tiny();
         (bench.tok, bench.pos) = (tok, pos);
         // A table of 12 rows in words 1, 3, 5: two words of lanes each (1, 2), (3, 4), (5, 6).
@@ -687,10 +687,11 @@ fn one_row_of_a_table() {
         bench.weights.extend((0..3).flat_map(|t| (0..4).flat_map(move |r| tile(4 * t + r, 0))));
         bench.weights.extend((0..3).flat_map(|t| (0..4).flat_map(move |r| tile(4 * t + r, 1))));
         let l = bench.latency;
-        for (n, (register, value)) in [(Register::Tok, 1), (Register::Pos, -2)].into_iter().enumerate() {
+        let picks = [(Register::Tok, 0, 1), (Register::Pos, 0, -2), (Register::Tok, 3, 2), (Register::Pos, 1, 1)];
+        for (n, (register, row, value)) in picks.into_iter().enumerate() {
             let matmul = Matmul {
                 w_base: 1,
-                one_hot: Some(OneHot { register, row: 0, value }),
+                one_hot: Some(OneHot { register, row, value }),
                 first: true,
                 last: true,
                 nest: nest(&[(2, 1, [0, 3, 0, 0, 0])]),
@@ -703,13 +704,17 @@ fn one_row_of_a_table() {
                 Instruction::Vector(Vector { src: Source::Array, dst_base: 4 * n as u32, nest, ..plain() }),
             );
         }
-        let (machine, result) = bench.run();
+        // The token of row 3 of a chunk, and the position of row 1.
+        let mut machine = Machine::new(bench.config.clone());
+        machine.load_image(&bench.image()).unwrap();
+        machine.set_chunk(pos, &[tok, 99, 98, 11 - tok], 0);
+        let result = machine.run(&bench.input).unwrap();
         for lane in 0..8 {
             let at = |base: usize| machine.v()[base * 4 + lane].to_f64();
-            assert_eq!(at(0), f64::from(entry(tok as i32, lane as i32)));
-            assert_eq!(at(4), f64::from(-2 * entry(pos as i32, lane as i32)));
+            let of = |row: u32| f64::from(entry(row as i32, lane as i32));
+            assert_eq!([0, 4, 8, 12].map(at), [of(tok), -2.0 * of(pos), 2.0 * of(11 - tok), of(pos + 1)]);
         }
-        assert_eq!((result.vectors, result.events[1]), (4, 4));
+        assert_eq!((result.vectors, result.events[1]), (8, 8));
     }
 }
 
@@ -752,6 +757,58 @@ fn a_run_is_as_long_as_its_position_says() {
         assert_eq!((s(&machine, 1), s(&machine, 2)), (f64::from(largest), f64::from(largest)), "POS {pos}");
         assert_eq!(word(&machine, 90)[0], 0.25 * f64::from(largest));
     }
+}
+
+#[test]
+fn the_tail_of_a_row_of_a_chunk_is_as_much_further_on() {
+    for (pos, row) in [(0u32, 1u8), (4, 2), (1, 1), (0, 7), (2, 1)] {
+        let mut bench = as_long_as_its_position();
+        for r in &mut bench.rows {
+            if let Instruction::Vector(v) = &mut r.instruction
+                && v.tail
+            {
+                v.tail_row = row;
+            }
+        }
+        let mut machine = Machine::new(bench.config.clone());
+        machine.load_image(&bench.image()).unwrap();
+        machine.set_registers(pos, 0);
+        machine.run(&[]).unwrap();
+        let seen = word(&machine, 100 + 1 + (pos / 4) as usize).iter().filter(|&&v| v != F24::LOWEST.to_f64()).count();
+        assert_eq!(seen as u32, (pos % 4 + u32::from(row) + 1).min(4), "POS {pos}, row {row}");
+    }
+}
+
+#[test]
+fn a_run_begins_in_the_row_of_entry() {
+    // Two programs, each a word of V doubled: V[100], or V[101].
+    let program = |dst: u32, wait: u64| {
+        let mut bench = Bench::tiny();
+        bench.load_v(0, &[1.5, 2.0, 3.0, 4.0]);
+        let add = Vector { a_base: 0, dst_base: dst, add: Add::M1, ..plain() };
+        let first = bench.vector(add);
+        bench.rows.push(Row { cycle: first + 60 + wait, instruction: Instruction::End });
+        bench
+    };
+    let (a, b) = (program(100, 0), program(101, 7));
+    let mut image = a.image();
+    let programs = [&a, &b].map(|p| p.image().program().unwrap());
+    (image.timetable, image.descriptors) = Program::encode_all(&programs).unwrap();
+    assert_eq!(image.programs().unwrap().iter().map(|p| &p.1).collect::<Vec<_>>(), programs.iter().collect::<Vec<_>>());
+    let entry = programs[0].rows.len() as u32;
+    let mut machine = Machine::new(a.config.clone());
+    machine.load_image(&image).unwrap();
+    for (which, dst) in [(1, 101), (0, 100), (1, 101)] {
+        machine.set_chunk(0, &[0], [0, entry][which]);
+        assert_eq!(machine.run(&a.input).unwrap().cycles, programs[which].cycles());
+        assert_eq!(word(&machine, dst), [3.0, 4.0, 6.0, 8.0]);
+    }
+    machine.set_chunk(0, &[0], 1);
+    assert!(machine.run(&a.input).unwrap_err().to_string().contains("no program begins in this row"));
+    // A first row in cycle 0 in one of them alone.
+    let early = |cycle| Program { rows: vec![Row { cycle, instruction: Instruction::End }] };
+    assert!(Program::encode_all(&[early(0), early(1)]).is_err());
+    assert!(Program::encode_all(&[early(0), early(0)]).is_ok());
 }
 
 #[test]

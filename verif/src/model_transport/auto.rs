@@ -68,11 +68,16 @@ impl ModelTransport {
         }
     }
 
-    /// A write to POS, TOK, AUTO or STOP.
+    /// A write to POS, the tokens, ENTRY, AUTO or STOP.
     pub(super) fn write_token(&mut self, name: &'static str, offset: u32, value: u32) -> Result<(), HostError> {
-        let token = ["POS", "TOK"].contains(&name);
-        if (token && self.get("AUTO") != 0) || (!token && self.machine.config().vec_lanes == 0) {
+        let (vector, series) = (self.machine.config().vec_lanes != 0, ["AUTO", "STOP"].contains(&name));
+        let settled = self.get("AUTO") != 0 || (name == "ENTRY" && self.waiting > 0);
+        let refused = if series { !vector } else { settled };
+        if refused {
             return Err(HostError::Refused { offset, access: "write" });
+        }
+        if !vector {
+            return Ok(());
         }
         let mask = if name == "STOP" { 0x1_ffff } else { 0xffff };
         let stays = name == "AUTO" && self.get("ERROR") != 0;

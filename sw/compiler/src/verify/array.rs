@@ -27,9 +27,7 @@ impl Checker<'_> {
             let further = i.one_hot.map(|h| (h.register, h.row));
             // Of a table by TOK only the first entry is known to be there.
             let entries = match further {
-                Some((Register::Pos, row)) => {
-                    i64::from((self.pos.1 + u32::from(row)).min(self.sizes.positions.max(1) - 1) / self.config.rows)
-                }
+                Some((Register::Pos, row)) => i64::from((self.pos.1 + u32::from(row)) / self.config.rows),
                 _ => 0,
             };
             for s in i.nest.iter() {
