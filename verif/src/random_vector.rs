@@ -52,6 +52,8 @@ pub struct Outcome {
     pub cycles: u64,
     /// Register ARGMAX behind the run.
     pub argmax: u32,
+    /// How often each event happened in it, by number; nothing where the machine counts none.
+    pub events: Vec<u32>,
 }
 
 /// Runs cases one behind the other on one machine: what every run of each leaves.
@@ -72,9 +74,11 @@ pub fn outcomes(
             for run in case.runs {
                 driver.transport().write(offset("POS"), run.pos).await?;
                 driver.transport().write(offset("TOK"), run.tok).await?;
+                let before = driver.events().await?;
                 let output = driver.run(&run.frame).await?;
+                let events = driver.events().await?.iter().zip(before).map(|(after, b)| after.wrapping_sub(b)).collect();
                 let argmax = driver.transport().read(offset("ARGMAX")).await?;
-                outcomes.push(Outcome { frame: output.frame, cycles: output.cycles, argmax });
+                outcomes.push(Outcome { frame: output.frame, cycles: output.cycles, argmax, events });
             }
             all.push(outcomes);
         }
