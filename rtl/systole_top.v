@@ -240,7 +240,7 @@ module systole_top #(
   wire in_none, in_full, in_next_full, out_room, out_next_room, out_busy;
   wire good_frame, bad_frame, sent, flush, release_in, uploading, refused_busy, refused_range;
   wire busy, arm, next, done, x_write;
-  wire [8:0] events;
+  wire [12:0] events;
   wire [3:0] event_select;
   wire [31:0] event_value;
   wire awake;
@@ -249,12 +249,16 @@ module systole_top #(
   generate
     if (EVENTS == 0) begin : g_no_events
       assign event_value = 32'd0;
-      wire unused = &{event_select, x_write};
+      wire unused = &{event_select, x_write, events};
     end else begin : g_events
-      systole_events u_events (
+      localparam COUNTERS = VEC_LANES != 0 ? 13 : 9;
+      wire unused = &events;
+      systole_events #(
+          .COUNTERS(COUNTERS)
+      ) u_events (
           .clk_i    (clk_i),
           .rst_i    (rst_i),
-          .events_i (events),
+          .events_i (events[COUNTERS-1:0]),
           .x_write_i(x_write),
           .select_i (event_select),
           .value_o  (event_value)

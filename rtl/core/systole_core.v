@@ -107,7 +107,7 @@ module systole_core #(
     input  wire [     127:0] tok_i,
     input  wire [    QW-1:0] entry_i,         // row in which a run begins
     output wire [      15:0] argmax_o,
-    output wire [       8:0] events_o,        // by number: SYSTOLE_EVENT_*
+    output wire [      12:0] events_o,        // by number: SYSTOLE_EVENT_*
     output wire              x_write_o,       // a second word is written to X
     // IN buffer
     output wire              in_re_o,
@@ -516,7 +516,8 @@ module systole_core #(
           .out_dest_o         (vec_dest),
           .out_addr_o         (vec_addr),
           .out_data_o         (vec_data),
-          .argmax_o           (argmax_o)
+          .argmax_o           (argmax_o),
+          .events_o           (events_o[12:9])
       );
       `SYSTOLE_ASSERT(check_one_taker, !(take && vec_ready && u_post.armed))
     end else begin : g_no_vector
@@ -524,6 +525,7 @@ module systole_core #(
       assign vec_addr = 16'd0;
       assign vec_data = {COLS * 8{1'b0}};
       assign argmax_o = 16'd0;
+      assign events_o[12:9] = 4'd0;
       wire unused = &{vec_we_i, vec_addr_i, pos_i, tok_i, pos, start[`SYSTOLE_UNIT_VECTOR_BIT], start[`SYSTOLE_UNIT_SCALAR_BIT]};
       `SYSTOLE_ASSERT(check_no_vector, !(start[`SYSTOLE_UNIT_VECTOR_BIT] || start[`SYSTOLE_UNIT_SCALAR_BIT]))
     end
@@ -640,8 +642,8 @@ module systole_core #(
   assign out_we_o   = to_out || store_we;
   assign out_addr_o = to_out ? post_addr[OW-1:0] : store_waddr[OW-1:0];
   assign out_data_o = to_out ? post_data : flat_word_q;
-  assign events_o   = {lane_read, out_we_o, take, to_column || to_row, to_x || load_valid,
-                       res_valid || store_read || lane_read, x_valid && x_load && x_sram, r_en && r_beat == {BW{1'b0}}, x_valid};
+  assign events_o[8:0] = {lane_read, out_we_o, take && !vec_ready, to_column || to_row, to_x || load_valid,
+                          res_valid || store_read || lane_read, x_valid && x_load && x_sram, r_en && r_beat == {BW{1'b0}}, x_valid};
   assign x_write_o  = to_x && load_valid;
 
 endmodule

@@ -120,7 +120,7 @@ module systole_regs #(
   reg [ 6:0] irq_enable_q;
   reg [ 3:0] event_select_q;
   reg [15:0] pos_q, entry_q, auto_q;
-  reg [127:0] tok_q;
+  wire [127:0] tok_q;
   reg [16:0] stop_q;
   localparam [0:0] VECTOR = VEC_LANES != 0;
 
@@ -191,7 +191,7 @@ module systole_regs #(
       start_limit_q <= 32'd0;
       irq_enable_q  <= 7'd0;
       event_select_q <= 4'd0;
-      {pos_q, entry_q, tok_q, auto_q, stop_q} <= 193'd0;
+      {pos_q, entry_q, auto_q, stop_q} <= 65'd0;
       scratch_q     <= 32'd0;
     end else begin
       if (s_awvalid_i && awready_q) aw_q <= 1'b1;
@@ -204,7 +204,7 @@ module systole_regs #(
         aw_q     <= 1'b0;
         w_q      <= 1'b0;
       end
-      {pos_q, tok_q[15:0]} <= {pos, tok};
+      pos_q <= pos;
       auto_q <= auto_q - {15'd0, step_i};
       if (act && writable)
         case (waddr)
@@ -218,7 +218,7 @@ module systole_regs #(
           `SYSTOLE_REG_ENTRY:       if (VECTOR) entry_q <= value[15:0];
           `SYSTOLE_REG_AUTO:        auto_q <= value[15:0];
           `SYSTOLE_REG_STOP:        stop_q <= value[16:0];
-          default:                  if (VECTOR && writes_tok) tok_q[{tok_row, 4'd0}+:16] <= value[15:0];
+          default:                  ;
         endcase
       if (auto_clear_i) auto_q <= 16'd0;
       if (wake_we_i[0]) in_bytes_q <= wake_bytes_i;
@@ -229,6 +229,20 @@ module systole_regs #(
     if (s_wvalid_i && wready_q) {wstrb_q, wdata_q} <= {s_wstrb_i, s_wdata_i};
     if (act) bresp_q <= writable ? OKAY : SLVERR;
   end
+
+  // The tokens of a chunk's rows. That of row 0 goes on by itself.
+  genvar row;
+  generate
+    for (row = 0; row < 8; row = row + 1) begin : g_tok
+      localparam [2:0] ROW = row;
+      reg [15:0] q;
+      always @(posedge clk_i)
+        if (rst_i) q <= 16'd0;
+        else if (act && writable && VECTOR && writes_tok && tok_row == ROW) q <= value[15:0];
+        else if (ROW == 3'd0) q <= tok;
+      assign tok_q[16*row+:16] = q;
+    end
+  endgenerate
 
   wire writes_start = act && waddr == `SYSTOLE_REG_START;
   assign start_o        = writes_start && value[0];

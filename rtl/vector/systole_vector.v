@@ -42,7 +42,8 @@ module systole_vector #(
     output wire [        2:0] out_dest_o,     // POST's numbers
     output wire [       15:0] out_addr_o,
     output wire [ COLS*8-1:0] out_data_o,
-    output wire [       15:0] argmax_o
+    output wire [       15:0] argmax_o,
+    output wire [        3:0] events_o        // steps, of them with a function, of them to V; of SCALAR
 );
 
   localparam G = COLS / LANES;
@@ -702,6 +703,8 @@ module systole_vector #(
   assign out_dest_o  = float_valid ? 3'd4 : dest_m4 - 3'd2;
   assign out_addr_o  = float_valid ? float_dst_q : dst_m4;
   assign out_data_o  = float_valid ? quarter : codes;
+  assign events_o    = {scalar_we, take && ops_q[`SYSTOLE_VECTOR_OPS_DEST] == DEST_V,
+                        take && ops_q[`SYSTOLE_VECTOR_OPS_FN_EN], take};
 
 endmodule
 

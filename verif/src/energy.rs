@@ -70,6 +70,18 @@ pub const ADD32: Constant = Constant {
     pj: Range::new(0.1, 0.21, 0.21),
     source: "low: Horowitz ISSCC'14 (45 nm); else Aladdin tables (40 nm)",
 };
+/// A product in F24: 16 bits of significand.
+pub const F24_MUL: Constant = Constant {
+    name: "F24 multiply",
+    pj: Range::new(1.6, 2.3, 3.7),
+    source: "Horowitz ISSCC'14 (45 nm), by the square of the significand: low: of FP32, 3.7 (16/24)^2; typ: of FP16, 1.1 (16/11)^2; high: FP32 as it is, 3.7",
+};
+/// A sum in F24, and as much for a conversion from or to an integer.
+pub const F24_ADD: Constant = Constant {
+    name: "F24 add or conversion",
+    pj: Range::new(0.4, 0.6, 0.9),
+    source: "Horowitz ISSCC'14 (45 nm): low: FP16 as it is; typ: FP16 and FP32 by the significand, 0.4 (16/11) and 0.9 (16/24); high: FP32 as it is",
+};
 /// Leakage of SRAM in mW a megabyte.
 pub const SRAM_LEAKAGE_MW: Constant = Constant {
     name: "leakage of 1 MB of SRAM (mW)",
@@ -78,7 +90,7 @@ pub const SRAM_LEAKAGE_MW: Constant = Constant {
 };
 
 /// Every constant.
-pub const CONSTANTS: [Constant; 6] = [MAC, SRAM_BYTE, RRAM_BIT, POST_LANE, ADD32, SRAM_LEAKAGE_MW];
+pub const CONSTANTS: [Constant; 8] = [MAC, SRAM_BYTE, RRAM_BIT, POST_LANE, ADD32, F24_MUL, F24_ADD, SRAM_LEAKAGE_MW];
 
 /// Energy of one kind of event.
 #[derive(Debug, Clone, Serialize)]
@@ -91,6 +103,9 @@ pub struct Part {
     pub pj: Range,
 }
 
+/// Names of the vector unit's parts.
+const VECTOR_PARTS: [&str; 4] = ["vector steps", "vector functions", "V written", "scalar steps"];
+
 /// Energy of what was counted.
 #[derive(Debug, Clone, Serialize)]
 pub struct Energy {
@@ -102,6 +117,13 @@ pub struct Energy {
     pub tops_per_watt: Range,
 }
 
+impl Energy {
+    /// What of the total is the vector unit's own, in pJ.
+    pub fn of_vector_unit(&self) -> Range {
+        self.parts.iter().filter(|p| VECTOR_PARTS.contains(&p.name)).fold(Range::default(), |t, p| t.plus(p.pj))
+    }
+}
+
 /// Energy of event counts (by number, `systole_isa::regs::EVENTS`) on a configuration; `macs` are the workload's own
 /// multiplications, `rram` overrides the RRAM's pJ per bit.
 pub fn of_events(events: &[u64], config: &Config, macs: u64, rram: Option<f64>) -> Energy {
@@ -111,6 +133,12 @@ pub fn of_events(events: &[u64], config: &Config, macs: u64, rram: Option<f64>) 
     let count = |n: usize| events.get(n).copied().unwrap_or(0);
     let sram = |bytes: f64| SRAM_BYTE.pj.map(|e| e * bytes);
     let vectors = count(0);
+    // A lane in a step: m1, m2 and mul3; the sum s, the conversions of sum and code, one for the reductions; nine bytes of V and
+    // six of parameters. With a function: a segment of 36 bits, its product and sum. S is registers.
+    let lane = F24_MUL.pj.map(|e| 3.0 * e).plus(F24_ADD.pj.map(|e| 4.0 * e)).plus(sram(15.0));
+    let function = F24_MUL.pj.plus(F24_ADD.pj).plus(sram(4.5));
+    // A step of SCALAR: a product at least; RECIP and RSQRT have three.
+    let scalar = Range::new(F24_MUL.pj.low, 2.0 * F24_MUL.pj.typ, 3.0 * F24_MUL.pj.high);
     let each = [
         ("multiply-accumulate", vectors, MAC.pj.map(|e| e * r * c)),
         ("X read into the array", vectors, sram(r)),
@@ -123,6 +151,10 @@ pub fn of_events(events: &[u64], config: &Config, macs: u64, rram: Option<f64>) 
         ("POST", count(6), POST_LANE.pj.map(|e| e * c).plus(sram(8.0 * c))),
         ("OUT written", count(7), sram(c)),
         ("lane engine", count(8), MAC.pj.map(|e| e * 9.0 * c)),
+        (VECTOR_PARTS[0], count(9), lane.map(|e| e * c)),
+        (VECTOR_PARTS[1], count(10), function.map(|e| e * c)),
+        (VECTOR_PARTS[2], count(11), sram(9.0 * c)),
+        (VECTOR_PARTS[3], count(12), scalar),
     ];
     let parts: Vec<Part> = each
         .into_iter()
@@ -176,6 +208,31 @@ mod tests {
             let closed = 2.0 / (9.0 * e / m as f64 + 0.9);
             assert!((found / closed).ln().abs() < 0.35, "M = {m}, {e} pJ/bit: {found} against {closed}");
         }
+    }
+
+    #[test]
+    fn the_vector_unit_costs_what_its_steps_do() {
+        let config = Config::named("base").unwrap();
+        let of = |event: usize, count: u64| {
+            let mut events = [0; systole_isa::regs::EVENTS.len()];
+            events[event] = count;
+            of_events(&events, &config, 1, None).total
+        };
+        // 16 lanes: three products, four sums, 15 bytes.
+        let step = 16.0 * (3.0 * F24_MUL.pj.typ + 4.0 * F24_ADD.pj.typ + 15.0 * SRAM_BYTE.pj.typ);
+        assert!((of(9, 1000).typ - 1000.0 * step).abs() < 1e-6 * step, "{:?}", of(9, 1000));
+        for event in 9..13 {
+            let e = of(event, 1);
+            assert!(0.0 < e.low && e.low < e.typ && e.typ < e.high, "event {event}: {e:?}");
+        }
+        let mut all = [7; systole_isa::regs::EVENTS.len()];
+        let e = of_events(&all, &config, 1, None);
+        let own = e.of_vector_unit();
+        all[9..].fill(0);
+        let rest = of_events(&all, &config, 1, None).total;
+        assert!(own.typ > 0.0 && (e.total.typ - own.typ - rest.typ).abs() < 1e-9 * e.total.typ, "{own:?}");
+        // A function comes on top of its step, a scalar step is one lane's.
+        assert!(of(10, 1).typ < of(9, 1).typ && of(12, 1).typ < of(9, 1).typ / 16.0);
     }
 
     #[test]

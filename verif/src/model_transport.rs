@@ -11,7 +11,7 @@ use systole_golden::Machine;
 use systole_host::{HostError, Transport};
 use systole_isa::image::{Dtype, Tensor, decode_tap};
 use systole_isa::program::CHUNK;
-use systole_isa::regs::{Access, ERRORS, ID_VALUE, REGS, RRAM_STATUS_BITS, TOKENS, offset};
+use systole_isa::regs::{Access, ERRORS, EVENTS, ID_VALUE, REGS, RRAM_STATUS_BITS, TOKENS, offset};
 use systole_isa::requant::Param;
 use systole_isa::rram::{COMMANDS, KEYS, RECORD_WORDS, Record};
 use systole_isa::{Config, Image, Latency, fingerprint};
@@ -26,7 +26,7 @@ pub struct ModelTransport {
     output: VecDeque<Vec<u8>>,
     rram: Option<RramModel>,
     keys: u32,
-    events: [u64; 9],
+    events: [u64; EVENTS.len()],
     /// Starts whose runs are not over.
     waiting: u32,
     /// The one that waits first follows its run by itself.
@@ -63,7 +63,7 @@ impl ModelTransport {
             output: VecDeque::new(),
             rram: None,
             keys: 0,
-            events: [0; 9],
+            events: [0; EVENTS.len()],
             waiting: 0,
             series: false,
         }

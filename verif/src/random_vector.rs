@@ -52,6 +52,8 @@ pub struct Outcome {
     pub cycles: u64,
     /// Register ARGMAX behind the run.
     pub argmax: u32,
+    /// How often each event happened in it, by number; nothing where the machine counts none.
+    pub events: Vec<u32>,
 }
 
 /// Runs cases one behind the other on one machine: what every run of each leaves.
@@ -74,9 +76,11 @@ pub fn outcomes(
                 for (name, tok) in TOKENS.iter().zip(run.tokens) {
                     driver.transport().write(offset(name), tok).await?;
                 }
+                let before = driver.events().await?;
                 let output = driver.run(&run.frame).await?;
+                let events = driver.events().await?.iter().zip(before).map(|(after, b)| after.wrapping_sub(b)).collect();
                 let argmax = driver.transport().read(offset("ARGMAX")).await?;
-                outcomes.push(Outcome { frame: output.frame, cycles: output.cycles, argmax });
+                outcomes.push(Outcome { frame: output.frame, cycles: output.cycles, argmax, events });
             }
             all.push(outcomes);
         }

@@ -578,7 +578,7 @@ fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
             let idle = behind == [false; 2]; // in the two cycles before
             let arms = !m.running && queued > 0 && this_room && idle;
             assert_eq!(arm.is_high(), arms, "arming in cycle {t}");
-            let refused = start && full && !(goes_on && !own);
+            let refused = start && full && (own || !goes_on);
             seen[5] += u64::from(own && start);
             m.waiting = if abandon { 0 } else { m.waiting + u64::from(start && !refused) - u64::from(arms || goes_on) };
             if !m.running && !arms && abandon {

@@ -74,6 +74,11 @@ fn compare_prompt(config: &Config, d: &Decoder, tokens: &[(u32, u32)], prompt: u
     }
 }
 
+/// Steps of a nest where loops over lengths run `lenc` times more.
+fn steps(nest: &systole_isa::nest::Nest, lenc: u64) -> u64 {
+    nest.loops.iter().map(|l| u64::from(l.count) + if l.len { lenc } else { 0 }).product()
+}
+
 fn small_model(sizes: [i64; 7], config: &Config, seed: u64) -> Decoder {
     let model = samples::model(Sizes::new(sizes).unwrap(), false, seed);
     let q = quantise(&model, &Options { calibration: 16, seed, ..Options::default() });
@@ -98,6 +103,50 @@ fn prompts_in_chunks_leave_what_their_tokens_leave() {
     // Heads wider than the columns; weights in two beats, so that rows share them; fewer lanes than columns.
     let config = Config::named("small,VEC_LANES=4").unwrap().with_weight_beats(2).unwrap();
     compare_prompt(&config, &small_model([32, 24, 2, 2, 1, 19, 20], &config, 3), &in_order(20, 19), 18);
+}
+
+#[test]
+fn the_vector_unit_s_events_are_the_steps_of_the_program() {
+    use systole_isa::Instruction;
+    use systole_isa::program::VectorDest;
+    use systole_isa::regs::EVENTS;
+    let config = Config::named("tiny,VEC_LANES=4").unwrap();
+    let d = small_model([16, 12, 1, 4, 2, 9, 16], &config, 1);
+    for backend in [Backend::Rtl, Backend::Model] {
+        let image = d.image.clone();
+        let counted = on_machine(backend, &config, &systole_chip::Options::default(), async move |driver| {
+            driver.load(&image).await?;
+            let mut all = vec![];
+            for pos in 0..9 {
+                let before = driver.events().await?;
+                driver.run_token(pos, 3).await?;
+                all.push(driver.events().await?.iter().zip(before).map(|(after, b)| u64::from(after - b)).collect::<Vec<_>>());
+            }
+            Ok(all)
+        })
+        .unwrap_or_else(|e| panic!("{e:#}"));
+        for (pos, counted) in counted.iter().enumerate() {
+            let lenc = pos as u64 / 4;
+            let mut expected = [0u64; 5];
+            for row in &d.program.rows {
+                match &row.instruction {
+                    Instruction::Post(p) => expected[0] += steps(&p.nest, lenc),
+                    Instruction::Vector(v) => {
+                        let n = steps(&v.nest, lenc);
+                        expected[1] += n;
+                        expected[2] += if v.function.is_some() { n } else { 0 };
+                        expected[3] += if v.dest == VectorDest::V { n } else { 0 };
+                    }
+                    Instruction::Scalar(s) => expected[4] += steps(&s.nest, lenc),
+                    _ => {}
+                }
+            }
+            let found = ["POST", "VECTOR", "VEC_FN", "V_WRITE", "SCALAR"]
+                .map(|name| counted[EVENTS.iter().find(|e| e.name == name).unwrap().bit as usize]);
+            assert_eq!(found, expected, "position {pos} on {backend:?}");
+            assert!(expected[1..].iter().all(|&n| n > 0) && expected[1] > expected[2] && expected[1] > expected[3]);
+        }
+    }
 }
 
 #[test]

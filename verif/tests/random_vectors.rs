@@ -130,7 +130,7 @@ fn the_checker_takes_what_the_model_takes() {
     assert!(clean > 20 && refused > 200);
 }
 
-/// The RTL against the model in every byte, cycle and ARGMAX, for programs with these seeds.
+/// The RTL against the model in every byte, cycle, event and ARGMAX, for programs with these seeds.
 fn agree(config: &str, seeds: std::ops::Range<u64>) {
     let config = Config::named(config).unwrap();
     let cases: Vec<_> = seeds.clone().map(|seed| program(&config, seed)).collect();
@@ -143,11 +143,11 @@ fn agree(config: &str, seeds: std::ops::Range<u64>) {
             let c = config.cols as usize;
             let words = expected.frame.chunks(c).zip(got.frame.chunks(c)).enumerate().filter(|(_, (a, b))| a != b);
             let words: Vec<usize> = words.map(|(word, _)| word).collect();
-            if !words.is_empty() || (got.cycles, got.argmax) != (expected.cycles, expected.argmax) {
-                let pair = |o: &Outcome| (o.cycles, o.argmax);
+            let pair = |o: &Outcome| (o.cycles, o.argmax, o.events.clone());
+            if !words.is_empty() || pair(got) != pair(expected) {
                 let run = (case.runs[n].pos, case.runs[n].tokens);
                 bad.push(format!(
-                    "{}, seed {seed}, run {n}, POS and TOK {run:?}: cycles, ARGMAX {:?} for {:?}; OUT words {words:?} differ",
+                    "{}, seed {seed}, run {n}, POS and TOK {run:?}: cycles, ARGMAX, events {:?} for {:?}; OUT words {words:?} differ",
                     config.label(),
                     pair(got),
                     pair(expected)
@@ -156,6 +156,9 @@ fn agree(config: &str, seeds: std::ops::Range<u64>) {
         }
     }
     assert!(bad.is_empty(), "{} runs differ:\n{}", bad.len(), bad.join("\n"));
+    // Each event of the vector unit, and POST beside it.
+    let count = |event: usize| model.iter().flatten().map(|o| u64::from(o.events[event])).sum::<u64>();
+    assert_eq!([6, 9, 10, 11, 12].map(|event| count(event) > 0), [config.events; 5], "{}", config.label());
 }
 
 /// So many programs in the quick suite, and in the long one.

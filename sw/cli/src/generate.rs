@@ -240,15 +240,16 @@ fn report(
         let between =
             if waits == 0 { "a cycle from END to launch".into() } else { format!("{waits} cycles of waiting for the host") };
         output::print(&format!(
-            "  by itself         {:>9}     runs without the host: {each:.1} cycles a token, {:.0} tokens a second, {between} among them",
+            "  by itself         {:>9}     runs from one start: {each:.1} cycles a token, {:.0} tokens a second, {between} among them",
             own.runs,
             CLOCK / each
         ));
     }
     output::print(&format!("  first token       {:>9.1} us  at 100 MHz", first as f64 * 1e6 / CLOCK));
     output::print(&format!("  utilisation       {:>9.2} %   of {} multipliers", 100.0 * utilisation, config.rows * config.cols));
-    if let Some([low, typ, high]) = per_token {
-        output::print(&format!("  energy a token    {typ:>9.0} nJ  {low:.0} to {high:.0}, without the vector unit's own"));
+    if let (Some([low, typ, high]), Some(e)) = (per_token, &energy) {
+        let share = 100.0 * e.of_vector_unit().typ / e.total.typ;
+        output::print(&format!("  energy a token    {typ:>9.0} nJ  {low:.0} to {high:.0}; {share:.0} % of it the vector unit's"));
     }
     output::print(&format!(
         "  mismatches        {:>9}     of {} logits against the token computed on tensors",

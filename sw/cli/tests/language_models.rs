@@ -126,7 +126,32 @@ fn tales_are_generated_with_the_cycles_known_before() {
     for (position, cycles) in measured.iter().enumerate() {
         assert_eq!(cycles.as_u64().unwrap(), a + b * (position as u64 / 16));
     }
-    // The chip's own choice is the same; so is the text of another machine.
+    // By itself the chip writes the same in the same cycles; so it does where the text ends by itself; so is the text of another machine.
+    for tokens in ["40", "128"] {
+        let args = ["generate", "tales", "--prompt", "Once there was", "--tokens", tokens, "--backend", "model"];
+        let (host, chip) = (json(&args), json(&[&args[..], &["--on-chip"]].concat()));
+        for field in [
+            "text",
+            "tokens",
+            "end",
+            "mismatches",
+            "logits",
+            "cycles_predicted",
+            "cycles_measured",
+            "energy_nj_per_token",
+            "utilisation",
+        ] {
+            assert_eq!(chip[field], host[field], "{field} of {tokens} tokens");
+        }
+        assert_eq!(chip["cycles_as_predicted"], true);
+        let fields = |v: &Value| v.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(fields(&chip), fields(&host));
+    }
+    let said = text(&["generate", "tales", "--prompt", "Once there was", "--tokens", "40", "--backend", "model", "--on-chip"]);
+    assert!(said.contains("40     runs from one start") && said.contains("a cycle from END to launch"), "{said}");
+    // It takes energy, more the further the text goes.
+    let energy = v["energy_nj_per_token"].as_array().unwrap().iter().map(|e| e.as_f64().unwrap()).collect::<Vec<_>>();
+    assert!(0.0 < energy[0] && energy[0] < energy[1] && energy[1] < energy[2], "{energy:?}");
     for more in [&["--on-chip"][..], &["--config", "small,VEC_LANES=4"]] {
         let args = [&["generate", "tales", "--prompt", "Once there was", "--tokens", "40", "--backend", "model"], more].concat();
         let other = json(&args);

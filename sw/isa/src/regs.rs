@@ -244,7 +244,7 @@ pub const IRQ_BITS: [Bit; 7] = [
 ];
 
 /// Events that are counted, by number: what costs energy.
-pub const EVENTS: [Bit; 9] = [
+pub const EVENTS: [Bit; 13] = [
     b("VECTORS", 0, "vectors that entered the array: R bytes of X read, R x C multiplications and additions, C accumulations"),
     b("W_RRAM", 1, "weight tiles read from RRAM: C bytes and their check bits in each of R rows"),
     b("W_SRAM", 2, "weight tiles read from W SRAM: R x C bytes"),
@@ -254,6 +254,10 @@ pub const EVENTS: [Bit; 9] = [
     b("POST", 6, "vectors of C sums through POST"),
     b("OUT_WRITE", 7, "words of C bytes written to the OUT buffer"),
     b("LANE", 8, "columns inside the image that the lane engine read: 9 C multiplications and additions"),
+    b("VECTOR", 9, "steps of VECTOR: C numbers through the lanes, three words of V and one of parameters read"),
+    b("VEC_FN", 10, "those of them with a function: C segments read"),
+    b("V_WRITE", 11, "those of them that write a word of V, in three copies"),
+    b("SCALAR", 12, "steps of SCALAR"),
 ];
 
 /// Codes of `ERROR`.

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use systole_isa::f24::{SEGMENTS, Segment, decode_param, decode_segment};
 use systole_isa::nest::{Loop, Nest};
 use systole_isa::program::{Lane, Load, Matmul, OneHot, Post, PostDest, Program, Register, Scalar, Store, Vector};
+use systole_isa::regs::EVENTS;
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency};
 use wide::i16x8;
@@ -26,7 +27,7 @@ pub struct RunResult {
     /// Vectors that entered the array; times R C: multiplications.
     pub vectors: u64,
     /// How often each event happened, by number (`systole_isa::regs::EVENTS`).
-    pub events: [u64; 9],
+    pub events: [u64; EVENTS.len()],
     /// Lines of RRAM that its SCRUBs look at.
     pub scrub_lines: u64,
 }
@@ -142,7 +143,7 @@ struct Run<'a> {
     out_port: Option<vector::OutPort>,
     input: &'a [u8],
     out: Vec<u8>,
-    events: [u64; 9],
+    events: [u64; EVENTS.len()],
     /// Cycle of the last take of POST or VECTOR.
     taken: u64,
     /// The lane engine: running sums `[sum][lane]`, the two lines above `[column][line][lane]`, how many of them count,
@@ -165,6 +166,10 @@ const W_WRITE: usize = 5;
 const POST: usize = 6;
 const OUT_WRITE: usize = 7;
 const LANE: usize = 8;
+const VECTOR: usize = 9;
+const VEC_FN: usize = 10;
+const V_WRITE: usize = 11;
+const SCALAR: usize = 12;
 
 fn rule<T>(cycle: u64, row: usize, unit: &'static str, rule: impl Into<String>) -> Result<T, MachineError> {
     Err(MachineError::Rule { cycle, row, unit, rule: rule.into() })
@@ -402,7 +407,7 @@ impl Machine {
             out_port: vector::OutPort::new(l, self.config.out_depth),
             input,
             out: vec![0; self.config.out_depth as usize * c],
-            events: [0; 9],
+            events: [0; EVENTS.len()],
             taken: 0,
             sums: [[0; 32]; 3],
             lines: vec![[[0; 32]; 2]; self.config.line_depth as usize],

@@ -3,7 +3,7 @@
 //!
 //! What a step reads and writes are events in a queue, each in its cycle; in one cycle reads come before writes.
 
-use super::{Loaded, Machine, Run, Started, Walk, rule};
+use super::{Loaded, Machine, Run, SCALAR, Started, V_WRITE, VEC_FN, VECTOR, Walk, rule};
 use crate::MachineError;
 use crate::f24::F24;
 use std::collections::{BTreeMap, VecDeque};
@@ -413,7 +413,7 @@ impl Machine {
                 unit.own = None;
                 unit.arm(l);
             }
-            return self.vector_read(l, unit, step);
+            return self.vector_read(run, unit, step);
         }
         if unit.scalar.as_ref().is_some_and(|s| s.1.time + u64::from(latency.scalar_read) == cycle) {
             let Some((index, walk)) = unit.scalar.as_mut() else { return Ok(()) };
@@ -423,11 +423,12 @@ impl Machine {
                 unit.scalar = None;
                 unit.arm(l);
             }
+            run.events[SCALAR] += 1;
             return self.scalar_read(&l.scalars[index], unit, time, at);
         }
         let Some(((cycle, ..), event)) = unit.queue.pop_first() else { return Ok(()) };
         match event {
-            Event::Read(step) => self.vector_read(l, unit, step),
+            Event::Read(step) => self.vector_read(run, unit, step),
             Event::Scalar(step) => self.vector_compute(l, unit, &step),
             Event::Maximum { index, red, own, place, starts, kind } => {
                 unit.change_s(cycle, red, l.vectors[index].row, "VECTOR", &latency)?;
@@ -483,8 +484,12 @@ impl Machine {
     }
 
     /// A step reads V, in cycle P + VEC_READ.
-    fn vector_read(&mut self, l: &Loaded, unit: &mut Unit, mut step: Box<Step>) -> Result<(), MachineError> {
+    fn vector_read(&mut self, run: &mut Run, unit: &mut Unit, mut step: Box<Step>) -> Result<(), MachineError> {
+        let l = run.l;
         let Started { what: v, row, .. } = &l.vectors[step.index];
+        for (event, happens) in [(VECTOR, true), (VEC_FN, v.function.is_some()), (V_WRITE, v.dest == VectorDest::V)] {
+            run.events[event] += u64::from(happens);
+        }
         unit.space(l, &step, &self.latency)?;
         let (c, depth) = (self.config.cols as usize, self.config.v_depth);
         let cycle = step.cycle + u64::from(self.latency.vec_read);
