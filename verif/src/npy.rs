@@ -62,6 +62,14 @@ pub fn read_i32(path: &Path) -> Result<Array<i32>> {
     read(path, "int32", TypeChar::Int, 4)
 }
 
+/// Reads an int64 array.
+///
+/// # Errors
+/// As [`read_i8`].
+pub fn read_i64(path: &Path) -> Result<Array<i64>> {
+    read(path, "int64", TypeChar::Int, 8)
+}
+
 /// Reads a float32 array.
 ///
 /// # Errors

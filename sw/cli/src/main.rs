@@ -8,6 +8,7 @@ mod explore;
 mod fault;
 mod gemm;
 mod generate;
+mod judge;
 mod onnx;
 mod output;
 mod rram;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole inspect`, `systole compile`, `systole run MODEL.onnx`, `systole conformance`.
 
+use crate::judge::tensor;
 use crate::run::RunArgs;
 use crate::{Machine, generate, output, score, sizes};
 use anyhow::{Context, Result, bail};
@@ -9,10 +10,10 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use systole_compiler::legalise::legalise;
 use systole_compiler::stage::Staged;
-use systole_compiler::{LayerReport, Options, Pass, compile as compile_graph, dump};
+use systole_compiler::{Compiled, Options, Pass, compile as compile_graph, dump};
 use systole_isa::Config;
 use systole_model::graph::{Finish, Graph, Layer, Map, Op, layer_macs};
-use systole_model::onnx::{Array, Constants, Data, import, read_tensor};
+use systole_model::onnx::{Array, Constants, Data, import};
 use systole_verif::conformance::{Program, Status, run_case};
 use systole_verif::{npy, onnx_case};
 
@@ -196,11 +197,12 @@ fn clip(name: &str, width: usize) -> String {
     if count <= width { name.to_string() } else { format!("..{}", name.chars().skip(count + 2 - width).collect::<String>()) }
 }
 
-fn layer_table(layers: &[LayerReport]) {
+/// A row for each layer, and what the last results take to leave behind it: together the cycles of the run.
+pub fn layer_table(compiled: &Compiled) {
     output::print(
         "  layer                               kind            pixels     tiles    cycles   waiting    used  why not all of it",
     );
-    for l in layers {
+    for l in &compiled.layers {
         output::print(&format!(
             "  {:<34}  {:<14} {:>7} {:>9} {:>9} {:>9}  {:>5.1} %  {}",
             clip(&l.name, 34),
@@ -213,6 +215,12 @@ fn layer_table(layers: &[LayerReport]) {
             l.why
         ));
     }
+    let layers: u64 = compiled.layers.iter().map(|l| l.cycles).sum();
+    let line = |what: &str, cycles: u64| {
+        output::print(&format!("  {what:<34}  {:<14} {:>7} {:>9} {:>9}", "", "", "", output::grouped(cycles)))
+    };
+    line("until the last result has left", compiled.cycles - layers);
+    line("all", compiled.cycles);
 }
 
 /// Compiles, perhaps to an image.
@@ -254,7 +262,7 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
         compiled.cycles as f64 / 100.0,
         100.0 * compiled.utilisation,
     ));
-    layer_table(&compiled.layers);
+    layer_table(&compiled);
     for m in &compiled.memory {
         let share = 100.0 * m.used as f64 / m.size.max(1) as f64;
         output::print(&format!(
@@ -276,23 +284,6 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
 fn program(path: &Path, config: &Config, scrub_lines: u32) -> Result<Program> {
     let graph = load(path)?;
     Program::new(graph, config, &Options { scrub_lines, ..Options::default() }).with_context(|| path.display().to_string())
-}
-
-/// A tensor from .npy or .pb, of the type the graph takes.
-fn tensor(path: &Path, graph: &Graph) -> Result<Array> {
-    if path.extension().is_some_and(|e| e == "pb") {
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        return Ok(read_tensor(&bytes).with_context(|| path.display().to_string())?.1);
-    }
-    use systole_model::onnx::ElementType;
-    fn array<T>(a: npy::Array<T>, wrap: fn(Vec<T>) -> Data) -> Array {
-        Array { shape: a.shape, data: wrap(a.data) }
-    }
-    Ok(match graph.input.element {
-        ElementType::Uint8 => array(npy::read_u8(path)?, Data::U8),
-        ElementType::Float32 => array(npy::read_f32(path)?, Data::F32),
-        _ => array(npy::read_i8(path)?, Data::I8),
-    })
 }
 
 fn write_tensor(path: &Path, array: &Array) -> Result<()> {
@@ -331,9 +322,11 @@ pub fn run(model: &Path, input: Option<&Path>, args: &RunArgs) -> Result<bool> {
     let program = program(model, &config, args.scrub_lines)?;
     let awake = awake(args, &program)?;
     let array = match input {
-        Some(input) => tensor(input, &program.graph)?,
+        Some(input) => tensor(input, program.graph.input.element)?,
         None => systole_verif::random::tensor(&program.graph.input, machine.seed),
     };
+    let inexact = !program.split.body.1.warnings.is_empty();
+    let judge = args.judge.read(&program.graph, input.map(Path::to_path_buf).as_slice(), inexact)?;
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
     let name = input.map_or(String::from("random input"), |i| i.display().to_string());
     program.graph.input.pack(&array).with_context(|| name)?; // said with the file's name
@@ -343,6 +336,8 @@ pub fn run(model: &Path, input: Option<&Path>, args: &RunArgs) -> Result<bool> {
     if let Some(path) = to {
         write_tensor(path, &result)?;
     }
+    let verdict = judge.of(std::slice::from_ref(&result));
+    let [expected, labels] = verdict.json();
     let measured: u64 = report.cycles_measured.iter().sum();
     let macs = program.graph.macs();
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
@@ -351,7 +346,7 @@ pub fn run(model: &Path, input: Option<&Path>, args: &RunArgs) -> Result<bool> {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": 1, "random_input": input.is_none(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
-            "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
+            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds, "on_host": on_host(&program.graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
@@ -375,8 +370,12 @@ pub fn run(model: &Path, input: Option<&Path>, args: &RunArgs) -> Result<bool> {
             "  outputs           {:>12}   {count} differ from the operator reference",
             output::grouped(report.compared as u64)
         ));
+        verdict.print();
         print_declared(&report, &program);
         print_host(&program.graph);
+        if args.layers {
+            layer_table(&program.split.body.1);
+        }
         if let Some(spent) = &spent {
             crate::energy::print(spent, 1, &config);
         }
@@ -384,7 +383,7 @@ pub fn run(model: &Path, input: Option<&Path>, args: &RunArgs) -> Result<bool> {
             output::print(&format!("  first: {first}"));
         }
     }
-    Ok(report.mismatches == 0 && measured == report.cycles_predicted)
+    Ok(report.mismatches == 0 && measured == report.cycles_predicted && verdict.is_good())
 }
 
 /// What the compiler declared inexact, and what came of it in a run.
@@ -421,11 +420,12 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     let inputs = paths
         .iter()
         .map(|p| {
-            let array = tensor(p, &program.graph)?;
+            let array = tensor(p, program.graph.input.element)?;
             program.graph.input.pack(&array).with_context(|| p.display().to_string())?; // said with the file's name
             Ok(array)
         })
         .collect::<Result<Vec<Array>>>()?;
+    let judge = args.judge.read(&program.graph, &paths, !program.split.body.1.warnings.is_empty())?;
     let count = inputs.len();
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(count as u64, "building and running") };
     let told = bar.clone();
@@ -438,6 +438,8 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             write_tensor(&to.join(name).with_extension("npy"), result)?;
         }
     }
+    let verdict = judge.of(&results);
+    let [expected, labels] = verdict.json();
     let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
     let measured = report.cycles_measured.first().copied().unwrap_or(0);
     let each = report.cycles_all as f64 / count as f64;
@@ -449,7 +451,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             "awake": awake, "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
             "cycles_all": report.cycles_all, "cycles_per_input": each, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
-            "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
+            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
@@ -470,7 +472,11 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             "  outputs           {:>12}   {wrong} differ from the operator reference",
             output::grouped(report.compared as u64)
         ));
+        verdict.print();
         print_declared(&report, &program);
+        if args.layers {
+            layer_table(&program.split.body.1);
+        }
         if let Some(spent) = &spent {
             crate::energy::print(spent, count, &config);
         }
@@ -478,7 +484,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             output::print(&format!("  first: {first}"));
         }
     }
-    Ok(report.mismatches == 0 && as_predicted)
+    Ok(report.mismatches == 0 && as_predicted && verdict.is_good())
 }
 
 /// Runs every case in a folder; true when none failed.

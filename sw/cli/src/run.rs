@@ -39,6 +39,11 @@ pub struct RunArgs {
     /// Run the image that wakes from this RRAM, without loading anything: it must be this network's (systole program)
     #[arg(long, value_name = "FILE")]
     rram: Option<PathBuf>,
+    /// Print a row for each layer; their cycles add up to those of the run
+    #[arg(long)]
+    pub layers: bool,
+    #[command(flatten)]
+    pub judge: crate::judge::JudgeArgs,
     #[command(flatten)]
     pub machine: Machine,
 }
@@ -77,8 +82,11 @@ pub fn run(args: &RunArgs) -> Result<bool> {
             (input, _) => crate::onnx::run(model, input.as_deref(), args),
         };
     }
-    if args.input.is_some() || args.output.is_some() || args.batch_dir.is_some() {
-        bail!("--input, --batch-dir and --output are for ONNX models; {} has its own images", args.network);
+    if args.input.is_some() || args.output.is_some() || args.batch_dir.is_some() || args.judge.is_given() {
+        bail!(
+            "--input, --batch-dir, --output, --expect and --labels are for ONNX models; {} has its own images and labels",
+            args.network
+        );
     }
     let config = args.machine.counting(args.energy)?;
     output::check_writable(&args.image)?;
@@ -158,6 +166,9 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         output::grouped(cycles),
         output::grouped(report.sim_cycles_per_second as u64)
     ));
+    if args.layers {
+        crate::onnx::layer_table(&compiled);
+    }
     if args.energy {
         crate::energy::print(&energy, count, &config);
     }

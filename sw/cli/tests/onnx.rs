@@ -244,3 +244,85 @@ fn a_folder_of_inputs_runs_back_to_back() {
     let out = systole(&["run", &model, "--batch-dir", &at("in"), "--config", "tiny", "--backend", "model"]);
     assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("wrong.npy"));
 }
+
+#[test]
+fn outputs_are_compared_with_tensors_and_labels() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_string();
+    let mut values = expected();
+    write_case(folder.path(), &values);
+    let (model, input) = (at("product/model.onnx"), at("product/test_data_set_0/input_0.pb"));
+    let stored = at("product/test_data_set_0/output_0.pb");
+    let run = ["run", &model, "--input", &input, "--config", "tiny", "--backend", "model"];
+    let with = |more: &[&str]| systole(&[&run, more].concat());
+
+    let v = json(&[&run[..], &["--expect", &stored, "--json"]].concat());
+    assert_eq!((v["expected"]["differing"].as_u64(), v["expected"]["elements"].as_u64()), (Some(0), Some((M * N) as u64)));
+    assert_eq!(v["labels"], Value::Null);
+    // One element is another: it is said, and the program fails.
+    values[5] += 3;
+    npy::write(&folder.path().join("y.npy"), &[M as u64, N as u64], &values).expect("written");
+    let out = with(&["--expect", &at("y.npy")]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.code() == Some(1) && text.contains("1 differ from the tensor given, by up to 3"), "{text}");
+    npy::write(&folder.path().join("y.npy"), &[1, 2], &[1i32, 2]).expect("written");
+    let out = with(&["--expect", &at("y.npy")]);
+    assert!(out.status.code() == Some(1) && String::from_utf8_lossy(&out.stdout).contains("another shape or type"));
+
+    let largest = (0..M * N).rev().max_by_key(|&i| expected()[i]).expect("elements");
+    for (label, right) in [(largest, 1), ((largest + 1) % (M * N), 0)] {
+        std::fs::write(folder.path().join("labels.txt"), format!("{label}\n")).expect("written");
+        let v = json(&[&run[..], &["--labels", &at("labels.txt"), "--json"]].concat());
+        assert_eq!((v["labels"]["right"].as_u64(), v["labels"]["labels"].as_u64()), (Some(right), Some(1)));
+    }
+    for (text, why) in [("1 2", "2 labels for 1 inputs"), ("cat", "'cat' is no whole number")] {
+        std::fs::write(folder.path().join("labels.txt"), text).expect("written");
+        let out = with(&["--labels", &at("labels.txt")]);
+        assert!(out.status.code() == Some(2) && String::from_utf8_lossy(&out.stderr).contains(why), "{out:?}");
+    }
+
+    // A folder of inputs wants a folder, in which each has a tensor of its name.
+    for name in ["in", "out"] {
+        std::fs::create_dir(folder.path().join(name)).expect("a folder");
+    }
+    let many = ["run", &model, "--batch-dir", &at("in"), "--config", "tiny", "--backend", "model", "--expect", &at("out")];
+    let (mut labels, shape) = (vec![], [M as u64, K as u64]);
+    for n in 0..3 {
+        let codes: Vec<i8> = (0..M * K).map(|i| x(i + n)).collect();
+        npy::write(&folder.path().join(format!("in/{n}.npy")), &shape, &codes).expect("written");
+        let y = |e: usize| (0..K).map(|k| (i32::from(codes[e / N * K + k]) - 3) * i32::from(w(k * N + e % N))).sum::<i32>();
+        let outputs: Vec<i32> = (0..M * N).map(y).collect();
+        if n < 2 {
+            npy::write(&folder.path().join(format!("out/{n}.npy")), &[M as u64, N as u64], &outputs).expect("written");
+        }
+        labels.push((0..M * N).rev().max_by_key(|&i| outputs[i]).expect("elements") as i64);
+    }
+    let out = systole(&many);
+    assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("2.npy"), "{out:?}");
+    std::fs::remove_file(folder.path().join("in/2.npy")).expect("removed");
+    npy::write(&folder.path().join("labels.npy"), &[2], &labels[..2]).expect("written");
+    let v = json(&[&many[..], &["--labels", &at("labels.npy"), "--json"]].concat());
+    assert_eq!((v["expected"]["differing"].as_u64(), v["expected"]["elements"].as_u64()), (Some(0), Some(2 * (M * N) as u64)));
+    assert_eq!(v["labels"]["right"], 2);
+}
+
+#[test]
+fn rows_of_layers_add_up_to_the_run() {
+    let number = |line: &str| -> u64 {
+        // The column of cycles: behind that of tiles, which is empty in the last rows.
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let tiles = fields.iter().position(|f| *f == "x");
+        let at = tiles.map_or(fields.len() - 1, |x| x + 2);
+        fields[at].replace(',', "").parse().expect("cycles")
+    };
+    for args in [&["run", "digits-cnn", "--images", "2"][..], &["run", &cnn()], &["compile", &cnn()]] {
+        let mut args = args.to_vec();
+        args.extend(if args[0] == "run" { &["--layers", "--backend", "model"][..] } else { &[] });
+        let text = String::from_utf8_lossy(&systole(&args).stdout).into_owned();
+        let rows: Vec<&str> = text.lines().skip_while(|l| !l.contains("why not all of it")).skip(1).collect();
+        let end = rows.iter().position(|l| l.trim_start().starts_with("all ")).expect("a last row");
+        let (parts, all) = (rows[..end].iter().map(|l| number(l)).sum::<u64>(), number(rows[end]));
+        assert_eq!((parts, end), (all, 7), "{text}");
+        assert!(text.matches(rows[end].split_whitespace().last().expect("a number")).count() >= 2, "it is the run's: {text}");
+    }
+}
