@@ -450,7 +450,7 @@ module systole_core #(
           .active_o    (lane_active),
           .tap_we_i    (tap_we_i),
           .tap_waddr_i (tap_addr_i),
-          .tap_wdata_i (upload_data_i[23:0]),
+          .tap_wdata_i (upload_data_i[26:0]),
           .read_o      (lane_read),
           .read_addr_o (lane_addr),
           .word_i      (flat_word_q),

@@ -23,7 +23,7 @@ module systole_lane #(
     // upload of taps, {word, line, lane}
     input  wire               tap_we_i,
     input  wire [  PW+CW+1:0] tap_waddr_i,
-    input  wire [       23:0] tap_wdata_i,
+    input  wire [       26:0] tap_wdata_i,
     // X
     output wire               read_o,       // cycle S
     output wire [       15:0] read_addr_o,  // C-byte words of X
@@ -180,10 +180,10 @@ module systole_lane #(
   genvar c, k;
   generate
     for (c = 0; c < COLS; c = c + 1) begin : g_cell
-      wire [71:0] taps;
+      wire [80:0] taps;
       for (k = 0; k < 3; k = k + 1) begin : g_line
         systole_ram #(
-            .WIDTH (24),
+            .WIDTH (27),
             .DEPTH (TAP_DEPTH),
             .OUTREG(1)
         ) u_taps (
@@ -193,7 +193,7 @@ module systole_lane #(
             .wdata_i(tap_wdata_i),
             .re_i   (re),
             .raddr_i(tap_addr),
-            .rdata_o(taps[k*24+:24])
+            .rdata_o(taps[k*27+:27])
         );
       end
       systole_lane_cell #(

@@ -15,7 +15,7 @@ module systole_lane_cell #(
     input  wire [   7:0] x_i,               // cycle 0
     input  wire [   7:0] zero_point_i,      // cycle 0
     input  wire          add_i,             // cycle 0
-    input  wire [  71:0] taps_i,            // cycle 1, {line, {w2, w1, w0}}
+    input  wire [  80:0] taps_i,            // cycle 1, {line, {w2, w1, w0}}, nine bits each
     input  wire          above_i,           // cycle 1
     input  wire          line_we_i,         // cycle 1
     input  wire [LW-1:0] line_waddr_i,      // cycle 1
@@ -48,30 +48,30 @@ module systole_lane_cell #(
 
   // Three products of each byte, and their sum over the lines.
   wire [  26:0] bytes = {v2, v1, v0_q};
-  wire [9*17-1:0] products;
+  wire [9*18-1:0] products;
   genvar k, j;
   generate
     for (k = 0; k < 3; k = k + 1) begin : g_line
       for (j = 0; j < 3; j = j + 1) begin : g_tap
         systole_mul #(
             .A_W(9),
-            .B_W(8)
+            .B_W(9)
         ) u_mul (
             .clk_i(clk_i),
             .en_i (1'b1),
             .a_i  (bytes[k*9+:9]),
-            .b_i  (taps_i[k*24+j*8+:8]),
-            .p_o  (products[(j*3+k)*17+:17])
+            .b_i  (taps_i[k*27+j*9+:9]),
+            .p_o  (products[(j*3+k)*18+:18])
         );
       end
     end
   endgenerate
 
-  reg  [18:0] c0_q, c1_q, c2_q;
-  wire [18:0] p[0:8];
+  reg  [19:0] c0_q, c1_q, c2_q;
+  wire [19:0] p[0:8];
   generate
     for (k = 0; k < 9; k = k + 1) begin : g_wide
-      assign p[k] = {{2{products[k*17+16]}}, products[k*17+:17]};
+      assign p[k] = {{2{products[k*18+17]}}, products[k*18+:18]};
     end
   endgenerate
   always @(posedge clk_i) begin
@@ -84,9 +84,9 @@ module systole_lane_cell #(
   reg  [23:0] s1_q, s2_q, total_q;
   always @(posedge clk_i)
     if (en_i) begin
-      total_q <= (first_i ? 24'd0 : s1_q) + {{5{c0_q[18]}}, c0_q};
-      s1_q    <= (first_i ? 24'd0 : s2_q) + {{5{c1_q[18]}}, c1_q};
-      s2_q    <= {{5{c2_q[18]}}, c2_q};
+      total_q <= (first_i ? 24'd0 : s1_q) + {{4{c0_q[19]}}, c0_q};
+      s1_q    <= (first_i ? 24'd0 : s2_q) + {{4{c1_q[19]}}, c1_q};
+      s2_q    <= {{4{c2_q[19]}}, c2_q};
     end
 
   assign total_o = {{8{total_q[23]}}, total_q};

@@ -144,10 +144,10 @@ module systole_regs #(
       `SYSTOLE_REG_UPLOAD_ADDRESS, `SYSTOLE_REG_SCRATCH, `SYSTOLE_REG_ERROR_CLEAR, `SYSTOLE_REG_RRAM_COMMAND,
       `SYSTOLE_REG_RRAM_UNLOCK, `SYSTOLE_REG_RRAM_LOCK, `SYSTOLE_REG_RRAM_SLOT, `SYSTOLE_REG_RRAM_SCRUB_BUDGET,
       `SYSTOLE_REG_RRAM_INJECT, `SYSTOLE_REG_EVENT_SELECT: writable = 1'b1;
-      `SYSTOLE_REG_POS: writable = !held_back;
-      `SYSTOLE_REG_ENTRY: writable = !settled;
+      `SYSTOLE_REG_POS: writable = VECTOR && !held_back;
+      `SYSTOLE_REG_ENTRY: writable = VECTOR && !settled;
       `SYSTOLE_REG_AUTO, `SYSTOLE_REG_STOP: writable = VECTOR;
-      default: writable = writes_tok && !held_back;
+      default: writable = VECTOR && writes_tok && !held_back;
     endcase
 
   // The value after the write: bytes without a strobe keep what the register holds (zero for
@@ -214,8 +214,8 @@ module systole_regs #(
           `SYSTOLE_REG_IRQ_ENABLE:  irq_enable_q <= value[6:0];
           `SYSTOLE_REG_SCRATCH:     scratch_q <= value;
           `SYSTOLE_REG_EVENT_SELECT: event_select_q <= value[3:0];
-          `SYSTOLE_REG_POS:         if (VECTOR) pos_q <= value[15:0];
-          `SYSTOLE_REG_ENTRY:       if (VECTOR) entry_q <= value[15:0];
+          `SYSTOLE_REG_POS:         pos_q <= value[15:0];
+          `SYSTOLE_REG_ENTRY:       entry_q <= value[15:0];
           `SYSTOLE_REG_AUTO:        auto_q <= value[15:0];
           `SYSTOLE_REG_STOP:        stop_q <= value[16:0];
           default:                  ;
@@ -238,7 +238,7 @@ module systole_regs #(
       reg [15:0] q;
       always @(posedge clk_i)
         if (rst_i) q <= 16'd0;
-        else if (act && writable && VECTOR && writes_tok && tok_row == ROW) q <= value[15:0];
+        else if (act && writable && writes_tok && tok_row == ROW) q <= value[15:0];
         else if (ROW == 3'd0) q <= tok;
       assign tok_q[16*row+:16] = q;
     end
@@ -327,15 +327,15 @@ module systole_regs #(
       `SYSTOLE_REG_ERROR_CLEAR:          live = 32'd0;
       `SYSTOLE_REG_EVENT_SELECT:         live = {28'd0, event_select_q};
       `SYSTOLE_REG_EVENT_VALUE:          live = event_value_i;
-      `SYSTOLE_REG_POS:                  live = {16'd0, pos_q};
-      `SYSTOLE_REG_TOK:                  live = {16'd0, tok_q[15:0]};
+      `SYSTOLE_REG_POS:                  {is_live, live} = {VECTOR, 16'd0, pos_q};
+      `SYSTOLE_REG_TOK:                  {is_live, live} = {VECTOR, 16'd0, tok_q[15:0]};
       `SYSTOLE_REG_TOK1, `SYSTOLE_REG_TOK2, `SYSTOLE_REG_TOK3, `SYSTOLE_REG_TOK4, `SYSTOLE_REG_TOK5, `SYSTOLE_REG_TOK6,
-      `SYSTOLE_REG_TOK7:                 live = {16'd0, tok_q[{raddr[4:2], 4'd0}+:16]};
-      `SYSTOLE_REG_ENTRY:                live = {16'd0, entry_q};
+      `SYSTOLE_REG_TOK7:                 {is_live, live} = {VECTOR, 16'd0, tok_q[{raddr[4:2], 4'd0}+:16]};
+      `SYSTOLE_REG_ENTRY:                {is_live, live} = {VECTOR, 16'd0, entry_q};
       `SYSTOLE_REG_AUTO:                 {is_live, live} = {VECTOR, 16'd0, auto_q};
       `SYSTOLE_REG_STOP:                 {is_live, live} = {VECTOR, 15'd0, stop_q};
       `SYSTOLE_REG_AUTO_CYCLES:          {is_live, live} = {VECTOR, auto_cycles_i};
-      `SYSTOLE_REG_ARGMAX:               live = {16'd0, argmax_i};
+      `SYSTOLE_REG_ARGMAX:               {is_live, live} = {VECTOR, 16'd0, argmax_i};
       default:                           {is_live, live} = 33'd0;
     endcase
   end

@@ -50,7 +50,7 @@ impl ModelTransport {
             }
         }
         if config.vec_lanes == 0 {
-            for name in ["AUTO", "STOP", "AUTO_CYCLES"] {
+            for name in ["POS", "ARGMAX", "ENTRY", "AUTO", "STOP", "AUTO_CYCLES"].iter().chain(&TOKENS) {
                 registers.remove(&offset(name));
             }
         }
@@ -219,8 +219,11 @@ impl ModelTransport {
         self.registers.get(&offset(name)).copied().unwrap_or(0)
     }
 
+    /// Nothing where there is a hole.
     fn set(&mut self, name: &str, value: u32) {
-        self.registers.insert(offset(name), value);
+        if let Some(register) = self.registers.get_mut(&offset(name)) {
+            *register = value;
+        }
     }
 
     /// The image that was uploaded, section by section.

@@ -86,7 +86,7 @@ impl Case {
 
     /// The sums of one output pixel by definition; a tap word holds the last line of the kernel first, of each its last column
     /// first.
-    fn sums(&self, image: &[[i8; COLS]], taps: &[[[i8; 3]; COLS]], y: i64, x: i64) -> [i32; COLS] {
+    fn sums(&self, image: &[[i8; COLS]], taps: &[[[i16; 3]; COLS]], y: i64, x: i64) -> [i32; COLS] {
         let mut sums = [0; COLS];
         for ky in 0..self.kernel[0] {
             for kx in 0..self.kernel[1] {
@@ -131,10 +131,10 @@ fn sums_of_every_window_leave_in_their_cycle() {
         // Weights beyond the kernel are zero, as a compiler has to make them; so they differ by case.
         for n in 0..600 {
             let case = case(&mut random);
-            let taps: Vec<[[i8; 3]; COLS]> = (0..TAPS * 4)
+            let taps: Vec<[[i16; 3]; COLS]> = (0..TAPS * 4)
                 .map(|row| {
                     let inside = |i: usize| ((row % 4) as i64) < case.kernel[0] && (i as i64) < case.kernel[1];
-                    std::array::from_fn(|_| std::array::from_fn(|i| if inside(i) { random.random() } else { 0 }))
+                    std::array::from_fn(|_| std::array::from_fn(|i| if inside(i) { random.random_range(-256..256) } else { 0 }))
                 })
                 .collect();
             for (at, tap) in taps.iter().flatten().enumerate() {

@@ -34,7 +34,8 @@ fn program() -> (Image, Vec<u8>, u64) {
 fn registers_answer_as_the_table_says_and_holes_with_slverr() {
     on_chip(|mut t| async move {
         for address in (0..0x200u32).step_by(4) {
-            let reg = REGS.iter().find(|r| r.offset == address);
+            // This machine has no vector unit, and none of the registers of its runs.
+            let reg = REGS.iter().find(|r| r.offset == address && address < offset("POS"));
             let (_, response) = t.registers().read_with(address.into()).await.unwrap();
             assert_eq!(response == Response::Okay, reg.is_some(), "read of {address:#x}");
             let writable = reg.is_some_and(|r| r.access != Access::Ro);

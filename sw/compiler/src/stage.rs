@@ -198,7 +198,7 @@ pub enum Weights {
     /// One tile for each group of an X word, for all k tiles and words: `[g][R][C]`.
     Shared(Vec<i8>),
     /// The lane engine's taps, for each n tile and line of the window (newest first, the fourth unused): `[n][4][C]`.
-    Taps(Vec<[i8; 3]>),
+    Taps(Vec<[i16; 3]>),
 }
 
 /// One pass of the array over a tensor.
@@ -333,7 +333,7 @@ pub struct Staged {
 
 impl Staged {
     /// Taps of all stages of the lane engine, in order.
-    pub fn lane_taps(&self) -> Vec<[i8; 3]> {
+    pub fn lane_taps(&self) -> Vec<[i16; 3]> {
         let taps = |s: &Stage| match &s.weights {
             Weights::Taps(taps) => taps.clone(),
             _ => vec![],

@@ -246,14 +246,14 @@ pub const PARAM: Format = Format {
     ],
 };
 
-/// The taps of one lane for one line of the window; a tap word has three of them, newest line first, and one unused.
+/// The taps of one lane for one line of the window, of nine bits: uint8 weights less their zero point fit; a tap word has three of them, newest line first, and one unused.
 pub const TAP: Format = Format {
     name: "tap",
     bits: 64,
     fields: &[
-        s("w0", 0, 8, "weight of the result that this column completes"),
-        s("w1", 8, 8, "weight of the result that the next column completes"),
-        s("w2", 16, 8, "weight of the one after"),
+        s("w0", 0, 9, "weight of the result that this column completes"),
+        s("w1", 9, 9, "weight of the result that the next column completes"),
+        s("w2", 18, 9, "weight of the one after"),
     ],
 };
 

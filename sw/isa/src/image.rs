@@ -132,7 +132,7 @@ pub struct Image {
     pub weights: Vec<i8>,
     /// Taps of the lane engine by tap word, line of the window (newest first, the fourth unused) and lane: weights of the
     /// result that a column completes, of the next, of the one after. A multiple of 4 C.
-    pub taps: Vec<[i8; 3]>,
+    pub taps: Vec<[i16; 3]>,
     /// Words of the vector unit as the machine takes them: the 64 segments of each of its 4 functions, then parameter words,
     /// C lanes each. They lie behind LUT_COUNT lookup tables, so where there are any, `luts` is full.
     pub vector: Vec<u64>,
@@ -147,13 +147,13 @@ pub struct Image {
 }
 
 /// Taps of one lane as uploaded: see the format `tap`.
-pub fn encode_tap(taps: [i8; 3]) -> u64 {
-    taps.iter().rev().fold(0, |word, &w| word << 8 | u64::from(w as u8))
+pub fn encode_tap(taps: [i16; 3]) -> u64 {
+    taps.iter().rev().fold(0, |word, &w| word << 9 | w as u64 & 0x1ff)
 }
 
 /// Back from [`encode_tap`].
-pub fn decode_tap(word: u64) -> [i8; 3] {
-    std::array::from_fn(|i| (word >> (8 * i)) as i8)
+pub fn decode_tap(word: u64) -> [i16; 3] {
+    std::array::from_fn(|i| (((word >> (9 * i)) as i16) << 7) >> 7)
 }
 
 fn bad(text: impl Into<String>) -> IsaError {

@@ -154,15 +154,15 @@ pub const REGS: [Reg; 81] = [
     r("VEC_LANES", 0x100, Ro, "lanes of the vector unit; 0: there is none"),
     r("V_DEPTH", 0x104, Ro, "words of V"),
     r("VEC_PARAM_DEPTH", 0x108, Ro, "parameter words of the vector unit"),
-    r("POS", 0x10c, Rw, "position of the token, for the next run: bits 15:0"),
+    r(
+        "POS",
+        0x10c,
+        Rw,
+        "position of the token, for the next run: bits 15:0. This register and those below are holes where there is no vector unit",
+    ),
     r("TOK", 0x110, Rw, "number of the token, for the next run: bits 15:0"),
     r("ARGMAX", 0x114, Ro, "bits 15:0: where the last ARGMAX found its largest number: lane + C * step of the reduction"),
-    r(
-        "AUTO",
-        0x118,
-        Rw,
-        "bits 15:0: runs that follow by themselves; counts down. Only with a vector unit, as STOP and AUTO_CYCLES",
-    ),
+    r("AUTO", 0x118, Rw, "bits 15:0: runs that follow by themselves; counts down"),
     r("STOP", 0x11c, Rw, "bits 15:0: a token, bit 16: enable; a run whose ARGMAX is that token is the last"),
     r(
         "ENTRY",

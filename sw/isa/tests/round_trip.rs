@@ -169,7 +169,7 @@ fn image(program: &Program, weights: Vec<i8>) -> Image {
         descriptors,
         params: vec![Param { bias: -5, q: 1 << 23, shift: 30 }; 16],
         luts: vec![std::array::from_fn(|i| i as u8 as i8)],
-        taps: weights.chunks_exact(3).map(|w| [w[0], w[1], w[2]]).collect(),
+        taps: weights.chunks_exact(3).map(|w| [i16::from(w[0]) * 2, i16::from(w[1]) - 128, i16::from(w[2])]).collect(),
         vector: weights.iter().map(|&w| u64::from(w as u8) * 77).collect(),
         weights,
         input: Tensor::dense(1, 17, Dtype::Int8),

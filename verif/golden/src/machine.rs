@@ -72,7 +72,7 @@ struct Loaded {
     weights: Vec<i16x8>, // by tile, as the kernel takes them
     params: Vec<Param>,
     luts: Vec<[i8; 256]>,
-    taps: Vec<[i8; 3]>,
+    taps: Vec<[i16; 3]>,
     functions: Vec<Segment>, // [function][segment]
     numbers: Vec<[F24; 2]>,  // scale and bias, [word][lane]
     in_bytes: usize,

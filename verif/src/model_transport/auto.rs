@@ -72,12 +72,8 @@ impl ModelTransport {
     pub(super) fn write_token(&mut self, name: &'static str, offset: u32, value: u32) -> Result<(), HostError> {
         let (vector, series) = (self.machine.config().vec_lanes != 0, ["AUTO", "STOP"].contains(&name));
         let settled = self.get("AUTO") != 0 || (name == "ENTRY" && self.waiting > 0);
-        let refused = if series { !vector } else { settled };
-        if refused {
+        if !vector || (settled && !series) {
             return Err(HostError::Refused { offset, access: "write" });
-        }
-        if !vector {
-            return Ok(());
         }
         let mask = if name == "STOP" { 0x1_ffff } else { 0xffff };
         let stays = name == "AUTO" && self.get("ERROR") != 0;

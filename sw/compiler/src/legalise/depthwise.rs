@@ -21,7 +21,7 @@ impl Stager<'_> {
         let cols = self.cols();
         let [kh, kw] = window.kernel;
         let depthwise = *groups == c && n == c && c > 1;
-        let takes = kw <= 3 && kh <= 3 && window.dilation == [1, 1] && weights.iter().all(|w| i8::try_from(*w).is_ok());
+        let takes = kw <= 3 && kh <= 3 && window.dilation == [1, 1] && weights.iter().all(|w| (-256..256).contains(w));
         let tiles = c.div_ceil(cols);
         let room = self.staged.lane_taps().len() / (4 * cols) + tiles <= self.config.tap_depth as usize;
         if self.config.lane_taps == 0 || !depthwise || !takes || !room {
@@ -38,7 +38,7 @@ impl Stager<'_> {
         // Newest line first; of a column that ends a result that result's last weight first.
         let tap = |channel: usize, above: usize| {
             std::array::from_fn(|back| match (kh.checked_sub(above + 1), kw.checked_sub(back + 1)) {
-                (Some(row), Some(col)) if channel < c => weights[(row * kw + col) * c + channel] as i8,
+                (Some(row), Some(col)) if channel < c => weights[(row * kw + col) * c + channel],
                 _ => 0,
             })
         };
