@@ -165,6 +165,41 @@ fn a_new_text_knows_nothing_of_the_one_before() {
 }
 
 #[test]
+fn power_that_goes_and_comes_leaves_no_trace_of_a_text() {
+    let config = Config::named("tiny,VEC_LANES=4").unwrap();
+    let d = small_model([16, 12, 1, 4, 2, 9, 16], &config, 2);
+    let text = |step: u32| (0..10).map(move |i| (i, (i * step + 1) % 9));
+    for backend in [Backend::Rtl, Backend::Model] {
+        let alone = run(backend, &config, &d, &text(7).collect::<Vec<_>>());
+        let image = d.image.clone();
+        // In the middle of a text: caches, V, S, ARGMAX and registers hold what it left.
+        let behind = on_machine(backend, &config, &systole_chip::Options::default(), async move |driver| {
+            use systole_host::Transport;
+            driver.load(&image).await?;
+            for (pos, tok) in text(5) {
+                driver.run_token(pos, tok).await?;
+            }
+            driver.transport().power_cycle().await?;
+            driver.wait_rram().await?;
+            let registers = ["POS", "TOK", "TOK1", "ENTRY", "AUTO", "STOP"];
+            for name in registers {
+                assert_eq!(driver.transport().read(systole_isa::regs::offset(name)).await?, 0, "{name}");
+            }
+            driver.load(&image).await?;
+            let mut out = vec![];
+            for (pos, tok) in text(7) {
+                let run = driver.run_token(pos, tok).await?;
+                let argmax = driver.transport().read(systole_isa::regs::offset("ARGMAX")).await?;
+                out.push((run.frame, run.cycles, argmax));
+            }
+            Ok(out)
+        })
+        .unwrap_or_else(|e| panic!("{e:#}"));
+        assert_eq!(behind, alone);
+    }
+}
+
+#[test]
 fn stories_on_base() {
     let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/models/stories260K/stories260K.bin"));
     let config = Config::named("base").unwrap();
