@@ -84,6 +84,10 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
                 format!("convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
             }
         }
+        Op::ConvTranspose { window, groups, .. } => {
+            let grouped = if *groups > 1 { format!(", {groups} groups") } else { String::new() };
+            format!("transposed convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
+        }
         Op::Add { .. } => "add".into(),
         Op::Constant { .. } => "constant".into(),
         Op::Lookup { .. } => "lookup".into(),
@@ -94,7 +98,7 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
 
 fn weights(layer: &Layer) -> usize {
     match &layer.op {
-        Op::Conv { weights, .. } => weights.len(),
+        Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } => weights.len(),
         _ => 0,
     }
 }

@@ -244,7 +244,7 @@ impl Emitter<'_> {
             .collect();
         let residual_base = (res_base + first * res_pitch) as u32;
         Post {
-            dst_base: (base + first * pitch) as u32,
+            dst_base: (base + stage.first_pixel(block) * pitch) as u32,
             param_base: (spec.param_base + block.params + first * spec.param_pixel) as u32,
             dest: spec.dest,
             zero_point: spec.zero_point,

@@ -109,7 +109,11 @@ pub fn post(staged: &Staged, stage: &Stage, block: &Block, groups: usize) -> Vec
     let res_pitch = stage.operand.map_or(0, |t| staged.tensors[t].words * groups);
     let pixel = [pitch, spec.param_pixel, res_pitch];
     let mut all = vec![];
-    if block.cols == stage.out[1] || block.rows == 1 {
+    if let Some(s) = &stage.spread {
+        // Neither a second operand nor parameters by pixel come with it.
+        all.push((block.cols, [pitch * s.stride[1], 0, 0]));
+        all.push((block.rows, [pitch * s.stride[0] * s.width, 0, 0]));
+    } else if block.cols == stage.out[1] || block.rows == 1 {
         all.push((block.pixels(), pixel));
     } else {
         all.push((block.cols, pixel));

@@ -99,6 +99,23 @@ pub enum Op {
         /// int32, by output channel.
         bias: Vec<i32>,
     },
+    /// A transposed convolution: input pixel `(iy, ix)` adds `(x - zero point) * w` of each tap `(ky, kx)` to the output pixel
+    /// `(iy * stride + ky * dilation - pads)`, where there is one. `bias` is added to every pixel.
+    ConvTranspose {
+        /// The map it reads.
+        input: MapId,
+        /// Its zero point.
+        zero_point: i8,
+        /// Kernel, stride, dilation; `pads` above and left are the rows and columns of the full result that are cut off. What is
+        /// cut off or added below and right the shape of the output map says.
+        window: Window,
+        /// Channels are split into so many groups, each with its own outputs.
+        groups: usize,
+        /// `[kernel row][kernel column][channel of the group][output channel]`, zero points subtracted: -255 to 255.
+        weights: Vec<i16>,
+        /// int32, by output channel.
+        bias: Vec<i32>,
+    },
     /// Sum of two maps of one shape, each with its own scale.
     Add {
         /// First operand.
@@ -235,7 +252,9 @@ impl Layer {
     /// Maps it reads.
     pub fn inputs(&self) -> Vec<MapId> {
         match self.op {
-            Op::Conv { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => vec![input],
+            Op::Conv { input, .. } | Op::ConvTranspose { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => {
+                vec![input]
+            }
             Op::AveragePool { input, .. } => vec![input.map],
             Op::Constant { .. } => vec![],
             Op::Add { a, b, .. } => vec![a.map, b.map],
@@ -302,7 +321,7 @@ impl Graph {
         let apart = self.layers.iter().all(|l| match &l.op {
             Op::Conv { window, .. } | Op::MaxPool { window, .. } | Op::AveragePool { window, .. } => *window == Window::POINT,
             Op::Add { .. } | Op::Lookup { .. } => true,
-            Op::Constant { .. } => false,
+            Op::Constant { .. } | Op::ConvTranspose { .. } => false,
         });
         (one == 1 && matrices && apart).then_some(m)
     }
@@ -336,7 +355,10 @@ impl Graph {
         self.layers.retain(|_| *keep.next().unwrap_or(&true));
         for layer in &mut self.layers {
             match &mut layer.op {
-                Op::Conv { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => *input = number[*input],
+                Op::Conv { input, .. }
+                | Op::ConvTranspose { input, .. }
+                | Op::Lookup { input, .. }
+                | Op::MaxPool { input, .. } => *input = number[*input],
                 Op::AveragePool { input, .. } => input.map = number[input.map],
                 Op::Constant { .. } => {}
                 Op::Add { a, b, .. } => {
@@ -350,10 +372,21 @@ impl Graph {
     }
 }
 
-/// Multiply-accumulates of a layer whose output is `map`; none where it only copies.
+/// Multiply-accumulates of a layer whose output is `map`; none where it only copies. Those of a transposed convolution are the
+/// taps that meet an output pixel, with pixels outside the input and without the zeros between those inside.
 pub fn layer_macs(layer: &Layer, map: &Map) -> u64 {
     match &layer.op {
         Op::Conv { weights, .. } if !layer.copies() => (map.shape[0] * map.shape[1]) as u64 * weights.len() as u64,
+        Op::ConvTranspose { window, weights, .. } => {
+            let met = |d: usize| {
+                let meets = |at: usize, tap: usize| {
+                    let from = (at + window.pads[d]) as i64 - (tap * window.dilation[d]) as i64;
+                    from.rem_euclid(window.stride[d] as i64) == 0
+                };
+                (0..map.shape[d]).map(|at| (0..window.kernel[d]).filter(|&tap| meets(at, tap)).count() as u64).sum::<u64>()
+            };
+            met(0) * met(1) * (weights.len() / (window.kernel[0] * window.kernel[1])) as u64
+        }
         _ => 0,
     }
 }

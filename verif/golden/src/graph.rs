@@ -2,6 +2,7 @@
 //! Quantised graphs by loops over elements: the reference that everything else is compared with.
 
 use crate::operator::requant_float;
+use crate::transposed;
 use std::num::Wrapping;
 use std::ops::AddAssign;
 use systole_model::approximation::{Approximation, Form};
@@ -83,6 +84,9 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
     };
     match &layer.op {
         Op::Conv { input, window, groups, .. } => windowed(*input, window, *groups),
+        Op::ConvTranspose { input, window, groups, .. } => {
+            transposed::reached(|at| marked(*input, at), graph.maps[*input].shape, map.shape, window, *groups)
+        }
         Op::AveragePool { input, window, .. } => windowed(input.map, window, c),
         Op::MaxPool { input, window } => windowed(*input, window, c),
         Op::Add { a, b, .. } => each(&|i| marked(a.map, i) || marked(b.map, i)),
@@ -119,6 +123,25 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
                 }
                 _ => sums,
             }
+        }
+        Op::ConvTranspose { input, zero_point, window, groups, weights, bias } => {
+            let x = maps[*input].iter().map(|&v| i32::from(v) - i32::from(*zero_point)).collect();
+            let conv =
+                transposed::Convolution { x, from: graph.maps[*input].shape, to: map.shape, window, groups: *groups, weights };
+            let sums = conv.sums(bias);
+            let Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32 } = &layer.finish else {
+                panic!("a transposed convolution gives codes");
+            };
+            if *float32 {
+                let terms = window.kernel[0] * window.kernel[1] * graph.maps[*input].shape[2] / groups + 1;
+                let halfway = |(i, (&sum, &size)): (usize, (&i32, &f64))| {
+                    let scale = f64::from(scales[i % c]);
+                    is_near(f64::from(sum) * scale, size * scale, terms)
+                };
+                near = sums.iter().zip(&conv.magnitudes(bias)).enumerate().map(halfway).collect();
+            }
+            let code = |(i, &s): (usize, &i32)| requant_float(s, scales[i % c], *y_zero).clamp(*lo, *hi).into();
+            sums.iter().enumerate().map(code).collect()
         }
         Op::Add { a, b, scale, zero_point, rounding } => {
             let code = |(&x, &y): (&i8, &i8)| match form {

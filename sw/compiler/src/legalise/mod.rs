@@ -9,6 +9,7 @@ mod conv;
 mod depthwise;
 mod input;
 mod pool;
+mod transposed;
 
 use crate::add::{AddConstants, choose_add_within};
 use crate::error::CompileError;
@@ -138,6 +139,7 @@ impl<'a> Stager<'a> {
         };
         Ok(match &layer.op {
             Op::Conv { .. } => Made::Stage(self.conv(i)?),
+            Op::ConvTranspose { .. } => Made::Stage(self.conv_transpose(i)?),
             Op::Constant { codes } => Made::Constant(codes),
             Op::Lookup { input, table, .. } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
             Op::Add { a, b, scale, zero_point, rounding } => {
@@ -198,8 +200,8 @@ impl<'a> Stager<'a> {
     fn open(&self, map: MapId) -> Option<usize> {
         match self.made[map] {
             Made::Stage(s) if self.uses[map] == 1 => {
-                let post = &self.staged.stages[s].post;
-                (post.meeting.is_none() && post.dest == PostDest::X).then_some(s)
+                let Stage { post, spread, .. } = &self.staged.stages[s];
+                (post.meeting.is_none() && post.dest == PostDest::X && spread.is_none()).then_some(s)
             }
             _ => None,
         }
@@ -234,6 +236,7 @@ impl<'a> Stager<'a> {
             output: None,
             operand: None,
             out: [1, 1],
+            spread: None,
             over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
             kernel: [1, 1],
             k_loops: vec![],
@@ -421,15 +424,17 @@ impl<'a> Stager<'a> {
             Made::Stage(s) if self.uses[map] == 1 => s,
             _ => self.identity(map.saturating_sub(1), map, "copy")?,
         };
-        let channels = self.graph.maps[map].shape[2];
+        let [h, w, channels] = self.graph.maps[map].shape;
         let cols = self.cols();
-        let s = &mut self.staged.stages[stage];
-        let mut each = 4;
-        if s.post.dest == PostDest::X {
-            (s.post.dest, s.output, each) = (PostDest::Out, None, 1);
-        }
+        let s = &self.staged.stages[stage];
+        let (to, each) = if s.post.dest == PostDest::X { (PostDest::Out, 1) } else { (s.post.dest, 4) };
         let tiles = if s.is_shared() { s.n_tiles } else { channels.div_ceil(cols) };
-        self.staged.output = OutShape { pixels: s.pixels(), channels, words: tiles * each };
+        // Several stages may make it.
+        let tensor = s.output;
+        for s in self.staged.stages.iter_mut().filter(|s| tensor.is_some() && s.output == tensor) {
+            (s.post.dest, s.output) = (to, None);
+        }
+        self.staged.output = OutShape { pixels: h * w, channels, words: tiles * each };
         Ok(())
     }
 

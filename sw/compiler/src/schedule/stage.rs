@@ -70,13 +70,13 @@ impl Scheduler<'_> {
                     let (words, line) = (self.staged.tensors[output].words, self.staged.tensors[output].line);
                     let ready = Rc::make_mut(&mut state.ready[output]);
                     let period = segment.row_period();
-                    for (vector, pixel, count) in stage.runs(block, line) {
+                    for (vector, pixel, count) in stage.written(block, line) {
                         for &(n, e) in &ends {
                             let word = &mut ready[pixel / line * words + n / groups];
                             let time = start + e + vector as u64 * period + write + see;
                             for (word, slope) in word.iter_mut().zip(self.slopes()) {
                                 // Results come slower than that: the last of them decides.
-                                let late = period.saturating_sub(slope) * (count as u64 - 1);
+                                let late = period.saturating_sub(slope * stage.spacing() as u64) * (count as u64 - 1);
                                 *word = (*word).max((time + late).saturating_sub(slope * (pixel % line) as u64));
                             }
                         }

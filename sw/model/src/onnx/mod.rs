@@ -7,6 +7,7 @@
 
 mod affine;
 mod broadcast;
+mod convtranspose;
 mod edge;
 mod float;
 mod fuse;

@@ -83,6 +83,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
             sums(g, node, &pending)
         }
         "Conv" | "MatMul" | "Gemm" => product(g, node, op, inputs),
+        "ConvTranspose" => super::convtranspose::apply(g, node, inputs),
         "Add" | "Sub" | "Mul" | "Div" => float::binary(g, node, op, inputs),
         "MaxPool" => max_pool(g, node, inputs),
         "AveragePool" | "GlobalAveragePool" => {
@@ -677,14 +678,12 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
 }
 
 fn convolution(c: &Conv) -> Op {
-    Op::Conv {
-        input: c.input,
-        zero_point: c.zero_point,
-        window: c.window,
-        groups: c.groups,
-        weights: c.weights.to_vec(),
-        bias: c.bias.to_vec(),
+    let (input, zero_point, window, groups) = (c.input, c.zero_point, c.window, c.groups);
+    let (weights, bias) = (c.weights.to_vec(), c.bias.to_vec());
+    if c.transposed {
+        return Op::ConvTranspose { input, zero_point, window, groups, weights, bias };
     }
+    Op::Conv { input, zero_point, window, groups, weights, bias }
 }
 
 /// A layer that ends in int32.

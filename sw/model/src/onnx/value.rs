@@ -211,4 +211,6 @@ pub(super) struct Conv {
     pub fused_bias: bool,
     /// A MatMul with nothing added yet.
     pub bare_matmul: bool,
+    /// Its window goes over the result: a transposed convolution.
+    pub transposed: bool,
 }
