@@ -47,6 +47,11 @@ pub enum Kind {
         /// Which of those that fit.
         back: usize,
     },
+    /// The product with an earlier map of the same shape, or with the mean of the map itself; a sum where POST has no multiplier.
+    Mul {
+        /// Which of those that fit; 0: by channel.
+        back: usize,
+    },
     /// Maximum over a window.
     Max {
         /// The window.
@@ -101,6 +106,7 @@ fn channels(config: &'static str) -> impl Strategy<Value = usize> {
 }
 
 fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
+    let multiplies = Config::named(config).is_ok_and(|c| c.product);
     prop_oneof![
         6 => (shape(), channels(config), prop_oneof![3 => Just(0u8), 2 => Just(1), 1 => Just(2)], proptest::bool::weighted(0.2))
             .prop_map(|(window, outputs, groups, wide)| Kind::Conv { window, outputs, groups, wide }),
@@ -115,6 +121,7 @@ fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
         1 => channels(config).prop_map(|outputs| Kind::Dense { outputs }),
         2 => Just(Kind::Lookup),
         3 => (0usize..4).prop_map(|back| Kind::Add { back }),
+        3 => (0usize..4).prop_map(move |back| if multiplies { Kind::Mul { back } } else { Kind::Add { back } }),
         2 => shape().prop_map(|window| Kind::Max { window }),
         2 => (shape(), any::<bool>()).prop_map(|(window, count_padding)| Kind::Average { window, count_padding }),
     ]
@@ -261,6 +268,28 @@ impl<R: Rng> Builder<R> {
                         [self.rng.random_range(0..3)];
                 let scale = if self.rng.random_bool(0.5) { 1.0 } else { self.rng.random_range(0.3f32..1.5) };
                 self.push(Op::Add { a, b, scale, zero_point, rounding }, finish, [h, w, c]);
+            }
+            Kind::Mul { back } => {
+                let fits: Vec<MapId> = (0..self.maps.len()).rev().filter(|&m| self.maps[m].shape == [h, w, c]).collect();
+                let other = match back {
+                    0 => {
+                        let whole = Window { kernel: [h, w], ..Window::POINT };
+                        let rounding = MeanRounding::Global;
+                        let (input, zero_point) = (self.operand(input), self.rng_code());
+                        let op = Op::AveragePool { input, window: whole, count_padding: false, scale: 0.2, zero_point, rounding };
+                        self.push(op, FREE, [1, 1, c])
+                    }
+                    _ => fits[back % fits.len()],
+                };
+                let (a, b) = (self.operand(input), self.operand(other));
+                let finish = self.clamp();
+                let zero_point = self.rng_code();
+                let rounding =
+                    [SumRounding::Fused { unsigned: false }, SumRounding::Fused { unsigned: true }, SumRounding::Float32]
+                        [self.rng.random_range(0..3)];
+                let scale =
+                    a.scale * b.scale * if self.rng.random_bool(0.5) { 64.0 } else { self.rng.random_range(20.0f32..150.0) };
+                self.push(Op::Mul { a, b, scale, zero_point, rounding }, finish, [h, w, c]);
             }
             Kind::Max { window } => {
                 let (window, out) = window.over(h, w);

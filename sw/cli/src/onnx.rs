@@ -89,6 +89,7 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
             format!("transposed convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
         }
         Op::Add { .. } => "add".into(),
+        Op::Mul { .. } => "product of maps".into(),
         Op::Constant { .. } => "constant".into(),
         Op::Lookup { .. } => "lookup".into(),
         Op::MaxPool { window, .. } => format!("maximum pool {}", size(window.kernel)),

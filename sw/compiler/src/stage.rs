@@ -2,6 +2,7 @@
 //! What the passes hand on: tensors in X, LOAD jobs, and stages.
 
 use crate::add::AddConstants;
+use crate::product::ProductConstants;
 use crate::report::Warning;
 use systole_isa::PostDest;
 use systole_isa::requant::Param;
@@ -184,6 +185,8 @@ pub enum Meeting {
     Add(AddConstants),
     /// The larger of the two stays.
     Max,
+    /// They are multiplied.
+    Mul(ProductConstants),
 }
 
 /// What POST does with a stage's sums.

@@ -129,6 +129,19 @@ pub enum Op {
         /// How the sum becomes a code.
         rounding: SumRounding,
     },
+    /// Product of two maps, each with its own scale. The second may be one pixel: a factor for each channel.
+    Mul {
+        /// First operand, of the shape of the product.
+        a: Operand,
+        /// Second operand: of the same shape, or `[1, 1, c]`.
+        b: Operand,
+        /// Scale of the product.
+        scale: f32,
+        /// Zero point of the product.
+        zero_point: i8,
+        /// How the product becomes a code.
+        rounding: SumRounding,
+    },
     /// Codes that are always the same.
     Constant {
         /// The map, row-major.
@@ -168,16 +181,16 @@ pub enum Op {
     },
 }
 
-/// How a sum becomes a code, by what ONNX Runtime runs for it (docs/arithmetic.md, "Residual add").
+/// How a sum or product becomes a code, by what ONNX Runtime runs for it (docs/arithmetic.md, "Residual add", "Products of maps").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SumRounding {
-    /// QLinearAdd, to which DequantizeLinear, Add, QuantizeLinear of one type are fused: the zero point of the sum is
-    /// added before rounding.
+    /// QLinearAdd or QLinearMul, to which DequantizeLinear, Add or Mul, QuantizeLinear of one type are fused: the zero point of the
+    /// result is added before rounding.
     Fused {
         /// The tensors are uint8: codes and zero points are 128 greater there.
         unsigned: bool,
     },
-    /// Dequantised, added and quantised, each in float32, where types differ or a clip stays in between.
+    /// Dequantised, added or multiplied, and quantised, each in float32, where types differ or a clip stays in between.
     Float32,
 }
 
@@ -257,7 +270,7 @@ impl Layer {
             }
             Op::AveragePool { input, .. } => vec![input.map],
             Op::Constant { .. } => vec![],
-            Op::Add { a, b, .. } => vec![a.map, b.map],
+            Op::Add { a, b, .. } | Op::Mul { a, b, .. } => vec![a.map, b.map],
         }
     }
 }
@@ -320,7 +333,7 @@ impl Graph {
         let matrices = self.maps.iter().all(|map| map.shape[0] == m && map.shape[1] == 1);
         let apart = self.layers.iter().all(|l| match &l.op {
             Op::Conv { window, .. } | Op::MaxPool { window, .. } | Op::AveragePool { window, .. } => *window == Window::POINT,
-            Op::Add { .. } | Op::Lookup { .. } => true,
+            Op::Add { .. } | Op::Mul { .. } | Op::Lookup { .. } => true,
             Op::Constant { .. } | Op::ConvTranspose { .. } => false,
         });
         (one == 1 && matrices && apart).then_some(m)
@@ -361,7 +374,7 @@ impl Graph {
                 | Op::MaxPool { input, .. } => *input = number[*input],
                 Op::AveragePool { input, .. } => input.map = number[input.map],
                 Op::Constant { .. } => {}
-                Op::Add { a, b, .. } => {
+                Op::Add { a, b, .. } | Op::Mul { a, b, .. } => {
                     a.map = number[a.map];
                     b.map = number[b.map];
                 }

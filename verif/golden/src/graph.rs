@@ -90,6 +90,10 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
         Op::AveragePool { input, window, .. } => windowed(input.map, window, c),
         Op::MaxPool { input, window } => windowed(*input, window, c),
         Op::Add { a, b, .. } => each(&|i| marked(a.map, i) || marked(b.map, i)),
+        Op::Mul { a, b, .. } => {
+            let of_b = graph.maps[b.map].len();
+            each(&|i| marked(a.map, i) || marked(b.map, i % of_b))
+        }
         Op::Lookup { input, .. } => each(&|i| marked(*input, i)),
         Op::Constant { .. } => vec![],
     }
@@ -152,6 +156,18 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
                 _ => add(*a, *b, *scale, *zero_point, *rounding, x, y),
             };
             maps[a.map].iter().zip(&maps[b.map]).map(|pair| clamp(code(pair))).collect()
+        }
+        Op::Mul { a, b, scale, zero_point, rounding } => {
+            let code = |x: i8, y: i8| match form {
+                Some(Form::Product { m, offset, shift, zero_point }) => {
+                    let p = (i64::from(x) - i64::from(a.zero_point)) * (i64::from(y) - i64::from(b.zero_point));
+                    (half_to_even(p * m + offset, *shift) + i64::from(*zero_point)).clamp(-128, 127) as i8
+                }
+                _ => mul(*a, *b, *scale, *zero_point, *rounding, x, y),
+            };
+            // A map of one pixel is a factor for each channel.
+            let factors = &maps[b.map];
+            maps[a.map].iter().enumerate().map(|(i, &x)| clamp(code(x, factors[i % factors.len()]))).collect()
         }
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
         Op::Lookup { input, table, doubtful } => {
@@ -235,6 +251,26 @@ pub fn add(a: Operand, b: Operand, scale: f32, zero_point: i8, rounding: SumRoun
         SumRounding::Float32 => {
             let real = |o: Operand, v: i8| f32::from(i16::from(v) - i16::from(o.zero_point)) * o.scale;
             ((real(a, x) + real(b, y)) / scale).round_ties_even() + f32::from(zero_point)
+        }
+    };
+    code.clamp(-128.0, 127.0) as i8
+}
+
+/// The code of a product of two codes.
+pub fn mul(a: Operand, b: Operand, scale: f32, zero_point: i8, rounding: SumRounding, x: i8, y: i8) -> i8 {
+    let (x, y) = (i32::from(x) - i32::from(a.zero_point), i32::from(y) - i32::from(b.zero_point));
+    let code = match rounding {
+        SumRounding::Fused { unsigned } => {
+            let up = if unsigned { 128.0 } else { 0.0 };
+            let factor = (a.scale * b.scale) / scale;
+            let product = (x * y) as f32 * factor;
+            let result = product + (f32::from(zero_point) + up);
+            // Beyond int32 the conversion gives the lowest.
+            if result.round_ties_even() >= 2_147_483_648.0 { -128.0 } else { result.round_ties_even() - up }
+        }
+        SumRounding::Float32 => {
+            let (x, y) = (x as f32 * a.scale, y as f32 * b.scale);
+            (x * y / scale).round_ties_even() + f32::from(zero_point)
         }
     };
     code.clamp(-128.0, 127.0) as i8

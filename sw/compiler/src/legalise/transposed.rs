@@ -5,7 +5,8 @@
 
 use super::conv::{BOUND, Geometry, Operands};
 use super::{PLAIN, Stager, param};
-use crate::stage::{Over, PostSpec, Spread, Stage, Tap, Walk, Weights};
+use crate::report::TRANSPOSED;
+use crate::stage::{Over, PostSpec, Spread, Stage, Tap, TensorId, Walk, Weights};
 use crate::tile;
 use systole_model::graph::{Finish, Op, Window};
 
@@ -78,7 +79,7 @@ impl Stager<'_> {
                 }
                 let (kh, kw) = (rows.taps.len(), cols.taps.len());
                 let stage = if kh * kw == 0 {
-                    self.bias_alone(i, out, n)
+                    self.bias_alone(i, tensor, out, n)
                 } else {
                     let (dy, dx) = (rows.step, cols.step);
                     let tap = |t: usize| Tap { row: (t / kw * dy) as i32, col: (t % kw * dx) as i32, word: 0 };
@@ -110,7 +111,7 @@ impl Stager<'_> {
                 let post = PostSpec { param_step: 1, param_base, zero_point: *y_zero, lo: *lo, hi: *hi, ..PLAIN };
                 let spread = Spread { stride: window.stride, origin: [rows.first, cols.first], width: ow };
                 let stage = Stage {
-                    kind: "transposed convolution",
+                    kind: TRANSPOSED,
                     pad: stage.pad.map(|_| *zero_point),
                     post,
                     spread: Some(spread),
@@ -130,12 +131,13 @@ impl Stager<'_> {
         made.ok_or_else(|| "its result is empty".into())
     }
 
-    /// A phase that no tap meets: zero weights on padding.
-    fn bias_alone(&self, i: usize, out: [usize; 2], outputs: usize) -> Stage {
+    /// A phase that no tap meets: zero weights on padding, whatever the input is.
+    fn bias_alone(&self, i: usize, input: TensorId, out: [usize; 2], outputs: usize) -> Stage {
         let (rows, cols) = (self.rows(), self.cols());
         let n_tiles = outputs.div_ceil(cols);
         Stage {
             layers: vec![i],
+            input: Some(input),
             out,
             n_walk: crate::stage::NWalk::SAME,
             n_tiles,

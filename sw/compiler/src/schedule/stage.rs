@@ -3,7 +3,7 @@
 
 use super::{Log, PlacedSegment, Scheduler, Span, State};
 use crate::loops;
-use crate::stage::{Block, NWalk, Stage, Tap};
+use crate::stage::{Block, NWalk, Stage, Tap, Tensor};
 use crate::tile::{self, Plan, Segment};
 use std::rc::Rc;
 
@@ -117,8 +117,9 @@ impl Scheduler<'_> {
             }
         }
         if let Some(operand) = stage.operand {
-            let (words, line) = (self.staged.tensors[operand].words, self.staged.tensors[operand].line);
+            let Tensor { words, line, pixels, .. } = self.staged.tensors[operand];
             for (vector, pixel, _) in stage.runs(block, line) {
+                let pixel = if pixels == 1 { 0 } else { pixel };
                 for &(n, e) in ends {
                     let ready =
                         state.ready[operand][pixel / line * words + n / self.groups()][at] + slope * (pixel % line) as u64;

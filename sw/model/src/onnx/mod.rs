@@ -14,6 +14,7 @@ mod fuse;
 mod import;
 mod layout;
 mod moves;
+mod mul;
 mod node;
 mod ops;
 mod pairs;

@@ -469,7 +469,9 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             quantize_table(g, node, &Table { scalar: None, ..t.clone() }, scale(inputs, 1)?, &zero)
         }
         Value::Real(Real::Table(t)) => quantize_table(g, node, t, scale(inputs, 1)?, &zero),
-        Value::Real(Real::Pending(p)) if matches!(p.kind, PendingKind::Add { .. }) && has_dimension(inputs, [1, 2])? => {
+        Value::Real(Real::Pending(p))
+            if matches!(p.kind, PendingKind::Add { .. } | PendingKind::Mul { .. }) && has_dimension(inputs, [1, 2])? =>
+        {
             quantize_pending(g, node, &Pending { fuse: Fuse::Never, ..Pending::clone(p) }, scale(inputs, 1)?, &zero)
         }
         Value::Real(Real::Pending(p)) => quantize_pending(g, node, p, scale(inputs, 1)?, &zero),
@@ -651,6 +653,10 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
         PendingKind::Add { a, b } => {
             let rounding = if fused { SumRounding::Fused { unsigned } } else { SumRounding::Float32 };
             (Op::Add { a: *a, b: *b, scale, zero_point, rounding }, codes)
+        }
+        PendingKind::Mul { a, b } => {
+            let rounding = if fused { SumRounding::Fused { unsigned } } else { SumRounding::Float32 };
+            (Op::Mul { a: *a, b: *b, scale, zero_point, rounding }, codes)
         }
         PendingKind::Average { input, window, count_padding, global } => {
             let rounding = match (fused, global) {

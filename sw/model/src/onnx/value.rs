@@ -192,6 +192,7 @@ pub(super) struct Pending {
 pub(super) enum PendingKind {
     Conv(Conv),
     Add { a: Operand, b: Operand },
+    Mul { a: Operand, b: Operand },
     Average { input: Operand, window: Window, count_padding: bool, global: bool },
     Max { input: Operand, window: Window, unsigned: bool },
 }
