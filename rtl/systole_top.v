@@ -14,6 +14,7 @@ module systole_top #(
     parameter RRAM_CTRL       = `SYSTOLE_CFG_RRAM_CTRL(CONFIG),
     parameter POST_LANES      = `SYSTOLE_CFG_POST_LANES(CONFIG),
     parameter RESIDUAL        = `SYSTOLE_CFG_RESIDUAL(CONFIG),
+    parameter PRODUCT         = `SYSTOLE_CFG_PRODUCT(CONFIG),
     parameter EVENTS          = `SYSTOLE_CFG_EVENTS(CONFIG),
     parameter X_DEPTH         = `SYSTOLE_CFG_X_DEPTH(CONFIG),
     parameter X_BANKS         = `SYSTOLE_CFG_X_BANKS(CONFIG),
@@ -88,8 +89,8 @@ module systole_top #(
   localparam CHECK = `SYSTOLE_ECC_CHECK(ECC, COLS, WEIGHT_BEATS);  // check bits of a weight word
 
   // What the register CONFIG reads.
-  localparam [31:0] MACHINE = (POST_LANES << 24) + (EVENTS << 22) + (RESIDUAL << 21) + (RRAM_CTRL << 20) + (ECC << 16) +
-      (WEIGHT_BEATS << 8) + CONFIG;
+  localparam [31:0] MACHINE = (POST_LANES << 24) + (PRODUCT << 23) + (EVENTS << 22) + (RESIDUAL << 21) + (RRAM_CTRL << 20) +
+      (ECC << 16) + (WEIGHT_BEATS << 8) + CONFIG;
 
   // An illegal configuration stops elaboration: these modules do not exist.
   generate
@@ -106,6 +107,8 @@ module systole_top #(
         W_SRAM_DEPTH < 2 || RRAM_DEPTH < 4 || X_DEPTH < 2 * X_BANKS) systole_error_a_memory_is_too_small u_error_small ();
     if (RRAM_CTRL == 0 && ECC != 0) systole_error_ECC_must_be_0_where_RRAM_CTRL_is_0 u_error_ctrl_ecc ();
     if (RESIDUAL != 0 && RESIDUAL != 1) systole_error_RESIDUAL_must_be_0_or_1 u_error_residual ();
+    if (PRODUCT != 0 && PRODUCT != 1) systole_error_PRODUCT_must_be_0_or_1 u_error_product ();
+    if (PRODUCT != 0 && RESIDUAL == 0) systole_error_PRODUCT_must_be_0_where_RESIDUAL_is_0 u_error_product_residual ();
     if (EVENTS != 0 && EVENTS != 1) systole_error_EVENTS_must_be_0_or_1 u_error_events ();
     if (POST_LANES != 1 << $clog2(POST_LANES) || POST_LANES > COLS)
       systole_error_POST_LANES_must_be_a_power_of_two_up_to_COLS u_error_post ();
@@ -576,6 +579,7 @@ module systole_top #(
       .RRAM_CTRL      (RRAM_CTRL),
       .POST_LANES     (POST_LANES),
       .RESIDUAL       (RESIDUAL),
+      .PRODUCT        (PRODUCT),
       .X_DEPTH        (X_DEPTH),
       .X_BANKS        (X_BANKS),
       .W_SRAM_DEPTH   (W_SRAM_DEPTH),

@@ -18,6 +18,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 from ort_cases import options
+from ort_maps import maps
 
 
 class Graph:
@@ -340,12 +341,14 @@ def cases():
     yield "batch_normalization_halfway", g  # one code tells the kernel's order of operations
     for unsigned in (False, True):
         yield from parts(1, unsigned)
+        yield from maps(Graph, 1, unsigned)
 
 
 def drawn(seeds):
     for seed in range(2, seeds + 2):
         for unsigned in (False, True):
             yield from parts(seed, unsigned)
+            yield from maps(Graph, seed, unsigned)
 
 
 def main():

@@ -14,6 +14,7 @@ module systole_core #(
     parameter RRAM_CTRL       = 1,
     parameter POST_LANES      = COLS,
     parameter RESIDUAL        = 1,
+    parameter PRODUCT         = 1,
     parameter X_DEPTH         = 2048,
     parameter X_BANKS         = 2,
     parameter W_SRAM_DEPTH    = 256,
@@ -535,6 +536,7 @@ module systole_core #(
       .COLS       (COLS),
       .LANES      (POST_LANES),
       .RESIDUAL   (RESIDUAL),
+      .PRODUCT    (PRODUCT),
       .PARAM_DEPTH(PARAM_DEPTH),
       .LUT_COUNT  (LUT_COUNT)
   ) u_post (

@@ -14,6 +14,7 @@ module systole_post #(
     parameter COLS        = 8,
     parameter LANES       = COLS,   // 1, 2, .. COLS
     parameter RESIDUAL    = 1,      // 0: no second operand
+    parameter PRODUCT     = 1,      // 0: it is added or compared, never multiplied
     parameter PARAM_DEPTH = 128,
     parameter LUT_COUNT   = 2,
     parameter PW          = $clog2(PARAM_DEPTH),
@@ -133,6 +134,7 @@ module systole_post #(
     header_q[`SYSTOLE_POST_LUT_EN],
     RESIDUAL != 0 && header_q[`SYSTOLE_POST_RES_EN]
   };
+  `SYSTOLE_ASSERT(check_product_there, PRODUCT != 0 || !(is_residual && desc_word_i[`SYSTOLE_RESIDUAL_MUL]))
   `SYSTOLE_ASSERT(check_residual_there, RESIDUAL != 0 || !(take && header_q[`SYSTOLE_POST_RES_EN]))
 
   // From P on: group after group.
@@ -286,14 +288,14 @@ module systole_post #(
   );
   `SYSTOLE_ASSERT(check_one_into_adder, !(res10 && lut_res12))
 
-  // Constants of the residual add by number, read a cycle before they are used: multipliers 1, offset
+  // Constants of the residual add by number, read a cycle before they are used: multipliers (and mul) 1, offset
   // 3, shift and zero point 4 cycles after the operands.
   wire [3:0] ctx_0 = res_tag[TAG-1-:4];
   reg [3:0] ctx_1, ctx_2, ctx_3;
-  wire [51:0] res_m;
+  wire [52:0] res_m;  // mul, mb, ma
   wire [47:0] res_offset;
   wire [14:0] res_end;  // larger, zero point and shift
-  reg [51:0] res_m_q;
+  reg [52:0] res_m_q;
   reg [47:0] res_offset_q;
   reg [14:0] res_end_q;
   always @(posedge clk_i) begin
@@ -305,13 +307,13 @@ module systole_post #(
     res_end_q    <= res_end;
   end
   systole_regfile #(
-      .WIDTH(52),
+      .WIDTH(53),
       .DEPTH(16)
   ) u_res_m (
       .clk_i  (clk_i),
       .we_i   (is_residual),
       .waddr_i(res_next_q),
-      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_MB], desc_word_i[`SYSTOLE_RESIDUAL_MA]}),
+      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_MUL], desc_word_i[`SYSTOLE_RESIDUAL_MB], desc_word_i[`SYSTOLE_RESIDUAL_MA]}),
       .raddr_i(ctx_0),
       .rdata_o(res_m)
   );
@@ -386,6 +388,7 @@ module systole_post #(
     for (c = 0; c < LANES; c = c + 1) begin : g_lane
       systole_post_lane #(
           .RESIDUAL   (RESIDUAL),
+          .PRODUCT    (PRODUCT),
           .PARAM_DEPTH(PARAM_DEPTH * GROUPS),
           .LUT_COUNT  (LUT_COUNT)
       ) u_lane (
@@ -411,6 +414,7 @@ module systole_post #(
           .res_b_i       (res_b[c*8+:8]),
           .res_ma_i      (res_m_q[25:0]),
           .res_mb_i      (res_m_q[51:26]),
+          .res_mul_i     (res_m_q[52]),
           .res_offset_i  (res_offset_q),
           .res_shift_i   (res_end_q[5:0]),
           .res_zp_i      (res_end_q[13:6]),

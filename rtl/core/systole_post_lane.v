@@ -6,6 +6,7 @@
 
 module systole_post_lane #(
     parameter RESIDUAL    = 1,                               // 0: no residual add
+    parameter PRODUCT     = 1,                               // 0: no product in its place
     parameter PARAM_DEPTH = 128,                             // words
     parameter LUT_COUNT   = 2,
     parameter PW          = $clog2(PARAM_DEPTH),
@@ -37,6 +38,7 @@ module systole_post_lane #(
     input  wire [   7:0] res_b_i,
     input  wire [  25:0] res_ma_i,
     input  wire [  25:0] res_mb_i,
+    input  wire          res_mul_i,
     input  wire [  47:0] res_offset_i,
     input  wire [   5:0] res_shift_i,
     input  wire [   7:0] res_zp_i,
@@ -113,13 +115,16 @@ module systole_post_lane #(
 
   generate
     if (RESIDUAL != 0) begin : g_residual
-      systole_residual u_residual (
+      systole_residual #(
+          .PRODUCT(PRODUCT)
+      ) u_residual (
           .clk_i       (clk_i),
           .en_i        (res_en_i),
           .a_i         (res_from_lut_i ? looked_up : y),
           .b_i         (res_b_i),
           .ma_i        (res_ma_i),
           .mb_i        (res_mb_i),
+          .mul_i       (res_mul_i),
           .offset_i    (res_offset_i),
           .shift_i     (res_shift_i),
           .zero_point_i(res_zp_i),

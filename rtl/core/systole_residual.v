@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift) + zero point), or the larger of a and b
-// where max_i, 6 cycles after a and b; the constants accompany each stage by the cycle it needs them. One a cycle; bit k of en_i says
+// Residual add of one lane: y = sat8(rne((a*ma + b*mb + offset) / 2^shift) + zero point), with (a - za)*(b - zb)*ma in place of the
+// sum of products where mul_i (za and zb are bits 7:0 and 15:8 of mb_i), or the larger of a and b where max_i, 6 cycles after a and b; the constants accompany each stage by the cycle it needs them. One a cycle; bit k of en_i says
 // that operands are in stage k: stages without keep still. Reset clears nothing.
 `default_nettype none
 
-module systole_residual (
+module systole_residual #(
+    parameter PRODUCT = 1         // 0: mul_i is never set
+) (
     input  wire        clk_i,
     input  wire [ 5:0] en_i,
     input  wire [ 7:0] a_i,       // cycle 0
     input  wire [ 7:0] b_i,       // cycle 0
     input  wire [25:0] ma_i,      // cycle 1
     input  wire [25:0] mb_i,      // cycle 1
+    input  wire        mul_i,     // cycle 1
     input  wire [47:0] offset_i,  // cycle 3
     input  wire [ 5:0] shift_i,   // cycle 4, 0 to 40
     input  wire [ 7:0] zero_point_i,  // cycle 4
@@ -35,13 +38,44 @@ module systole_residual (
   systole_mul #(.A_W(8), .B_W(9)) u_ah (.clk_i(clk_i), .en_i(en_i[1]), .a_i(a_q), .b_i(ma_i[25:17]), .p_o(a_high));
   systole_mul #(.A_W(8), .B_W(9)) u_bh (.clk_i(clk_i), .en_i(en_i[1]), .a_i(b_q), .b_i(mb_i[25:17]), .p_o(b_high));
 
+  // The product of both without their zero points is there in cycle 2, that times ma, in two, in cycle 3.
+  wire signed [35:0] p_low;
+  wire signed [26:0] p_high;
+  wire               mul3;
+  generate
+    if (PRODUCT != 0) begin : g_product
+      wire signed [8:0] a_less = {a_q[7], a_q} - {mb_i[7], mb_i[7:0]};
+      wire signed [8:0] b_less = {b_q[7], b_q} - {mb_i[15], mb_i[15:8]};
+      wire       [17:0] p;
+      reg        [25:0] m_q2;
+      reg               mul_q2, mul_q3;
+      always @(posedge clk_i)
+        if (en_i[1]) begin
+          m_q2   <= ma_i;
+          mul_q2 <= mul_i;
+        end
+      always @(posedge clk_i) if (en_i[2]) mul_q3 <= mul_q2;
+      systole_mul #(.A_W(9), .B_W(9)) u_p (.clk_i(clk_i), .en_i(en_i[1] && mul_i), .a_i(a_less), .b_i(b_less), .p_o(p));
+      systole_mul #(.A_W(18), .B_W(18)) u_pl (.clk_i(clk_i), .en_i(en_i[2] && mul_q2), .a_i(p), .b_i({1'b0, m_q2[16:0]}), .p_o(p_low));
+      systole_mul #(.A_W(18), .B_W(9)) u_ph (.clk_i(clk_i), .en_i(en_i[2] && mul_q2), .a_i(p), .b_i(m_q2[25:17]), .p_o(p_high));
+      assign mul3 = mul_q3;
+    end else begin : g_no_product
+      wire unused = mul_i;
+      assign p_low  = 36'd0;
+      assign p_high = 27'd0;
+      assign mul3   = 1'b0;
+    end
+  endgenerate
+
   reg signed  [34:0] sum_q;
   reg signed  [48:0] total_q;
+  wire signed [48:0] part_0 = mul3 ? {{13{p_low[35]}}, p_low} : {{14{sum_q[34]}}, sum_q};
+  wire signed [48:0] part_1 = mul3 ? {{5{p_high[26]}}, p_high, 17'd0} : 49'd0;
   wire signed [26:0] low = {a_low[25], a_low} + {b_low[25], b_low};
   wire signed [17:0] high = {a_high[16], a_high} + {b_high[16], b_high};
   always @(posedge clk_i) begin
     if (en_i[2]) sum_q <= {high, 17'd0} + {{8{low[26]}}, low};
-    if (en_i[3]) total_q <= {{14{sum_q[34]}}, sum_q} + {offset_i[47], offset_i};
+    if (en_i[3]) total_q <= part_0 + part_1 + {offset_i[47], offset_i};
   end
 
   // The larger operand goes along.

@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'hb96aba02
+`define SYSTOLE_FINGERPRINT 32'h1013d838
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -160,6 +160,8 @@
 `define SYSTOLE_RESIDUAL_SUM_ZERO_POINT_LSB 106
 `define SYSTOLE_RESIDUAL_MAX 114:114
 `define SYSTOLE_RESIDUAL_MAX_LSB 114
+`define SYSTOLE_RESIDUAL_MUL 115:115
+`define SYSTOLE_RESIDUAL_MUL_LSB 115
 
 `define SYSTOLE_LOAD_DST_BASE 15:0
 `define SYSTOLE_LOAD_DST_BASE_LSB 0
@@ -464,6 +466,10 @@
 `define SYSTOLE_OWN_RESIDUAL 1
 `endif
 `define SYSTOLE_CFG_RESIDUAL(id) ((id) == 255 ? `SYSTOLE_OWN_RESIDUAL : (id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 1 : 1)
+`ifndef SYSTOLE_OWN_PRODUCT
+`define SYSTOLE_OWN_PRODUCT 0
+`endif
+`define SYSTOLE_CFG_PRODUCT(id) ((id) == 255 ? `SYSTOLE_OWN_PRODUCT : (id) == 0 ? 0 : (id) == 1 ? 0 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
 `ifndef SYSTOLE_OWN_EVENTS
 `define SYSTOLE_OWN_EVENTS 1
 `endif

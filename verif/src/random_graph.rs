@@ -22,6 +22,19 @@ pub enum Kind {
         /// Weights leave int8, as those with a zero point do.
         wide: bool,
     },
+    /// A transposed convolution.
+    Transposed {
+        /// Its window; pads are cut off the result.
+        window: Shape,
+        /// Rows and columns behind the full result.
+        more: [usize; 2],
+        /// Output channels, about.
+        outputs: usize,
+        /// 0 one group, 1 depthwise, 2 halves.
+        groups: u8,
+        /// Weights leave int8, as those with a zero point do.
+        wide: bool,
+    },
     /// A matrix product over the whole map.
     Dense {
         /// Output channels.
@@ -32,6 +45,11 @@ pub enum Kind {
     /// The sum with an earlier map of the same shape, or with a constant.
     Add {
         /// Which of those that fit.
+        back: usize,
+    },
+    /// The product with an earlier map of the same shape, or with the mean of the map itself; a sum where POST has no multiplier.
+    Mul {
+        /// Which of those that fit; 0: by channel.
         back: usize,
     },
     /// Maximum over a window.
@@ -88,12 +106,22 @@ fn channels(config: &'static str) -> impl Strategy<Value = usize> {
 }
 
 fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
+    let multiplies = Config::named(config).is_ok_and(|c| c.product);
     prop_oneof![
         6 => (shape(), channels(config), prop_oneof![3 => Just(0u8), 2 => Just(1), 1 => Just(2)], proptest::bool::weighted(0.2))
             .prop_map(|(window, outputs, groups, wide)| Kind::Conv { window, outputs, groups, wide }),
+        2 => (
+            shape(),
+            [0usize..=2, 0..=2],
+            channels(config),
+            prop_oneof![3 => Just(0u8), 1 => Just(1), 1 => Just(2)],
+            proptest::bool::weighted(0.2)
+        )
+            .prop_map(|(window, more, outputs, groups, wide)| Kind::Transposed { window, more, outputs, groups, wide }),
         1 => channels(config).prop_map(|outputs| Kind::Dense { outputs }),
         2 => Just(Kind::Lookup),
         3 => (0usize..4).prop_map(|back| Kind::Add { back }),
+        3 => (0usize..4).prop_map(move |back| if multiplies { Kind::Mul { back } } else { Kind::Add { back } }),
         2 => shape().prop_map(|window| Kind::Max { window }),
         2 => (shape(), any::<bool>()).prop_map(|(window, count_padding)| Kind::Average { window, count_padding }),
     ]
@@ -154,12 +182,7 @@ impl<R: Rng> Builder<R> {
     #[allow(clippy::too_many_arguments)]
     fn conv(&mut self, input: MapId, window: Window, out: [usize; 2], outputs: usize, groups: usize, wide: bool, raw: bool) {
         let per = self.maps[input].shape[2] / groups;
-        let taps = window.kernel[0] * window.kernel[1] * per;
-        let most = if wide { 255 } else { 127 };
-        let weights = (0..taps * outputs).map(|_| self.rng.random_range(-most..=most)).collect();
-        let reach = 5000 * (taps as f64).sqrt() as i32;
-        let bias = (0..outputs).map(|_| self.rng.random_range(-reach..=reach)).collect();
-        let scales = (0..outputs).map(|_| scale(&mut self.rng, taps)).collect();
+        let (weights, bias, scales) = self.numbers(window.kernel[0] * window.kernel[1] * per, outputs, wide);
         let lo = if self.rng.random_bool(0.3) { 0 } else { -128 };
         let finish = if raw {
             Finish::Raw32
@@ -168,6 +191,34 @@ impl<R: Rng> Builder<R> {
         };
         let zero_point = self.rng.random_range(-20..20);
         self.push(Op::Conv { input, zero_point, window, groups, weights, bias }, finish, [out[0], out[1], outputs]);
+    }
+
+    /// Random weights, biases and scales of a convolution of so many terms.
+    fn numbers(&mut self, terms: usize, outputs: usize, wide: bool) -> (Vec<i16>, Vec<i32>, Vec<f32>) {
+        let most = if wide { 255 } else { 127 };
+        let weights = (0..terms * outputs).map(|_| self.rng.random_range(-most..=most)).collect();
+        let reach = 5000 * (terms as f64).sqrt() as i32;
+        let bias = (0..outputs).map(|_| self.rng.random_range(-reach..=reach)).collect();
+        (weights, bias, (0..outputs).map(|_| scale(&mut self.rng, terms)).collect())
+    }
+
+    fn transposed(&mut self, input: MapId, shape: &Shape, more: [usize; 2], outputs: usize, groups: usize, wide: bool) {
+        let [h, w, c] = self.maps[input].shape;
+        let mut window = Window { kernel: shape.kernel, stride: shape.stride, dilation: shape.dilation, pads: shape.pads };
+        let mut out = [0; 2];
+        for (d, size) in [h, w].into_iter().enumerate() {
+            let full = (size - 1) * window.stride[d] + (window.kernel[d] - 1) * window.dilation[d] + 1 + more[d];
+            // One pixel stays.
+            window.pads[d] = window.pads[d].min(full - 1);
+            window.pads[d + 2] = window.pads[d + 2].min(full - 1 - window.pads[d]);
+            out[d] = full - window.pads[d] - window.pads[d + 2];
+        }
+        let terms = window.kernel[0] * window.kernel[1] * (c / groups);
+        let (weights, bias, scales) = self.numbers(terms, outputs, wide);
+        let lo = if self.rng.random_bool(0.3) { 0 } else { -128 };
+        let zero_point = self.rng.random_range(-20..20);
+        let finish = Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127, float32: false };
+        self.push(Op::ConvTranspose { input, zero_point, window, groups, weights, bias }, finish, [out[0], out[1], outputs]);
     }
 
     fn layer(&mut self, kind: &Kind, back: usize, raw: bool) {
@@ -182,6 +233,14 @@ impl<R: Rng> Builder<R> {
                     _ => (1, *outputs),
                 };
                 self.conv(input, window, out, outputs, groups, *wide, raw);
+            }
+            Kind::Transposed { window, more, outputs, groups, wide } => {
+                let (groups, outputs) = match groups {
+                    1 => (c, c),
+                    2 if c % 2 == 0 => (2, 2 * outputs.div_ceil(2)),
+                    _ => (1, *outputs),
+                };
+                self.transposed(input, window, *more, outputs, groups, *wide);
             }
             Kind::Dense { outputs } => {
                 let window = Window { kernel: [h, w], ..Window::POINT };
@@ -209,6 +268,28 @@ impl<R: Rng> Builder<R> {
                         [self.rng.random_range(0..3)];
                 let scale = if self.rng.random_bool(0.5) { 1.0 } else { self.rng.random_range(0.3f32..1.5) };
                 self.push(Op::Add { a, b, scale, zero_point, rounding }, finish, [h, w, c]);
+            }
+            Kind::Mul { back } => {
+                let fits: Vec<MapId> = (0..self.maps.len()).rev().filter(|&m| self.maps[m].shape == [h, w, c]).collect();
+                let other = match back {
+                    0 => {
+                        let whole = Window { kernel: [h, w], ..Window::POINT };
+                        let rounding = MeanRounding::Global;
+                        let (input, zero_point) = (self.operand(input), self.rng_code());
+                        let op = Op::AveragePool { input, window: whole, count_padding: false, scale: 0.2, zero_point, rounding };
+                        self.push(op, FREE, [1, 1, c])
+                    }
+                    _ => fits[back % fits.len()],
+                };
+                let (a, b) = (self.operand(input), self.operand(other));
+                let finish = self.clamp();
+                let zero_point = self.rng_code();
+                let rounding =
+                    [SumRounding::Fused { unsigned: false }, SumRounding::Fused { unsigned: true }, SumRounding::Float32]
+                        [self.rng.random_range(0..3)];
+                let scale =
+                    a.scale * b.scale * if self.rng.random_bool(0.5) { 64.0 } else { self.rng.random_range(20.0f32..150.0) };
+                self.push(Op::Mul { a, b, scale, zero_point, rounding }, finish, [h, w, c]);
             }
             Kind::Max { window } => {
                 let (window, out) = window.over(h, w);

@@ -253,8 +253,14 @@ fn residual_add_rounds_half_to_even_and_saturates() {
 
 fn check_residual(spec: &Spec) {
     bench(spec, 5, |sim, clk| async move {
-        let [en, a, b, ma, mb, offset, shift, zp, max, y] =
-            ["en_i", "a_i", "b_i", "ma_i", "mb_i", "offset_i", "shift_i", "zero_point_i", "max_i", "y_o"].map(|s| sim.signal(s));
+        let names = ["en_i", "a_i", "b_i", "ma_i", "mb_i", "mul_i", "offset_i", "shift_i", "zero_point_i", "max_i", "y_o"];
+        let [en, a, b, ma, mb, mul, offset, shift, zp, max, y] = names.map(|s| sim.signal(s));
+        // Every seventh a product, with zero points in place of the second multiplier.
+        let zeros = |n: usize, mb: i64| (n % 7 == 3).then_some([mb as i8, (mb >> 8) as i8]);
+        let terms = |n: usize, a: i8, b: i8, ma: i64, mb: i64| match zeros(n, mb) {
+            Some([za, zb]) => (i64::from(a) - i64::from(za)) * (i64::from(b) - i64::from(zb)) * ma,
+            None => i64::from(a) * ma + i64::from(b) * mb,
+        };
         en.set(0x3f);
         let mut random = sim.random("operands");
         let mut cases = Vec::new();
@@ -268,7 +274,7 @@ fn check_residual(spec: &Spec) {
             };
             let (va, vb): (i8, i8) = (random.random(), random.random());
             let (vma, vmb) = (m(&mut random), m(&mut random));
-            let product = i64::from(va) * vma + i64::from(vb) * vmb;
+            let product = terms(n, va, vb, vma, vmb);
             let mut off = random.random_range(-(1i64 << 47)..1 << 47) >> random.random_range(0..30);
             if n % 3 == 0 && s > 0 {
                 // An exact tie, or one step beside it.
@@ -285,6 +291,7 @@ fn check_residual(spec: &Spec) {
             if let Some(c) = t.checked_sub(1).and_then(|t| cases.get(t)) {
                 ma.set(c.2 as u64);
                 mb.set(c.3 as u64);
+                mul.set(u64::from(zeros(t - 1, c.3).is_some()));
             }
             if let Some(c) = t.checked_sub(3).and_then(|t| cases.get(t)) {
                 offset.set(c.4 as u64);
@@ -300,13 +307,14 @@ fn check_residual(spec: &Spec) {
                     assert_eq!(y.get() as u8 as i8, va.max(vb), "the larger of {va} and {vb}");
                     continue;
                 }
-                let sum = i128::from(va) * i128::from(vma) + i128::from(vb) * i128::from(vmb) + i128::from(off);
+                let sum = i128::from(terms(t - 6, va, vb, vma, vmb)) + i128::from(off);
                 let floor = sum >> s;
                 let twice = 2 * (sum - (floor << s));
                 let one = 1i128 << s;
                 let up = twice > one || (twice == one && floor & 1 == 1);
                 let expected = (floor + i128::from(up) + i128::from(z)).clamp(-128, 127) as i8;
-                assert_eq!(y.get() as u8 as i8, expected, "({va} * {vma} + {vb} * {vmb} + {off} >> {s}) + {z}");
+                let how = zeros(t - 6, vmb).map_or("sum", |_| "product");
+                assert_eq!(y.get() as u8 as i8, expected, "{how} of {va}, {vb} by {vma}, {vmb}, + {off} >> {s}, + {z}");
             }
         }
     });

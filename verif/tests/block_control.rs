@@ -9,7 +9,7 @@ use rand::RngExt;
 use std::collections::VecDeque;
 use systole_golden::operator::requant_integer;
 use systole_isa::nest::{Loop, Nest, Stride};
-use systole_isa::program::{Post, PostDest, Residual};
+use systole_isa::program::{Join, Post, PostDest, Residual};
 use systole_isa::regs::REGS;
 use systole_isa::requant::Param;
 use systole_isa::{Config, Instruction, Latency, Matmul, Program, Row, Store};
@@ -304,11 +304,18 @@ fn post_with_lanes(lanes: u64) {
             lwe.set(0);
             let mut writes = 0;
             for n in 0..120u32 {
+                let join = match n % 9 {
+                    1 => Join::Larger,
+                    4 => Join::Product { zeros: random.random() },
+                    _ => Join::Sum,
+                };
+                let product = matches!(join, Join::Product { .. });
+                let m = if product { 1 << 14 } else { 1 << 20 };
                 let residual = (n % 3 == 1).then(|| Residual {
                     base: 100,
-                    max: n % 9 == 1,
-                    ma: random.random_range(-1 << 20..1 << 20),
-                    mb: random.random_range(-1 << 20..1 << 20),
+                    join,
+                    ma: random.random_range(-m..m),
+                    mb: if product { 0 } else { random.random_range(-m..m) },
                     offset: random.random_range(-1 << 25..1 << 25),
                     shift: random.random_range(18..22),
                     zero_point: random.random_range(-128..=127),
@@ -373,12 +380,19 @@ fn post_with_lanes(lanes: u64) {
                                 v = luts[table as usize][v as u8 as usize];
                             }
                             if let Some(r) = post.residual {
-                                let sum = i64::from(v) * i64::from(r.ma) + i64::from(operand[c]) * i64::from(r.mb) + r.offset;
+                                let (va, vb) = (i64::from(v), i64::from(operand[c]));
+                                let terms = match r.join {
+                                    Join::Product { zeros } => {
+                                        (va - i64::from(zeros[0])) * (vb - i64::from(zeros[1])) * i64::from(r.ma)
+                                    }
+                                    _ => va * i64::from(r.ma) + vb * i64::from(r.mb),
+                                };
+                                let sum = terms + r.offset;
                                 let floor = sum >> r.shift;
                                 let (rest, half) = (sum - (floor << r.shift), 1i64 << (r.shift - 1));
                                 let rounded = floor + i64::from(rest > half || (rest == half && floor & 1 == 1));
                                 let added = (rounded + i64::from(r.zero_point)).clamp(-128, 127) as i8;
-                                v = if r.max { v.max(operand[c]) } else { added };
+                                v = if r.join == Join::Larger { v.max(operand[c]) } else { added };
                             }
                             v.clamp(post.lo, post.hi) as u8
                         })

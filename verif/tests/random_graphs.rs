@@ -91,11 +91,14 @@ campaigns! {
     random_graphs_on_nano: "nano", 1;
     random_graphs_on_slim: "slim", 1;
     random_graphs_on_small_with_one_lane_and_two_beats: "small,POST_LANES=1", 2;
+    random_graphs_on_tiny_with_products: "tiny,PRODUCT=1", 1;
+    random_graphs_on_small_with_products_and_two_lanes: "small,PRODUCT=1,POST_LANES=2", 1;
 }
 
 #[test]
 fn many_random_graphs_on_the_model() {
-    let narrow = [("nano", 1), ("slim", 1), ("small,POST_LANES=4", 1), ("wide,LANE_TAPS=0,POST_LANES=1", 4)];
+    let narrow =
+        [("nano", 1), ("slim", 1), ("small,POST_LANES=4", 1), ("wide,LANE_TAPS=0,POST_LANES=1", 4), ("tiny,PRODUCT=1", 1)];
     for (config, beats) in
         [("tiny", 1), ("tiny", 4), ("small", 1), ("wide", 2), ("base", 1), ("base", 2), ("large", 1)].into_iter().chain(narrow)
     {

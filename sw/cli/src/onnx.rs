@@ -85,7 +85,12 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
                 format!("convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
             }
         }
+        Op::ConvTranspose { window, groups, .. } => {
+            let grouped = if *groups > 1 { format!(", {groups} groups") } else { String::new() };
+            format!("transposed convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
+        }
         Op::Add { .. } => "add".into(),
+        Op::Mul { .. } => "product of maps".into(),
         Op::Constant { .. } => "constant".into(),
         Op::Lookup { .. } => "lookup".into(),
         Op::MaxPool { window, .. } => format!("maximum pool {}", size(window.kernel)),
@@ -95,7 +100,7 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
 
 fn weights(layer: &Layer) -> usize {
     match &layer.op {
-        Op::Conv { weights, .. } => weights.len(),
+        Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } => weights.len(),
         _ => 0,
     }
 }

@@ -107,6 +107,9 @@ fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
             Some(Meeting::Add(c)) => {
                 let _ = write!(text, ", plus tensor {:?} by {} / {} / {} >> {}", s.operand, c.ma, c.mb, c.offset, c.shift);
             }
+            Some(Meeting::Mul(c)) => {
+                let _ = write!(text, ", times tensor {:?} by {} / {} >> {}", s.operand, c.m, c.offset, c.shift);
+            }
             Some(Meeting::Max) => {
                 let _ = write!(text, ", or tensor {:?} where that is larger", s.operand);
             }

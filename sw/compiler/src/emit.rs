@@ -13,7 +13,7 @@ use crate::tile::{Axis, Segment, segments};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::Stride;
 use systole_isa::program::Pad;
-use systole_isa::{Config, Image, Instruction, Lane, Load, Matmul, Nest, Post, Program, Residual, Row};
+use systole_isa::{Config, Image, Instruction, Join, Lane, Load, Matmul, Nest, Post, Program, Residual, Row};
 use systole_model::graph::Graph;
 
 struct Emitter<'a> {
@@ -235,8 +235,8 @@ impl Emitter<'_> {
         let spec = &stage.post;
         let (pitch, _) = loops::pitch(self.staged, stage, groups);
         let base = stage.output.map_or(0, |t| self.placement.regions[t].base * groups);
-        let (res_base, res_pitch) =
-            stage.operand.map_or((0, 0), |t| (self.placement.regions[t].base * groups, self.staged.tensors[t].words * groups));
+        let res_base = stage.operand.map_or(0, |t| self.placement.regions[t].base * groups);
+        let res_pitch = loops::operand_pitch(self.staged, stage, groups);
         let first = block.row * stage.out[1] + block.col;
         let strides: Vec<Stride> = loops::post(self.staged, stage, block, groups)
             .into_iter()
@@ -244,7 +244,7 @@ impl Emitter<'_> {
             .collect();
         let residual_base = (res_base + first * res_pitch) as u32;
         Post {
-            dst_base: (base + first * pitch) as u32,
+            dst_base: (base + stage.first_pixel(block) * pitch) as u32,
             param_base: (spec.param_base + block.params + first * spec.param_pixel) as u32,
             dest: spec.dest,
             zero_point: spec.zero_point,
@@ -254,14 +254,25 @@ impl Emitter<'_> {
             residual: spec.meeting.map(|m| match m {
                 Meeting::Add(r) => Residual {
                     base: residual_base,
-                    max: false,
+                    join: Join::Sum,
                     ma: r.ma,
                     mb: r.mb,
                     offset: r.offset,
                     shift: r.shift,
                     zero_point: r.zero_point,
                 },
-                Meeting::Max => Residual { base: residual_base, max: true, ma: 0, mb: 0, offset: 0, shift: 0, zero_point: 0 },
+                Meeting::Mul(r) => Residual {
+                    base: residual_base,
+                    join: Join::Product { zeros: r.zeros },
+                    ma: r.m,
+                    mb: 0,
+                    offset: r.offset,
+                    shift: r.shift,
+                    zero_point: r.zero_point,
+                },
+                Meeting::Max => {
+                    Residual { base: residual_base, join: Join::Larger, ma: 0, mb: 0, offset: 0, shift: 0, zero_point: 0 }
+                }
             }),
             nest: Nest::from_strides(&strides),
         }

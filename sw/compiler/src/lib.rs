@@ -41,6 +41,7 @@ pub mod error;
 pub mod legalise;
 pub mod loops;
 pub mod place;
+pub mod product;
 pub mod report;
 pub mod schedule;
 pub mod scrub;
@@ -52,6 +53,7 @@ pub use add::{AddConstants, choose_add};
 pub use decoder::{Decoder, Law, Prefill, Step, compile_decoder};
 pub use dump::{Pass, dump};
 pub use error::CompileError;
+pub use product::{ProductConstants, choose_product};
 pub use report::{Compiled, LayerReport, MemoryUse, Options, Warning};
 
 use systole_isa::Config;
@@ -108,8 +110,13 @@ fn units(graph: &Graph, staged: &stage::Staged, config: &Config, options: &Optio
     let label = config.label();
     let without = |what: &str, unit: &str| format!("{what}: {label} has no {unit}; take a configuration that has, or set it");
     let mut missing: Vec<String> = Vec::new();
-    for stage in staged.stages.iter().filter(|s| s.post.meeting.is_some() && !config.residual) {
-        let name = without(&stage.name(graph), "second operand in POST (RESIDUAL = 0)");
+    for stage in &staged.stages {
+        let unit = match stage.post.meeting {
+            Some(_) if !config.residual => "second operand in POST (RESIDUAL = 0)",
+            Some(stage::Meeting::Mul(_)) if !config.product => "product of two maps in POST (PRODUCT = 0)",
+            _ => continue,
+        };
+        let name = without(&stage.name(graph), unit);
         if !missing.contains(&name) {
             missing.push(name);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Loops of instructions: the axes of a segment as counters of a descriptor.
 
-use crate::stage::{Block, Meeting, Stage, Staged};
+use crate::stage::{Block, Stage, Staged};
 use crate::tile::{Axis, Segment};
 
 /// A counter of a MATMUL descriptor.
@@ -106,10 +106,14 @@ pub fn post(staged: &Staged, stage: &Stage, block: &Block, groups: usize) -> Vec
     let spec = &stage.post;
     let (pitch, each) = pitch(staged, stage, groups);
     let operand = |words: usize| if stage.operand.is_some() { words } else { 0 };
-    let res_pitch = stage.operand.map_or(0, |t| staged.tensors[t].words * groups);
+    let res_pitch = operand_pitch(staged, stage, groups);
     let pixel = [pitch, spec.param_pixel, res_pitch];
     let mut all = vec![];
-    if block.cols == stage.out[1] || block.rows == 1 {
+    if let Some(s) = &stage.spread {
+        // Neither a second operand nor parameters by pixel come with it.
+        all.push((block.cols, [pitch * s.stride[1], 0, 0]));
+        all.push((block.rows, [pitch * s.stride[0] * s.width, 0, 0]));
+    } else if block.cols == stage.out[1] || block.rows == 1 {
         all.push((block.pixels(), pixel));
     } else {
         all.push((block.cols, pixel));
@@ -125,6 +129,12 @@ pub fn post(staged: &Staged, stage: &Stage, block: &Block, groups: usize) -> Vec
     if some.is_empty() { all[..1].to_vec() } else { some }
 }
 
+/// C-byte words from a pixel of the operand to the next: none where one pixel meets all.
+pub fn operand_pitch(staged: &Staged, stage: &Stage, groups: usize) -> usize {
+    let tensor = stage.operand.map(|t| &staged.tensors[t]);
+    tensor.filter(|t| t.pixels > 1).map_or(0, |t| t.words * groups)
+}
+
 /// C-byte words of a pixel, and of a result, at the destination.
 pub fn pitch(staged: &Staged, stage: &Stage, groups: usize) -> (usize, usize) {
     match stage.output {
@@ -135,7 +145,7 @@ pub fn pitch(staged: &Staged, stage: &Stage, groups: usize) -> (usize, usize) {
 
 /// Descriptor words of POST before its loops.
 pub fn post_header(stage: &Stage) -> u64 {
-    1 + u64::from(matches!(stage.post.meeting, Some(Meeting::Add(_) | Meeting::Max)))
+    1 + u64::from(stage.post.meeting.is_some())
 }
 
 /// What a loop of the lane engine runs over.

@@ -36,6 +36,9 @@ pub struct Warning {
     pub form: Option<Form>,
 }
 
+/// What a transposed convolution is called.
+pub const TRANSPOSED: &str = "transposed convolution";
+
 impl Warning {
     /// For the operator reference.
     pub fn approximation(&self) -> Option<Approximation> {
@@ -48,7 +51,7 @@ impl std::fmt::Display for Warning {
         let Warning { layer, name, what, differing, of, form } = self;
         write!(f, "declared: layer {layer} ({name}): ")?;
         let operands = match form {
-            Some(Form::Sum { .. }) => "pairs of codes",
+            Some(Form::Sum { .. } | Form::Product { .. }) => "pairs of codes",
             Some(Form::Mean { .. }) => "sums of a window",
             None if *of > 0 => {
                 return write!(
@@ -58,10 +61,14 @@ impl std::fmt::Display for Warning {
                 );
             }
             None => {
+                let why = if *what == TRANSPOSED {
+                    "it has none on integers"
+                } else {
+                    "its tensors have several types, or a Relu, Clip or Flatten stays before QuantizeLinear"
+                };
                 return write!(
                     f,
-                    "ONNX Runtime computes this {what} in float32 (its tensors have several types, or a Relu, Clip or Flatten stays \
-                     before QuantizeLinear); where a value lies halfway between two codes its order of additions decides"
+                    "ONNX Runtime computes this {what} in float32 ({why}); where a value lies halfway between two codes its order of additions decides"
                 );
             }
         };

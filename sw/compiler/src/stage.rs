@@ -2,6 +2,7 @@
 //! What the passes hand on: tensors in X, LOAD jobs, and stages.
 
 use crate::add::AddConstants;
+use crate::product::ProductConstants;
 use crate::report::Warning;
 use systole_isa::PostDest;
 use systole_isa::requant::Param;
@@ -158,6 +159,25 @@ impl Block {
     }
 }
 
+/// Pixels of a tensor that a stage makes, where it does not make all of them: pixel (y, x) of the stage is row
+/// `y * stride[0] + origin[0]`, column `x * stride[1] + origin[1]` of the tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// Rows and columns of the tensor from a pixel of the stage to the next.
+    pub stride: [usize; 2],
+    /// Row and column of the first pixel.
+    pub origin: [usize; 2],
+    /// Columns of the tensor.
+    pub width: usize,
+}
+
+impl Spread {
+    /// Pixel (row, column) of the stage in the tensor, in raster order.
+    pub fn pixel(&self, row: usize, col: usize) -> usize {
+        (row * self.stride[0] + self.origin[0]) * self.width + col * self.stride[1] + self.origin[1]
+    }
+}
+
 /// What meets the requantised value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Meeting {
@@ -165,6 +185,8 @@ pub enum Meeting {
     Add(AddConstants),
     /// The larger of the two stays.
     Max,
+    /// They are multiplied.
+    Mul(ProductConstants),
 }
 
 /// What POST does with a stage's sums.
@@ -216,6 +238,8 @@ pub struct Stage {
     pub operand: Option<TensorId>,
     /// Rows and columns of the output, in pixels. One row where rows and columns need not be told apart.
     pub out: [usize; 2],
+    /// Which pixels of its output it makes; `None`: all, in raster order.
+    pub spread: Option<Spread>,
     /// Output over input.
     pub over: Over,
     /// Kernel rows and columns, where the lane engine runs it.
@@ -280,6 +304,28 @@ impl Stage {
     /// Output pixels.
     pub fn pixels(&self) -> usize {
         self.out[0] * self.out[1]
+    }
+
+    /// Pixel of the output of the first pixel of a block.
+    pub fn first_pixel(&self, block: &Block) -> usize {
+        match &self.spread {
+            Some(s) => s.pixel(block.row, block.col),
+            None => block.row * self.out[1] + block.col,
+        }
+    }
+
+    /// Pieces of a block that lie in one line of the output, [`Stage::spacing`] pixels apart: the vector of the first pixel, the pixel, how
+    /// many they are.
+    pub fn written(&self, block: &Block, line: usize) -> Vec<(usize, usize, usize)> {
+        match &self.spread {
+            Some(s) => (0..block.rows).map(|r| (r * block.cols, s.pixel(block.row + r, block.col), block.cols)).collect(),
+            None => self.runs(block, line),
+        }
+    }
+
+    /// Pixels of the output from a pixel of a row to the next.
+    pub fn spacing(&self) -> usize {
+        self.spread.map_or(1, |s| s.stride[1])
     }
 
     /// Pieces of a block that are contiguous in raster order and in one line of `line` pixels: the vector of the

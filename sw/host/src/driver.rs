@@ -70,6 +70,7 @@ impl<T: Transport> Driver<T> {
             ("RRAM_CTRL", machine >> 20 & 1),
             ("RESIDUAL", machine >> 21 & 1),
             ("EVENTS", machine >> 22 & 1),
+            ("PRODUCT", machine >> 23 & 1),
             ("POST_LANES", machine >> 24),
         ];
         for (name, ..) in config.parameters() {

@@ -39,6 +39,8 @@ pub struct Config {
     pub post_lanes: u32,
     /// Whether POST can add or compare a second operand.
     pub residual: bool,
+    /// Whether POST can multiply with a second operand: no board has multipliers to spare for it.
+    pub product: bool,
     /// Whether events are counted.
     pub events: bool,
     /// Words of each activation bank, all sub-banks together.
@@ -91,6 +93,7 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
         rram_ctrl: true,
         post_lanes: cols,
         residual: true,
+        product: false,
         events: true,
         x_depth: x.0,
         x_banks: x.1,
@@ -118,8 +121,9 @@ pub const CONFIGS: [Config; 7] = [
     Config { acc_depth: 128, lut_count: 1, ..config(0, "tiny", 4, 4, (1024, 2)) },
     // Its multipliers would not leave room on an ECP5-85 at 80 MHz.
     Config { lane_taps: 0, ..config(1, "small", 8, 8, (2048, 2)) },
-    Config { support: Support::Part, ..config(2, "wide", 16, 8, (2048, 2)) },
+    Config { support: Support::Part, product: true, ..config(2, "wide", 16, 8, (2048, 2)) },
     Config {
+        product: true,
         w_sram_depth: 1024,
         rram_depth: 8192,
         acc_depth: 512,
@@ -138,6 +142,7 @@ pub const CONFIGS: [Config; 7] = [
     },
     Config {
         support: Support::Part,
+        product: true,
         w_sram_depth: 1024,
         rram_depth: 8192,
         acc_depth: 512,
@@ -227,7 +232,7 @@ impl Config {
             let known = self.parameters().map(|p| p.0).join(", ");
             return Err(IsaError::UnknownParameter { name: parameter.to_string(), known });
         };
-        let switches = ["ECC", "RRAM_CTRL", "RESIDUAL", "EVENTS"];
+        let switches = ["ECC", "RRAM_CTRL", "RESIDUAL", "PRODUCT", "EVENTS"];
         if switches.contains(&name) && value > 1 {
             return Err(IsaError::BadParameter { config: self.name.into(), parameter: name, value, rule: "0 or 1" });
         }
@@ -236,6 +241,7 @@ impl Config {
             "ECC" => self.ecc = Ecc::ALL[value as usize],
             "RRAM_CTRL" => self.rram_ctrl = on,
             "RESIDUAL" => self.residual = on,
+            "PRODUCT" => self.product = on,
             "EVENTS" => self.events = on,
             _ => *self.size(name) = value,
         }
@@ -297,9 +303,10 @@ impl Config {
     }
 
     /// What the register `CONFIG` reads and records of images are made for: number | WEIGHT_BEATS << 8 | ECC << 16 |
-    /// RRAM_CTRL << 20 | RESIDUAL << 21 | EVENTS << 22 | POST_LANES << 24.
+    /// RRAM_CTRL << 20 | RESIDUAL << 21 | EVENTS << 22 | PRODUCT << 23 | POST_LANES << 24.
     pub fn machine(&self) -> u32 {
-        let flags = u32::from(self.rram_ctrl) | u32::from(self.residual) << 1 | u32::from(self.events) << 2;
+        let flags = [self.rram_ctrl, self.residual, self.events, self.product];
+        let flags = flags.iter().rev().fold(0, |all, &flag| all << 1 | u32::from(flag));
         self.id | self.weight_beats << 8 | (self.ecc as u32) << 16 | flags << 20 | self.post_lanes << 24
     }
 
@@ -346,7 +353,7 @@ impl Config {
     }
 
     /// Every size as `(Verilog parameter, value, unit and meaning)`, in a fixed order.
-    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 26] {
+    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 27] {
         [
             ("ROWS", self.rows, "rows R of the array; an X word is R bytes"),
             ("COLS", self.cols, "columns C; a weight, POST, LOAD or STORE word is C bytes"),
@@ -355,6 +362,7 @@ impl Config {
             ("RRAM_CTRL", self.rram_ctrl.into(), "1: weights in RRAM with its controller; 0: in RAM that the host loads"),
             ("POST_LANES", self.post_lanes, "results P that POST works on in a cycle"),
             ("RESIDUAL", self.residual.into(), "1: POST adds or compares a second operand; 0: it has none"),
+            ("PRODUCT", self.product.into(), "1: POST multiplies with a second operand; 0: it does not"),
             ("EVENTS", self.events.into(), "1: events are counted; 0: EVENT_VALUE reads 0"),
             ("X_DEPTH", self.x_depth, "words of an activation bank"),
             ("X_BANKS", self.x_banks, "sub-banks of X, by the top address bits"),
@@ -412,6 +420,9 @@ impl Config {
         if self.lane_taps != 0 && self.post_lanes != self.cols {
             return bad("POST_LANES", self.post_lanes, "COLS where there is a lane engine");
         }
+        if self.product && !self.residual {
+            return bad("PRODUCT", 1, "0 where RESIDUAL is 0: there is no second operand");
+        }
         let lanes = [0, self.cols, self.cols / 2, self.cols / 4];
         if !lanes.contains(&self.vec_lanes) || self.vec_lanes == 1 {
             return bad("VEC_LANES", self.vec_lanes, "0, or COLS, COLS / 2 or COLS / 4, at least 2");
@@ -420,7 +431,9 @@ impl Config {
             return bad("ECC", self.ecc as u32, "0 where RRAM_CTRL is 0: there is no code");
         }
         for (parameter, value, _) in self.parameters() {
-            if !["LANE_TAPS", "VEC_LANES", "ECC", "RRAM_CTRL", "RESIDUAL", "EVENTS"].contains(&parameter) && !pow2(value) {
+            if !["LANE_TAPS", "VEC_LANES", "ECC", "RRAM_CTRL", "RESIDUAL", "PRODUCT", "EVENTS"].contains(&parameter)
+                && !pow2(value)
+            {
                 return bad(parameter, value, "a power of two");
             }
         }
@@ -493,6 +506,7 @@ mod tests {
             ("small,POST_LANES=16", "at most COLS"),
             ("tiny,POST_LANES=1", "COLS where there is a lane engine"),
             ("small,RRAM_CTRL=2", "0 or 1"),
+            ("wide,RESIDUAL=0", "there is no second operand"),
             ("nano,ECC=1", "there is no code"),
             ("small,LANES=2", "POST_LANES"),
             ("small,ROWS", "NAME=VALUE"),

@@ -87,7 +87,7 @@ pub const POST: Format = Format {
         s("hi", 68, 8, "upper clamp of the result"),
         f("lut_en", 76, 1, "lookup on"),
         f("lut", 77, 4, "lookup table"),
-        f("res_en", 81, 1, "residual add on: the header has a second word"),
+        f("res_en", 81, 1, "second operand on: the header has a second word"),
         f("loops", 112, 3, "loops, 1 to 4"),
     ],
 };
@@ -98,11 +98,17 @@ pub const RESIDUAL: Format = Format {
     bits: 128,
     fields: &[
         s("ma", 0, 26, "multiplier of the requantised (and looked up) value"),
-        s("mb", 26, 26, "multiplier of the residual operand"),
+        s(
+            "mb",
+            26,
+            26,
+            "multiplier of the residual operand; with `mul` zero points, of the value in bits 33:26, of the operand in 41:34",
+        ),
         s("offset", 52, 48, "added to the sum of products: zero points of the operands and correction"),
         f("shift", 100, 6, "the sum is divided by 2^shift, rounding half to even; 0 to 40"),
         s("sum_zero_point", 106, 8, "zero point of the sum, added after rounding"),
         f("max", 114, 1, "the larger of value and operand in place of the sum"),
+        f("mul", 115, 1, "their product, zero points subtracted, times ma in place of the sum of products"),
     ],
 };
 

@@ -32,7 +32,7 @@ pub use image::Image;
 pub use latency::Latency;
 pub use nest::{Loop, Nest};
 pub use program::{
-    Instruction, Lane, Load, Matmul, Post, PostDest, Program, Residual, Row, Scalar, Scrub, Store, Unit, Vector, Wait,
+    Instruction, Join, Lane, Load, Matmul, Post, PostDest, Program, Residual, Row, Scalar, Scrub, Store, Unit, Vector, Wait,
 };
 
 /// The 32-bit fingerprint of every table in this crate.

@@ -167,13 +167,29 @@ pub struct Post {
     pub nest: Nest,
 }
 
-/// `y = rne((a * ma + b * mb + offset) / 2^shift) + zero_point` saturated to int8, or `max(a, b)`; then clamped.
+/// What POST makes of the requantised value a and the operand b.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Join {
+    /// `a * ma + b * mb`
+    #[default]
+    Sum,
+    /// The larger of the two, and none of the constants.
+    Larger,
+    /// `(a - zeros[0]) * (b - zeros[1]) * ma`; mb is 0.
+    Product {
+        /// Zero points of a and b.
+        zeros: [i8; 2],
+    },
+}
+
+/// `y = rne((a * ma + b * mb + offset) / 2^shift) + zero_point` saturated to int8, a product of a and b in place of the sum, or
+/// `max(a, b)`; then clamped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Residual {
     /// X address of the first operand b, in C-byte words.
     pub base: u32,
-    /// The larger of a and b in place of the sum.
-    pub max: bool,
+    /// How a and b meet.
+    pub join: Join,
     /// Multiplier of the requantised value a.
     pub ma: i32,
     /// Multiplier of the operand b.
@@ -184,6 +200,26 @@ pub struct Residual {
     pub shift: u32,
     /// Added after rounding.
     pub zero_point: i8,
+}
+
+/// The second word of a POST header, and the operand's first address.
+fn second_operand(base: u32, word: u128) -> Residual {
+    let get = |name| RESIDUAL.get(word, name);
+    let (max, mul, mb) = (get("max") == 1, get("mul") == 1, get("mb") as i32);
+    let join = match (max, mul) {
+        (true, _) => Join::Larger,
+        (_, true) => Join::Product { zeros: [mb as i8, (mb >> 8) as i8] },
+        _ => Join::Sum,
+    };
+    Residual {
+        base,
+        join,
+        ma: get("ma") as i32,
+        mb: if matches!(join, Join::Product { .. }) { 0 } else { mb },
+        offset: get("offset"),
+        shift: get("shift") as u32,
+        zero_point: get("sum_zero_point") as i8,
+    }
 }
 
 /// LANE: one channel a lane, sums over windows that slide along lines.
@@ -742,7 +778,11 @@ impl Instruction {
                 if let Some(r) = i.residual {
                     let mut word = 0;
                     RESIDUAL.set(&mut word, "ma", r.ma.into())?;
-                    RESIDUAL.set(&mut word, "mb", r.mb.into())?;
+                    let mb = match r.join {
+                        Join::Product { zeros: [a, b] } => i64::from(a as u8) | i64::from(b as u8) << 8,
+                        _ => r.mb.into(),
+                    };
+                    RESIDUAL.set(&mut word, "mb", mb)?;
                     RESIDUAL.set(&mut word, "offset", r.offset)?;
                     if r.shift > 40 {
                         return Err(IsaError::FieldRange {
@@ -754,7 +794,8 @@ impl Instruction {
                     }
                     RESIDUAL.set(&mut word, "shift", r.shift.into())?;
                     RESIDUAL.set(&mut word, "sum_zero_point", r.zero_point.into())?;
-                    RESIDUAL.set(&mut word, "max", r.max.into())?;
+                    RESIDUAL.set(&mut word, "max", (r.join == Join::Larger).into())?;
+                    RESIDUAL.set(&mut word, "mul", matches!(r.join, Join::Product { .. }).into())?;
                     second = Some(word);
                 }
             }
@@ -918,15 +959,7 @@ impl Instruction {
                     lo: get("lo") as i8,
                     hi: get("hi") as i8,
                     lut: (get("lut_en") == 1).then(|| get("lut") as u32),
-                    residual: residual.then(|| Residual {
-                        base: get("res_base") as u32,
-                        max: RESIDUAL.get(words[1], "max") == 1,
-                        ma: RESIDUAL.get(words[1], "ma") as i32,
-                        mb: RESIDUAL.get(words[1], "mb") as i32,
-                        offset: RESIDUAL.get(words[1], "offset"),
-                        shift: RESIDUAL.get(words[1], "shift") as u32,
-                        zero_point: RESIDUAL.get(words[1], "sum_zero_point") as i8,
-                    }),
+                    residual: residual.then(|| second_operand(get("res_base") as u32, words[1])),
                     nest,
                 })
             }

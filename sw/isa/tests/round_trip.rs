@@ -113,14 +113,17 @@ fn matmul() -> impl Strategy<Value = Instruction> {
 fn post() -> impl Strategy<Value = Instruction> {
     let residual = (
         0u32..1 << 16,
-        any::<bool>(),
+        prop_oneof![Just(Join::Sum), Just(Join::Larger), any::<[i8; 2]>().prop_map(|zeros| Join::Product { zeros })],
         -(1i32 << 25)..1 << 25,
         -(1i32 << 25)..1 << 25,
         -(1i64 << 47)..1 << 47,
         0u32..=40,
         any::<i8>(),
     )
-        .prop_map(|(base, max, ma, mb, offset, shift, zero_point)| Residual { base, max, ma, mb, offset, shift, zero_point });
+        .prop_map(|(base, join, ma, mb, offset, shift, zero_point)| {
+            let mb = if matches!(join, Join::Product { .. }) { 0 } else { mb };
+            Residual { base, join, ma, mb, offset, shift, zero_point }
+        });
     let dest = prop_oneof![
         Just(PostDest::X),
         Just(PostDest::WColumn),

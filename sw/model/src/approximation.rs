@@ -27,6 +27,17 @@ pub enum Form {
         /// Added after rounding.
         zero_point: i8,
     },
+    /// `sat8(rne((p * m + offset) / 2^shift) + zero_point)` of the product p of the codes of a mul less their zero points.
+    Product {
+        /// Multiplier.
+        m: i64,
+        /// Added to the product.
+        offset: i64,
+        /// Rounded away.
+        shift: u32,
+        /// Added after rounding.
+        zero_point: i8,
+    },
     /// `sat8(rne(f32(f32(sum + extra) * scale)) + zero_point)` of the sum of a window, zero points subtracted.
     Mean {
         /// Constants of each number of elements that a window has.

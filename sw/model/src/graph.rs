@@ -99,6 +99,23 @@ pub enum Op {
         /// int32, by output channel.
         bias: Vec<i32>,
     },
+    /// A transposed convolution: input pixel `(iy, ix)` adds `(x - zero point) * w` of each tap `(ky, kx)` to the output pixel
+    /// `(iy * stride + ky * dilation - pads)`, where there is one. `bias` is added to every pixel.
+    ConvTranspose {
+        /// The map it reads.
+        input: MapId,
+        /// Its zero point.
+        zero_point: i8,
+        /// Kernel, stride, dilation; `pads` above and left are the rows and columns of the full result that are cut off. What is
+        /// cut off or added below and right the shape of the output map says.
+        window: Window,
+        /// Channels are split into so many groups, each with its own outputs.
+        groups: usize,
+        /// `[kernel row][kernel column][channel of the group][output channel]`, zero points subtracted: -255 to 255.
+        weights: Vec<i16>,
+        /// int32, by output channel.
+        bias: Vec<i32>,
+    },
     /// Sum of two maps of one shape, each with its own scale.
     Add {
         /// First operand.
@@ -110,6 +127,19 @@ pub enum Op {
         /// Zero point of the sum.
         zero_point: i8,
         /// How the sum becomes a code.
+        rounding: SumRounding,
+    },
+    /// Product of two maps, each with its own scale. The second may be one pixel: a factor for each channel.
+    Mul {
+        /// First operand, of the shape of the product.
+        a: Operand,
+        /// Second operand: of the same shape, or `[1, 1, c]`.
+        b: Operand,
+        /// Scale of the product.
+        scale: f32,
+        /// Zero point of the product.
+        zero_point: i8,
+        /// How the product becomes a code.
         rounding: SumRounding,
     },
     /// Codes that are always the same.
@@ -151,16 +181,16 @@ pub enum Op {
     },
 }
 
-/// How a sum becomes a code, by what ONNX Runtime runs for it (docs/arithmetic.md, "Residual add").
+/// How a sum or product becomes a code, by what ONNX Runtime runs for it (docs/arithmetic.md, "Residual add", "Products of maps").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SumRounding {
-    /// QLinearAdd, to which DequantizeLinear, Add, QuantizeLinear of one type are fused: the zero point of the sum is
-    /// added before rounding.
+    /// QLinearAdd or QLinearMul, to which DequantizeLinear, Add or Mul, QuantizeLinear of one type are fused: the zero point of the
+    /// result is added before rounding.
     Fused {
         /// The tensors are uint8: codes and zero points are 128 greater there.
         unsigned: bool,
     },
-    /// Dequantised, added and quantised, each in float32, where types differ or a clip stays in between.
+    /// Dequantised, added or multiplied, and quantised, each in float32, where types differ or a clip stays in between.
     Float32,
 }
 
@@ -235,10 +265,12 @@ impl Layer {
     /// Maps it reads.
     pub fn inputs(&self) -> Vec<MapId> {
         match self.op {
-            Op::Conv { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => vec![input],
+            Op::Conv { input, .. } | Op::ConvTranspose { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => {
+                vec![input]
+            }
             Op::AveragePool { input, .. } => vec![input.map],
             Op::Constant { .. } => vec![],
-            Op::Add { a, b, .. } => vec![a.map, b.map],
+            Op::Add { a, b, .. } | Op::Mul { a, b, .. } => vec![a.map, b.map],
         }
     }
 }
@@ -301,8 +333,8 @@ impl Graph {
         let matrices = self.maps.iter().all(|map| map.shape[0] == m && map.shape[1] == 1);
         let apart = self.layers.iter().all(|l| match &l.op {
             Op::Conv { window, .. } | Op::MaxPool { window, .. } | Op::AveragePool { window, .. } => *window == Window::POINT,
-            Op::Add { .. } | Op::Lookup { .. } => true,
-            Op::Constant { .. } => false,
+            Op::Add { .. } | Op::Mul { .. } | Op::Lookup { .. } => true,
+            Op::Constant { .. } | Op::ConvTranspose { .. } => false,
         });
         (one == 1 && matrices && apart).then_some(m)
     }
@@ -336,10 +368,13 @@ impl Graph {
         self.layers.retain(|_| *keep.next().unwrap_or(&true));
         for layer in &mut self.layers {
             match &mut layer.op {
-                Op::Conv { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => *input = number[*input],
+                Op::Conv { input, .. }
+                | Op::ConvTranspose { input, .. }
+                | Op::Lookup { input, .. }
+                | Op::MaxPool { input, .. } => *input = number[*input],
                 Op::AveragePool { input, .. } => input.map = number[input.map],
                 Op::Constant { .. } => {}
-                Op::Add { a, b, .. } => {
+                Op::Add { a, b, .. } | Op::Mul { a, b, .. } => {
                     a.map = number[a.map];
                     b.map = number[b.map];
                 }
@@ -350,10 +385,21 @@ impl Graph {
     }
 }
 
-/// Multiply-accumulates of a layer whose output is `map`; none where it only copies.
+/// Multiply-accumulates of a layer whose output is `map`; none where it only copies. Those of a transposed convolution are the
+/// taps that meet an output pixel, with pixels outside the input and without the zeros between those inside.
 pub fn layer_macs(layer: &Layer, map: &Map) -> u64 {
     match &layer.op {
         Op::Conv { weights, .. } if !layer.copies() => (map.shape[0] * map.shape[1]) as u64 * weights.len() as u64,
+        Op::ConvTranspose { window, weights, .. } => {
+            let met = |d: usize| {
+                let meets = |at: usize, tap: usize| {
+                    let from = (at + window.pads[d]) as i64 - (tap * window.dilation[d]) as i64;
+                    from.rem_euclid(window.stride[d] as i64) == 0
+                };
+                (0..map.shape[d]).map(|at| (0..window.kernel[d]).filter(|&tap| meets(at, tap)).count() as u64).sum::<u64>()
+            };
+            met(0) * met(1) * (weights.len() / (window.kernel[0] * window.kernel[1])) as u64
+        }
         _ => 0,
     }
 }

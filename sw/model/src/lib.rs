@@ -206,6 +206,44 @@ impl Add {
     }
 }
 
+/// A product of int8 tensors with their own scales.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Product {
+    /// Scale of a.
+    pub a_scale: f32,
+    /// Zero point of a.
+    pub a_zero_point: i8,
+    /// Scale of b.
+    pub b_scale: f32,
+    /// Zero point of b.
+    pub b_zero_point: i8,
+    /// Scale of the product.
+    pub y_scale: f32,
+    /// Zero point of the product.
+    pub y_zero_point: i8,
+    /// How the product becomes a code.
+    pub rounding: graph::SumRounding,
+}
+
+impl Product {
+    /// The code of a pair, as ONNX Runtime computes it (docs/arithmetic.md, "Products of maps").
+    pub fn reference(&self, a: i8, b: i8) -> i8 {
+        let (a, b) = (i32::from(a) - i32::from(self.a_zero_point), i32::from(b) - i32::from(self.b_zero_point));
+        let zero = f32::from(self.y_zero_point);
+        match self.rounding {
+            graph::SumRounding::Fused { unsigned } => {
+                let up = if unsigned { 128.0 } else { 0.0 };
+                let y = ((a * b) as f32 * (self.a_scale * self.b_scale / self.y_scale) + (zero + up)).round_ties_even();
+                if y >= OVERFLOW { -128 } else { (y - up).clamp(-128.0, 127.0) as i8 }
+            }
+            graph::SumRounding::Float32 => {
+                let product = (a as f32 * self.a_scale) * (b as f32 * self.b_scale);
+                ((product / self.y_scale).round_ties_even() + zero).clamp(-128.0, 127.0) as i8
+            }
+        }
+    }
+}
+
 fn scale_is_legal(s: f32) -> bool {
     s.is_normal() && s > 0.0 && s < 16_777_216.0
 }

@@ -2,6 +2,7 @@
 //! Quantised graphs by loops over elements: the reference that everything else is compared with.
 
 use crate::operator::requant_float;
+use crate::transposed;
 use std::num::Wrapping;
 use std::ops::AddAssign;
 use systole_model::approximation::{Approximation, Form};
@@ -83,9 +84,16 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
     };
     match &layer.op {
         Op::Conv { input, window, groups, .. } => windowed(*input, window, *groups),
+        Op::ConvTranspose { input, window, groups, .. } => {
+            transposed::reached(|at| marked(*input, at), graph.maps[*input].shape, map.shape, window, *groups)
+        }
         Op::AveragePool { input, window, .. } => windowed(input.map, window, c),
         Op::MaxPool { input, window } => windowed(*input, window, c),
         Op::Add { a, b, .. } => each(&|i| marked(a.map, i) || marked(b.map, i)),
+        Op::Mul { a, b, .. } => {
+            let of_b = graph.maps[b.map].len();
+            each(&|i| marked(a.map, i) || marked(b.map, i % of_b))
+        }
         Op::Lookup { input, .. } => each(&|i| marked(*input, i)),
         Op::Constant { .. } => vec![],
     }
@@ -120,6 +128,25 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
                 _ => sums,
             }
         }
+        Op::ConvTranspose { input, zero_point, window, groups, weights, bias } => {
+            let x = maps[*input].iter().map(|&v| i32::from(v) - i32::from(*zero_point)).collect();
+            let conv =
+                transposed::Convolution { x, from: graph.maps[*input].shape, to: map.shape, window, groups: *groups, weights };
+            let sums = conv.sums(bias);
+            let Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32 } = &layer.finish else {
+                panic!("a transposed convolution gives codes");
+            };
+            if *float32 {
+                let terms = window.kernel[0] * window.kernel[1] * graph.maps[*input].shape[2] / groups + 1;
+                let halfway = |(i, (&sum, &size)): (usize, (&i32, &f64))| {
+                    let scale = f64::from(scales[i % c]);
+                    is_near(f64::from(sum) * scale, size * scale, terms)
+                };
+                near = sums.iter().zip(&conv.magnitudes(bias)).enumerate().map(halfway).collect();
+            }
+            let code = |(i, &s): (usize, &i32)| requant_float(s, scales[i % c], *y_zero).clamp(*lo, *hi).into();
+            sums.iter().enumerate().map(code).collect()
+        }
         Op::Add { a, b, scale, zero_point, rounding } => {
             let code = |(&x, &y): (&i8, &i8)| match form {
                 Some(Form::Sum { ma, mb, offset, shift, zero_point }) => {
@@ -129,6 +156,18 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
                 _ => add(*a, *b, *scale, *zero_point, *rounding, x, y),
             };
             maps[a.map].iter().zip(&maps[b.map]).map(|pair| clamp(code(pair))).collect()
+        }
+        Op::Mul { a, b, scale, zero_point, rounding } => {
+            let code = |x: i8, y: i8| match form {
+                Some(Form::Product { m, offset, shift, zero_point }) => {
+                    let p = (i64::from(x) - i64::from(a.zero_point)) * (i64::from(y) - i64::from(b.zero_point));
+                    (half_to_even(p * m + offset, *shift) + i64::from(*zero_point)).clamp(-128, 127) as i8
+                }
+                _ => mul(*a, *b, *scale, *zero_point, *rounding, x, y),
+            };
+            // A map of one pixel is a factor for each channel.
+            let factors = &maps[b.map];
+            maps[a.map].iter().enumerate().map(|(i, &x)| clamp(code(x, factors[i % factors.len()]))).collect()
         }
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
         Op::Lookup { input, table, doubtful } => {
@@ -212,6 +251,26 @@ pub fn add(a: Operand, b: Operand, scale: f32, zero_point: i8, rounding: SumRoun
         SumRounding::Float32 => {
             let real = |o: Operand, v: i8| f32::from(i16::from(v) - i16::from(o.zero_point)) * o.scale;
             ((real(a, x) + real(b, y)) / scale).round_ties_even() + f32::from(zero_point)
+        }
+    };
+    code.clamp(-128.0, 127.0) as i8
+}
+
+/// The code of a product of two codes.
+pub fn mul(a: Operand, b: Operand, scale: f32, zero_point: i8, rounding: SumRounding, x: i8, y: i8) -> i8 {
+    let (x, y) = (i32::from(x) - i32::from(a.zero_point), i32::from(y) - i32::from(b.zero_point));
+    let code = match rounding {
+        SumRounding::Fused { unsigned } => {
+            let up = if unsigned { 128.0 } else { 0.0 };
+            let factor = (a.scale * b.scale) / scale;
+            let product = (x * y) as f32 * factor;
+            let result = product + (f32::from(zero_point) + up);
+            // Beyond int32 the conversion gives the lowest.
+            if result.round_ties_even() >= 2_147_483_648.0 { -128.0 } else { result.round_ties_even() - up }
+        }
+        SumRounding::Float32 => {
+            let (x, y) = (x as f32 * a.scale, y as f32 * b.scale);
+            (x * y / scale).round_ties_even() + f32::from(zero_point)
         }
     };
     code.clamp(-128.0, 127.0) as i8

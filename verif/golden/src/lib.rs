@@ -15,6 +15,7 @@ mod machine;
 pub mod operator;
 mod post;
 pub mod token;
+mod transposed;
 
 pub use error::MachineError;
 pub use machine::{Machine, Origin, RunResult};

@@ -2,7 +2,7 @@
 //! The arithmetic of POST on one vector.
 
 use crate::operator::requant_integer;
-use systole_isa::program::{Post, Residual};
+use systole_isa::program::{Join, Post, Residual};
 use systole_isa::requant::Param;
 
 /// Steps 2 and 3: requantised and looked up codes of biased sums.
@@ -30,10 +30,13 @@ fn fast_requant(acc: i32, p: &Param, zero_point: i8) -> i8 {
 
 /// Step 4 for one lane.
 pub(crate) fn residual(r: &Residual, a: i8, b: i8) -> i8 {
-    if r.max {
-        return a.max(b);
-    }
-    let t = i64::from(a) * i64::from(r.ma) + i64::from(b) * i64::from(r.mb) + r.offset;
+    let from = |v: i8, zero: i8| i64::from(v) - i64::from(zero);
+    let t = r.offset
+        + match r.join {
+            Join::Larger => return a.max(b),
+            Join::Sum => i64::from(a) * i64::from(r.ma) + i64::from(b) * i64::from(r.mb),
+            Join::Product { zeros: [za, zb] } => from(a, za) * from(b, zb) * i64::from(r.ma),
+        };
     let y = if r.shift == 0 {
         t
     } else {

@@ -170,7 +170,7 @@ impl Stager<'_> {
     }
 
     /// Which words the n tiles of a grouped convolution read: each only those of its groups, where loops can say so.
-    fn walk(&self, channels: usize, outputs: usize, groups: usize, loops: usize) -> (NWalk, usize) {
+    pub(super) fn walk(&self, channels: usize, outputs: usize, groups: usize, loops: usize) -> (NWalk, usize) {
         let (rows, cols) = (self.rows(), self.cols());
         let all = (NWalk::SAME, channels.div_ceil(rows));
         let (per, out_per) = (channels / groups, outputs / groups);
@@ -192,7 +192,7 @@ impl Stager<'_> {
     }
 
     /// The stage of a product; what follows its sums is the caller's.
-    fn product(&mut self, i: usize, o: Operands) -> Result<Stage, String> {
+    pub(super) fn product(&mut self, i: usize, o: Operands) -> Result<Stage, String> {
         let n = self.graph.maps[i + 1].shape[2];
         let (rows, cols) = (self.rows(), self.cols());
         let Geometry { out, over, pad, taps, loops } = o.geometry;

@@ -8,18 +8,20 @@
 mod conv;
 mod depthwise;
 mod input;
+mod mul;
 mod pool;
+mod transposed;
 
 use crate::add::{AddConstants, choose_add_within};
 use crate::error::CompileError;
-use crate::report::Warning;
+use crate::report::{TRANSPOSED, Warning};
 use crate::stage::{LoadJob, Meeting, NWalk, OutShape, Over, PostSpec, Source, Stage, Staged, Tap, Tensor, TensorId, Weights};
 use crate::tile;
 use systole_isa::requant::{Param, split_scale};
 use systole_isa::{Config, PostDest};
-use systole_model::Add;
 use systole_model::approximation::Form;
 use systole_model::graph::{Finish, Graph, MapId, Op, Operand};
+use systole_model::{Add, Product};
 
 const UNUSED: Param = Param { bias: 0, q: 1 << 23, shift: 63 };
 const ONE: Param = Param { bias: 0, q: 1 << 23, shift: 23 };
@@ -138,6 +140,7 @@ impl<'a> Stager<'a> {
         };
         Ok(match &layer.op {
             Op::Conv { .. } => Made::Stage(self.conv(i)?),
+            Op::ConvTranspose { .. } => Made::Stage(self.conv_transpose(i)?),
             Op::Constant { codes } => Made::Constant(codes),
             Op::Lookup { input, table, .. } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
             Op::Add { a, b, scale, zero_point, rounding } => {
@@ -152,6 +155,18 @@ impl<'a> Stager<'a> {
                     rounding: *rounding,
                 };
                 Made::Stage(self.add(i, *a, *b, &add, codes(&layer.finish)?)?)
+            }
+            Op::Mul { a, b, scale, zero_point, rounding } => {
+                let product = Product {
+                    a_scale: a.scale,
+                    a_zero_point: a.zero_point,
+                    b_scale: b.scale,
+                    b_zero_point: b.zero_point,
+                    y_scale: *scale,
+                    y_zero_point: *zero_point,
+                    rounding: *rounding,
+                };
+                Made::Stage(self.mul(i, *a, *b, &product, codes(&layer.finish)?)?)
             }
             Op::AveragePool { .. } => Made::Stage(self.average_pool(i, codes(&layer.finish)?)?),
             Op::MaxPool { input, window } => Made::Stage(self.max_pool(i, *input, *window, codes(&layer.finish)?)?),
@@ -198,8 +213,8 @@ impl<'a> Stager<'a> {
     fn open(&self, map: MapId) -> Option<usize> {
         match self.made[map] {
             Made::Stage(s) if self.uses[map] == 1 => {
-                let post = &self.staged.stages[s].post;
-                (post.meeting.is_none() && post.dest == PostDest::X).then_some(s)
+                let Stage { post, spread, .. } = &self.staged.stages[s];
+                (post.meeting.is_none() && post.dest == PostDest::X && spread.is_none()).then_some(s)
             }
             _ => None,
         }
@@ -234,6 +249,7 @@ impl<'a> Stager<'a> {
             output: None,
             operand: None,
             out: [1, 1],
+            spread: None,
             over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
             kernel: [1, 1],
             k_loops: vec![],
@@ -325,23 +341,10 @@ impl<'a> Stager<'a> {
         } else if let Made::Constant(codes) = self.made[b.map] {
             (self.constant(i, codes), b, a)
         } else {
-            let age = |m: MapId| if let Made::Stage(s) = self.made[m] { s + 1 } else { 0 };
-            let (late, early) = if age(a.map) > age(b.map) { (a, b) } else { (b, a) };
-            match self.open(late.map) {
-                // The operand must not lie where the stage reads.
-                // The lane engine has the flat read path to itself.
-                Some(s) if self.staged.stages[s].is_lane() => (self.identity(i, late.map, "add")?, late, early),
-                Some(s) if !self.reads(s, early.map) || matches!(self.made[early.map], Made::Input) => {
-                    self.staged.stages[s].layers.push(i);
-                    (s, late, early)
-                }
-                _ => (self.identity(i, late.map, "add")?, late, early),
-            }
+            let (late, early) = if self.age(a.map) > self.age(b.map) { (a, b) } else { (b, a) };
+            (self.meeting_stage(i, late.map, early.map, "add")?, late, early)
         };
-        let post = &self.staged.stages[stage].post;
-        if (post.lo, post.hi) != (-128, 127) {
-            self.compose(stage, |code| code); // the clamp comes before the sum
-        }
+        self.clamp_first(stage);
         let mut constants = choose_add_within(add, lo, hi);
         let AddConstants { ma, mb, offset, shift, zero_point, differing_codes } = constants;
         let form = Form::Sum { ma: ma.into(), mb: mb.into(), offset, shift, zero_point };
@@ -349,13 +352,45 @@ impl<'a> Stager<'a> {
         if value.map != a.map {
             (constants.ma, constants.mb) = (mb, ma);
         }
-        let beside = self.reads(stage, read.map);
-        let operand = if beside { self.plain_input(1) } else { self.tensor(read.map)? };
+        self.meet(stage, read.map, Meeting::Add(constants), (lo, hi))?;
+        Ok(stage)
+    }
+
+    /// How late a map is made.
+    fn age(&self, map: MapId) -> usize {
+        if let Made::Stage(s) = self.made[map] { s + 1 } else { 0 }
+    }
+
+    /// The stage in which the values of a map can meet an operand: that which makes them, or one of identity weights.
+    fn meeting_stage(&mut self, i: usize, value: MapId, read: MapId, kind: &'static str) -> Result<usize, String> {
+        match self.open(value) {
+            // The lane engine has the flat read path to itself.
+            Some(s) if self.staged.stages[s].is_lane() => self.identity(i, value, kind),
+            // The operand must not lie where the stage reads, and must be there before.
+            Some(s) if s >= self.age(read) && (!self.reads(s, read) || matches!(self.made[read], Made::Input)) => {
+                self.staged.stages[s].layers.push(i);
+                Ok(s)
+            }
+            _ => self.identity(i, value, kind),
+        }
+    }
+
+    /// A clamp that comes before what meets the values becomes a table.
+    fn clamp_first(&mut self, stage: usize) {
+        let post = &self.staged.stages[stage].post;
+        if (post.lo, post.hi) != (-128, 127) {
+            self.compose(stage, |code| code);
+        }
+    }
+
+    /// Gives a stage its operand.
+    fn meet(&mut self, stage: usize, read: MapId, meeting: Meeting, (lo, hi): (i8, i8)) -> Result<(), String> {
+        let operand = if self.reads(stage, read) { self.plain_input(1) } else { self.tensor(read)? };
         let s = &mut self.staged.stages[stage];
         s.operand = Some(operand);
-        s.post.meeting = Some(Meeting::Add(constants));
+        s.post.meeting = Some(meeting);
         (s.post.lo, s.post.hi) = (lo, hi);
-        Ok(stage)
+        Ok(())
     }
 
     /// Whether a stage reads a map's own tensor, so that no operand can lie there. The frame can be loaded again.
@@ -401,6 +436,7 @@ impl<'a> Stager<'a> {
             let (what, differing, of_all) = match &of.op {
                 Op::Lookup { doubtful, .. } => ("function", doubtful.len() as u32, 256),
                 Op::AveragePool { .. } => ("average pool", 0, 0),
+                Op::ConvTranspose { .. } => (TRANSPOSED, 0, 0),
                 _ => ("product", 0, 0),
             };
             self.staged.warnings.push(Warning { layer, name: of.name.clone(), what, differing, of: of_all, form: None });
@@ -421,15 +457,17 @@ impl<'a> Stager<'a> {
             Made::Stage(s) if self.uses[map] == 1 => s,
             _ => self.identity(map.saturating_sub(1), map, "copy")?,
         };
-        let channels = self.graph.maps[map].shape[2];
+        let [h, w, channels] = self.graph.maps[map].shape;
         let cols = self.cols();
-        let s = &mut self.staged.stages[stage];
-        let mut each = 4;
-        if s.post.dest == PostDest::X {
-            (s.post.dest, s.output, each) = (PostDest::Out, None, 1);
-        }
+        let s = &self.staged.stages[stage];
+        let (to, each) = if s.post.dest == PostDest::X { (PostDest::Out, 1) } else { (s.post.dest, 4) };
         let tiles = if s.is_shared() { s.n_tiles } else { channels.div_ceil(cols) };
-        self.staged.output = OutShape { pixels: s.pixels(), channels, words: tiles * each };
+        // Several stages may make it.
+        let tensor = s.output;
+        for s in self.staged.stages.iter_mut().filter(|s| tensor.is_some() && s.output == tensor) {
+            (s.post.dest, s.output) = (to, None);
+        }
+        self.staged.output = OutShape { pixels: h * w, channels, words: tiles * each };
         Ok(())
     }
 

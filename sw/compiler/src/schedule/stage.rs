@@ -3,7 +3,7 @@
 
 use super::{Log, PlacedSegment, Scheduler, Span, State};
 use crate::loops;
-use crate::stage::{Block, NWalk, Stage, Tap};
+use crate::stage::{Block, NWalk, Stage, Tap, Tensor};
 use crate::tile::{self, Plan, Segment};
 use std::rc::Rc;
 
@@ -70,13 +70,13 @@ impl Scheduler<'_> {
                     let (words, line) = (self.staged.tensors[output].words, self.staged.tensors[output].line);
                     let ready = Rc::make_mut(&mut state.ready[output]);
                     let period = segment.row_period();
-                    for (vector, pixel, count) in stage.runs(block, line) {
+                    for (vector, pixel, count) in stage.written(block, line) {
                         for &(n, e) in &ends {
                             let word = &mut ready[pixel / line * words + n / groups];
                             let time = start + e + vector as u64 * period + write + see;
                             for (word, slope) in word.iter_mut().zip(self.slopes()) {
                                 // Results come slower than that: the last of them decides.
-                                let late = period.saturating_sub(slope) * (count as u64 - 1);
+                                let late = period.saturating_sub(slope * stage.spacing() as u64) * (count as u64 - 1);
                                 *word = (*word).max((time + late).saturating_sub(slope * (pixel % line) as u64));
                             }
                         }
@@ -117,8 +117,9 @@ impl Scheduler<'_> {
             }
         }
         if let Some(operand) = stage.operand {
-            let (words, line) = (self.staged.tensors[operand].words, self.staged.tensors[operand].line);
+            let Tensor { words, line, pixels, .. } = self.staged.tensors[operand];
             for (vector, pixel, _) in stage.runs(block, line) {
+                let pixel = if pixels == 1 { 0 } else { pixel };
                 for &(n, e) in ends {
                     let ready =
                         state.ready[operand][pixel / line * words + n / self.groups()][at] + slope * (pixel % line) as u64;

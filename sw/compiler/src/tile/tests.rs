@@ -16,6 +16,7 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         param_pixel: 0,
     };
     Stage {
+        spread: None,
         layers: vec![0],
         kind: "product",
         input: Some(0),

@@ -355,6 +355,9 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Add" => {
             Ok(Value::Real(Real::Pending(Rc::new(add(g, t, u)?))))
         }
+        (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Mul" => {
+            Ok(Value::Real(Real::Pending(Rc::new(super::mul::mul(g, t, u)?))))
+        }
         (Value::Real(Real::Table(t)), Value::Real(Real::Const(c))) if op == "Add" && c.shape == t.eight.shape => {
             let constant = constant_map(g, node, t, c)?;
             let sum = add(g, t, &constant)?;

@@ -99,7 +99,16 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
 
 /// Whether the first operator on the way from the inputs that is particular about their order slides windows over them.
 fn convolves(graph: &GraphProto) -> bool {
-    let windows = ["BatchNormalization", "Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool", "GlobalAveragePool"];
+    let windows = [
+        "BatchNormalization",
+        "Conv",
+        "ConvTranspose",
+        "QLinearConv",
+        "ConvInteger",
+        "MaxPool",
+        "AveragePool",
+        "GlobalAveragePool",
+    ];
     let others =
         ["MatMul", "Gemm", "QLinearMatMul", "MatMulInteger", "QGemm", "Reshape", "Transpose", "Flatten", "Unsqueeze", "Squeeze"];
     let first = graph.node.iter().find(|n| windows.contains(&n.op_type.as_str()) || others.contains(&n.op_type.as_str()));

@@ -7,12 +7,14 @@
 
 mod affine;
 mod broadcast;
+mod convtranspose;
 mod edge;
 mod float;
 mod fuse;
 mod import;
 mod layout;
 mod moves;
+mod mul;
 mod node;
 mod ops;
 mod pairs;

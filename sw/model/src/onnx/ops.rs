@@ -83,6 +83,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
             sums(g, node, &pending)
         }
         "Conv" | "MatMul" | "Gemm" => product(g, node, op, inputs),
+        "ConvTranspose" => super::convtranspose::apply(g, node, inputs),
         "Add" | "Sub" | "Mul" | "Div" => float::binary(g, node, op, inputs),
         "MaxPool" => max_pool(g, node, inputs),
         "AveragePool" | "GlobalAveragePool" => {
@@ -468,7 +469,9 @@ fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail
             quantize_table(g, node, &Table { scalar: None, ..t.clone() }, scale(inputs, 1)?, &zero)
         }
         Value::Real(Real::Table(t)) => quantize_table(g, node, t, scale(inputs, 1)?, &zero),
-        Value::Real(Real::Pending(p)) if matches!(p.kind, PendingKind::Add { .. }) && has_dimension(inputs, [1, 2])? => {
+        Value::Real(Real::Pending(p))
+            if matches!(p.kind, PendingKind::Add { .. } | PendingKind::Mul { .. }) && has_dimension(inputs, [1, 2])? =>
+        {
             quantize_pending(g, node, &Pending { fuse: Fuse::Never, ..Pending::clone(p) }, scale(inputs, 1)?, &zero)
         }
         Value::Real(Real::Pending(p)) => quantize_pending(g, node, p, scale(inputs, 1)?, &zero),
@@ -651,6 +654,10 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
             let rounding = if fused { SumRounding::Fused { unsigned } } else { SumRounding::Float32 };
             (Op::Add { a: *a, b: *b, scale, zero_point, rounding }, codes)
         }
+        PendingKind::Mul { a, b } => {
+            let rounding = if fused { SumRounding::Fused { unsigned } } else { SumRounding::Float32 };
+            (Op::Mul { a: *a, b: *b, scale, zero_point, rounding }, codes)
+        }
         PendingKind::Average { input, window, count_padding, global } => {
             let rounding = match (fused, global) {
                 (false, _) => MeanRounding::Float32,
@@ -677,14 +684,12 @@ fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero
 }
 
 fn convolution(c: &Conv) -> Op {
-    Op::Conv {
-        input: c.input,
-        zero_point: c.zero_point,
-        window: c.window,
-        groups: c.groups,
-        weights: c.weights.to_vec(),
-        bias: c.bias.to_vec(),
+    let (input, zero_point, window, groups) = (c.input, c.zero_point, c.window, c.groups);
+    let (weights, bias) = (c.weights.to_vec(), c.bias.to_vec());
+    if c.transposed {
+        return Op::ConvTranspose { input, zero_point, window, groups, weights, bias };
     }
+    Op::Conv { input, zero_point, window, groups, weights, bias }
 }
 
 /// A layer that ends in int32.

@@ -68,7 +68,7 @@ pub(super) fn window_of(node: &Node, kernel: [usize; 2], rank: usize, h: usize, 
 }
 
 /// Scales of every output channel: `f32(x_scale * w_scale)`.
-fn combined(x_scale: f32, scales: &[f32], outputs: usize) -> Result<Vec<f32>, Fail> {
+pub(super) fn combined(x_scale: f32, scales: &[f32], outputs: usize) -> Result<Vec<f32>, Fail> {
     match scales.len() {
         1 => Ok(vec![x_scale * scales[0]; outputs]),
         n if n == outputs => Ok(scales.iter().map(|s| x_scale * s).collect()),
@@ -76,7 +76,8 @@ fn combined(x_scale: f32, scales: &[f32], outputs: usize) -> Result<Vec<f32>, Fa
     }
 }
 
-fn narrow(ints: impl Iterator<Item = i32>) -> Result<Vec<i16>, Fail> {
+/// Weights as they are in a graph.
+pub(super) fn narrow(ints: impl Iterator<Item = i32>) -> Result<Vec<i16>, Fail> {
     ints.map(|v| i16::try_from(v).ok().filter(|v| (-255..=255).contains(v)))
         .collect::<Option<Vec<i16>>>()
         .ok_or_else(|| Fail::Wrong("weights less their zero point are beyond -255 to 255".into()))
@@ -130,6 +131,7 @@ pub(super) fn conv(
         scales: Rc::new(combined(x_scale, &weights.scales, outputs)?),
         fused_bias: false,
         bare_matmul: false,
+        transposed: false,
     });
     let shape = if rank == 4 { vec![1, outputs, oh, ow] } else { vec![1, outputs, ow] };
     let fuse = Fuse::product(x.unsigned, weights.element, bias.as_ref().map(|b| b.element));
@@ -156,7 +158,8 @@ pub(super) fn bounded(shape: &[usize]) -> Result<(), Fail> {
     Ok(())
 }
 
-fn pending(kind: PendingKind, shape: Vec<usize>, map: [usize; 3], order: Vec<u32>, fuse: Fuse) -> Pending {
+/// An operation with nothing behind it yet.
+pub(super) fn pending(kind: PendingKind, shape: Vec<usize>, map: [usize; 3], order: Vec<u32>, fuse: Fuse) -> Pending {
     Pending { kind, shape, map, order: Rc::new(order), clip: Clip::NONE, fuse, moved: false }
 }
 
@@ -234,6 +237,7 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
         scales: Rc::new(combined(x_scale, &b.scales, outputs)?),
         fused_bias: false,
         bare_matmul: true,
+        transposed: false,
     });
     Ok(pending(kind, shape, map, order, Fuse::product(a.unsigned, b.element, None)))
 }

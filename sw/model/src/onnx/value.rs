@@ -192,6 +192,7 @@ pub(super) struct Pending {
 pub(super) enum PendingKind {
     Conv(Conv),
     Add { a: Operand, b: Operand },
+    Mul { a: Operand, b: Operand },
     Average { input: Operand, window: Window, count_padding: bool, global: bool },
     Max { input: Operand, window: Window, unsigned: bool },
 }
@@ -211,4 +212,6 @@ pub(super) struct Conv {
     pub fused_bias: bool,
     /// A MatMul with nothing added yet.
     pub bare_matmul: bool,
+    /// Its window goes over the result: a transposed convolution.
+    pub transposed: bool,
 }

@@ -1,0 +1,1 @@
+Binput_0J<ü	Ìõ¤J‰vaq?yw¿C0¬€÷xY‘[uKs®xZ¬cvÑĞiÒ—ŒNÖâK…çR“
