@@ -84,7 +84,9 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
                 format!("convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
             }
         }
+        Op::Arrange { .. } => "copy".into(),
         Op::Add { .. } => "add".into(),
+        Op::Larger { .. } => "maximum".into(),
         Op::Constant { .. } => "constant".into(),
         Op::Lookup { .. } => "lookup".into(),
         Op::MaxPool { window, .. } => format!("maximum pool {}", size(window.kernel)),

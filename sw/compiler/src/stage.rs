@@ -149,6 +149,17 @@ pub struct Block {
     pub cols: usize,
     /// Parameter words to skip.
     pub params: usize,
+    /// One row of pixels that are read elsewhere than [`Over`] says.
+    pub gather: Option<Gather>,
+}
+
+/// Where a row of pixels is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gather {
+    /// X word of the first pixel, from the input tensor's first.
+    pub word: usize,
+    /// X words from a pixel to the next.
+    pub step: i64,
 }
 
 impl Block {
@@ -216,6 +227,8 @@ pub struct Stage {
     pub operand: Option<TensorId>,
     /// Rows and columns of the output, in pixels. One row where rows and columns need not be told apart.
     pub out: [usize; 2],
+    /// Pixels of the tensor it writes that one of its own is: their words behind each other. 1 but for copies.
+    pub wide: usize,
     /// Output over input.
     pub over: Over,
     /// Kernel rows and columns, where the lane engine runs it.

@@ -86,7 +86,9 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
         Op::AveragePool { input, window, .. } => windowed(input.map, window, c),
         Op::MaxPool { input, window } => windowed(*input, window, c),
         Op::Add { a, b, .. } => each(&|i| marked(a.map, i) || marked(b.map, i)),
+        Op::Larger { a, b } => each(&|i| marked(*a, i) || marked(*b, i)),
         Op::Lookup { input, .. } => each(&|i| marked(*input, i)),
+        Op::Arrange { input, from } => each(&|i| marked(*input, from[i] as usize)),
         Op::Constant { .. } => vec![],
     }
 }
@@ -104,17 +106,27 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
             let (x, shape) = (&maps[*input], graph.maps[*input].shape);
             let sums = conv(x, shape, map.shape, *zero_point, window, *groups, weights, bias);
             match &layer.finish {
-                Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32 } => {
+                Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32, rest } => {
+                    let rest = |i: usize| rest.get(i % c).map_or((0.0, 0.0), |r| (f64::from(r.step), f64::from(r.size)));
                     if *float32 {
                         let sizes = magnitudes(x, shape, map.shape, *zero_point, window, *groups, weights, bias);
                         let terms = window.kernel[0] * window.kernel[1] * shape[2] / groups + 1;
                         let halfway = |(i, (&sum, &size)): (usize, (&i32, &f64))| {
-                            let scale = f64::from(scales[i % c]);
-                            is_near(f64::from(sum) * scale, size * scale, terms)
+                            let (scale, (step, more)) = (f64::from(scales[i % c]), rest(i));
+                            is_near((f64::from(sum) + step) * scale, (size + more) * scale, terms)
                         };
                         near = sums.iter().zip(&sizes).enumerate().map(halfway).collect();
                     }
-                    let code = |(i, &s): (usize, &i32)| requant_float(s, scales[i % c], *y_zero).clamp(*lo, *hi).into();
+                    let code = |(i, &s): (usize, &i32)| {
+                        let code = match rest(i) {
+                            (step, _) if step != 0.0 && form.is_none() => {
+                                let value = ((f64::from(s) + step) * f64::from(scales[i % c])).round_ties_even();
+                                (value + f64::from(*y_zero)).clamp(-128.0, 127.0) as i8
+                            }
+                            _ => requant_float(s, scales[i % c], *y_zero),
+                        };
+                        code.clamp(*lo, *hi).into()
+                    };
                     sums.iter().enumerate().map(code).collect()
                 }
                 _ => sums,
@@ -130,6 +142,8 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
             };
             maps[a.map].iter().zip(&maps[b.map]).map(|pair| clamp(code(pair))).collect()
         }
+        Op::Larger { a, b } => maps[*a].iter().zip(&maps[*b]).map(|(&x, &y)| clamp(x.max(y))).collect(),
+        Op::Arrange { input, from } => from.iter().map(|&at| clamp(maps[*input][at as usize])).collect(),
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
         Op::Lookup { input, table, doubtful } => {
             if !doubtful.is_empty() {

@@ -5,6 +5,7 @@
 //! that, or rides on identity weights. An average pool is a stage of identity weights over the window, a maximum
 //! pool a series of stages, each of which compares one more tap with the largest so far.
 
+mod arrange;
 mod conv;
 mod depthwise;
 mod input;
@@ -111,6 +112,7 @@ pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> 
     }
     s.output().map_err(|reason| CompileError::Unsupported(vec![format!("{}: {reason}", graph.output.1.name)]))?;
     s.lifetimes();
+    s.tables();
     s.fill();
     fits(&s.staged, config)?;
     Ok(s.staged)
@@ -137,7 +139,14 @@ impl<'a> Stager<'a> {
             _ => Err("its result is no code".to_string()),
         };
         Ok(match &layer.op {
-            Op::Conv { .. } => Made::Stage(self.conv(i)?),
+            Op::Conv { .. } => {
+                let made = Made::Stage(self.conv(i)?);
+                if let Finish::Int8 { rest, .. } = &layer.finish {
+                    let (more, of) = (rest.iter().filter(|r| r.step != 0.0).count(), rest.len());
+                    self.inexact(i, "product", more as u32, of as u32, Form::WholeSteps);
+                }
+                made
+            }
             Op::Constant { codes } => Made::Constant(codes),
             Op::Lookup { input, table, .. } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
             Op::Add { a, b, scale, zero_point, rounding } => {
@@ -153,6 +162,8 @@ impl<'a> Stager<'a> {
                 };
                 Made::Stage(self.add(i, *a, *b, &add, codes(&layer.finish)?)?)
             }
+            Op::Larger { a, b } => Made::Stage(self.larger(i, *a, *b, codes(&layer.finish)?)?),
+            Op::Arrange { input, from } => self.arrange(i, *input, from)?,
             Op::AveragePool { .. } => Made::Stage(self.average_pool(i, codes(&layer.finish)?)?),
             Op::MaxPool { input, window } => Made::Stage(self.max_pool(i, *input, *window, codes(&layer.finish)?)?),
         })
@@ -198,8 +209,9 @@ impl<'a> Stager<'a> {
     fn open(&self, map: MapId) -> Option<usize> {
         match self.made[map] {
             Made::Stage(s) if self.uses[map] == 1 => {
-                let post = &self.staged.stages[s].post;
-                (post.meeting.is_none() && post.dest == PostDest::X).then_some(s)
+                let (stage, [h, w, _]) = (&self.staged.stages[s], self.graph.maps[map].shape);
+                let post = &stage.post;
+                (post.meeting.is_none() && post.dest == PostDest::X && stage.pixels() == h * w).then_some(s)
             }
             _ => None,
         }
@@ -234,6 +246,7 @@ impl<'a> Stager<'a> {
             output: None,
             operand: None,
             out: [1, 1],
+            wide: 1,
             over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
             kernel: [1, 1],
             k_loops: vec![],
@@ -279,7 +292,7 @@ impl<'a> Stager<'a> {
     fn push(&mut self, stage: Stage, shape: [usize; 3]) -> usize {
         let name = self.graph.layers.get(stage.layers[0]).map_or("output", |l| l.name.as_str()).to_string();
         let output = (stage.post.dest == PostDest::X).then(|| self.new_tensor(&name, shape));
-        if let Some(t) = output.filter(|_| stage.is_shared()) {
+        if let Some(t) = output.filter(|_| stage.is_shared() || stage.wide > 1) {
             self.staged.tensors[t].fill = false; // it writes every group
         }
         self.staged.stages.push(Stage { output, ..stage });
@@ -316,46 +329,64 @@ impl<'a> Stager<'a> {
             let table = std::array::from_fn(|code| add.reference(code as u8 as i8, code as u8 as i8));
             return self.lookup(i, a.map, &table, (lo, hi));
         }
-        if matches!((&self.made[a.map], &self.made[b.map]), (Made::Constant(_), Made::Constant(_))) {
-            self.tensor(b.map)?;
+        let mut constants = choose_add_within(add, lo, hi);
+        let AddConstants { ma, mb, offset, shift, zero_point, differing_codes } = constants;
+        let (stage, value) = self.meeting(i, a.map, b.map)?;
+        let form = Form::Sum { ma: ma.into(), mb: mb.into(), offset, shift, zero_point };
+        self.inexact(i, "residual add", differing_codes, 65536, form);
+        if value != a.map {
+            (constants.ma, constants.mb) = (mb, ma);
+        }
+        let post = &mut self.staged.stages[stage].post;
+        post.meeting = Some(Meeting::Add(constants));
+        (post.lo, post.hi) = (lo, hi);
+        Ok(stage)
+    }
+
+    /// The larger code of two maps.
+    fn larger(&mut self, i: usize, a: MapId, b: MapId, (lo, hi): (i8, i8)) -> Result<usize, String> {
+        if a == b {
+            return self.lookup(i, a, &std::array::from_fn(|code| code as u8 as i8), (lo, hi));
+        }
+        let (stage, _) = self.meeting(i, a, b)?;
+        let post = &mut self.staged.stages[stage].post;
+        post.meeting = Some(Meeting::Max);
+        (post.lo, post.hi) = (lo, hi);
+        Ok(stage)
+    }
+
+    /// A stage in which the codes of two maps meet: POST has those of one of them, which is given, and reads the other's.
+    fn meeting(&mut self, i: usize, a: MapId, b: MapId) -> Result<(usize, MapId), String> {
+        if matches!((&self.made[a], &self.made[b]), (Made::Constant(_), Made::Constant(_))) {
+            self.tensor(b)?;
         }
         // The value that POST has and the one that it reads.
-        let (stage, value, read) = if let Made::Constant(codes) = self.made[a.map] {
+        let (stage, value, read) = if let Made::Constant(codes) = self.made[a] {
             (self.constant(i, codes), a, b)
-        } else if let Made::Constant(codes) = self.made[b.map] {
+        } else if let Made::Constant(codes) = self.made[b] {
             (self.constant(i, codes), b, a)
         } else {
             let age = |m: MapId| if let Made::Stage(s) = self.made[m] { s + 1 } else { 0 };
-            let (late, early) = if age(a.map) > age(b.map) { (a, b) } else { (b, a) };
-            match self.open(late.map) {
+            let (late, early) = if age(a) > age(b) { (a, b) } else { (b, a) };
+            match self.open(late) {
                 // The operand must not lie where the stage reads.
                 // The lane engine has the flat read path to itself.
-                Some(s) if self.staged.stages[s].is_lane() => (self.identity(i, late.map, "add")?, late, early),
-                Some(s) if !self.reads(s, early.map) || matches!(self.made[early.map], Made::Input) => {
+                Some(s) if self.staged.stages[s].is_lane() => (self.identity(i, late, "add")?, late, early),
+                Some(s) if !self.reads(s, early) || matches!(self.made[early], Made::Input) => {
                     self.staged.stages[s].layers.push(i);
                     (s, late, early)
                 }
-                _ => (self.identity(i, late.map, "add")?, late, early),
+                _ => (self.identity(i, late, "add")?, late, early),
             }
         };
         let post = &self.staged.stages[stage].post;
         if (post.lo, post.hi) != (-128, 127) {
             self.compose(stage, |code| code); // the clamp comes before the sum
         }
-        let mut constants = choose_add_within(add, lo, hi);
-        let AddConstants { ma, mb, offset, shift, zero_point, differing_codes } = constants;
-        let form = Form::Sum { ma: ma.into(), mb: mb.into(), offset, shift, zero_point };
-        self.inexact(i, "residual add", differing_codes, 65536, form);
-        if value.map != a.map {
-            (constants.ma, constants.mb) = (mb, ma);
-        }
-        let beside = self.reads(stage, read.map);
-        let operand = if beside { self.plain_input(1) } else { self.tensor(read.map)? };
-        let s = &mut self.staged.stages[stage];
-        s.operand = Some(operand);
-        s.post.meeting = Some(Meeting::Add(constants));
-        (s.post.lo, s.post.hi) = (lo, hi);
-        Ok(stage)
+        let beside = self.reads(stage, read);
+        let operand = if beside { self.plain_input(1) } else { self.tensor(read)? };
+        self.staged.stages[stage].operand = Some(operand);
+        Ok((stage, value))
     }
 
     /// Whether a stage reads a map's own tensor, so that no operand can lie there. The frame can be loaded again.
@@ -421,15 +452,14 @@ impl<'a> Stager<'a> {
             Made::Stage(s) if self.uses[map] == 1 => s,
             _ => self.identity(map.saturating_sub(1), map, "copy")?,
         };
-        let channels = self.graph.maps[map].shape[2];
-        let cols = self.cols();
+        let [h, w, channels] = self.graph.maps[map].shape;
         let s = &mut self.staged.stages[stage];
         let mut each = 4;
         if s.post.dest == PostDest::X {
             (s.post.dest, s.output, each) = (PostDest::Out, None, 1);
         }
-        let tiles = if s.is_shared() { s.n_tiles } else { channels.div_ceil(cols) };
-        self.staged.output = OutShape { pixels: s.pixels(), channels, words: tiles * each };
+        // (A stage may make several pixels as one.)
+        self.staged.output = OutShape { pixels: h * w, channels, words: s.pixels() * s.n_tiles / (h * w) * each };
         Ok(())
     }
 
@@ -459,6 +489,17 @@ impl<'a> Stager<'a> {
             t.last_use = last[at - 1].unwrap_or(0);
             last[at - 1].is_some()
         });
+    }
+
+    /// Tables that no stage has any more, since another was put behind them, go.
+    fn tables(&mut self) {
+        let staged = &mut self.staged;
+        let used = |t: usize| staged.stages.iter().any(|s| s.post.lut == Some(t as u32));
+        let kept: Vec<usize> = (0..staged.luts.len()).filter(|&t| used(t)).collect();
+        for lut in staged.stages.iter_mut().filter_map(|s| s.post.lut.as_mut()) {
+            *lut = kept.iter().position(|&t| t as u32 == *lut).unwrap_or(0) as u32;
+        }
+        staged.luts = kept.iter().map(|&t| staged.luts[t]).collect();
     }
 
     /// LOAD writes what POST leaves out of a word.

@@ -9,6 +9,7 @@ mod affine;
 mod broadcast;
 mod edge;
 mod float;
+mod functions;
 mod fuse;
 mod import;
 mod layout;
@@ -19,6 +20,9 @@ mod pairs;
 mod pool;
 mod product;
 pub mod proto;
+mod quantize;
+mod resize;
+mod sums;
 mod tensor;
 mod value;
 
