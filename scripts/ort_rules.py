@@ -259,6 +259,77 @@ def parts(seed, unsigned):
             g.nodes[-1].output[0] = "y"
             g.result = np.int64 if kind == "ArgMax" else np.float32
         yield f"host_behind_{kind.lower()}_{name}", g
+    resize = dict(mode="nearest")
+    for what, scales, attributes in (
+        ("nearest", [1, 1, 2, 2], dict(coordinate_transformation_mode="asymmetric", nearest_mode="floor")),
+        ("half_pixel", [1, 1, 2, 3], {}),
+        ("corners", [1, 1, 1.7, 0.6], dict(coordinate_transformation_mode="align_corners", nearest_mode="ceil")),
+    ):
+        g = graph([1, 5, 6, 7])
+        s, z = draw(g)
+        factors = g.constant(np.array(scales, np.float32))
+        x = g.real(g.node("QuantizeLinear", [g.node("Resize", [g.real("x", s, z), "", factors], **resize, **attributes), *g.codes(s, z)]), s, z)
+        g.quantize(g.node("Conv", [x, weights(g, 3, 5, 3, 3)]), *draw(g))
+        yield f"resize_{what}_{name}", g
+    for kind, mode, shape, depth in (("DepthToSpace", "DCR", [1, 20, 3, 4], 5), ("DepthToSpace", "CRD", [1, 20, 3, 4], 5), ("SpaceToDepth", "", [1, 5, 6, 4], 20)):
+        g = graph(shape)
+        s, z = draw(g)
+        x = g.node(kind, [g.real("x", s, z)], blocksize=2, **({"mode": mode} if mode else {}))
+        x = g.real(g.node("QuantizeLinear", [x, *g.codes(s, z)]), s, z)
+        g.quantize(g.node("Conv", [x, weights(g, 3, depth, 3, 3)], pads=[1] * 4), *draw(g))
+        yield f"{kind.lower()}_{mode.lower() or 'blocks'}_{name}", g
+    g = graph([1, 3, 5, 6])
+    x = through(g, g.node("Conv", [g.real("x", *draw(g)), weights(g, 8, 3, 3, 3)]))
+    x = g.node("Reshape", [x, ints(g, 8, 12)])
+    g.quantize(g.node("MatMul", [x, weights(g, 12, 6)]), *draw(g))
+    yield f"pixels_to_channels_{name}", g
+    g = graph([1, 9])
+    x = through(g, g.node("Gemm", [g.real("x", *draw(g)), weights(g, 9, 120)]))
+    x = g.node("Reshape", [x, ints(g, 1, 8, 3, 5)])
+    g.quantize(g.node("Conv", [x, weights(g, 3, 8, 3, 3)], pads=[1] * 4), *draw(g))
+    yield f"channels_to_pixels_{name}", g
+    for kind in ("Max", "Min"):
+        g = graph([1, 4, 5, 4])
+        x = g.real("x", *draw(g))
+        a, b = (through(g, g.node("Conv", [x, weights(g, 6, 4, k, k)], pads=[k // 2] * 4)) for k in (1, 3))
+        g.quantize(g.node(kind, [a, b]), *draw(g))
+        yield f"{kind.lower()}_of_two_{name}", g
+    g = graph([1, 7, 5, 4])
+    slopes = g.constant(g.rng.uniform(0.05, 0.6, size=(7, 1, 1)).astype(np.float32))
+    g.quantize(g.node("PRelu", [g.real("x", *draw(g)), slopes]), *draw(g))
+    yield f"prelu_by_channel_{name}", g
+    g = graph([1, 4, 6, 6])
+    x = g.node("LeakyRelu", [g.real("x", *draw(g))], alpha=-0.4)
+    g.quantize(g.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2]), *draw(g))
+    yield f"maximum_of_function_{name}", g
+    g = graph([3, 12])
+    bias = g.node("DequantizeLinear", [g.constant(g.rng.integers(-4000, 4000, size=6).astype(np.int32)), g.constant(np.float32(0.003))])
+    g.quantize(g.node("Gemm", [g.real("x", *draw(g)), weights(g, 12, 6), bias], alpha=0.7, beta=0.4), *draw(g))
+    yield f"gemm_factors_{name}", g
+    g = graph([3, 12])
+    g.quantize(g.node("Gemm", [g.real("x", *draw(g)), weights(g, 12, 6)], alpha=-0.7), *draw(g))
+    yield f"gemm_alpha_{name}", g
+    for kind in ("Conv", "Gemm", "MatMul"):
+        g = graph([1, 5, 6, 6] if kind == "Conv" else [3, 12])
+        w = weights(g, 4, 5, 3, 3) if kind == "Conv" else weights(g, 12, 4)
+        bias = g.node("DequantizeLinear", [g.constant(g.rng.integers(-900, 900, size=4).astype(np.int32)), g.constant(np.float32(0.0007))])
+        x = g.real("x", *draw(g))
+        y = g.node("Add", [g.node(kind, [x, w]), bias]) if kind == "MatMul" else g.node(kind, [x, w, bias])
+        g.quantize(y, *draw(g))
+        yield f"bias_of_other_scale_{kind.lower()}_{name}", g
+    g = graph([1, 5, 6, 6])
+    x = g.node("Conv", [g.real("x", *draw(g)), weights(g, 4, 5, 3, 3)])
+    x = g.node("Add", [g.node("Div", [x, g.constant(g.rng.uniform(0.5, 2, size=(1, 4, 1, 1)).astype(np.float32))]), g.constant(g.rng.normal(size=(1, 4, 1, 1)).astype(np.float32))])
+    floats = [g.constant(g.rng.uniform(0.3, 2, size=4).astype(np.float32)) for _ in range(4)]
+    g.quantize(g.node("Relu", [g.node("BatchNormalization", [x, *floats])]), *draw(g))
+    yield f"sums_in_float32_{name}", g
+    g = graph([1, 5, 6, 6])
+    x = g.node("Flatten", [g.node("GlobalAveragePool", [g.node("Relu", [g.real("x", *draw(g))])])])
+    g.quantize(g.node("Gemm", [x, weights(g, 5, 8), g.constant(g.rng.normal(size=8).astype(np.float32))]), *draw(g))
+    yield f"product_of_mean_{name}", g
+    g = graph([3, 12])
+    g.quantize(g.node("Gemm", [g.node("Relu", [g.real("x", *draw(g))]), weights(g, 12, 4)]), *draw(g))
+    yield f"relu_before_product_{name}", g
 
 
 def cases():

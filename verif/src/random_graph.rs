@@ -52,6 +52,13 @@ pub enum Kind {
         /// Which of those that fit; 0: by channel.
         back: usize,
     },
+    /// The larger of the codes of an earlier map of the same shape.
+    Larger {
+        /// Which of those that fit.
+        back: usize,
+    },
+    /// Elements in another order.
+    Arrange(Order),
     /// Maximum over a window.
     Max {
         /// The window.
@@ -64,6 +71,63 @@ pub enum Kind {
         /// Padding counts.
         count_padding: bool,
     },
+}
+
+/// A way to lay the elements of a map otherwise.
+#[derive(Debug, Clone, Copy)]
+pub enum Order {
+    /// Channels to blocks of 2 x 2 pixels, or of 1 x 2 or 1 x 1 where they do not come out even.
+    Space,
+    /// Blocks of 2 x 2 pixels to channels, likewise.
+    Depth,
+    /// Every pixel so often down and across.
+    Nearest([usize; 2]),
+    /// Channels backwards.
+    Channels,
+    /// Rows are columns.
+    Turned,
+    /// Pixels are channels, of a small map.
+    Pixels,
+}
+
+impl Order {
+    /// Shape of the result, and by its element the element of the map.
+    pub fn of(self, [h, w, c]: [usize; 3]) -> ([usize; 3], Vec<u32>) {
+        let block =
+            |fits: &dyn Fn(usize, usize) -> bool| [[2, 2], [1, 2]].into_iter().find(|&[a, b]| fits(a, b)).unwrap_or([1, 1]);
+        let at = |y: usize, x: usize, ch: usize| ((y * w + x) * c + ch) as u32;
+        let each = |[oh, ow, oc]: [usize; 3], f: &dyn Fn(usize, usize, usize) -> u32| {
+            let of = |n: usize| f(n / oc / ow, n / oc % ow, n % oc);
+            ([oh, ow, oc], (0..oh * ow * oc).map(of).collect())
+        };
+        match self {
+            Order::Space => {
+                let [a, b] = block(&|a, b| c % (a * b) == 0);
+                let per = c / (a * b);
+                each([h * a, w * b, per], &|y, x, ch| at(y / a, x / b, (y % a * b + x % b) * per + ch))
+            }
+            Order::Depth => {
+                let [a, b] = block(&|a, b| h % a == 0 && w % b == 0);
+                each([h / a, w / b, c * a * b], &|y, x, ch| at(y * a + ch / c / b, x * b + ch / c % b, ch % c))
+            }
+            Order::Nearest([a, b]) => each([h * a, w * b, c], &|y, x, ch| at(y / a, x / b, ch)),
+            Order::Channels => each([h, w, c], &|y, x, ch| at(y, x, c - 1 - ch)),
+            Order::Turned => each([w, h, c], &|y, x, ch| at(x, y, ch)),
+            Order::Pixels if h * w * c <= 256 => each([c, 1, h * w], &|y, _, ch| at(ch / w, ch % w, y)),
+            Order::Pixels => each([h * w, 1, c], &|y, _, ch| at(y / w, y % w, ch)),
+        }
+    }
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    prop_oneof![
+        Just(Order::Space),
+        Just(Order::Depth),
+        (1usize..=3, 1usize..=2).prop_map(|(a, b)| Order::Nearest([a, b])),
+        Just(Order::Channels),
+        Just(Order::Turned),
+        Just(Order::Pixels),
+    ]
 }
 
 /// A window that is cut to the map it meets.
@@ -122,6 +186,8 @@ fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
         2 => Just(Kind::Lookup),
         3 => (0usize..4).prop_map(|back| Kind::Add { back }),
         3 => (0usize..4).prop_map(move |back| if multiplies { Kind::Mul { back } } else { Kind::Add { back } }),
+        1 => (0usize..4).prop_map(|back| Kind::Larger { back }),
+        2 => order().prop_map(Kind::Arrange),
         2 => shape().prop_map(|window| Kind::Max { window }),
         2 => (shape(), any::<bool>()).prop_map(|(window, count_padding)| Kind::Average { window, count_padding }),
     ]
@@ -187,7 +253,7 @@ impl<R: Rng> Builder<R> {
         let finish = if raw {
             Finish::Raw32
         } else {
-            Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127, float32: false }
+            Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127, float32: false, rest: vec![] }
         };
         let zero_point = self.rng.random_range(-20..20);
         self.push(Op::Conv { input, zero_point, window, groups, weights, bias }, finish, [out[0], out[1], outputs]);
@@ -217,7 +283,8 @@ impl<R: Rng> Builder<R> {
         let (weights, bias, scales) = self.numbers(terms, outputs, wide);
         let lo = if self.rng.random_bool(0.3) { 0 } else { -128 };
         let zero_point = self.rng.random_range(-20..20);
-        let finish = Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127, float32: false };
+        let finish =
+            Finish::Int8 { scales, zero_point: self.rng.random_range(-20..20), lo, hi: 127, float32: false, rest: vec![] };
         self.push(Op::ConvTranspose { input, zero_point, window, groups, weights, bias }, finish, [out[0], out[1], outputs]);
     }
 
@@ -290,6 +357,15 @@ impl<R: Rng> Builder<R> {
                 let scale =
                     a.scale * b.scale * if self.rng.random_bool(0.5) { 64.0 } else { self.rng.random_range(20.0f32..150.0) };
                 self.push(Op::Mul { a, b, scale, zero_point, rounding }, finish, [h, w, c]);
+            }
+            Kind::Larger { back } => {
+                let fits: Vec<MapId> = (0..self.maps.len()).rev().filter(|&m| self.maps[m].shape == [h, w, c]).collect();
+                let finish = self.clamp();
+                self.push(Op::Larger { a: input, b: fits[back % fits.len()] }, finish, [h, w, c]);
+            }
+            Kind::Arrange(order) => {
+                let (shape, from) = order.of([h, w, c]);
+                self.push(Op::Arrange { input, from }, FREE, shape);
             }
             Kind::Max { window } => {
                 let (window, out) = window.over(h, w);

@@ -48,7 +48,7 @@ impl Builder {
         let bias = (0..outputs).map(|_| self.rng.random_range(-2000..=2000)).collect();
         let scales = (0..outputs).map(|_| scale(&mut self.rng, taps)).collect();
         let op = Op::Conv { input, zero_point: -128, window, groups, weights, bias };
-        let finish = Finish::Int8 { scales, zero_point: -128, lo: -128, hi: 127, float32: false };
+        let finish = Finish::Int8 { scales, zero_point: -128, lo: -128, hi: 127, float32: false, rest: vec![] };
         self.push("conv", op, finish, [h.div_ceil(stride), w.div_ceil(stride), outputs])
     }
 

@@ -89,8 +89,10 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
             let grouped = if *groups > 1 { format!(", {groups} groups") } else { String::new() };
             format!("transposed convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
         }
+        Op::Arrange { .. } => "copy".into(),
         Op::Add { .. } => "add".into(),
         Op::Mul { .. } => "product of maps".into(),
+        Op::Larger { .. } => "maximum".into(),
         Op::Constant { .. } => "constant".into(),
         Op::Lookup { .. } => "lookup".into(),
         Op::MaxPool { window, .. } => format!("maximum pool {}", size(window.kernel)),

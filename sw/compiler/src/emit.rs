@@ -157,9 +157,10 @@ impl Emitter<'_> {
         let x_base = stage.input.map_or(0, |t| {
             let words = self.staged.tensors[t].words as i64;
             let pixel = i64::from(row) * stage.over.size[1] as i64 + i64::from(col);
+            let first = block.gather.map_or(pixel * words, |g| g.word as i64);
             let word = if segment.shared { 0 } else { stage.n_walk.word(segment.n0) } + tap.word;
             // Padding lies before the tensor; addresses wrap in 16 bits.
-            (self.placement.regions[t].base as i64 + pixel * words + word as i64).rem_euclid(1 << 16)
+            (self.placement.regions[t].base as i64 + first + word as i64).rem_euclid(1 << 16)
         });
         Matmul {
             x_base: x_base as u32,

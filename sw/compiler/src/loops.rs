@@ -36,7 +36,8 @@ pub fn matmul(staged: &Staged, stage: &Stage, block: &Block, segment: &Segment) 
             Axis::M => {
                 let [sy, sx] = stage.over.stride;
                 let acc = usize::from(segment.acc_step > 0 || segment.k_count() > 1);
-                let x = Counter { count: block.cols, x: sx as i64 * pitch, col: sx as i32, acc, ..one };
+                let step = block.gather.map_or(sx as i64 * pitch, |g| g.step);
+                let x = Counter { count: block.cols, x: step, col: sx as i32, acc, ..one };
                 let y = Counter {
                     count: block.rows,
                     period: one.period * block.cols as u64,
@@ -138,8 +139,8 @@ pub fn operand_pitch(staged: &Staged, stage: &Stage, groups: usize) -> usize {
 /// C-byte words of a pixel, and of a result, at the destination.
 pub fn pitch(staged: &Staged, stage: &Stage, groups: usize) -> (usize, usize) {
     match stage.output {
-        Some(t) => (staged.tensors[t].words * groups, 1),
-        None => (staged.output.words, if stage.is_raw() { 4 } else { 1 }),
+        Some(t) => (staged.tensors[t].words * groups * stage.wide, 1),
+        None => (staged.output.words * stage.wide, if stage.is_raw() { 4 } else { 1 }),
     }
 }
 

@@ -53,6 +53,13 @@ impl std::fmt::Display for Warning {
         let operands = match form {
             Some(Form::Sum { .. } | Form::Product { .. }) => "pairs of codes",
             Some(Form::Mean { .. }) => "sums of a window",
+            Some(Form::WholeSteps) => {
+                return write!(
+                    f,
+                    "ONNX Runtime adds the constants of this {what} in float32; in {differing} of {of} channels they are no whole number \
+                     of steps of its sums and are rounded to one"
+                );
+            }
             None if *of > 0 => {
                 return write!(
                     f,

@@ -177,7 +177,7 @@ impl Scheduler<'_> {
 
     /// Sub-banks that a block of a stage's results is written to.
     fn written(&self, t: TensorId, stage: &Stage, block: &Block) -> u32 {
-        let words = self.staged.tensors[t].words;
+        let words = self.staged.tensors[t].words * stage.wide;
         let first = block.row * stage.out[1] + block.col;
         let last = (block.row + block.rows - 1) * stage.out[1] + block.col + block.cols - 1;
         self.banks_of(t, first * words, (last + 1) * words - 1)

@@ -150,6 +150,17 @@ pub struct Block {
     pub cols: usize,
     /// Parameter words to skip.
     pub params: usize,
+    /// One row of pixels that are read elsewhere than [`Over`] says.
+    pub gather: Option<Gather>,
+}
+
+/// Where a row of pixels is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gather {
+    /// X word of the first pixel, from the input tensor's first.
+    pub word: usize,
+    /// X words from a pixel to the next.
+    pub step: i64,
 }
 
 impl Block {
@@ -240,6 +251,8 @@ pub struct Stage {
     pub out: [usize; 2],
     /// Which pixels of its output it makes; `None`: all, in raster order.
     pub spread: Option<Spread>,
+    /// Pixels of the tensor it writes that one of its own is: their words behind each other. 1 but for copies.
+    pub wide: usize,
     /// Output over input.
     pub over: Over,
     /// Kernel rows and columns, where the lane engine runs it.

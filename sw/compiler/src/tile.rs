@@ -147,7 +147,8 @@ pub fn blocks([rows, cols]: [usize; 2], most: usize) -> Vec<Block> {
     };
     let across = split(cols, most);
     let down = split(rows, if across.len() == 1 { (most / cols).max(1) } else { 1 });
-    let block = |r: &(usize, usize), c: &(usize, usize)| Block { row: r.0, rows: r.1, col: c.0, cols: c.1, params: 0 };
+    let block =
+        |r: &(usize, usize), c: &(usize, usize)| Block { row: r.0, rows: r.1, col: c.0, cols: c.1, params: 0, gather: None };
     down.iter().flat_map(|r| across.iter().map(move |c| block(r, c))).collect()
 }
 

@@ -45,6 +45,8 @@ pub enum Form {
         /// Added after rounding.
         zero_point: i8,
     },
+    /// A product or convolution without its [`crate::graph::Rest`]: constants are rounded to a step of its sums.
+    WholeSteps,
 }
 
 /// Constants of a mean over so many elements.

@@ -142,6 +142,20 @@ pub enum Op {
         /// How the product becomes a code.
         rounding: SumRounding,
     },
+    /// The larger code of two maps of one shape.
+    Larger {
+        /// First operand.
+        a: MapId,
+        /// Second operand.
+        b: MapId,
+    },
+    /// A map whose elements are those of another one in another order, each as often as it is named.
+    Arrange {
+        /// The map it reads.
+        input: MapId,
+        /// By element of the result, row-major: the element of the input, row-major.
+        from: Vec<u32>,
+    },
     /// Codes that are always the same.
     Constant {
         /// The map, row-major.
@@ -226,6 +240,8 @@ pub enum Finish {
         hi: i8,
         /// ONNX Runtime computes the layer in float32: between two types, or where a clip stays before the quantisation.
         float32: bool,
+        /// Of a float32 layer: what its constants have beyond the bias, by output channel; empty where that is nothing.
+        rest: Vec<Rest>,
     },
     /// The op makes codes itself; they are clamped.
     Codes {
@@ -234,6 +250,15 @@ pub enum Finish {
         /// Upper clamp.
         hi: i8,
     },
+}
+
+/// Constants of a float32 layer that are no whole number of steps of its sums.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rest {
+    /// What is added to the sum behind its bias, in steps of the sum: at most a half either way.
+    pub step: f32,
+    /// The magnitudes of all float32 constants that were added up, in steps of the sum.
+    pub size: f32,
 }
 
 /// A layer: its output is the next map.
@@ -258,6 +283,9 @@ impl Layer {
 
     /// Whether it moves codes and computes nothing: a product with ones and zeros, in the same steps.
     pub fn copies(&self) -> bool {
+        if matches!(self.op, Op::Arrange { .. }) {
+            return true;
+        }
         let (Op::Conv { weights, bias, .. }, Finish::Int8 { scales, .. }) = (&self.op, &self.finish) else { return false };
         scales.iter().all(|&s| s == 1.0) && bias.iter().all(|&b| b == 0) && weights.iter().all(|w| [0, 1].contains(w))
     }
@@ -265,9 +293,12 @@ impl Layer {
     /// Maps it reads.
     pub fn inputs(&self) -> Vec<MapId> {
         match self.op {
-            Op::Conv { input, .. } | Op::ConvTranspose { input, .. } | Op::Lookup { input, .. } | Op::MaxPool { input, .. } => {
-                vec![input]
-            }
+            Op::Conv { input, .. }
+            | Op::ConvTranspose { input, .. }
+            | Op::Lookup { input, .. }
+            | Op::MaxPool { input, .. }
+            | Op::Arrange { input, .. } => vec![input],
+            Op::Larger { a, b } => vec![a, b],
             Op::AveragePool { input, .. } => vec![input.map],
             Op::Constant { .. } => vec![],
             Op::Add { a, b, .. } | Op::Mul { a, b, .. } => vec![a.map, b.map],
@@ -333,8 +364,8 @@ impl Graph {
         let matrices = self.maps.iter().all(|map| map.shape[0] == m && map.shape[1] == 1);
         let apart = self.layers.iter().all(|l| match &l.op {
             Op::Conv { window, .. } | Op::MaxPool { window, .. } | Op::AveragePool { window, .. } => *window == Window::POINT,
-            Op::Add { .. } | Op::Mul { .. } | Op::Lookup { .. } => true,
-            Op::Constant { .. } | Op::ConvTranspose { .. } => false,
+            Op::Add { .. } | Op::Mul { .. } | Op::Larger { .. } | Op::Lookup { .. } => true,
+            Op::Constant { .. } | Op::ConvTranspose { .. } | Op::Arrange { .. } => false,
         });
         (one == 1 && matrices && apart).then_some(m)
     }
@@ -371,7 +402,9 @@ impl Graph {
                 Op::Conv { input, .. }
                 | Op::ConvTranspose { input, .. }
                 | Op::Lookup { input, .. }
-                | Op::MaxPool { input, .. } => *input = number[*input],
+                | Op::MaxPool { input, .. }
+                | Op::Arrange { input, .. } => *input = number[*input],
+                Op::Larger { a, b } => (*a, *b) = (number[*a], number[*b]),
                 Op::AveragePool { input, .. } => input.map = number[input.map],
                 Op::Constant { .. } => {}
                 Op::Add { a, b, .. } | Op::Mul { a, b, .. } => {

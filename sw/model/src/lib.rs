@@ -304,8 +304,11 @@ impl Network {
             if q.lut.is_some() || q.residual.is_some() {
                 (lo, hi) = (-128, 127);
             }
-            let mut at =
-                push("", conv, Finish::Int8 { scales: q.scales.clone(), zero_point: q.zero_point, lo, hi, float32: false });
+            let mut at = push(
+                "",
+                conv,
+                Finish::Int8 { scales: q.scales.clone(), zero_point: q.zero_point, lo, hi, float32: false, rest: vec![] },
+            );
             if let Some(table) = &q.lut {
                 let (lo, hi) = if q.residual.is_some() { (-128, 127) } else { (q.lo, q.hi) };
                 at = push("lookup", Op::Lookup { input: at, table: table.clone(), doubtful: vec![] }, Finish::Codes { lo, hi });

@@ -94,7 +94,9 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
             let of_b = graph.maps[b.map].len();
             each(&|i| marked(a.map, i) || marked(b.map, i % of_b))
         }
+        Op::Larger { a, b } => each(&|i| marked(*a, i) || marked(*b, i)),
         Op::Lookup { input, .. } => each(&|i| marked(*input, i)),
+        Op::Arrange { input, from } => each(&|i| marked(*input, from[i] as usize)),
         Op::Constant { .. } => vec![],
     }
 }
@@ -111,41 +113,21 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
         Op::Conv { input, zero_point, window, groups, weights, bias } => {
             let (x, shape) = (&maps[*input], graph.maps[*input].shape);
             let sums = conv(x, shape, map.shape, *zero_point, window, *groups, weights, bias);
-            match &layer.finish {
-                Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32 } => {
-                    if *float32 {
-                        let sizes = magnitudes(x, shape, map.shape, *zero_point, window, *groups, weights, bias);
-                        let terms = window.kernel[0] * window.kernel[1] * shape[2] / groups + 1;
-                        let halfway = |(i, (&sum, &size)): (usize, (&i32, &f64))| {
-                            let scale = f64::from(scales[i % c]);
-                            is_near(f64::from(sum) * scale, size * scale, terms)
-                        };
-                        near = sums.iter().zip(&sizes).enumerate().map(halfway).collect();
-                    }
-                    let code = |(i, &s): (usize, &i32)| requant_float(s, scales[i % c], *y_zero).clamp(*lo, *hi).into();
-                    sums.iter().enumerate().map(code).collect()
-                }
-                _ => sums,
-            }
+            let terms = window.kernel[0] * window.kernel[1] * shape[2] / groups + 1;
+            let sizes = || magnitudes(x, shape, map.shape, *zero_point, window, *groups, weights, bias);
+            let (results, open) = product_codes(layer, c, &sums, sizes, terms, form);
+            near = open;
+            results
         }
         Op::ConvTranspose { input, zero_point, window, groups, weights, bias } => {
             let x = maps[*input].iter().map(|&v| i32::from(v) - i32::from(*zero_point)).collect();
             let conv =
                 transposed::Convolution { x, from: graph.maps[*input].shape, to: map.shape, window, groups: *groups, weights };
             let sums = conv.sums(bias);
-            let Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32 } = &layer.finish else {
-                panic!("a transposed convolution gives codes");
-            };
-            if *float32 {
-                let terms = window.kernel[0] * window.kernel[1] * graph.maps[*input].shape[2] / groups + 1;
-                let halfway = |(i, (&sum, &size)): (usize, (&i32, &f64))| {
-                    let scale = f64::from(scales[i % c]);
-                    is_near(f64::from(sum) * scale, size * scale, terms)
-                };
-                near = sums.iter().zip(&conv.magnitudes(bias)).enumerate().map(halfway).collect();
-            }
-            let code = |(i, &s): (usize, &i32)| requant_float(s, scales[i % c], *y_zero).clamp(*lo, *hi).into();
-            sums.iter().enumerate().map(code).collect()
+            let terms = window.kernel[0] * window.kernel[1] * graph.maps[*input].shape[2] / groups + 1;
+            let (results, open) = product_codes(layer, c, &sums, || conv.magnitudes(bias), terms, form);
+            near = open;
+            results
         }
         Op::Add { a, b, scale, zero_point, rounding } => {
             let code = |(&x, &y): (&i8, &i8)| match form {
@@ -169,6 +151,8 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
             let factors = &maps[b.map];
             maps[a.map].iter().enumerate().map(|(i, &x)| clamp(code(x, factors[i % factors.len()]))).collect()
         }
+        Op::Larger { a, b } => maps[*a].iter().zip(&maps[*b]).map(|(&x, &y)| clamp(x.max(y))).collect(),
+        Op::Arrange { input, from } => from.iter().map(|&at| clamp(maps[*input][at as usize])).collect(),
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
         Op::Lookup { input, table, doubtful } => {
             if !doubtful.is_empty() {
@@ -200,6 +184,41 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
         }
     };
     (results, near)
+}
+
+/// The codes of a product's sums, of `c` channels, or the sums; and which of the codes float32 could change. `sizes`: of each sum
+/// that of the magnitudes of its terms, of which there are `terms`.
+fn product_codes(
+    layer: &Layer,
+    c: usize,
+    sums: &[i32],
+    sizes: impl FnOnce() -> Vec<f64>,
+    terms: usize,
+    form: Option<&Form>,
+) -> (Vec<i32>, Vec<bool>) {
+    let Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32, rest } = &layer.finish else {
+        return (sums.to_vec(), vec![]);
+    };
+    let rest = |i: usize| rest.get(i % c).map_or((0.0, 0.0), |r| (f64::from(r.step), f64::from(r.size)));
+    let mut near = vec![];
+    if *float32 {
+        let halfway = |(i, (&sum, &size)): (usize, (&i32, &f64))| {
+            let (scale, (step, more)) = (f64::from(scales[i % c]), rest(i));
+            is_near((f64::from(sum) + step) * scale, (size + more) * scale, terms)
+        };
+        near = sums.iter().zip(&sizes()).enumerate().map(halfway).collect();
+    }
+    let code = |(i, &s): (usize, &i32)| {
+        let code = match rest(i) {
+            (step, _) if step != 0.0 && form.is_none() => {
+                let value = ((f64::from(s) + step) * f64::from(scales[i % c])).round_ties_even();
+                (value + f64::from(*y_zero)).clamp(-128.0, 127.0) as i8
+            }
+            _ => requant_float(s, scales[i % c], *y_zero),
+        };
+        code.clamp(*lo, *hi).into()
+    };
+    (sums.iter().enumerate().map(code).collect(), near)
 }
 
 /// `rne(x / 2^shift)`.

@@ -126,7 +126,7 @@ impl Stager<'_> {
                 None => 0,
             };
             let (tensor, geometry) = self.load_packed(packed.clone());
-            self.product(i, Operands { tensor, geometry, weight: &weight, walk: NWalk::SAME, words: 1 })?
+            self.product(i, n, Operands { tensor, geometry, weight: &weight, walk: NWalk::SAME, words: 1 })?
         } else {
             let tensor = self.tensor(*input)?;
             let geometry = Geometry::of(window, shape, [oh, ow])?;
@@ -134,7 +134,7 @@ impl Stager<'_> {
                 if channel < shape[2] { at(tap / kw, tap % kw, channel, out) } else { 0 }
             };
             let (walk, words) = self.walk(shape[2], n, *groups, geometry.loops.len());
-            self.product(i, Operands { tensor, geometry, weight: &weight, walk, words })?
+            self.product(i, n, Operands { tensor, geometry, weight: &weight, walk, words })?
         };
         // 32 bits wrap, as the machine's sums do.
         let mut sums = vec![0i32; n];
@@ -191,9 +191,8 @@ impl Stager<'_> {
         walk.filter(|w| loops + 2 + usize::from(words > 1) + 1 + n_loops(w, tiles) <= 7).map_or(all, |w| (w, words))
     }
 
-    /// The stage of a product; what follows its sums is the caller's.
-    pub(super) fn product(&mut self, i: usize, o: Operands) -> Result<Stage, String> {
-        let n = self.graph.maps[i + 1].shape[2];
+    /// The stage of a product of `n` channels; what follows its sums is the caller's.
+    pub(super) fn product(&mut self, i: usize, n: usize, o: Operands) -> Result<Stage, String> {
         let (rows, cols) = (self.rows(), self.cols());
         let Geometry { out, over, pad, taps, loops } = o.geometry;
         let pitch = self.staged.tensors[o.tensor].words;

@@ -67,7 +67,7 @@ impl Stager<'_> {
             kernel: window.kernel,
             n_tiles: tiles,
             pad: Some(*zero_point),
-            blocks: vec![Block { row: 0, rows: oh, col: 0, cols: ow, params: 0 }],
+            blocks: vec![Block { row: 0, rows: oh, col: 0, cols: ow, params: 0, gather: None }],
             weights: Weights::Taps(taps),
             macs: (oh * ow * weights.len()) as u64,
             ..self.diagonal(1, post)

@@ -5,6 +5,7 @@
 //! that, or rides on identity weights. An average pool is a stage of identity weights over the window, a maximum
 //! pool a series of stages, each of which compares one more tap with the largest so far.
 
+mod arrange;
 mod conv;
 mod depthwise;
 mod input;
@@ -113,6 +114,7 @@ pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> 
     }
     s.output().map_err(|reason| CompileError::Unsupported(vec![format!("{}: {reason}", graph.output.1.name)]))?;
     s.lifetimes();
+    s.tables();
     s.fill();
     fits(&s.staged, config)?;
     Ok(s.staged)
@@ -139,8 +141,15 @@ impl<'a> Stager<'a> {
             _ => Err("its result is no code".to_string()),
         };
         Ok(match &layer.op {
-            Op::Conv { .. } => Made::Stage(self.conv(i)?),
-            Op::ConvTranspose { .. } => Made::Stage(self.conv_transpose(i)?),
+            Op::Conv { .. } | Op::ConvTranspose { .. } => {
+                let transposed = matches!(layer.op, Op::ConvTranspose { .. });
+                let made = Made::Stage(if transposed { self.conv_transpose(i)? } else { self.conv(i)? });
+                if let Finish::Int8 { rest, .. } = &layer.finish {
+                    let (more, of) = (rest.iter().filter(|r| r.step != 0.0).count(), rest.len());
+                    self.inexact(i, "product", more as u32, of as u32, Form::WholeSteps);
+                }
+                made
+            }
             Op::Constant { codes } => Made::Constant(codes),
             Op::Lookup { input, table, .. } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
             Op::Add { a, b, scale, zero_point, rounding } => {
@@ -168,6 +177,8 @@ impl<'a> Stager<'a> {
                 };
                 Made::Stage(self.mul(i, *a, *b, &product, codes(&layer.finish)?)?)
             }
+            Op::Larger { a, b } => Made::Stage(self.larger(i, *a, *b, codes(&layer.finish)?)?),
+            Op::Arrange { input, from } => self.arrange(i, *input, from)?,
             Op::AveragePool { .. } => Made::Stage(self.average_pool(i, codes(&layer.finish)?)?),
             Op::MaxPool { input, window } => Made::Stage(self.max_pool(i, *input, *window, codes(&layer.finish)?)?),
         })
@@ -213,8 +224,10 @@ impl<'a> Stager<'a> {
     fn open(&self, map: MapId) -> Option<usize> {
         match self.made[map] {
             Made::Stage(s) if self.uses[map] == 1 => {
-                let Stage { post, spread, .. } = &self.staged.stages[s];
-                (post.meeting.is_none() && post.dest == PostDest::X && spread.is_none()).then_some(s)
+                let (stage, [h, w, _]) = (&self.staged.stages[s], self.graph.maps[map].shape);
+                let Stage { post, spread, .. } = stage;
+                let all = spread.is_none() && stage.pixels() == h * w;
+                (post.meeting.is_none() && post.dest == PostDest::X && all).then_some(s)
             }
             _ => None,
         }
@@ -250,6 +263,7 @@ impl<'a> Stager<'a> {
             operand: None,
             out: [1, 1],
             spread: None,
+            wide: 1,
             over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
             kernel: [1, 1],
             k_loops: vec![],
@@ -295,7 +309,7 @@ impl<'a> Stager<'a> {
     fn push(&mut self, stage: Stage, shape: [usize; 3]) -> usize {
         let name = self.graph.layers.get(stage.layers[0]).map_or("output", |l| l.name.as_str()).to_string();
         let output = (stage.post.dest == PostDest::X).then(|| self.new_tensor(&name, shape));
-        if let Some(t) = output.filter(|_| stage.is_shared()) {
+        if let Some(t) = output.filter(|_| stage.is_shared() || stage.wide > 1) {
             self.staged.tensors[t].fill = false; // it writes every group
         }
         self.staged.stages.push(Stage { output, ..stage });
@@ -332,28 +346,50 @@ impl<'a> Stager<'a> {
             let table = std::array::from_fn(|code| add.reference(code as u8 as i8, code as u8 as i8));
             return self.lookup(i, a.map, &table, (lo, hi));
         }
-        if matches!((&self.made[a.map], &self.made[b.map]), (Made::Constant(_), Made::Constant(_))) {
-            self.tensor(b.map)?;
-        }
-        // The value that POST has and the one that it reads.
-        let (stage, value, read) = if let Made::Constant(codes) = self.made[a.map] {
-            (self.constant(i, codes), a, b)
-        } else if let Made::Constant(codes) = self.made[b.map] {
-            (self.constant(i, codes), b, a)
-        } else {
-            let (late, early) = if self.age(a.map) > self.age(b.map) { (a, b) } else { (b, a) };
-            (self.meeting_stage(i, late.map, early.map, "add")?, late, early)
-        };
-        self.clamp_first(stage);
         let mut constants = choose_add_within(add, lo, hi);
         let AddConstants { ma, mb, offset, shift, zero_point, differing_codes } = constants;
+        let (stage, value) = self.meeting(i, a.map, b.map)?;
         let form = Form::Sum { ma: ma.into(), mb: mb.into(), offset, shift, zero_point };
         self.inexact(i, "residual add", differing_codes, 65536, form);
-        if value.map != a.map {
+        if value != a.map {
             (constants.ma, constants.mb) = (mb, ma);
         }
-        self.meet(stage, read.map, Meeting::Add(constants), (lo, hi))?;
+        let post = &mut self.staged.stages[stage].post;
+        post.meeting = Some(Meeting::Add(constants));
+        (post.lo, post.hi) = (lo, hi);
         Ok(stage)
+    }
+
+    /// The larger code of two maps.
+    fn larger(&mut self, i: usize, a: MapId, b: MapId, (lo, hi): (i8, i8)) -> Result<usize, String> {
+        if a == b {
+            return self.lookup(i, a, &std::array::from_fn(|code| code as u8 as i8), (lo, hi));
+        }
+        let (stage, _) = self.meeting(i, a, b)?;
+        let post = &mut self.staged.stages[stage].post;
+        post.meeting = Some(Meeting::Max);
+        (post.lo, post.hi) = (lo, hi);
+        Ok(stage)
+    }
+
+    /// A stage in which the codes of two maps meet: POST has those of one of them, which is given, and reads the other's.
+    fn meeting(&mut self, i: usize, a: MapId, b: MapId) -> Result<(usize, MapId), String> {
+        if matches!((&self.made[a], &self.made[b]), (Made::Constant(_), Made::Constant(_))) {
+            self.tensor(b)?;
+        }
+        // The value that POST has and the one that it reads.
+        let (stage, value, read) = if let Made::Constant(codes) = self.made[a] {
+            (self.constant(i, codes), a, b)
+        } else if let Made::Constant(codes) = self.made[b] {
+            (self.constant(i, codes), b, a)
+        } else {
+            let (late, early) = if self.age(a) > self.age(b) { (a, b) } else { (b, a) };
+            (self.meeting_stage(i, late, early, "add")?, late, early)
+        };
+        self.clamp_first(stage);
+        let operand = if self.reads(stage, read) { self.plain_input(1) } else { self.tensor(read)? };
+        self.staged.stages[stage].operand = Some(operand);
+        Ok((stage, value))
     }
 
     /// How late a map is made.
@@ -461,13 +497,13 @@ impl<'a> Stager<'a> {
         let cols = self.cols();
         let s = &self.staged.stages[stage];
         let (to, each) = if s.post.dest == PostDest::X { (PostDest::Out, 1) } else { (s.post.dest, 4) };
-        let tiles = if s.is_shared() { s.n_tiles } else { channels.div_ceil(cols) };
-        // Several stages may make it.
+        // Several stages may make it, each some pixels; or one stage several pixels as one.
+        let words = if s.spread.is_some() { channels.div_ceil(cols) } else { s.pixels() * s.n_tiles / (h * w) };
         let tensor = s.output;
         for s in self.staged.stages.iter_mut().filter(|s| tensor.is_some() && s.output == tensor) {
             (s.post.dest, s.output) = (to, None);
         }
-        self.staged.output = OutShape { pixels: h * w, channels, words: tiles * each };
+        self.staged.output = OutShape { pixels: h * w, channels, words: words * each };
         Ok(())
     }
 
@@ -497,6 +533,17 @@ impl<'a> Stager<'a> {
             t.last_use = last[at - 1].unwrap_or(0);
             last[at - 1].is_some()
         });
+    }
+
+    /// Tables that no stage has any more, since another was put behind them, go.
+    fn tables(&mut self) {
+        let staged = &mut self.staged;
+        let used = |t: usize| staged.stages.iter().any(|s| s.post.lut == Some(t as u32));
+        let kept: Vec<usize> = (0..staged.luts.len()).filter(|&t| used(t)).collect();
+        for lut in staged.stages.iter_mut().filter_map(|s| s.post.lut.as_mut()) {
+            *lut = kept.iter().position(|&t| t as u32 == *lut).unwrap_or(0) as u32;
+        }
+        staged.luts = kept.iter().map(|&t| staged.luts[t]).collect();
     }
 
     /// LOAD writes what POST leaves out of a word.

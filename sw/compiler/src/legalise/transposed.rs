@@ -97,7 +97,7 @@ impl Stager<'_> {
                         if channel < channels { at(rows.taps[t / kw], cols.taps[t % kw], channel, out) } else { 0 }
                     };
                     let (walk, words) = self.walk(channels, n, *groups, geometry.loops.len());
-                    self.product(i, Operands { tensor, geometry, weight: &weight, walk, words })?
+                    self.product(i, n, Operands { tensor, geometry, weight: &weight, walk, words })?
                 };
                 // The zero point of the taps that this phase has goes off the bias; 32 bits wrap, as the machine's sums do.
                 let zeros = |out: usize| {

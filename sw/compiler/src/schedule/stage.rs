@@ -70,6 +70,19 @@ impl Scheduler<'_> {
                     let (words, line) = (self.staged.tensors[output].words, self.staged.tensors[output].line);
                     let ready = Rc::make_mut(&mut state.ready[output]);
                     let period = segment.row_period();
+                    if stage.wide > 1 {
+                        for vector in 0..block.cols {
+                            for &(n, e) in &ends {
+                                let at = (block.col + vector) * stage.wide * words + n / groups;
+                                let (pixel, word) = (at / words, at % words);
+                                let time = start + e + vector as u64 * period + write + see;
+                                for (word, slope) in ready[pixel / line * words + word].iter_mut().zip(self.slopes()) {
+                                    *word = (*word).max(time.saturating_sub(slope * (pixel % line) as u64));
+                                }
+                            }
+                        }
+                        continue;
+                    }
                     for (vector, pixel, count) in stage.written(block, line) {
                         for &(n, e) in &ends {
                             let word = &mut ready[pixel / line * words + n / groups];
@@ -144,6 +157,15 @@ impl Scheduler<'_> {
         let Some(tensor) = stage.input.map(|t| &self.staged.tensors[t]) else { return 0 };
         let at = |pixel: usize| ready[pixel / tensor.line * tensor.words + word][which] + slope * (pixel % tensor.line) as u64;
         let mut first = 0;
+        if let Some(gather) = block.gather {
+            for vector in 0..block.cols {
+                let at = (gather.word as i64 + gather.step * vector as i64) as usize + word;
+                let (pixel, word) = (at / tensor.words, at % tensor.words);
+                let time = ready[pixel / tensor.line * tensor.words + word][which] + slope * (pixel % tensor.line) as u64;
+                first = first.max(time.saturating_sub(slope * vector as u64));
+            }
+            return first;
+        }
         if stage.out[0] == 1 && stage.over.size[0] == 1 && stage.pad.is_none() && stage.over.stride[1] == 1 {
             // Pixel after pixel: the first of each line decides.
             let origin = (stage.over.origin[1] + tap.col) as usize;

@@ -23,6 +23,7 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         output: None,
         operand: None,
         out: [1, pixels],
+        wide: 1,
         over: Over { size: [1, pixels], stride: [1, 1], origin: [0, 0] },
         kernel: [1, 1],
         k_loops: vec![],

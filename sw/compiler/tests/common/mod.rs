@@ -180,7 +180,7 @@ pub fn separable(h: usize, w: usize, channels: usize, outputs: usize) -> Graph {
             weights: r.codes(taps * n).into_iter().map(i16::from).collect(),
             bias: (0..n).map(|_| r.below(2000) as i32 - 1000).collect(),
         };
-        let finish = Finish::Int8 { scales: vec![0.002; n], zero_point: 3, lo: -128, hi: 127, float32: false };
+        let finish = Finish::Int8 { scales: vec![0.002; n], zero_point: 3, lo: -128, hi: 127, float32: false, rest: vec![] };
         Layer { name: format!("conv{input}"), op, finish }
     };
     let three = Window { kernel: [3, 3], pads: [1; 4], ..Window::POINT };

@@ -8,8 +8,9 @@ use super::fuse::{Clip, Fuse, Scalar, ScalarOp, Side};
 use super::import::Building;
 use super::moves::Layout;
 use super::node::{Fail, Node, unsupported, wrong};
-use super::ops::{Inputs, ZeroPoints, any, constant, result_zero};
-use super::value::{Real, Table, Value};
+use super::ops::{Inputs, ZeroPoints, any, constant};
+use super::quantize::result_zero;
+use super::value::{Eight, Real, Table, Value};
 use crate::graph::{Finish, Op, Operand, SumRounding, Window};
 use crate::quantise;
 use std::rc::Rc;
@@ -26,6 +27,8 @@ pub(super) struct Channels {
     fused: Option<Vec<Scalar>>,
     /// In that the constant is the first operand.
     swapped: bool,
+    /// PRelu made them: two lines that meet at zero.
+    bent: bool,
     clip: Clip,
 }
 
@@ -66,13 +69,15 @@ fn compute(op: &str, x: f32, y: f32) -> f32 {
         "Add" => x + y,
         "Sub" => x - y,
         "Mul" => x * y,
+        "PRelu" if x > 0.0 => x,
+        "PRelu" => x * y,
         _ => x / y,
     }
 }
 
-/// Add, Sub, Mul or Div of dequantised codes, or of what is a function of them by channel, and a constant for each channel;
+/// Add, Sub, Mul, Div or PRelu of dequantised codes, or of what is a function of them by channel, and a constant for each channel;
 /// `None`: other operands.
-pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Option<Value>, Fail> {
+pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Option<Value>, Fail> {
     let (a, b) = (any(inputs, 0)?, any(inputs, 1)?);
     let (value, constant, first) = match (a, b) {
         (Value::Real(Real::Table(_) | Real::Channels(_)), Value::Const(_) | Value::Real(Real::Const(_))) => (a, b, false),
@@ -83,7 +88,8 @@ pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Optio
         Value::Real(Real::Channels(c)) => (Channels::clone(c), None),
         Value::Real(Real::Table(t)) => {
             let Some(values) = t.values() else { return Ok(None) };
-            let layout = Layout::of(g, &t.eight)?;
+            let mut t = t.clone();
+            let layout = Layout::of(g, node, &mut t.eight)?;
             let channels = g.maps[t.eight.map].shape[2];
             let all = Channels {
                 table: t.clone(),
@@ -91,6 +97,7 @@ pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Optio
                 values: vec![values; channels],
                 fused: None,
                 swapped: false,
+                bent: false,
                 clip: Clip::NONE,
             };
             (all, t.linear())
@@ -135,16 +142,27 @@ pub(super) fn binary(g: &mut Building, op: &str, inputs: Inputs) -> Result<Optio
         }
         _ => None,
     };
-    Ok(Some(Value::Real(Real::Channels(Rc::new(Channels { values, fused, swapped, clip: Clip::NONE, ..before })))))
+    Ok(Some(Value::Real(Real::Channels(Rc::new(Channels {
+        values,
+        fused,
+        swapped,
+        bent: op == "PRelu" && !first,
+        clip: Clip::NONE,
+        ..before
+    })))))
 }
 
 /// BatchNormalization of dequantised codes with constant statistics.
 pub(super) fn batch_normalization(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    if let Some(value) = super::sums::batch_normalization(node, inputs, any(inputs, 0)?)? {
+        return Ok(value);
+    }
     let t = super::ops::table(inputs, 0, "X")?;
     let Some(values) = t.values() else {
         return unsupported("codes with a scale for each channel", "quantise activations per tensor");
     };
-    let layout = Layout::of(g, &t.eight)?;
+    let mut t = t;
+    let layout = Layout::of(g, node, &mut t.eight)?;
     let channels = g.maps[t.eight.map].shape[2];
     if !layout.is_channel(&t.eight.shape, 1) {
         return unsupported(format!("shape {:?} in this order", t.eight.shape), "remove the Reshape or Transpose before it");
@@ -164,7 +182,15 @@ pub(super) fn batch_normalization(g: &mut Building, node: &Node, inputs: Inputs)
         std::array::from_fn(|i| values[i] * slope + offset)
     };
     let values = (0..channels).map(by_code).collect();
-    Ok(Value::Real(Real::Channels(Rc::new(Channels { table: t, layout, values, fused: None, swapped: false, clip: Clip::NONE }))))
+    Ok(Value::Real(Real::Channels(Rc::new(Channels {
+        table: t,
+        layout,
+        values,
+        fused: None,
+        swapped: false,
+        bent: false,
+        clip: Clip::NONE,
+    }))))
 }
 
 /// Relu or Clip behind them.
@@ -185,16 +211,55 @@ fn constants(target: &[i8; 256], zero: i8, y_zero: i8, limits: [i8; 2], slope: f
         let bias = i32::from(target[0]) - i32::from(y_zero);
         return right(0, bias, 1.0).then_some((0, bias, 1.0));
     }
-    // The larger the weight, the finer the bias.
+    // The larger the weight, the finer the bias. Where scales make exact ties their last bit decides.
     (1..=255i16).rev().find_map(|size| {
-        let scale = (slope.abs() / f64::from(size)) as f32;
+        let near = (slope.abs() / f64::from(size)) as f32;
         let w = if slope < 0.0 { -size } else { size };
-        let bias = (offset / f64::from(scale)).round();
-        if !scale.is_normal() || bias.abs() > 1e9 {
+        let bias = (offset / f64::from(near)).round();
+        if !near.is_normal() || bias.abs() > 1e9 {
             return None;
         }
-        [0, 1, -1].into_iter().map(|d| (w, bias as i32 + d, scale)).find(|&(w, bias, scale)| right(w, bias, scale))
+        let scales = [near, f32::from_bits(near.to_bits() + 1), f32::from_bits(near.to_bits() - 1)];
+        let all = scales.into_iter().flat_map(|s| [0, 1, -1].map(|d| (w, bias as i32 + d, s)));
+        all.into_iter().find(|&(w, bias, scale)| right(w, bias, scale))
     })
+}
+
+/// A product for each channel by itself.
+struct Products {
+    weights: Vec<i16>,
+    bias: Vec<i32>,
+    scales: Vec<f32>,
+    zero_point: i8,
+    limits: [i8; 2],
+}
+
+/// Codes by channel as products, where there are such: of the values of codes -128 and 127 a straight line goes through the
+/// others. Otherwise the channel that has none. ONNX Runtime adds an odd zero point before it rounds in a fused layer, which
+/// sends ties the other way: then an odd part of it is a bias.
+fn products(targets: &[[i8; 256]], lines: &[[f64; 2]], zero: i8, y_zero: i8, limits: [i8; 2]) -> Result<Products, usize> {
+    let mut first = 0;
+    for (n, moved) in [0i8, 1, -1, 3, -3].into_iter().enumerate() {
+        let Some(zero_point) = y_zero.checked_sub(moved) else { continue };
+        let mut made = Products { weights: vec![], bias: vec![], scales: vec![], zero_point, limits };
+        let failed = targets.iter().zip(lines).position(|(target, [slope, offset])| {
+            match constants(target, zero, zero_point, limits, *slope, offset + f64::from(moved)) {
+                Some((w, b, s)) => {
+                    made.weights.push(w);
+                    made.bias.push(b);
+                    made.scales.push(s);
+                    false
+                }
+                None => true,
+            }
+        });
+        match failed {
+            None => return Ok(made),
+            Some(channel) if n == 0 => first = channel,
+            Some(_) => {}
+        }
+    }
+    Err(first)
 }
 
 /// A sum with a constant that no product gives in every code: a residual add of a constant map, which declares what differs.
@@ -225,36 +290,76 @@ pub(super) fn quantised(g: &mut Building, node: &Node, c: &Channels, scale: f32,
     let fused = c.fused.as_ref().filter(|_| may);
     let code = |v: f32, none: i8| if v.is_infinite() { none } else { quantise(v, scale, y_zero) };
     let limits = if fused.is_some() { [-128, 127] } else { [code(c.clip.lo, -128), code(c.clip.hi, 127)] };
-    let (mut weights, mut bias, mut scales) = (vec![], vec![], vec![]);
-    for (n, values) in c.values.iter().enumerate() {
-        let limited = |v: f32| v.max(c.clip.lo).min(c.clip.hi);
-        let target: [i8; 256] = std::array::from_fn(|i| match fused {
-            Some(scalars) => scalars[n].code(i as u8 as i8, scale, y_zero),
-            None => quantise(limited(values[i]), scale, y_zero),
-        });
-        // What it is without rounding, in steps of the result: values[128] is that of code -128.
+    let limited = |v: f32| v.max(c.clip.lo).min(c.clip.hi);
+    let code = |n: usize, v: f32, i: usize| match fused {
+        Some(scalars) => scalars[n].code(i as u8 as i8, scale, y_zero),
+        None => quantise(limited(v), scale, y_zero),
+    };
+    let targets: Vec<[i8; 256]> =
+        c.values.iter().enumerate().map(|(n, values)| std::array::from_fn(|i| code(n, values[i], i))).collect();
+    // What a line is without rounding, in steps of the result, for x less its zero point.
+    let line = |values: &[f32; 256], from: i8, to: i8| {
         let of = |code: i8| f64::from(values[usize::from(code as u8)]) / f64::from(scale);
-        let slope = (of(127) - of(-128)) / 255.0;
-        let offset = of(-128) - slope * (-128.0 - f64::from(x_zero));
-        let Some((w, b, s)) = constants(&target, x_zero, y_zero, limits, slope, offset) else {
-            if let Some(scalars) = fused.filter(|s| s[0].op == ScalarOp::Add) {
-                return added(g, node, c, scalars, scale, zero);
-            }
-            return unsupported(
-                format!(
-                    "channel {n}: no weight, bias and scale give all 256 codes, as happens where scales are multiples of each other"
-                ),
-                "give the constant in float32, or fold it into a layer before it",
-            );
-        };
-        weights.push(w);
-        bias.push(b);
-        scales.push(s);
+        let slope = (of(to) - of(from)) / (f64::from(to) - f64::from(from));
+        [slope, of(from) - slope * (f64::from(from) - f64::from(x_zero))]
+    };
+    let lines: Vec<[f64; 2]> = c.values.iter().map(|values| line(values, -128, 127)).collect();
+    let channel = match products(&targets, &lines, x_zero, y_zero, limits) {
+        Ok(products) => return pushed(g, &node.name, c, x_zero, products, fused.is_none(), unsigned),
+        Err(channel) => channel,
+    };
+    if let Some(scalars) = fused.filter(|s| s[0].op == ScalarOp::Add) {
+        return added(g, node, c, scalars, scale, zero);
     }
+    if c.bent && c.clip == Clip::NONE && x_zero > -128 && x_zero < 127 {
+        // Two lines that meet at zero: each by itself, no further than the other begins, and their sum.
+        let upper: Vec<[f64; 2]> = c.values.iter().map(|values| [line(values, x_zero, 127)[0], 0.0]).collect();
+        let lower: Vec<[f64; 2]> = c.values.iter().map(|values| [line(values, -128, x_zero)[0], 0.0]).collect();
+        let falls = lower.iter().any(|l| l[0] < 0.0);
+        let part = |above: bool| -> Vec<[i8; 256]> {
+            let mine = |i: usize| (i as u8 as i8 >= x_zero) == above;
+            targets.iter().map(|t| std::array::from_fn(|i| if mine(i) { t[i] } else { y_zero })).collect()
+        };
+        let ends = if falls { [y_zero, 127] } else { [-128, y_zero] };
+        let up = products(&part(true), &upper, x_zero, y_zero, [y_zero, 127]);
+        let down = products(&part(false), &lower, x_zero, y_zero, ends);
+        if let (Ok(up), Ok(down)) = (up, down) {
+            let mut half = |products: Products, what: &str| {
+                pushed(g, &format!("{} ({what})", node.name), c, x_zero, products, true, unsigned)
+            };
+            let (a, b) = (half(up, "above zero")?, half(down, "below zero")?);
+            let (Value::Eight(a), Value::Eight(b)) = (a, b) else { return wrong("no codes") };
+            let side = |e: &Eight| Operand { map: e.map, scale: 1.0, zero_point: y_zero };
+            let op = Op::Add { a: side(&a), b: side(&b), scale: 1.0, zero_point: y_zero, rounding: SumRounding::Float32 };
+            let order = g.places(&a);
+            let map = g.maps[a.map].shape;
+            let all = Finish::Codes { lo: -128, hi: 127 };
+            return Ok(Value::Eight(g.push(&node.name, op, all, a.shape.clone(), map, order, unsigned)));
+        }
+    }
+    unsupported(
+        format!(
+            "channel {channel}: no weight, bias and scale give all 256 codes, as happens where scales are multiples of each other"
+        ),
+        "give the constant in float32, or fold it into a layer before it",
+    )
+}
+
+/// The layer of products.
+fn pushed(
+    g: &mut Building,
+    name: &str,
+    c: &Channels,
+    x_zero: i8,
+    p: Products,
+    float32: bool,
+    unsigned: bool,
+) -> Result<Value, Fail> {
     let shape = c.table.eight.shape.clone();
     let Some((map, order)) = c.layout.map(&shape) else { return wrong("a shape without a map") };
-    let groups = weights.len();
-    let op = Op::Conv { input: c.table.eight.map, zero_point: x_zero, window: Window::POINT, groups, weights, bias };
-    let finish = Finish::Int8 { scales, zero_point: y_zero, lo: limits[0], hi: limits[1], float32: fused.is_none() };
-    Ok(Value::Eight(g.push(&node.name, op, finish, shape, map, order, unsigned)))
+    let (groups, window, input) = (p.weights.len(), Window::POINT, c.table.eight.map);
+    let op = Op::Conv { input, zero_point: x_zero, window, groups, weights: p.weights, bias: p.bias };
+    let [lo, hi] = p.limits;
+    let finish = Finish::Int8 { scales: p.scales, zero_point: p.zero_point, lo, hi, float32, rest: vec![] };
+    Ok(Value::Eight(g.push(name, op, finish, shape, map, order, unsigned)))
 }

@@ -3,10 +3,11 @@
 
 use super::ElementType;
 use super::node::{Fail, unsupported, wrong};
-use super::value::{Dequantised, Pending, PendingKind, Real, Value};
+use super::value::{Conv, Dequantised, FloatBias, Pending, PendingKind, Real, Value};
 use std::rc::Rc;
 
 /// A constant in units of the sums it is added to.
+#[derive(Clone)]
 pub(super) struct Bias {
     pub shape: Vec<usize>,
     pub ints: Rc<Vec<i32>>,
@@ -24,8 +25,8 @@ impl Bias {
     }
 
     /// The same numbers in another shape.
-    pub fn reshaped(self, shape: Vec<usize>) -> Bias {
-        Bias { shape, ..self }
+    pub fn reshaped(&self, shape: Vec<usize>) -> Bias {
+        Bias { shape, ..self.clone() }
     }
 
     /// A constant operand.
@@ -58,16 +59,19 @@ impl Bias {
 }
 
 impl Pending {
-    /// The same sums with a constant added, which may differ from channel to channel of the map but not inside one.
-    pub fn plus(&self, bias: &Bias) -> Result<Pending, Fail> {
-        let PendingKind::Conv(c) = &self.kind else { return wrong("its result is no sum") };
-        let extra = bias.shape.len().saturating_sub(self.shape.len());
-        let (front, dims) = bias.shape.split_at(extra);
+    /// A constant of this shape by output channel: `value` of the constant's element and the channel, which may differ from
+    /// channel to channel of the map but not inside one.
+    ///
+    /// # Errors
+    /// A shape that does not broadcast to the result's; values that differ inside a channel.
+    pub fn by_channel<T: Copy + PartialEq>(&self, shape: &[usize], value: impl Fn(usize, usize) -> T) -> Result<Vec<T>, Fail> {
+        let extra = shape.len().saturating_sub(self.shape.len());
+        let (front, dims) = shape.split_at(extra);
         let first = self.shape.len() - dims.len();
         let fits = front.iter().all(|&d| d == 1) && dims.iter().zip(&self.shape[first..]).all(|(&b, &x)| b == 1 || b == x);
         if !fits || !front.is_empty() {
             return unsupported(
-                format!("a constant of shape {:?} added to {:?}", bias.shape, self.shape),
+                format!("a constant of shape {shape:?} and a result of {:?}", self.shape),
                 "give it a shape that broadcasts to that of the sums",
             );
         }
@@ -86,41 +90,92 @@ impl Pending {
             }
             index
         };
-        let outputs = c.bias.len();
-        let mut by_channel: Vec<Option<i32>> = vec![None; outputs];
+        let outputs = self.map[2];
+        let mut by_channel: Vec<Option<T>> = vec![None; outputs];
         for (element, &place) in self.order.iter().enumerate() {
-            let (channel, index) = (element % outputs, at(place as usize));
-            let expected = c.scales[channel];
-            let value = match (&bias.floats, &bias.scales) {
-                (Some(floats), _) => (floats[index] / expected).round_ties_even() as i32,
-                (None, Some((scales, axis))) => {
-                    let inner: usize = bias.shape.iter().skip(axis + 1).product();
-                    let scale = scales[index / inner % scales.len()];
-                    if (scale - expected).abs() > 1e-6 * expected {
-                        return unsupported(
-                            "the scale of the bias is not x_scale * w_scale: ONNX Runtime computes the layer in float32",
-                            "quantise the bias with that scale",
-                        );
-                    }
-                    bias.ints[index]
-                }
-                (None, None) => bias.ints[index],
-            };
+            let channel = element % outputs;
+            let value = value(at(place as usize), channel);
             match by_channel[channel] {
                 None => by_channel[channel] = Some(value),
                 Some(before) if before != value => {
                     return unsupported(
-                        format!("a constant of shape {:?} added to {:?} differs inside a channel", bias.shape, self.shape),
-                        "the machine adds one number to each channel; quantise the sums first, then add a quantised constant",
+                        format!("a constant of shape {shape:?} differs inside a channel of a result of {:?}", self.shape),
+                        "the machine has one number for each channel; quantise the sums first",
                     );
                 }
                 Some(_) => {}
             }
         }
-        let sums = c.bias.iter().zip(&by_channel).map(|(b, more)| b.wrapping_add(more.unwrap_or(0))).collect();
-        let mut c = c.clone();
-        c.bias = Rc::new(sums);
-        c.fused_bias |= bias.floats.is_some();
-        Ok(Pending { kind: PendingKind::Conv(c), ..self.clone() })
+        by_channel.into_iter().collect::<Option<Vec<T>>>().ok_or_else(|| Fail::Wrong("a result without elements".into()))
+    }
+
+    /// The same sums with a constant added. An integer constant of another scale than the sums' counts by its integers where
+    /// ONNX Runtime fuses the layer, as it does there, and by what it stands for where it does not.
+    pub fn plus(&self, bias: &Bias) -> Result<Pending, Fail> {
+        let PendingKind::Conv(c) = &self.kind else { return wrong("its result is no sum") };
+        // In steps of the sums where the layer is fused, and in float32: whole steps, and a number.
+        let parts = self.by_channel(&bias.shape, |index, channel| match &bias.floats {
+            Some(floats) => {
+                let steps = (floats[index] / c.scales[channel]).round_ties_even() as i32;
+                (steps, 0, f64::from(floats[index]))
+            }
+            None => match bias.scale(index) {
+                Some(scale) if !alike(scale, c.scales[channel]) => {
+                    (bias.ints[index], 0, f64::from(bias.ints[index]) * f64::from(scale))
+                }
+                _ => (bias.ints[index], bias.ints[index], 0.0),
+            },
+        })?;
+        let float = c.float_bias();
+        let sum = |v: &[i32], more: fn(&(i32, i32, f64)) -> i32| -> Rc<Vec<i32>> {
+            Rc::new(v.iter().zip(&parts).map(|(b, p)| b.wrapping_add(more(p))).collect())
+        };
+        let ints = sum(&float.ints, |p| p.1);
+        let numbers: Vec<f64> = parts.iter().map(|p| p.2).collect();
+        let with = Conv { bias: sum(&c.bias, |p| p.0), float: Some(FloatBias { ints, ..float }), ..c.clone() };
+        Ok(Pending { kind: PendingKind::Conv(with.shifted(&numbers)), ..self.clone() })
+    }
+
+    /// Whether every scale of a constant is that of the sums it is added to.
+    pub fn has_scale_of(&self, bias: &Bias) -> Result<bool, Fail> {
+        let PendingKind::Conv(c) = &self.kind else { return wrong("its result is no sum") };
+        let same =
+            self.by_channel(&bias.shape, |index, channel| bias.scale(index).is_none_or(|scale| alike(scale, c.scales[channel])));
+        // What differs inside a channel is said where it is added.
+        Ok(same.unwrap_or_default().iter().all(|&s| s))
+    }
+}
+
+/// Whether two scales are one but for rounding.
+fn alike(a: f32, b: f32) -> bool {
+    (a - b).abs() <= 1e-6 * b
+}
+
+impl Bias {
+    /// What a unit of an element stands for, where the model says it.
+    fn scale(&self, index: usize) -> Option<f32> {
+        let (scales, axis) = self.scales.as_ref()?;
+        let inner: usize = self.shape.iter().skip(axis + 1).product();
+        Some(scales[index / inner.max(1) % scales.len()])
+    }
+
+    /// Its shape, and what its elements stand for.
+    pub fn numbers(&self) -> (Vec<usize>, Vec<f32>) {
+        let of = |(index, &v): (usize, &i32)| v as f32 * self.scale(index).unwrap_or(1.0);
+        let values = match &self.floats {
+            Some(floats) => floats.to_vec(),
+            None => self.ints.iter().enumerate().map(of).collect(),
+        };
+        (self.shape.clone(), values)
+    }
+
+    /// The same times a factor, as float32 numbers.
+    pub fn times(&self, factor: f32) -> Bias {
+        let floats = self.numbers().1.iter().map(|v| v * factor).collect();
+        Bias {
+            element: ElementType::Float32,
+            floats: Some(Rc::new(floats)),
+            ..Bias::plain(self.shape.clone(), vec![0; self.ints.len()])
+        }
     }
 }

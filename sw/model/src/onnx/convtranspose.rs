@@ -139,7 +139,7 @@ pub(super) fn apply(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Val
             );
         }
     };
-    let slid = super::moves::slid(g, node, &x.eight, [h, w, c])?;
+    let slid = super::moves::slid(g, node, &x.eight, [h, w, c]);
     let (taps, in_group) = (kernel[0] * kernel[1], c / groups);
     let at = |tap: usize, ch: usize, out: usize| weights.ints[((out / per * in_group + ch) * per + out % per) * taps + tap];
     let relaid = (0..taps).flat_map(|tap| (0..in_group).flat_map(move |ch| (0..outputs).map(move |out| (tap, ch, out))));
@@ -151,7 +151,7 @@ pub(super) fn apply(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Val
         weights: Rc::new(narrow(relaid.map(|(tap, ch, out)| at(tap, ch, out)))?),
         bias: Rc::new(vec![0; outputs]),
         scales: Rc::new(combined(x_scale, &scales, outputs)?),
-        fused_bias: false,
+        float: None,
         bare_matmul: false,
         transposed: true,
     });

@@ -6,8 +6,10 @@ use super::ElementType;
 use super::broadcast::Bias;
 use super::fuse::{Clip, Fuse, Scalar, ScalarOp, Side};
 use super::import::Building;
+use super::moves::Joined;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, constant};
+use super::quantize::linearised;
 use super::value::{Dequantised, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
 use crate::graph::{Finish, Op};
 use std::rc::Rc;
@@ -50,7 +52,15 @@ fn of_values(t: &Table, made: [f32; 256]) -> Result<Table, Fail> {
     if made.iter().any(|v| v.is_nan()) {
         return unsupported("it gives NaN for some codes", "quantise its input to a range where it is defined");
     }
-    Ok(Table { eight: t.eight.clone(), kind: TableKind::Values(Rc::new(made)), scalar: None, error: None, vector: t.vector })
+    Ok(Table {
+        eight: t.eight.clone(),
+        kind: TableKind::Values(Rc::new(made)),
+        scalar: None,
+        error: None,
+        vector: t.vector,
+        grid: t.linear().or(t.grid),
+        apart: true,
+    })
 }
 
 /// The function of an element-wise operator with one operand, ONNX 1.17.
@@ -160,6 +170,11 @@ pub(super) fn unary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> 
         Value::Const(_) | Value::Real(Real::Const(_)) => {
             unsupported("a function of a constant", "fold it (onnxsim, or ONNX Runtime's optimiser)")
         }
+        Value::Eight(e) if op == "Relu" && g.opset >= 14 => {
+            let zero = if e.unsigned { -128 } else { 0 };
+            let table = Box::new(std::array::from_fn(|i| (i as u8 as i8).max(zero)));
+            Ok(Value::Eight(super::quantize::lookup(g, node, e, table, vec![], e.unsigned)))
+        }
         Value::Eight(e) if op == "Clip" => {
             let off = if e.unsigned { 128 } else { 0 };
             let bound = |i: usize| -> Result<Option<i64>, Fail> {
@@ -171,7 +186,7 @@ pub(super) fn unary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> 
                 (v.max(lo.unwrap_or(v)).min(hi.unwrap_or(v.max(lo.unwrap_or(v)))) - off).clamp(-128, 127) as i8
             };
             let table: Box<[i8; 256]> = Box::new(std::array::from_fn(|i| code(i as u8)));
-            Ok(Value::Eight(super::ops::lookup(g, node, e, table, vec![], e.unsigned)))
+            Ok(Value::Eight(super::quantize::lookup(g, node, e, table, vec![], e.unsigned)))
         }
         Value::Eight(_) | Value::Sums(_) => {
             unsupported(format!("{op} on integer tensors"), "put it between DequantizeLinear and QuantizeLinear")
@@ -194,6 +209,7 @@ fn scaled(t: &Table, op: &str, s: f32, first: bool) -> [f32; 256] {
     let (errors, values) = (t.errors(), t.values().unwrap_or([0.0; 256]));
     std::array::from_fn(|i| match op {
         "Add" | "Sub" => errors[i],
+        "PRelu" => errors[i] * s.abs().max(1.0),
         "Mul" => errors[i] * s.abs(),
         _ if first => errors[i] / s.abs(),
         _ => errors[i] * s.abs() / (values[i] * values[i]),
@@ -208,7 +224,7 @@ fn fusible(op: &str, t: &Table, other: &Value, chains: Option<[&[i8; 256]; 2]>) 
         Value::Real(Real::Table(u)) => u.vector,
         _ => return None,
     };
-    if vector || t.vector {
+    if vector || t.vector || t.apart {
         return None;
     }
     let op = match op {
@@ -301,6 +317,8 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
         "Add" => x + y,
         "Sub" => x - y,
         "Mul" => x * y,
+        "PRelu" if x > 0.0 => x,
+        "PRelu" => x * y,
         _ => x / y,
     };
     let (a, b) = (any(inputs, 0)?, any(inputs, 1)?);
@@ -310,6 +328,9 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             let made = map(t, |v| Ok(compute(v, s)))?.with_error(scaled(t, op, s, true));
             same_shape(t, other)?;
             Ok(Value::Real(Real::Table(Table { scalar: fusible(op, t, other, None), ..made })))
+        }
+        (_, Value::Real(Real::Table(_))) if op == "PRelu" => {
+            unsupported("a slope that is computed by the graph", "make it an initialiser")
         }
         (other, Value::Real(Real::Table(t))) if scalar(other).is_some() => {
             let s = scalar(other).unwrap_or(0.0);
@@ -353,19 +374,22 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             Ok(Value::Real(Real::Table(Table { scalar, ..made })))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Add" => {
-            Ok(Value::Real(Real::Pending(Rc::new(add(g, t, u)?))))
+            let (t, u) = (linearised(g, node, t)?, linearised(g, node, u)?);
+            Ok(Value::Real(Real::Pending(Rc::new(add(g, &node.name, &t, &u)?))))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Mul" => {
             Ok(Value::Real(Real::Pending(Rc::new(super::mul::mul(g, t, u)?))))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Const(c))) if op == "Add" && c.shape == t.eight.shape => {
             let constant = constant_map(g, node, t, c)?;
-            let sum = add(g, t, &constant)?;
+            let t = linearised(g, node, t)?;
+            let sum = add(g, &node.name, &t, &constant)?;
             Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse: narrow(c, sum.fuse), ..sum }))))
         }
         (Value::Real(Real::Const(c)), Value::Real(Real::Table(t))) if op == "Add" && c.shape == t.eight.shape => {
             let constant = constant_map(g, node, t, c)?;
-            let sum = add(g, &constant, t)?;
+            let t = linearised(g, node, t)?;
+            let sum = add(g, &node.name, &constant, &t)?;
             Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse: narrow(c, sum.fuse), ..sum }))))
         }
         (Value::Real(Real::Pending(p)), constant @ (Value::Const(_) | Value::Real(Real::Const(_))))
@@ -384,15 +408,18 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             sum.fuse = if joins { p.fuse } else { Fuse::Never };
             Ok(Value::Real(Real::Pending(Rc::new(sum))))
         }
-        (Value::Real(Real::Pending(_)), _) | (_, Value::Real(Real::Pending(_))) => unsupported(
-            "one operand is a float32 result that is not quantised",
-            "put QuantizeLinear and DequantizeLinear before it",
-        ),
+        (Value::Real(Real::Pending(_)), _) | (_, Value::Real(Real::Pending(_))) => match super::sums::binary(op, a, b)? {
+            Some(value) => Ok(value),
+            None => unsupported(
+                "one operand is a float32 result that is not quantised",
+                "put QuantizeLinear and DequantizeLinear before it",
+            ),
+        },
         (Value::Eight(_) | Value::Sums(_), _) | (_, Value::Eight(_) | Value::Sums(_)) => {
             unsupported(format!("{op} on integer tensors"), "put it between DequantizeLinear and QuantizeLinear")
         }
         _ if node.inputs().count() < 2 => wrong("an operand is missing"),
-        _ => match super::affine::binary(g, op, inputs)? {
+        _ => match super::affine::binary(g, node, op, inputs)? {
             Some(value) => Ok(value),
             None => unsupported(
                 format!("{op} of these operands"),
@@ -400,6 +427,35 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
             ),
         },
     }
+}
+
+/// Max and Min of tensors and scalars.
+pub(super) fn extreme(op: &str, inputs: Inputs) -> Result<Value, Fail> {
+    let mut value = any(inputs, 0)?.clone();
+    for i in 1..inputs.len() {
+        let pair = [Some(value), Some(any(inputs, i)?.clone())];
+        value = match (any(&pair, 0)?, any(&pair, 1)?) {
+            (Value::Real(Real::Table(t)), other) | (other, Value::Real(Real::Table(t))) if scalar(other).is_some() => {
+                let s = scalar(other).unwrap_or(0.0);
+                same_shape(t, other)?;
+                let made = map(t, |v| Ok(if op == "Max" { v.max(s) } else { v.min(s) }))?.with_error(t.errors());
+                Value::Real(Real::Table(made))
+            }
+            (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) => {
+                let parts = vec![t.clone(), u.clone()];
+                Value::Real(Real::Joined(Rc::new(Joined::Extreme { parts, least: op == "Min" })))
+            }
+            (Value::Real(Real::Joined(j)), Value::Real(Real::Table(t))) => match &**j {
+                Joined::Extreme { parts, least } if *least == (op == "Min") => {
+                    let parts = parts.iter().chain([t]).cloned().collect();
+                    Value::Real(Real::Joined(Rc::new(Joined::Extreme { parts, least: *least })))
+                }
+                _ => return unsupported(format!("{op} of these operands"), "put QuantizeLinear and DequantizeLinear before it"),
+            },
+            _ => return unsupported(format!("{op} of these operands"), "it takes dequantised tensors, and scalars"),
+        };
+    }
+    Ok(value)
 }
 
 /// A sum with a constant that is wider than 8 bits in the model is never fused.
@@ -450,11 +506,11 @@ fn constant_map(g: &mut Building, node: &Node, like: &Table, c: &Dequantised) ->
     let shape = like.eight.shape.clone();
     let eight = g.push(&format!("{} (constant)", node.name), Op::Constant { codes }, finish, shape, map, order, unsigned);
     let kind = TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 };
-    Ok(Table { eight, kind, scalar: None, error: None, vector: c.vector })
+    Ok(Table { eight, kind, scalar: None, error: None, vector: c.vector, grid: None, apart: false })
 }
 
 /// The sum of two dequantised tensors of one shape.
-pub(super) fn add(g: &mut Building, t: &Table, u: &Table) -> Result<Pending, Fail> {
+pub(super) fn add(g: &mut Building, name: &str, t: &Table, u: &Table) -> Result<Pending, Fail> {
     if t.eight.shape != u.eight.shape {
         return unsupported(format!("shapes {:?} and {:?} are added", t.eight.shape, u.eight.shape), "add tensors of one shape");
     }
@@ -463,20 +519,20 @@ pub(super) fn add(g: &mut Building, t: &Table, u: &Table) -> Result<Pending, Fai
     g.settle(&first.eight);
     let order = g.places(&first.eight);
     let map = g.maps[first.eight.map].shape;
-    if g.view(&second.eight, map, &order).is_none() {
-        return unsupported(
-            "its operands lie in memory in different orders",
-            "remove the Reshape or Transpose before one of them",
-        );
-    }
-    let (a, b) = (super::ops::operand(g, t)?, super::ops::operand(g, u)?);
+    let moved = Table { eight: g.arranged(name, &second.eight, map, &order), ..second.clone() };
+    let (a, b) = if t.eight.map == 0 { (&moved, u) } else { (t, &moved) };
+    let (a, b) = (super::ops::operand(g, a)?, super::ops::operand(g, b)?);
     Ok(Pending {
         kind: PendingKind::Add { a, b },
         shape: t.eight.shape.clone(),
         map,
         order: Rc::new(order),
         clip: Clip::NONE,
-        fuse: if t.vector || u.vector { Fuse::Never } else { Fuse::pair(t.eight.unsigned, u.eight.unsigned) },
+        fuse: if t.vector || u.vector || t.apart || u.apart {
+            Fuse::Never
+        } else {
+            Fuse::pair(t.eight.unsigned, u.eight.unsigned)
+        },
         moved: false,
     })
 }

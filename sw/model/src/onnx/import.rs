@@ -41,6 +41,7 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
         }
         None => return wrong("the model names no opset of the standard operators".into()),
     };
+    super::functions::inline(&mut graph, &model.functions)?;
     if !graph.sparse_initializer.is_empty() {
         return beyond("the model has sparse initialisers; save it with dense ones".into());
     }
@@ -190,6 +191,34 @@ impl Building {
         let same =
             self.maps[tensor.map].shape == want && order.iter().zip(have.iter()).all(|(&t, &b)| tensor.place[t as usize] == b);
         same.then_some(tensor.map)
+    }
+
+    /// The tensor in a map as `want`: where its elements lie in another order, copied into this one.
+    pub fn arranged(&mut self, name: &str, tensor: &Eight, want: [usize; 3], order: &[u32]) -> Eight {
+        match self.view(tensor, want, order) {
+            Some(_) => tensor.clone(),
+            None => self.gathered(name, tensor, order, tensor.shape.clone(), want, order.to_vec()),
+        }
+    }
+
+    /// A tensor of `shape`, lying in a map by `order`, each of whose map's elements is an element of another tensor: `from`.
+    pub fn gathered(
+        &mut self,
+        name: &str,
+        tensor: &Eight,
+        from: &[u32],
+        shape: Vec<usize>,
+        map: [usize; 3],
+        order: Vec<u32>,
+    ) -> Eight {
+        self.settle(tensor);
+        // Of each element of the tensor that the map was made as: where it is in the map.
+        let mut at = vec![0u32; tensor.place.len()];
+        self.order[tensor.map].iter().enumerate().for_each(|(element, &base)| at[base as usize] = element as u32);
+        let from = from.iter().map(|&t| at[tensor.place[t as usize] as usize]).collect();
+        let op = Op::Arrange { input: tensor.map, from };
+        let finish = Finish::Codes { lo: -128, hi: 127 };
+        self.push(&format!("{name} (order of elements)"), op, finish, shape, map, order, tensor.unsigned)
     }
 
     /// Gives the input a layout if nothing has yet: images by rows and columns, the rest as a matrix.

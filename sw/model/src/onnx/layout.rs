@@ -69,6 +69,7 @@ fn plan(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<(Vec<u
             }
             new
         }
+        "DepthToSpace" | "SpaceToDepth" => return blocks(node, op, shape).map(|(shape, moves)| (shape, Some(moves))),
         _ => {
             let perm: Vec<usize> = match node.ints("perm") {
                 None => (0..shape.len()).rev().collect(),
@@ -102,6 +103,37 @@ fn plan(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<(Vec<u
     Ok((new, None))
 }
 
+/// DepthToSpace and SpaceToDepth: the shape after, and the place before of each element after.
+fn blocks(node: &Node, op: &str, shape: &[usize]) -> Result<(Vec<usize>, Vec<u32>), Fail> {
+    let size = usize::try_from(node.int("blocksize", 0)).ok().filter(|&b| b > 0 && b < 1 << 10);
+    let (&[n, c, h, w], Some(b)) = (shape, size) else { return wrong(format!("blocks of shape {shape:?}")) };
+    let columns_first = match (op, node.text("mode").as_str()) {
+        ("SpaceToDepth", _) | (_, "" | "DCR") => true,
+        (_, "CRD") => false,
+        (_, mode) => return wrong(format!("mode '{mode}'")),
+    };
+    let to_space = op == "DepthToSpace";
+    let fits = if to_space { c % (b * b) == 0 } else { h % b == 0 && w % b == 0 };
+    if !fits {
+        return wrong(format!("blocks of {b} by {b} of shape {shape:?}"));
+    }
+    let [c, h, w] = if to_space { [c / (b * b), h * b, w * b] } else { [c, h, w] };
+    // A pixel of the image in space, and the place of the same element in depth.
+    let depth = |[n, ch, y, x]: [usize; 4]| {
+        let block = y % b * b + x % b;
+        let channel = if columns_first { block * c + ch } else { ch * b * b + block };
+        ((n * c * b * b + channel) * (h / b) + y / b) * (w / b) + x / b
+    };
+    let space = |i: usize| [i / (c * h * w), i / (h * w) % c, i / w % h, i % w];
+    let count = n * c * h * w;
+    if to_space {
+        return Ok((vec![n, c, h, w], (0..count).map(|i| depth(space(i)) as u32).collect()));
+    }
+    let mut moves = vec![0; count];
+    (0..count).for_each(|i| moves[depth(space(i))] = i as u32);
+    Ok((vec![n, c * b * b, h / b, w / b], moves))
+}
+
 /// The shape after an operator that moves nothing.
 pub(super) fn reshaped(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<Vec<usize>, Fail> {
     Ok(plan(node, op, inputs, shape)?.0)
@@ -113,6 +145,11 @@ fn moved(e: &Eight, shape: Vec<usize>, moves: &Option<Vec<u32>>) -> Eight {
         Some(moves) => Rc::new(moves.iter().map(|&from| e.place[from as usize]).collect()),
     };
     Eight { shape, place, ..e.clone() }
+}
+
+/// Operators that QuantizeLinear does not move up through, as it does through the other layout operators.
+fn stays(op: &str) -> bool {
+    matches!(op, "Flatten" | "DepthToSpace" | "SpaceToDepth")
 }
 
 /// The tensor, counted otherwise.
@@ -127,7 +164,8 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
         Value::Real(Real::Input(e)) => Ok(Value::Real(Real::Input(of(e)?))),
         Value::Real(Real::Table(t)) if t.codes().is_none_or(|c| c.scales.len() == 1) => Ok(Value::Real(Real::Table(Table {
             eight: of(&t.eight)?,
-            scalar: t.scalar.clone().filter(|_| op != "Flatten").map(|s| Scalar { moved: s.moved || op != "Transpose", ..s }),
+            scalar: t.scalar.clone().filter(|_| !stays(op)).map(|s| Scalar { moved: s.moved || op != "Transpose", ..s }),
+            apart: t.apart || stays(op),
             ..t.clone()
         }))),
         Value::Real(Real::Joined(_) | Real::Channels(_)) => {
@@ -146,8 +184,8 @@ pub(super) fn apply(node: &Node, op: &str, inputs: Inputs) -> Result<Value, Fail
             }
             p.shape = shape;
             p.moved |= op != "Transpose"; // which ONNX Runtime moves behind clips itself
-            if op == "Flatten" {
-                p.fuse = Fuse::Never; // QuantizeLinear moves up through the other layout operators, not through this one
+            if stays(op) {
+                p.fuse = Fuse::Never;
             }
             Ok(Value::Real(Real::Pending(Rc::new(p))))
         }

@@ -10,6 +10,7 @@ mod broadcast;
 mod convtranspose;
 mod edge;
 mod float;
+mod functions;
 mod fuse;
 mod import;
 mod layout;
@@ -21,6 +22,9 @@ mod pairs;
 mod pool;
 mod product;
 pub mod proto;
+mod quantize;
+mod resize;
+mod sums;
 mod tensor;
 mod value;
 

@@ -3,10 +3,11 @@
 //! it: a product with ones and zeros copies codes, whatever they stand for, and a sum puts copies side by side.
 
 use super::fuse::{Clip, Fuse};
-use super::import::{Building, image_order, natural};
+use super::import::{Building, image_order};
 use super::node::{Fail, Node, unsupported, wrong};
-use super::ops::{Inputs, any, constant, quantize_table, result_zero, scale, table_of_codes, zero_point};
+use super::ops::{Inputs, any, constant, scale, table_of_codes, zero_point};
 use super::product::bounded;
+use super::quantize::{linearised, lookup, quantize_table, result_zero};
 use super::value::{Eight, Pending, PendingKind, Real, Table, Value};
 use crate::graph::{Finish, Op, Operand, SumRounding, Window};
 use crate::quantise;
@@ -30,23 +31,26 @@ pub(super) enum Layout {
 }
 
 impl Layout {
-    /// That of a tensor; an input that has none yet takes the natural one.
-    pub fn of(g: &mut Building, e: &Eight) -> Result<Layout, Fail> {
-        if e.shape.len() == 4 || e.map != 0 || !g.order[0].is_empty() {
-            for layout in [Layout::Image, Layout::Matrix] {
-                if let Some((map, order)) = layout.map(&e.shape)
-                    && g.view(e, map, &order).is_some()
-                {
-                    return Ok(layout);
-                }
-            }
-        } else {
-            let (map, order) = natural(&e.shape, g.convolves);
-            if g.view(e, map, &order).is_some() {
-                return Ok(if g.convolves && e.shape.len() == 3 { Layout::Image } else { Layout::Matrix });
+    /// That of a tensor, which is copied into the natural one where it lies in none; an input that has none yet takes that too.
+    pub fn of(g: &mut Building, node: &Node, e: &mut Eight) -> Result<Layout, Fail> {
+        let unsettled = e.map == 0 && g.order[0].is_empty();
+        let natural = if e.shape.len() == 4 || g.convolves && e.shape.len() == 3 { Layout::Image } else { Layout::Matrix };
+        let all = if unsettled { [natural, Layout::Matrix] } else { [Layout::Image, Layout::Matrix] };
+        for layout in all {
+            if let Some((map, order)) = layout.map(&e.shape)
+                && g.view(e, map, &order).is_some()
+            {
+                return Ok(layout);
             }
         }
-        unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it")
+        for layout in [natural, Layout::Matrix] {
+            if let Some((map, order)) = layout.map(&e.shape) {
+                let from: Vec<u32> = order.clone();
+                *e = g.gathered(&node.name, e, &from, e.shape.clone(), map, order);
+                return Ok(layout);
+            }
+        }
+        wrong(format!("a tensor of shape {:?}", e.shape))
     }
 
     /// Map and order of a tensor of this shape.
@@ -127,13 +131,14 @@ fn copy(g: &mut Building, node: &Node, e: &Eight, part: &Part, to: (Layout, Vec<
         }
     }
     let op = Op::Conv { input: e.map, zero_point: blank, window, groups: 1, weights, bias: vec![0; map[2]] };
-    let finish = Finish::Int8 { scales: vec![1.0; map[2]], zero_point: blank, lo: -128, hi: 127, float32: false };
+    let finish = Finish::Int8 { scales: vec![1.0; map[2]], zero_point: blank, lo: -128, hi: 127, float32: false, rest: vec![] };
     Ok(g.push(&node.name, op, finish, shape, map, order, e.unsigned))
 }
 
 /// Indices along a dimension as a part; runs of rows and columns must be without gaps.
 fn pick(g: &mut Building, node: &Node, e: &Eight, axis: usize, indices: &[usize]) -> Result<Eight, Fail> {
-    let layout = Layout::of(g, e)?;
+    let e = &mut e.clone();
+    let layout = Layout::of(g, node, e)?;
     let Some(along) = layout.along(&e.shape, axis) else {
         return unsupported(
             format!("parts of dimension {axis} of shape {:?}", e.shape),
@@ -153,8 +158,9 @@ fn pick(g: &mut Building, node: &Node, e: &Eight, axis: usize, indices: &[usize]
 }
 
 /// The operator on codes, or on the codes behind dequantised values.
-fn on_codes(
+pub(super) fn on_codes(
     g: &mut Building,
+    op: &str,
     value: &Value,
     f: impl FnOnce(&mut Building, &Eight, &dyn Fn(f32) -> Result<i8, Fail>) -> Result<Eight, Fail>,
 ) -> Result<Value, Fail> {
@@ -168,7 +174,9 @@ fn on_codes(
                 Some((scale, zero_point)) => Ok(quantise(v, scale, zero_point)),
                 None => unsupported("padding of a function's values", "quantise them first"),
             };
-            Ok(Value::Real(Real::Table(Table { eight: f(g, &t.eight, &code)?, scalar: None, ..t.clone() })))
+            // DequantizeLinear moves through a Slice, and a Pad goes into the convolution behind it.
+            let apart = t.apart || !matches!(op, "Slice" | "Pad");
+            Ok(Value::Real(Real::Table(Table { eight: f(g, &t.eight, &code)?, scalar: None, apart, ..t.clone() })))
         }
         Value::Real(Real::Table(_)) => unsupported("a tensor with a scale for each channel", "quantise activations per tensor"),
         Value::Const(_) | Value::Real(Real::Const(_)) => unsupported("parts of a constant", "fold it"),
@@ -200,7 +208,7 @@ pub(super) fn slice(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Val
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
         return wrong("starts, ends, axes and steps are not as many");
     }
-    on_codes(g, any(inputs, 0)?, |g, e, _| {
+    on_codes(g, node.op(), any(inputs, 0)?, |g, e, _| {
         let mut e = e.clone();
         for (((&start, &end), &axis), &step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
             let axis = axis_of(axis, e.shape.len())?;
@@ -228,7 +236,7 @@ pub(super) fn gather(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Va
         return unsupported(format!("indices of shape {:?}", indices.shape), "give it one dimension of indices");
     }
     let scalar = indices.shape.is_empty();
-    on_codes(g, any(inputs, 0)?, |g, e, _| {
+    on_codes(g, node.op(), any(inputs, 0)?, |g, e, _| {
         let axis = axis_of(node.int("axis", 0), e.shape.len())?;
         let size = e.shape[axis] as i64;
         let at = |&v: &i64| usize::try_from(if v < 0 { v + size } else { v }).ok().filter(|&i| (i as i64) < size);
@@ -248,7 +256,7 @@ pub(super) fn split(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec
     let value = any(inputs, 0)?;
     let shape = match value {
         Value::Eight(e) | Value::Real(Real::Table(Table { eight: e, .. })) => e.shape.clone(),
-        _ => return on_codes(g, value, |_, e, _| Ok(e.clone())).map(|v| vec![v]),
+        _ => return on_codes(g, node.op(), value, |_, e, _| Ok(e.clone())).map(|v| vec![v]),
     };
     let axis = axis_of(node.int("axis", 0), shape.len())?;
     let outputs = node.proto.output.len();
@@ -272,7 +280,7 @@ pub(super) fn split(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec
         .map(|&size| {
             let indices: Vec<usize> = (first..first + size).collect();
             first += size;
-            on_codes(g, value, |g, e, _| pick(g, node, e, axis, &indices))
+            on_codes(g, node.op(), value, |g, e, _| pick(g, node, e, axis, &indices))
         })
         .collect()
 }
@@ -309,12 +317,13 @@ pub(super) fn pad(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value
     {
         return Ok(Value::Real(Real::Joined(Rc::new(Joined::Padded { table: t.clone(), pads, value }))));
     }
-    on_codes(g, of, |g, e, code| padded(g, node, e, &pads, code(value)?))
+    on_codes(g, node.op(), of, |g, e, code| padded(g, node, e, &pads, code(value)?))
 }
 
 /// A tensor with so many blank elements before and behind in some dimensions.
 fn padded(g: &mut Building, node: &Node, e: &Eight, pads: &[(usize, i64, i64)], blank: Blank) -> Result<Eight, Fail> {
-    let layout = Layout::of(g, e)?;
+    let e = &mut e.clone();
+    let layout = Layout::of(g, node, e)?;
     let [.., c] = g.maps[e.map].shape;
     let mut part = Part { from: [0, 0], channels: (0..c).map(Some).collect() };
     let mut shape = e.shape.clone();
@@ -352,7 +361,7 @@ fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result<Eig
     }
     // Of an input without a layout the others decide.
     let decides = parts.iter().find(|p| p.map != 0).unwrap_or(first);
-    let layout = Layout::of(g, decides)?;
+    let layout = Layout::of(g, node, &mut decides.clone())?;
     let Some(along) = layout.along(&shape, axis) else {
         return unsupported(
             format!("tensors joined along dimension {axis} of shape {shape:?}"),
@@ -361,12 +370,8 @@ fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result<Eig
     };
     let (mut at, mut sum): (usize, Option<Eight>) = (0, None);
     for p in parts {
-        if Layout::of(g, p)? != layout {
-            return unsupported(
-                "its operands lie in memory in different orders",
-                "remove the Reshape or Transpose before one of them",
-            );
-        }
+        let Some((map, order)) = layout.map(&p.shape) else { return wrong("a shape without a map") };
+        let p = &g.arranged(&node.name, p, map, &order);
         let [.., c] = g.maps[p.map].shape;
         let mut part = Part { from: [0, 0], channels: (0..c).map(Some).collect() };
         if along == Along::Channels {
@@ -395,6 +400,8 @@ fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result<Eig
 pub(super) enum Joined {
     /// What a Concat puts together.
     Side { parts: Vec<Table>, axis: i64 },
+    /// The greatest, or least, of each element.
+    Extreme { parts: Vec<Table>, least: bool },
     /// With padding of a value that is none of the codes'.
     Padded { table: Table, pads: Vec<(usize, i64, i64)>, value: f32 },
 }
@@ -424,6 +431,7 @@ pub(super) fn concat(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Va
                 return Ok(Value::Real(Real::Table(Table {
                     eight: join(g, node, &eights, axis)?,
                     scalar: None,
+                    apart: true,
                     ..tables[0].clone()
                 })));
             }
@@ -451,6 +459,31 @@ pub(super) fn quantise_joined(g: &mut Building, node: &Node, inputs: Inputs, joi
             let parts = parts.iter().map(|t| codes(g, t)).collect::<Result<Vec<Eight>, Fail>>()?;
             Ok(Value::Eight(join(g, node, &parts, *axis)?))
         }
+        Joined::Extreme { parts, least } => {
+            // QuantizeLinear keeps order, so it may come first. The least are the greatest of codes turned around.
+            let turned = |g: &mut Building, e: &Eight| {
+                let table = Box::new(std::array::from_fn(|i| !(i as u8 as i8)));
+                if *least { lookup(g, node, e, table, vec![], e.unsigned) } else { e.clone() }
+            };
+            let mut largest: Option<Eight> = None;
+            for t in parts {
+                let e = codes(g, t)?;
+                let e = turned(g, &e);
+                largest = Some(match largest {
+                    None => e,
+                    Some(before) => {
+                        let side = |e: &Eight| Table { eight: e.clone(), ..super::ops::codes_as_values(e) };
+                        // As a sum has them, the two lie in one order.
+                        let sum = super::float::add(g, &node.name, &side(&before), &side(&e))?;
+                        let PendingKind::Add { a, b } = sum.kind else { return wrong("no pair") };
+                        let (op, finish) = (Op::Larger { a: a.map, b: b.map }, Finish::Codes { lo: -128, hi: 127 });
+                        g.push(&node.name, op, finish, sum.shape, sum.map, sum.order.to_vec(), e.unsigned)
+                    }
+                });
+            }
+            let Some(largest) = largest else { return wrong("nothing to compare") };
+            Ok(Value::Eight(turned(g, &largest)))
+        }
         Joined::Padded { table, pads, value } => {
             let (zero, _) = result_zero(node, &zero_point(inputs, 2)?)?;
             let e = codes(g, table)?;
@@ -467,6 +500,7 @@ impl Joined {
                 let parts = parts.iter().map(f).collect::<Result<Vec<Table>, Fail>>()?;
                 Ok(Value::Real(Real::Joined(Rc::new(Joined::Side { parts, axis: *axis }))))
             }
+            Joined::Extreme { .. } => unsupported("a function of a maximum or minimum", "quantise it first"),
             Joined::Padded { .. } => unsupported("a function of padded values", "quantise them first"),
         }
     }
@@ -489,13 +523,18 @@ pub(super) fn reduce(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
         Value::Eight(e) if op == "ReduceMax" => Some(super::ops::codes_as_values(e)),
         _ => None,
     };
-    let t = codes.clone().map_or_else(|| super::ops::table(inputs, 0, "X"), Ok)?;
+    let t = match (&codes, op) {
+        (Some(t), _) => t.clone(),
+        (None, "ReduceMax") => super::pool::ranked(g, node, &super::ops::table(inputs, 0, "X")?)?,
+        _ => linearised(g, node, &super::ops::table(inputs, 0, "X")?)?,
+    };
     let rank = t.eight.shape.len();
     let axes = match list(node, inputs, 1, "axes")? {
         Some(axes) => axes.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<usize>, Fail>>()?,
         None => (0..rank).collect(),
     };
-    let layout = Layout::of(g, &t.eight)?;
+    let mut t = t;
+    let layout = Layout::of(g, node, &mut t.eight)?;
     let [h, w, c] = g.maps[t.eight.map].shape;
     let channels = if layout == Layout::Image { 1 } else { rank - 1 };
     let whole = (0..rank).all(|d| t.eight.shape[d] == 1 || axes.contains(&d) == (d != channels));
@@ -508,18 +547,15 @@ pub(super) fn reduce(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
     let keep = node.int("keepdims", 1) != 0;
     let shape =
         (0..rank).filter(|d| keep || !axes.contains(d)).map(|d| if axes.contains(&d) { 1 } else { t.eight.shape[d] }).collect();
-    let input = super::ops::operand(g, &t)?;
     let window = Window { kernel: [h, w], ..Window::POINT };
     let order: Vec<u32> = (0..c as u32).collect();
-    if codes.is_some() {
-        let (op, finish) = (Op::MaxPool { input: input.map, window }, Finish::Codes { lo: -128, hi: 127 });
-        return Ok(Value::Eight(g.push(&node.name, op, finish, shape, [1, 1, c], order, t.eight.unsigned)));
+    if op == "ReduceMax" {
+        let made = super::pool::largest(g, node, &t, window, shape, [1, 1, c], order);
+        let made = Table { apart: true, ..made };
+        return Ok(if codes.is_some() { Value::Eight(made.eight) } else { Value::Real(Real::Table(made)) });
     }
-    let kind = if op == "ReduceMax" {
-        PendingKind::Max { input, window, unsigned: t.eight.unsigned }
-    } else {
-        PendingKind::Average { input, window, count_padding: false, global: true }
-    };
+    let input = super::ops::operand(g, &t)?;
+    let kind = PendingKind::Average { input, window, count_padding: false, global: true };
     let order = Rc::new(order);
     let (clip, fuse) = (Clip::NONE, Fuse::Never);
     Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map: [1, 1, c], order, clip, fuse, moved: false }))))
@@ -549,44 +585,15 @@ impl Slid {
 }
 
 /// The map of an image or sequence `[h, w, c]` for a window to slide over.
-pub(super) fn slid(g: &mut Building, node: &Node, e: &Eight, [h, w, c]: [usize; 3]) -> Result<Slid, Fail> {
+pub(super) fn slid(g: &mut Building, node: &Node, e: &Eight, [h, w, c]: [usize; 3]) -> Slid {
     let order = image_order(c, h, w);
     // The elements of one row are those of one column, in the same order.
     let column = h == 1 && !(e.map == 0 && g.order[0].is_empty());
     if let Some(map) = g.view(e, [h, w, c], &order) {
-        return Ok(Slid { map, turned: false });
+        return Slid { map, turned: false };
     }
     if column && let Some(map) = g.view(e, [w, 1, c], &order) {
-        return Ok(Slid { map, turned: true });
+        return Slid { map, turned: true };
     }
-    match arranged(g, node, e, [h, w, c], &order) {
-        Some(map) => Ok(Slid { map, turned: false }),
-        None => unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it"),
-    }
-}
-
-/// The map of a tensor as `want`: where its channels only lie in another order, copied into this one.
-fn arranged(g: &mut Building, node: &Node, e: &Eight, want: [usize; 3], order: &[u32]) -> Option<usize> {
-    if let Some(map) = g.view(e, want, order) {
-        return Some(map);
-    }
-    let [h, w, c] = g.maps[e.map].shape;
-    if [h, w, c] != want || order.len() != e.place.len() || g.order[e.map].len() != order.len() {
-        return None;
-    }
-    // Of each element of the tensor: where it is in the map.
-    let mut at = vec![0u32; order.len()];
-    g.order[e.map].iter().enumerate().for_each(|(element, &base)| at[base as usize] = element as u32);
-    let from = |element: usize| at[e.place[order[element] as usize] as usize] as usize;
-    let channels: Vec<usize> = (0..c).map(|ch| from(ch) % c).collect();
-    let moves = (0..order.len()).all(|n| from(n) == n / c * c + channels[n % c]);
-    if !moves {
-        return None;
-    }
-    let weights = (0..c * c).map(|n| i16::from(channels[n % c] == n / c)).collect();
-    let op = Op::Conv { input: e.map, zero_point: 0, window: Window::POINT, groups: 1, weights, bias: vec![0; c] };
-    let finish = Finish::Int8 { scales: vec![1.0; c], zero_point: 0, lo: -128, hi: 127, float32: false };
-    let made =
-        g.push(&format!("{} (order of channels)", node.name), op, finish, e.shape.clone(), want, order.to_vec(), e.unsigned);
-    Some(made.map)
+    Slid { map: g.arranged(&node.name, e, [h, w, c], &order).map, turned: false }
 }

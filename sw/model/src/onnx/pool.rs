@@ -5,8 +5,9 @@ use super::fuse::{Clip, Fuse};
 use super::import::{Building, image_order};
 use super::node::{Fail, Node, unsupported, wrong};
 use super::product::{bounded, image, window_of};
-use super::value::{Eight, Pending, PendingKind, Real, Table, Value};
-use crate::graph::{Operand, Window};
+use super::quantize::lookup;
+use super::value::{Eight, Pending, PendingKind, Real, Table, TableKind, Value};
+use crate::graph::{Finish, Op, Operand, Window};
 use std::rc::Rc;
 
 type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
@@ -15,7 +16,7 @@ type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
 pub(super) fn window(g: &mut Building, node: &Node, x: &mut Eight, global: bool) -> Result<Pooled, Fail> {
     let [c, h, w] = image(&x.shape)?;
     let (window, shape, [oh, ow]) = geometry(node, &x.shape, global)?;
-    let slid = super::moves::slid(g, node, x, [h, w, c])?;
+    let slid = super::moves::slid(g, node, x, [h, w, c]);
     x.map = slid.map;
     Ok((slid.window(window), shape, slid.shape([oh, ow, c]), image_order(c, oh, ow)))
 }
@@ -83,6 +84,59 @@ pub(super) fn geometry(node: &Node, shape: &[usize], global: bool) -> Result<(Wi
     Ok((window, shape, [oh, ow]))
 }
 
+/// A table whose values never fall from a code to the next: its own, or one of the values' ranks, behind a lookup.
+pub(super) fn ranked(g: &mut Building, node: &Node, t: &Table) -> Result<Table, Fail> {
+    let Some(values) = t.values() else {
+        return unsupported("codes with a scale for each channel", "quantise activations per tensor");
+    };
+    // Code -128 is the first of all.
+    let code = |i: usize| (i as i32 - 128) as i8 as u8 as usize;
+    if (1..256).all(|i| values[code(i - 1)] <= values[code(i)]) {
+        return Ok(t.clone());
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    sorted.dedup();
+    let rank = |v: f32| sorted.partition_point(|s| s.total_cmp(&v).is_lt());
+    let table = Box::new(std::array::from_fn(|i| (rank(values[i]) as i32 - 128) as i8));
+    let (mut of, errors) = ([0f32; 256], t.errors());
+    let mut error = [0f32; 256];
+    for i in 0..256 {
+        let at = code(rank(values[i]));
+        (of[at], error[at]) = (values[i], error[at].max(errors[i]));
+    }
+    // Codes that no rank has keep the order.
+    let most = sorted.last().copied().unwrap_or(0.0);
+    (sorted.len()..256).for_each(|i| of[code(i)] = most);
+    let eight = lookup(g, node, &t.eight, table, vec![], t.eight.unsigned);
+    let made = Table {
+        eight,
+        kind: TableKind::Values(Rc::new(of)),
+        scalar: None,
+        error: None,
+        vector: t.vector,
+        grid: t.linear().or(t.grid),
+        apart: true,
+    };
+    Ok(made.with_error(error))
+}
+
+/// The largest values of windows over a table that never falls.
+pub(super) fn largest(
+    g: &mut Building,
+    node: &Node,
+    t: &Table,
+    window: Window,
+    shape: Vec<usize>,
+    map: [usize; 3],
+    order: Vec<u32>,
+) -> Table {
+    g.settle(&t.eight);
+    let (op, finish) = (Op::MaxPool { input: t.eight.map, window }, Finish::Codes { lo: -128, hi: 127 });
+    let eight = g.push(&node.name, op, finish, shape, map, order, t.eight.unsigned);
+    Table { eight, scalar: None, ..t.clone() }
+}
+
 /// The mean over windows of dequantised codes.
 pub(super) fn average(
     g: &mut Building,
@@ -99,7 +153,7 @@ pub(super) fn average(
     let [_, h, w] = image(&x.eight.shape)?;
     let global = global || (window.kernel == [h, w] || window.kernel == [w, h] && h == 1) && window.pads == [0; 4];
     let kind = PendingKind::Average { input, window, count_padding, global };
-    let fuse = Fuse::If { unsigned: x.eight.unsigned };
+    let fuse = if x.apart { Fuse::Never } else { Fuse::If { unsigned: x.eight.unsigned } };
     Ok(Value::Real(Real::Pending(Rc::new(Pending {
         kind,
         shape,

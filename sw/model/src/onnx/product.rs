@@ -116,7 +116,7 @@ pub(super) fn conv(
         return unsupported(format!("a kernel of {kernel:?} is larger than the padded image of {h} x {w}"), "pad it");
     };
     bounded(&[oh, ow, outputs])?;
-    let slid = super::moves::slid(g, node, x, [h, w, c])?;
+    let slid = super::moves::slid(g, node, x, [h, w, c]);
     let (input, window) = (slid.map, slid.window(window));
     let taps = kernel[0] * kernel[1];
     let at = |tap: usize, ch: usize, out: usize| weights.ints[(out * group_channels + ch) * taps + tap];
@@ -129,7 +129,7 @@ pub(super) fn conv(
         weights: Rc::new(narrow(relaid.map(|(tap, ch, out)| at(tap, ch, out)))?),
         bias: Rc::new(vec![0; outputs]),
         scales: Rc::new(combined(x_scale, &weights.scales, outputs)?),
-        fused_bias: false,
+        float: None,
         bare_matmul: false,
         transposed: false,
     });
@@ -139,8 +139,10 @@ pub(super) fn conv(
     match bias {
         None => Ok(sums),
         Some(bias) if bias.shape == [outputs] => {
-            let shape = [&[outputs], &vec![1; rank - 2][..]].concat();
-            sums.plus(&bias.reshaped(shape))
+            let bias = bias.reshaped([&[outputs], &vec![1; rank - 2][..]].concat());
+            // Of another scale: ONNX Runtime leaves the convolution in float32.
+            let fuse = if sums.has_scale_of(&bias)? { sums.fuse } else { Fuse::Never };
+            Ok(Pending { fuse, ..sums.plus(&bias)? })
         }
         Some(bias) => wrong(format!("a bias of shape {:?}, {outputs} output channels", bias.shape)),
     }
@@ -164,7 +166,14 @@ pub(super) fn pending(kind: PendingKind, shape: Vec<usize>, map: [usize; 3], ord
 }
 
 /// A matrix product with constant right side, perhaps one for each batch.
-pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, b: &Weights) -> Result<Pending, Fail> {
+pub(super) fn matmul(
+    g: &mut Building,
+    node: &Node,
+    a: &Eight,
+    zero_point: i8,
+    x_scale: f32,
+    b: &Weights,
+) -> Result<Pending, Fail> {
     let (Some(&k), &[ref lead @ .., bk, n]) = (a.shape.last(), b.shape.as_slice()) else {
         return unsupported(
             format!("a product of shapes {:?} and {:?}", a.shape, b.shape),
@@ -196,7 +205,7 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
             input = a.map;
             weights = places.iter().flat_map(|&place| &b.ints[place as usize * n..][..n]).copied().collect();
         } else {
-            return unsupported("its input lies in memory in another order", "remove the Reshape or Transpose before it");
+            (input, weights) = (g.arranged(&node.name, a, [rows, 1, k], &flat).map, b.ints.clone());
         }
     } else {
         let m = a.shape.get(a.shape.len().wrapping_sub(2)).copied().unwrap_or(1);
@@ -219,10 +228,7 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
             (width, (0..m * width).map(|e| place(e / width, e % width, k)).collect())
         };
         groups = if shared { 1 } else { batches };
-        let Some(id) = g.view(a, [m, 1, width], &layout) else {
-            return unsupported("its batches lie in memory in another order", "remove the Reshape or Transpose before it");
-        };
-        input = id;
+        input = g.arranged(&node.name, a, [m, 1, width], &layout).map;
     }
     if b.scales.len() > 1 && batches > 1 {
         return unsupported("scales for each channel of batched weights", "quantise them per tensor");
@@ -235,7 +241,7 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
         weights: Rc::new(narrow(weights.into_iter())?),
         bias: Rc::new(vec![0; outputs]),
         scales: Rc::new(combined(x_scale, &b.scales, outputs)?),
-        fused_bias: false,
+        float: None,
         bare_matmul: true,
         transposed: false,
     });
@@ -255,8 +261,9 @@ pub(super) fn gemm(
     if node.int("transA", 0) != 0 {
         return unsupported("transA", "transpose the activation where it is made");
     }
-    if node.float("alpha", 1.0) != 1.0 || node.float("beta", 1.0) != 1.0 {
-        return unsupported("alpha or beta is not 1", "fold it into the weight scales");
+    let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
+    if alpha == 0.0 || !alpha.is_finite() || !beta.is_finite() {
+        return unsupported(format!("alpha {alpha} and beta {beta}"), "fold them into the weight scales and the bias");
     }
     if let ([n, k], true) = (b.shape.as_slice(), node.int("transB", 0) != 0) {
         let (n, k) = (*n, *k);
@@ -266,16 +273,21 @@ pub(super) fn gemm(
     if b.shape.len() != 2 || a.shape.len() != 2 {
         return wrong(format!("shapes {:?} and {:?}: Gemm multiplies matrices", a.shape, b.shape));
     }
-    let mut sums = matmul(g, a, zero_point, x_scale, b)?;
+    let mut sums = matmul(g, node, a, zero_point, x_scale * alpha.abs(), b)?;
     if let PendingKind::Conv(c) = &mut sums.kind {
         c.bare_matmul = false;
+        if alpha < 0.0 {
+            *c = Conv { float: None, ..c.times(&vec![-1.0; c.bias.len()]) };
+        }
     }
     if b.vector && b.scales.len() == 1 {
         sums.fuse = Fuse::Never;
     }
     let Some(bias) = bias else { return Ok(sums) };
-    if sums.fuse == Fuse::Never {
-        return sums.plus(&bias);
+    let bias = if beta == 1.0 { bias } else { bias.times(beta) };
+    // With a bias ONNX Runtime fuses neither factor.
+    if sums.fuse == Fuse::Never || alpha != 1.0 || beta != 1.0 {
+        return Ok(Pending { fuse: Fuse::Never, ..sums.plus(&bias)? });
     }
     Ok(Pending { fuse: Fuse::product(a.unsigned, b.element, Some(bias.element)), ..sums.plus(&bias)? })
 }

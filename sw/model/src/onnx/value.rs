@@ -119,6 +119,11 @@ pub(super) struct Table {
     pub error: Option<Rc<[f32; 256]>>,
     /// Its scale or zero point has a dimension.
     pub vector: bool,
+    /// Scale and zero point of the codes that its values are a function of.
+    pub grid: Option<(f32, i8)>,
+    /// An operator stands between it and DequantizeLinear that ONNX Runtime does not move DequantizeLinear through: what reads it
+    /// stays in float32.
+    pub apart: bool,
 }
 
 #[derive(Clone)]
@@ -194,7 +199,53 @@ pub(super) enum PendingKind {
     Add { a: Operand, b: Operand },
     Mul { a: Operand, b: Operand },
     Average { input: Operand, window: Window, count_padding: bool, global: bool },
-    Max { input: Operand, window: Window, unsigned: bool },
+}
+
+/// The bias of a layer in float32: whole steps of the sums, and real numbers.
+#[derive(Clone)]
+pub(super) struct FloatBias {
+    /// In steps of the sums, by output channel.
+    pub ints: Rc<Vec<i32>>,
+    /// In real units, by output channel.
+    pub add: Rc<Vec<f64>>,
+    /// Magnitudes of all that was added up to it.
+    pub size: Rc<Vec<f64>>,
+}
+
+impl Conv {
+    /// The bias in float32.
+    pub fn float_bias(&self) -> FloatBias {
+        let none = || Rc::new(vec![0.0; self.bias.len()]);
+        self.float.clone().unwrap_or_else(|| FloatBias { ints: self.bias.clone(), add: none(), size: none() })
+    }
+
+    /// The same times a factor for each output channel, none of them 0, in float32.
+    pub fn times(&self, factors: &[f64]) -> Conv {
+        let outputs = self.bias.len();
+        let float = self.float_bias();
+        let flip = |c: usize| if factors[c] < 0.0 { -1 } else { 1 };
+        let by = |v: &[f64]| Rc::new(v.iter().zip(factors).map(|(v, f)| v * f).collect::<Vec<f64>>());
+        let ints = |v: &[i32]| Rc::new(v.iter().enumerate().map(|(c, v)| v.wrapping_mul(flip(c))).collect::<Vec<i32>>());
+        Conv {
+            weights: Rc::new(self.weights.iter().enumerate().map(|(n, w)| w * flip(n % outputs) as i16).collect()),
+            bias: ints(&self.bias),
+            scales: Rc::new(self.scales.iter().zip(factors).map(|(&s, f)| (f64::from(s) * f.abs()) as f32).collect()),
+            float: Some(FloatBias {
+                ints: ints(&float.ints),
+                add: by(&float.add),
+                size: Rc::new(by(&float.size).iter().map(|v| v.abs()).collect()),
+            }),
+            ..self.clone()
+        }
+    }
+
+    /// The same with a number added to each output channel, in float32.
+    pub fn shifted(&self, add: &[f64]) -> Conv {
+        let float = self.float_bias();
+        let sum = |v: &[f64], f: fn(f64) -> f64| Rc::new(v.iter().zip(add).map(|(v, a)| v + f(*a)).collect::<Vec<f64>>());
+        let (to, size) = (sum(&float.add, |a| a), sum(&float.size, f64::abs));
+        Conv { float: Some(FloatBias { add: to, size, ..float }), ..self.clone() }
+    }
 }
 
 /// A convolution or matrix product.
@@ -208,8 +259,8 @@ pub(super) struct Conv {
     pub bias: Rc<Vec<i32>>,
     /// `f32(x_scale * w_scale)` of each output channel.
     pub scales: Rc<Vec<f32>>,
-    /// Its bias is right for a fused layer alone: float32 in the model, which ONNX Runtime rounds to a step of the sums there.
-    pub fused_bias: bool,
+    /// What stands in the place of the bias where ONNX Runtime computes the layer in float32; `None`: the same.
+    pub float: Option<FloatBias>,
     /// A MatMul with nothing added yet.
     pub bare_matmul: bool,
     /// Its window goes over the result: a transposed convolution.
