@@ -16,6 +16,7 @@ mod layout;
 mod moves;
 mod node;
 mod ops;
+mod outputs;
 mod pairs;
 mod pool;
 mod product;
