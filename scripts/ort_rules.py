@@ -30,6 +30,7 @@ class Graph:
         low, high = (0, 256) if unsigned else (-128, 128)
         self.x = self.rng.integers(low, high, size=shape).astype(self.kind)
         self.nodes, self.constants, self.result = [], [], None
+        self.others, self.outputs = {}, ["y"]  # further inputs, and the names of all outputs
 
     def constant(self, value):
         name = f"c{len(self.constants)}"
@@ -63,10 +64,15 @@ class Graph:
         moved = self.node("DequantizeLinear", [picked, *self.codes(1, 0)])
         return self.node("QuantizeLinear", [moved, *self.codes(1, 0 if self.unsigned else 128, kind)])
 
+    def inputs(self):
+        return {"x": self.x, **self.others}
+
     def model(self):
         info = lambda name, array: helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
-        y = helper.make_tensor_value_info("y", helper.np_dtype_to_tensor_dtype(np.dtype(self.result or self.kind)), None)
-        graph = helper.make_graph(self.nodes, "rule", [info("x", self.x)], [y], self.constants)
+        element = helper.np_dtype_to_tensor_dtype(np.dtype(self.result or self.kind))
+        ys = [helper.make_tensor_value_info(name, element, None) for name in self.outputs]
+        xs = [info(name, array) for name, array in self.inputs().items()]
+        graph = helper.make_graph(self.nodes, "rule", xs, ys, self.constants)
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
@@ -259,6 +265,33 @@ def parts(seed, unsigned):
             g.nodes[-1].output[0] = "y"
             g.result = np.int64 if kind == "ArgMax" else np.float32
         yield f"host_behind_{kind.lower()}_{name}", g
+    for what, stride in (("one_shape", 1), ("two_shapes", 2)):
+        g = graph([1, 4, 6, 6])
+        x = through(g, g.node("Conv", [g.real("x", *draw(g)), weights(g, 5, 4, 3, 3)], pads=[1] * 4))
+        g.quantize(g.node("Conv", [x, weights(g, 3, 5, 1, 1)]), *draw(g))
+        g.node("QuantizeLinear", [g.node("Conv", [x, weights(g, 2, 5, 3, 3)], pads=[1] * 4, strides=[stride] * 2), *g.codes(*draw(g))], "z")
+        g.outputs.append("z")
+        yield f"outputs_of_{what}_{name}", g
+    for what, shape in (("one_shape", [1, 4, 6, 6]), ("two_shapes", [1, 6, 3, 3])):
+        g = graph([1, 4, 6, 6])
+        low, high = (0, 256) if unsigned else (-128, 128)
+        g.others["v"] = g.rng.integers(low, high, size=shape).astype(g.kind)
+        stride = 6 // shape[2]
+        a = through(g, g.node("Conv", [g.real("x", *draw(g)), weights(g, 5, 4, 3, 3)], pads=[1] * 4, strides=[stride] * 2))
+        b = through(g, g.node("Conv", [g.real("v", *draw(g)), weights(g, 5, shape[1], 1, 1)]))
+        g.quantize(g.node("Concat", [a, b], axis=1), *draw(g))
+        yield f"inputs_of_{what}_{name}", g
+    g = graph([1, 12])
+    g.x = g.rng.integers(-20, 20, size=(1, 12)).astype(np.int64)
+    table = g.constant((g.rng.normal(size=(20, 8)) * 2).astype(np.float32))
+    s, z = draw(g)
+    x = g.real(g.node("QuantizeLinear", [g.node("Gather", [table, "x"]), *g.codes(s, z)]), s, z)
+    g.quantize(g.node("Conv", [g.node("Transpose", [x], perm=[0, 2, 1]), weights(g, 5, 8, 3)]), *draw(g))
+    yield f"embedding_{name}", g
+    g = graph([1, 3, 7, 6])
+    g.x, g.result = g.rng.normal(size=(1, 3, 7, 6)).astype(np.float32), np.float32
+    g.node("Transpose", [g.node("MaxPool", ["x"], kernel_shape=[3, 2], strides=[2, 1])], "y", perm=[0, 2, 3, 1])
+    yield f"nothing_quantised_{name}", g
     resize = dict(mode="nearest")
     for what, scales, attributes in (
         ("nearest", [1, 1, 2, 2], dict(coordinate_transformation_mode="asymmetric", nearest_mode="floor")),
@@ -431,8 +464,10 @@ def main():
         data = folder / name / "test_data_set_0"
         data.mkdir(parents=True)
         onnx.save(model, data.parent / "model.onnx")
-        for tensor, value in (("input_0", g.x), ("output_0", session.run(None, {"x": g.x})[0])):
-            (data / f"{tensor}.pb").write_bytes(numpy_helper.from_array(value, tensor).SerializeToString())
+        for kind, values in (("input", list(g.inputs().values())), ("output", session.run(None, g.inputs()))):
+            names = list(g.inputs()) if kind == "input" and g.others else [f"{kind}_{i}" for i in range(len(values))]
+            for i, value in enumerate(values):
+                (data / f"{kind}_{i}.pb").write_bytes(numpy_helper.from_array(value, names[i]).SerializeToString())
     print(f"{len(list(folder.iterdir()))} cases by ONNX Runtime {onnxruntime.__version__} in {folder}")
 
 

@@ -99,7 +99,8 @@ fn data_sets(path: &Path) -> Result<Vec<DataSet>> {
 }
 
 impl Case {
-    /// The graph. Inputs behind the first that a data set gives (scales, zero points, weights) are constants.
+    /// The graph. Inputs behind the first that a data set gives (scales, zero points, weights) are constants, where the graph needs
+    /// them as such.
     ///
     /// # Errors
     /// A file that cannot be read; [`ImportError`] from the model.
@@ -107,6 +108,13 @@ impl Case {
         let path = self.path.join("model.onnx");
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let inputs = self.sets.first().map_or(&[][..], |set| &set.inputs);
+        // A graph of several inputs takes them all, where none has to be a constant.
+        if inputs.len() > 1
+            && let Ok(graph) = import(&bytes, &Constants::new())
+            && graph.input.beside.len() + 1 == inputs.len()
+        {
+            return Ok(Ok(graph));
+        }
         let constants: Constants = inputs.iter().skip(1).filter(|(name, _)| !name.is_empty()).cloned().collect();
         Ok(import(&bytes, &constants))
     }

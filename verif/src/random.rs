@@ -36,6 +36,7 @@ pub fn tensor(border: &Border, seed: u64) -> Array {
     let codes = codes(&mut rng, border.shape.iter().product());
     let data = match (border.element, &border.float, &border.host) {
         (ElementType::Uint8, ..) => Data::U8(codes.iter().map(|&c| c as u8).collect()),
+        (ElementType::Int64, ..) => Data::I64(codes.iter().map(|&c| i64::from(c.unsigned_abs() / 16)).collect()),
         (ElementType::Float32, Some(float), None) => Data::F32(float.values(&border.shape, &codes)),
         (ElementType::Float32, ..) => Data::F32(codes.iter().map(|&c| f32::from(c) / 128.0).collect()),
         _ => Data::I8(codes),

@@ -417,6 +417,8 @@ impl Case {
             order: (0..map.len() as u32).collect(),
             float: None,
             host: None,
+            at: vec![],
+            beside: vec![],
         };
         let raw = b.layers[out - 1].finish == Finish::Raw32;
         let element = if raw { ElementType::Int32 } else { ElementType::Int8 };

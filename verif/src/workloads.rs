@@ -79,6 +79,8 @@ impl Builder {
             order: (0..map.len() as u32).collect(),
             float: None,
             host: None,
+            at: vec![],
+            beside: vec![],
         };
         let input = codes(&mut self.rng, self.maps[0].len());
         let last = self.last();

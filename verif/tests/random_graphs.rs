@@ -88,11 +88,16 @@ campaigns! {
     random_graphs_on_wide: "wide", 1;
     random_graphs_on_base: "base", 1;
     random_graphs_on_base_with_four_beats: "base", 4;
-    random_graphs_on_nano: "nano", 1;
     random_graphs_on_slim: "slim", 1;
     random_graphs_on_small_with_one_lane_and_two_beats: "small,POST_LANES=1", 2;
     random_graphs_on_tiny_with_products: "tiny,PRODUCT=1", 1;
     random_graphs_on_small_with_products_and_two_lanes: "small,PRODUCT=1,POST_LANES=2", 1;
+}
+
+/// More of them, for many do not fit.
+#[test]
+fn random_graphs_on_nano() {
+    campaign("nano", 1, if long() { 250 } else { 16 }, &[Backend::Model, Backend::Rtl]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use systole_model::graph::Graph;
+use systole_model::graph::{Border, Graph};
 use systole_model::host::Host;
 use systole_model::onnx::{Array, Data, ElementType, read_tensor};
 use systole_verif::npy;
@@ -15,17 +15,19 @@ use systole_verif::onnx_case::{difference, differing};
 /// What outputs are compared with.
 #[derive(Args)]
 pub struct JudgeArgs {
-    /// Compare the output with this tensor (ONNX Runtime's, say); with --batch-dir a folder, with a tensor of each input's name
+    /// Compare the output with this tensor (ONNX Runtime's, say); of several outputs one for each, in their order; with --batch-dir a
+    /// folder, with a tensor of each input's name
     #[arg(long, value_name = "Y.npy|Y.pb")]
-    expect: Option<PathBuf>,
-    /// Compare the largest output with the class of each input, in the order of their names: whole numbers, .npy or text
+    expect: Vec<PathBuf>,
+    /// Compare the largest element of the output with the class of each input, in the order of their names: whole numbers, .npy or text
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
 
 /// What was read before anything ran.
 pub struct Judge {
-    expected: Option<Vec<Array>>,
+    /// Of each input the outputs, the first ones.
+    expected: Option<Vec<Vec<Array>>>,
     labels: Option<Vec<i64>>,
     /// Whether float32 that functions of the host have rounded may be off by units in the last place.
     rounds: bool,
@@ -82,37 +84,40 @@ fn numbers(path: &Path) -> Result<Vec<i64>> {
 impl JudgeArgs {
     /// Whether there is something to compare with.
     pub fn is_given(&self) -> bool {
-        self.expect.is_some() || self.labels.is_some()
+        !self.expect.is_empty() || self.labels.is_some()
     }
 
-    /// Reads what the outputs of `inputs` are compared with; of one input that has no name, one.
+    /// Reads what the outputs of `inputs` are compared with; none: one run, whose inputs' names do not matter.
     ///
     /// # Errors
     /// A file that is not there or of another kind; as many labels as inputs are needed.
     pub fn read(&self, graph: &Graph, inputs: &[PathBuf], declared: bool) -> Result<Judge> {
-        let border = &graph.output.1;
-        let element = border.element;
+        let borders: Vec<&Border> = graph.output.1.all().collect();
         let of = |input: &PathBuf, folder: &Path| {
             let name = input.file_stem().unwrap_or_default();
             let names = ["npy", "pb"].map(|e| folder.join(name).with_extension(e));
             let found = names.iter().find(|p| p.is_file());
             let path = found.with_context(|| format!("--expect: there is no {} and no .pb of its name", names[0].display()))?;
-            tensor(path, element)
+            Ok(vec![tensor(path, borders[0].element)?])
         };
-        let expected = match &self.expect {
-            Some(folder) if folder.is_dir() => Some(inputs.iter().map(|i| of(i, folder)).collect::<Result<_>>()?),
-            Some(file) => {
-                ensure!(inputs.len() < 2, "--expect {}: give a folder, with a tensor of each input's name", file.display());
-                Some(vec![tensor(file, element)?])
+        let expected = match self.expect.as_slice() {
+            [] => None,
+            [folder] if folder.is_dir() => {
+                ensure!(!inputs.is_empty(), "--expect {}: a folder is for --batch-dir", folder.display());
+                Some(inputs.iter().map(|i| of(i, folder)).collect::<Result<_>>()?)
             }
-            None => None,
+            files => {
+                ensure!(inputs.is_empty(), "--expect {}: give a folder, with a tensor of each input's name", files[0].display());
+                ensure!(files.len() <= borders.len(), "--expect: {} tensors for {} outputs", files.len(), borders.len());
+                Some(vec![files.iter().zip(&borders).map(|(f, b)| tensor(f, b.element)).collect::<Result<_>>()?])
+            }
         };
         let labels = self.labels.as_deref().map(numbers).transpose()?;
         if let Some(labels) = &labels {
             let count = inputs.len().max(1);
             ensure!(labels.len() == count, "--labels: {} labels for {count} inputs", labels.len());
         }
-        let rounds = border.host.as_ref().is_some_and(Host::rounds);
+        let rounds = borders.iter().any(|b| b.host.as_ref().is_some_and(Host::rounds));
         Ok(Judge { expected, labels, rounds, declared })
     }
 }
@@ -131,16 +136,16 @@ fn class(output: &Array) -> i64 {
 }
 
 impl Judge {
-    /// Compares the outputs, in the order of the inputs.
-    pub fn of(&self, outputs: &[Array]) -> Verdict {
+    /// Compares the outputs of each run, in the order of the inputs.
+    pub fn of(&self, outputs: &[Vec<Array>]) -> Verdict {
         let expected = self.expected.as_ref().map(|expected| {
-            let pairs = || outputs.iter().zip(expected);
+            let pairs = || outputs.iter().zip(expected).flat_map(|(o, e)| o.iter().zip(e));
             let wrong = pairs().map(|(o, e)| differing(o, e, self.rounds)).sum();
             let largest = pairs().map(|(o, e)| difference(o, e).unwrap_or(f64::INFINITY)).fold(0.0, f64::max);
-            (wrong, expected.iter().map(Array::len).sum(), largest)
+            (wrong, expected.iter().flatten().map(Array::len).sum(), largest)
         });
         let right = self.labels.as_ref().map(|labels| {
-            let right = outputs.iter().zip(labels).filter(|(o, l)| class(o) == **l).count();
+            let right = outputs.iter().zip(labels).filter(|(o, l)| o.first().is_some_and(|o| class(o) == **l)).count();
             (right, labels.len())
         });
         Verdict { expected, right, declared: self.declared }

@@ -12,7 +12,7 @@ use systole_compiler::legalise::legalise;
 use systole_compiler::stage::Staged;
 use systole_compiler::{Compiled, Options, Pass, compile as compile_graph, dump};
 use systole_isa::Config;
-use systole_model::graph::{Finish, Graph, Layer, Map, Op, layer_macs};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, Op, layer_macs};
 use systole_model::onnx::{Array, Constants, Data, import};
 use systole_verif::conformance::{Program, Status, run_case};
 use systole_verif::{npy, onnx_case};
@@ -121,7 +121,7 @@ fn place(staged: Option<&Staged>, layer: usize) -> String {
 
 /// What the host computes at the edges: in front of the machine, behind it.
 fn on_host(graph: &Graph) -> [Vec<String>; 2] {
-    [&graph.input, &graph.output.1].map(|b| b.host.iter().flat_map(|h| &h.ops).map(ToString::to_string).collect())
+    [&graph.input, &graph.output.1].map(|b| b.all().flat_map(|b| &b.host).flat_map(|h| &h.ops).map(ToString::to_string).collect())
 }
 
 /// Says so, for it is in none of the cycles.
@@ -153,22 +153,16 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
                     "macs": layer_macs(l, m), "weights": weights(l), "int32": l.finish == Finish::Raw32})
             })
             .collect();
-        let json = json!({"name": graph.name, "input": {"name": graph.input.name, "shape": graph.input.shape, "type": graph.input.element.to_string()},
-            "output": {"name": graph.output.1.name, "shape": graph.output.1.shape, "type": graph.output.1.element.to_string()},
+        let of = |b: &Border| json!({"name": b.name, "shape": b.shape, "type": b.element.to_string()});
+        let json = json!({"name": graph.name, "input": of(&graph.input), "output": of(&graph.output.1),
+            "inputs": graph.input.all().map(of).collect::<Vec<_>>(), "outputs": graph.output.1.all().map(of).collect::<Vec<_>>(),
             "macs": graph.macs(), "weights": graph.layers.iter().map(weights).sum::<usize>(), "layers": layers, "unsupported": reason, "on_host": on_host(&graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
     }
-    output::print(&format!(
-        "{}: {} {:?} {} to {} {:?} {}",
-        graph.name,
-        graph.input.name,
-        graph.input.shape,
-        graph.input.element,
-        graph.output.1.name,
-        graph.output.1.shape,
-        graph.output.1.element
-    ));
+    let of = |b: &Border| format!("{} {:?} {}", b.name, b.shape, b.element);
+    let list = |b: &Border| b.all().map(of).collect::<Vec<_>>().join(", ");
+    output::print(&format!("{}: {} to {}", graph.name, list(&graph.input), list(&graph.output.1)));
     output::print(
         "  map  layer                             kind                              [h, w, c]              macs    weights  reads     runs on (base)",
     );
@@ -304,6 +298,21 @@ fn write_tensor(path: &Path, array: &Array) -> Result<()> {
     }
 }
 
+/// The first output at `path`, others beside it with their names behind that of the file.
+fn write_tensors(path: &Path, arrays: &[Array], graph: &Graph) -> Result<()> {
+    for (n, (array, border)) in arrays.iter().zip(graph.output.1.all()).enumerate() {
+        if n == 0 {
+            write_tensor(path, array)?;
+            continue;
+        }
+        let legal = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = format!("{stem}.{}.npy", border.name.chars().map(legal).collect::<String>());
+        write_tensor(&path.with_file_name(name), array)?;
+    }
+    Ok(())
+}
+
 /// CRC of the image that must wake, where a part was named; only one run of one program can come from it.
 fn awake(args: &RunArgs, program: &Program) -> Result<Option<u32>> {
     let Some(woken) = args.woken() else { return Ok(None) };
@@ -322,28 +331,37 @@ fn awake(args: &RunArgs, program: &Program) -> Result<Option<u32>> {
 }
 
 /// Runs a model on one input; random where none is given.
-pub fn run(model: &Path, input: Option<&Path>, args: &RunArgs) -> Result<bool> {
+pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let RunArgs { output: to, energy, machine, .. } = args;
     let (config, options, woken) = (machine.counting(*energy)?, args.options()?, args.woken());
     output::check_writable(to)?;
     let program = program(model, &config, args.scrub_lines)?;
     let awake = awake(args, &program)?;
-    let array = match input {
-        Some(input) => tensor(input, program.graph.input.element)?,
-        None => systole_verif::random::tensor(&program.graph.input, machine.seed),
-    };
+    let borders: Vec<&Border> = program.graph.input.all().collect();
+    if !input.is_empty() && input.len() != borders.len() {
+        let names: Vec<&str> = borders.iter().map(|b| b.name.as_str()).collect();
+        bail!("{} has {} inputs ({}): give --input for each, in this order", model.display(), borders.len(), names.join(", "));
+    }
+    let mut arrays = vec![];
+    for (n, border) in borders.iter().enumerate() {
+        let array = match input.get(n) {
+            Some(input) => tensor(input, border.element)?,
+            None => systole_verif::random::tensor(border, machine.seed.wrapping_add(n as u64)),
+        };
+        let name = input.get(n).map_or(String::from("random input"), |i| i.display().to_string());
+        border.pack(&array).with_context(|| name)?; // said with the file's name
+        arrays.push(array);
+    }
     let inexact = !program.split.body.1.warnings.is_empty();
-    let judge = args.judge.read(&program.graph, input.map(Path::to_path_buf).as_slice(), inexact)?;
+    let judge = args.judge.read(&program.graph, &[], inexact)?;
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
-    let name = input.map_or(String::from("random input"), |i| i.display().to_string());
-    program.graph.input.pack(&array).with_context(|| name)?; // said with the file's name
-    let ran = program.run(&config, machine.backend(), &array, &options);
-    let (result, report) = woken.iter().fold(ran, |r, w| w.explain(r))?;
+    let ran = program.run(&config, machine.backend(), &arrays, &options);
+    let (results, report) = woken.iter().fold(ran, |r, w| w.explain(r))?;
     bar.finish_and_clear();
     if let Some(path) = to {
-        write_tensor(path, &result)?;
+        write_tensors(path, &results, &program.graph)?;
     }
-    let verdict = judge.of(std::slice::from_ref(&result));
+    let verdict = judge.of(std::slice::from_ref(&results));
     let [expected, labels] = verdict.json();
     let measured: u64 = report.cycles_measured.iter().sum();
     let macs = program.graph.macs();
@@ -351,13 +369,13 @@ pub fn run(model: &Path, input: Option<&Path>, args: &RunArgs) -> Result<bool> {
     let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs, None));
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
-            "awake": awake, "inputs": 1, "random_input": input.is_none(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
+            "awake": awake, "inputs": 1, "random_input": input.is_empty(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
             "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds, "on_host": on_host(&program.graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
-        let random = if input.is_none() { format!(", on random input (seed {})", machine.seed) } else { String::new() };
+        let random = if input.is_empty() { format!(", on random input (seed {})", machine.seed) } else { String::new() };
         output::print(&format!("{} on {}{random}", program.graph.name, config.label()));
         if let (Some(woken), Some(crc)) = (&woken, awake) {
             woken.print(crc, 12);
@@ -424,14 +442,17 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     }
     let program = program(model, &config, args.scrub_lines)?;
     let awake = awake(args, &program)?;
+    if !program.graph.input.beside.is_empty() {
+        bail!("{} has several inputs; --batch-dir gives one, --input each", model.display());
+    }
     let inputs = paths
         .iter()
         .map(|p| {
             let array = tensor(p, program.graph.input.element)?;
             program.graph.input.pack(&array).with_context(|| p.display().to_string())?; // said with the file's name
-            Ok(array)
+            Ok(vec![array])
         })
-        .collect::<Result<Vec<Array>>>()?;
+        .collect::<Result<Vec<Vec<Array>>>>()?;
     let judge = args.judge.read(&program.graph, &paths, !program.split.body.1.warnings.is_empty())?;
     let count = inputs.len();
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(count as u64, "building and running") };
@@ -442,7 +463,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     if let Some(to) = to {
         for (path, result) in paths.iter().zip(&results) {
             let name = path.file_stem().unwrap_or_default();
-            write_tensor(&to.join(name).with_extension("npy"), result)?;
+            write_tensors(&to.join(name).with_extension("npy"), result, &program.graph)?;
         }
     }
     let verdict = judge.of(&results);

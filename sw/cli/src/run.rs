@@ -15,13 +15,13 @@ use systole_verif::{check_graph, digits};
 pub struct RunArgs {
     /// The network: digits (an MLP), digits-cnn, or a model in ONNX
     network: String,
-    /// The model's input, .npy or .pb; without one it is random (--seed)
+    /// The model's input, .npy or .pb; of several each, in the model's order; without one it is random (--seed)
     #[arg(long, value_name = "X.npy", conflicts_with = "batch_dir")]
-    input: Option<PathBuf>,
+    input: Vec<PathBuf>,
     /// Every .npy and .pb in a folder as input, one run behind the other
     #[arg(long, value_name = "D")]
     batch_dir: Option<PathBuf>,
-    /// Write the model's output; with --batch-dir a folder, which gets a .npy for each input
+    /// Write the model's output, others beside it as Y.NAME.npy; with --batch-dir a folder, which gets a .npy for each input
     #[arg(long, value_name = "Y.npy")]
     pub output: Option<PathBuf>,
     /// Run only the first images
@@ -78,11 +78,11 @@ pub fn run(args: &RunArgs) -> Result<bool> {
             bail!("there is no network or file '{}'; give digits, digits-cnn, or the path of an ONNX model", args.network);
         }
         return match (&args.input, &args.batch_dir) {
-            (None, Some(folder)) => crate::onnx::run_folder(model, folder, args),
-            (input, _) => crate::onnx::run(model, input.as_deref(), args),
+            (_, Some(folder)) => crate::onnx::run_folder(model, folder, args),
+            (input, _) => crate::onnx::run(model, input, args),
         };
     }
-    if args.input.is_some() || args.output.is_some() || args.batch_dir.is_some() || args.judge.is_given() {
+    if !args.input.is_empty() || args.output.is_some() || args.batch_dir.is_some() || args.judge.is_given() {
         bail!(
             "--input, --batch-dir, --output, --expect and --labels are for ONNX models; {} has its own images and labels",
             args.network

@@ -201,14 +201,19 @@ fn a_language_model_wakes_from_rram_and_generates_without_a_load() {
 fn a_prompt_in_chunks_gives_the_text_of_one_token_by_token_in_less_time() {
     let prompt = "once upon a time there was a";
     let run = |more: &[&str]| {
-        let args = ["generate", "tales", "--backend", "model", "--tokens", "6", "--config", "small,VEC_LANES=4", "--prompt", prompt];
+        let args =
+            ["generate", "tales", "--backend", "model", "--tokens", "6", "--config", "small,VEC_LANES=4", "--prompt", prompt];
         json(&[&args, more].concat())
     };
-    let cycles = |v: &Value, key: &str| -> u64 { v[key].as_array().expect(key).iter().map(|c| c.as_u64().expect("cycles")).sum() };
+    let cycles =
+        |v: &Value, key: &str| -> u64 { v[key].as_array().expect(key).iter().map(|c| c.as_u64().expect("cycles")).sum() };
     let (chunks, alone, own) = (run(&[]), run(&["--no-prefill"]), run(&["--on-chip"]));
     for v in [&chunks, &alone, &own] {
         assert_eq!((&v["text"], &v["tokens"], &v["mismatches"]), (&alone["text"], &alone["tokens"], &0.into()));
-        assert_eq!((v["cycles_as_predicted"].as_bool(), cycles(v, "cycles_predicted")), (Some(true), cycles(v, "cycles_measured")));
+        assert_eq!(
+            (v["cycles_as_predicted"].as_bool(), cycles(v, "cycles_predicted")),
+            (Some(true), cycles(v, "cycles_measured"))
+        );
         // A number for each token that ran, which is all but the last; runs beside them.
         let tokens = v["tokens"].as_array().expect("tokens").len();
         assert_eq!(v["cycles_measured"].as_array().expect("cycles").len(), tokens - 1);

@@ -18,6 +18,14 @@ pub enum BorderError {
         /// The tensor's.
         actual: Vec<usize>,
     },
+    /// Another number of tensors.
+    #[error("the graph has {expected} inputs; {actual} are given")]
+    Count {
+        /// Its inputs.
+        expected: usize,
+        /// Tensors.
+        actual: usize,
+    },
     /// Another element type.
     #[error("'{name}' is {expected}, the tensor {actual}")]
     Element {
@@ -51,8 +59,8 @@ impl Codes {
 }
 
 impl Border {
-    /// Codes of the map, row-major, from a tensor outside. float32 is quantised as QuantizeLinear does;
-    /// bit 7 of uint8 is flipped.
+    /// Codes of the map, row-major, from a tensor outside. float32 is quantised as QuantizeLinear does, or where nothing says
+    /// what codes stand for it goes byte by byte, in which `order` counts then; bit 7 of uint8 is flipped.
     ///
     /// # Errors
     /// [`BorderError`].
@@ -69,6 +77,11 @@ impl Border {
         }
         let made = self.host.as_ref().map(|host| host.ops.iter().fold(array.clone(), |x, op| op.run(&x)));
         let array = made.as_ref().unwrap_or(array);
+        if let (Data::F32(v), None) = (&array.data, &self.float) {
+            // Nothing quantises it: the bytes of each number go through as they are.
+            let bytes: Vec<u8> = v.iter().flat_map(|v| v.to_le_bytes()).collect();
+            return Ok(self.order.iter().map(|&at| bytes[at as usize] as i8).collect());
+        }
         let code = |place: usize| match (&array.data, &self.float) {
             (Data::I8(v), _) => v[place],
             (Data::U8(v), _) => (v[place] ^ 0x80) as i8,
@@ -76,7 +89,7 @@ impl Border {
                 let n = c.channel(&array.shape, place);
                 crate::quantise(v[place], c.scales[n], c.zero_points[n])
             }
-            _ => 0, // int32, int64 and unscaled float32 are no border of a graph
+            _ => 0, // int32 and int64 are no border of a graph
         };
         Ok(self.order.iter().map(|&place| code(place as usize)).collect())
     }
@@ -99,6 +112,10 @@ impl Border {
                     (v - i32::from(c.zero_points[n])) as f32 * c.scales[n]
                 };
                 Data::F32(by_place.iter().enumerate().map(value).collect())
+            }
+            (ElementType::Float32, None) => {
+                let number = |b: &[i32]| f32::from_le_bytes(std::array::from_fn(|i| b[i] as u8));
+                Data::F32(by_place.chunks_exact(4).map(number).collect())
             }
             _ => Data::I32(by_place),
         };

@@ -4,8 +4,9 @@
 //! A feature map is `[h, w, c]` of int8 codes (unsigned models are shifted by 128 when they are
 //! imported); a matrix `[m, k]` is `[m, 1, k]`. The arithmetic of every part is in docs/arithmetic.md.
 
+use crate::border::BorderError;
 use crate::host::Host;
-use crate::onnx::ElementType;
+use crate::onnx::{Array, ElementType};
 
 /// Number of a feature map: 0 is the input, i the output of layer i - 1.
 pub type MapId = usize;
@@ -321,6 +322,23 @@ pub struct Border {
     pub float: Option<Codes>,
     /// What the host computes between that tensor and the codes.
     pub host: Option<Host>,
+    /// Place in the graph's first or last map of each element of this tensor's own; empty: that map is its own. So several tensors
+    /// share a frame.
+    pub at: Vec<u32>,
+    /// The other tensors of the frame, in the model's order.
+    pub beside: Vec<Border>,
+}
+
+impl Border {
+    /// All tensors of the frame.
+    pub fn all(&self) -> impl Iterator<Item = &Border> {
+        std::iter::once(self).chain(&self.beside)
+    }
+
+    /// This tensor's part of what the frame has.
+    pub fn part<T: Copy>(&self, frame: &[T]) -> Vec<T> {
+        if self.at.is_empty() { frame.to_vec() } else { self.at.iter().map(|&at| frame[at as usize]).collect() }
+    }
 }
 
 /// What the codes of a float32 tensor stand for: `(code - zero point) * scale`.
@@ -350,6 +368,30 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// Codes of the first map, row-major, from the input tensors in the model's order.
+    ///
+    /// # Errors
+    /// [`BorderError`]: another number of tensors, a shape or an element type.
+    pub fn pack(&self, tensors: &[Array]) -> Result<Vec<i8>, BorderError> {
+        let expected = 1 + self.input.beside.len();
+        if tensors.len() != expected {
+            return Err(BorderError::Count { expected, actual: tensors.len() });
+        }
+        if self.input.at.is_empty() {
+            return self.input.pack(&tensors[0]);
+        }
+        let mut frame = vec![0; self.maps[0].len()];
+        for (border, tensor) in self.input.all().zip(tensors) {
+            border.at.iter().zip(border.pack(tensor)?).for_each(|(&at, code)| frame[at as usize] = code);
+        }
+        Ok(frame)
+    }
+
+    /// The output tensors in the model's order from the values of the last map, row-major.
+    pub fn unpack(&self, values: &[i32]) -> Vec<Array> {
+        self.output.1.all().map(|border| border.unpack(&border.part(values))).collect()
+    }
+
     /// Multiply-accumulates of one run: those of convolutions and matrix products, padding included.
     pub fn macs(&self) -> u64 {
         self.layers.iter().zip(&self.maps[1..]).map(|(l, m)| layer_macs(l, m)).sum()

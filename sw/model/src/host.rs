@@ -44,6 +44,13 @@ pub enum HostOp {
         /// Padding counts as elements of value zero.
         count_padding: bool,
     },
+    /// Gather along dimension 0: the rows of a constant table by index, counted from its end where that is negative.
+    Rows {
+        /// Elements of a row.
+        shape: Vec<usize>,
+        /// The table, row by row.
+        values: Vec<f32>,
+    },
     /// Softmax along a dimension.
     Softmax {
         /// The dimension.
@@ -149,6 +156,7 @@ impl fmt::Display for HostOp {
             HostOp::Quantize { .. } => "QuantizeLinear",
             HostOp::Dequantize { .. } => "DequantizeLinear",
             HostOp::Reshape(_) => "Reshape",
+            HostOp::Rows { .. } => "Gather",
         })
     }
 }
@@ -197,6 +205,7 @@ impl HostOp {
                 shape
             }
             HostOp::Reshape(new) => new.clone(),
+            HostOp::Rows { shape: row, .. } => [shape, row].concat(),
             _ => shape.to_vec(),
         }
     }
@@ -250,6 +259,13 @@ impl HostOp {
                     }
                 }
                 floats(out)
+            }
+            HostOp::Rows { shape: row, values } => {
+                let width: usize = row.iter().product();
+                let rows = (values.len() / width.max(1)) as i64;
+                let row = |i: i64| (if i < 0 { i + rows } else { i }).clamp(0, rows - 1) as usize * width;
+                let all = x.integers().unwrap_or_default();
+                floats(all.into_iter().flat_map(|i| &values[row(i)..][..width]).copied().collect())
             }
             HostOp::Softmax { axis, log } => {
                 let mut out = vec![0f32; v.len()];

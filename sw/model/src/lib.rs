@@ -328,6 +328,8 @@ impl Network {
             order: (0..(self.m * n) as u32).collect(),
             float: None,
             host: None,
+            at: vec![],
+            beside: vec![],
         };
         let raw = self.layers.last().is_some_and(|l| l.output == Output::Raw32);
         let element = if raw { onnx::ElementType::Int32 } else { onnx::ElementType::Int8 };

@@ -193,6 +193,8 @@ pub fn separable(h: usize, w: usize, channels: usize, outputs: usize) -> Graph {
         order: (0..(h * w * c) as u32).collect(),
         float: None,
         host: None,
+        at: vec![],
+        beside: vec![],
     };
     let maps = vec![map("input", channels), map("depthwise", channels), map("pointwise", outputs)];
     Graph { name: "separable".into(), input: border(channels), maps, layers, output: (2, border(outputs)) }

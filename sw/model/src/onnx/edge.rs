@@ -6,8 +6,9 @@ use super::import::Building;
 use super::moves::axis_of;
 use super::node::{Fail, Node, unsupported, wrong};
 use super::ops::{Inputs, any, scale, zero_point};
+use super::product::bounded;
 use super::value::{Eight, Outside, Real, Table, TableKind, Value};
-use super::{float, layout, pool};
+use super::{ElementType, float, layout, pool};
 use crate::graph::Codes;
 use crate::host::{Arithmetic, HostOp, broadcasts};
 use std::rc::Rc;
@@ -39,6 +40,22 @@ fn pointwise(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<O
     Ok(Some(HostOp::Arithmetic { op: arithmetic, shape: array.shape.clone(), values: values.to_vec(), first }))
 }
 
+/// Gather of the rows of a constant table, by an input that has their indices: an embedding.
+fn rows(node: &Node, inputs: Inputs) -> Result<HostOp, Fail> {
+    let (shape, values) = match any(inputs, 0)? {
+        Value::Const(a) => match a.floats() {
+            Some(v) => (a.shape.clone(), v.to_vec()),
+            None => return unsupported(format!("a table of {}", a.element()), "dequantise it before Gather"),
+        },
+        Value::Real(Real::Const(c)) => (c.shape.clone(), c.floats()),
+        _ => return unsupported("indices that are an input, of a table that is none", "make the table an initialiser"),
+    };
+    if node.int("axis", 0) != 0 || shape.is_empty() || values.is_empty() {
+        return unsupported(format!("rows of shape {shape:?} along axis {}", node.int("axis", 0)), "gather along axis 0");
+    }
+    Ok(HostOp::Rows { shape: shape[1..].to_vec(), values })
+}
+
 /// An operator on the float32 input that nothing has quantised; `None`: one that the host does not compute.
 pub(super) fn before(g: &mut Building, node: &Node, op: &str, inputs: Inputs, x: &Eight) -> Result<Option<Value>, Fail> {
     let global = op == "GlobalAveragePool";
@@ -48,25 +65,32 @@ pub(super) fn before(g: &mut Building, node: &Node, op: &str, inputs: Inputs, x:
             let count_padding = !global && node.int("count_include_pad", 0) != 0;
             HostOp::Pool { window, max: op == "MaxPool", count_padding }
         }
+        "Gather" if g.source(x).element == ElementType::Int64 => rows(node, inputs)?,
         _ => match pointwise(node, op, inputs, &x.shape)? {
             Some(made) => made,
             None => return Ok(None),
         },
     };
+    let integers = g.source(x).element != ElementType::Float32 && g.source(x).host.is_empty();
+    if integers != matches!(made, HostOp::Rows { .. }) {
+        return unsupported(format!("{op} of an integer input"), "only Gather of a constant table takes indices");
+    }
+    bounded(&made.shape(&x.shape))?;
     if !x.place.iter().enumerate().all(|(i, &p)| i == p as usize) {
         return unsupported("it follows a Transpose of the float32 input", "transpose behind it");
     }
-    if x.steps != g.input_host.len() || g.input_codes.is_some() {
+    if x.steps != g.source(x).host.len() || g.source(x).codes.is_some() {
         return unsupported(
             "the float32 input goes two ways before it is quantised",
             "quantise it first (QuantizeLinear and DequantizeLinear)",
         );
     }
     let shape = made.shape(&x.shape);
-    g.input_host.push(made);
-    g.input_inner = shape.clone();
+    let source = g.source(x);
+    source.host.push(made);
+    source.inner = shape.clone();
     let count = shape.iter().product::<usize>() as u32;
-    let eight = Eight { shape, place: Rc::new((0..count).collect()), steps: g.input_host.len(), ..x.clone() };
+    let eight = Eight { shape, place: Rc::new((0..count).collect()), steps: source.host.len(), ..x.clone() };
     Ok(Some(Value::Real(Real::Input(eight))))
 }
 

@@ -515,12 +515,13 @@ pub(super) fn add(g: &mut Building, name: &str, t: &Table, u: &Table) -> Result<
         return unsupported(format!("shapes {:?} and {:?} are added", t.eight.shape, u.eight.shape), "add tensors of one shape");
     }
     // The one with a layout decides it for an input that has none yet.
-    let (first, second) = if t.eight.map == 0 { (u, t) } else { (t, u) };
+    let open = g.is_open(&t.eight);
+    let (first, second) = if open { (u, t) } else { (t, u) };
     g.settle(&first.eight);
     let order = g.places(&first.eight);
     let map = g.maps[first.eight.map].shape;
     let moved = Table { eight: g.arranged(name, &second.eight, map, &order), ..second.clone() };
-    let (a, b) = if t.eight.map == 0 { (&moved, u) } else { (t, &moved) };
+    let (a, b) = if open { (&moved, u) } else { (t, &moved) };
     let (a, b) = (super::ops::operand(g, a)?, super::ops::operand(g, b)?);
     Ok(Pending {
         kind: PendingKind::Add { a, b },

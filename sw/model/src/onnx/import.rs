@@ -5,9 +5,9 @@ use super::node::{Fail, Node};
 use super::proto::{DimensionValue, GraphProto, ModelProto, ValueInfoProto};
 use super::tensor::{LARGEST_MAP, elements};
 use super::value::{Eight, Real, Value};
-use super::{Array, Data, ElementType, ImportError, Unsupported, edge, moves, ops, pairs};
-use crate::graph::{Border, Codes, Finish, Graph, Layer, Map, MapId, Op};
-use crate::host::{Host, HostOp};
+use super::{Array, Data, ElementType, ImportError, Unsupported, moves, ops, outputs, pairs};
+use crate::graph::{Codes, Finish, Graph, Layer, Map, MapId, Op};
+use crate::host::HostOp;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -17,6 +17,8 @@ pub type Constants = BTreeMap<String, Array>;
 /// Opsets of the standard domain whose operators mean what is read here.
 const OPSETS: std::ops::RangeInclusive<i64> = 10..=28;
 
+/// A graph has no more inputs, nor outputs.
+const MOST_TENSORS: usize = 64;
 /// All maps of a graph have no more elements.
 const LARGEST_GRAPH: usize = 1 << 25;
 
@@ -76,26 +78,34 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
             None => inputs.push(input),
         }
     }
-    let [input] = inputs.as_slice() else {
-        let names: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).collect();
-        return beyond(format!(
-            "the graph has {} inputs that are no constants ({}); the machine takes one",
-            names.len(),
-            names.join(", ")
-        ));
-    };
-    walk.begin(input)?;
+    if inputs.is_empty() {
+        return beyond("the graph has no input that is no constant".into());
+    }
+    if inputs.len() > MOST_TENSORS || graph.output.len() > MOST_TENSORS {
+        return beyond(format!("the graph has more than {MOST_TENSORS} inputs or outputs"));
+    }
+    if inputs.len() > 1 {
+        walk.graph.maps.push(Map { name: "frame".into(), shape: [0; 3] });
+        walk.graph.order.push(Rc::default());
+    }
+    for input in &inputs {
+        walk.begin(input, inputs.len() > 1)?;
+    }
     walk.run(graph.node.into_iter().map(Node::new).collect())?;
     if !walk.unsupported.is_empty() {
         return Err(ImportError::Unsupported(walk.unsupported));
     }
-    let [output] = graph.output.as_slice() else {
-        return beyond(format!("the graph has {} outputs; the machine gives one", graph.output.len()));
-    };
-    let Some(value) = walk.values.remove(&output.name) else {
-        return wrong(format!("no node makes the output '{}'", output.name));
-    };
-    walk.end(&output.name, value, if graph.name.is_empty() { "network" } else { &graph.name })
+    if graph.output.is_empty() {
+        return wrong("the graph has no output".into());
+    }
+    let mut outputs = vec![];
+    for output in &graph.output {
+        let Some(value) = walk.values.get(&output.name) else {
+            return wrong(format!("no node makes the output '{}'", output.name));
+        };
+        outputs.push((output.name.clone(), value.clone()));
+    }
+    walk.end(outputs, if graph.name.is_empty() { "network" } else { &graph.name })
 }
 
 /// Whether the first operator on the way from the inputs that is particular about their order slides windows over them.
@@ -133,6 +143,17 @@ fn readers(graph: &GraphProto) -> HashMap<String, usize> {
     counts
 }
 
+/// An input of the graph.
+pub(super) struct Source {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub element: ElementType,
+    pub codes: Option<Codes>,
+    /// What the host computes of it before it is quantised, and the shape of that.
+    pub host: Vec<HostOp>,
+    pub inner: Vec<usize>,
+}
+
 /// The graph as it grows.
 #[derive(Default)]
 pub(super) struct Building {
@@ -141,13 +162,9 @@ pub(super) struct Building {
     /// nothing has asked for yet.
     pub order: Vec<Rc<Vec<u32>>>,
     pub layers: Vec<Layer>,
-    pub input_name: String,
-    pub input_shape: Vec<usize>,
-    pub input_element: Option<ElementType>,
-    pub input_codes: Option<Codes>,
-    /// What the host computes of the float32 input, and the shape of that.
-    pub input_host: Vec<HostOp>,
-    pub input_inner: Vec<usize>,
+    /// The graph's inputs, in its order. One alone is map 0; of several map 0 is the frame, and each the map of a layer that takes
+    /// it out.
+    pub inputs: Vec<Source>,
     pub opset: i64,
     /// The first of the operators behind the input that ask for a layout slides a window over it as it is.
     pub convolves: bool,
@@ -182,10 +199,10 @@ impl Building {
         if !fits {
             return None;
         }
-        if tensor.map == 0 && self.order[0].is_empty() {
-            self.order[0] = Rc::new(order.iter().map(|&t| tensor.place[t as usize]).collect());
-            self.maps[0].shape = want;
-            return Some(0);
+        if self.is_open(tensor) {
+            self.order[tensor.map] = Rc::new(order.iter().map(|&t| tensor.place[t as usize]).collect());
+            self.maps[tensor.map].shape = want;
+            return Some(tensor.map);
         }
         let have = &self.order[tensor.map];
         let same =
@@ -221,9 +238,20 @@ impl Building {
         self.push(&format!("{name} (order of elements)"), op, finish, shape, map, order, tensor.unsigned)
     }
 
+    /// Whether a tensor is an input that nothing has asked for a layout.
+    pub fn is_open(&self, tensor: &Eight) -> bool {
+        self.order[tensor.map].is_empty()
+    }
+
+    /// The input that a tensor is.
+    pub fn source(&mut self, tensor: &Eight) -> &mut Source {
+        let at = if self.inputs.len() == 1 { 0 } else { tensor.map - 1 };
+        &mut self.inputs[at]
+    }
+
     /// Gives the input a layout if nothing has yet: images by rows and columns, the rest as a matrix.
     pub fn settle(&mut self, tensor: &Eight) {
-        if tensor.map == 0 && self.order[0].is_empty() {
+        if self.is_open(tensor) {
             let (map, order) = natural(&tensor.shape, self.convolves);
             self.view(tensor, map, &order);
         }
@@ -273,8 +301,8 @@ struct Walk {
 }
 
 impl Walk {
-    /// The one input that is no constant.
-    fn begin(&mut self, input: &ValueInfoProto) -> Result<(), ImportError> {
+    /// An input that is no constant; `beside`: with others.
+    fn begin(&mut self, input: &ValueInfoProto, beside: bool) -> Result<(), ImportError> {
         let wrong = |what: String| Err(ImportError::Graph(format!("input '{}': {what}", input.name)));
         let beyond = |what: String| Err(ImportError::Beyond(format!("input '{}': {what}", input.name)));
         let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
@@ -299,14 +327,24 @@ impl Walk {
             Ok(element) => element,
             Err(name) => return beyond(format!("element type {name}; the machine takes int8, uint8 or float32")),
         };
+        if beside {
+            // What it takes of the frame is known when all inputs have layouts.
+            let op = Op::Arrange { input: 0, from: vec![] };
+            let finish = Finish::Codes { lo: -128, hi: 127 };
+            self.graph.layers.push(Layer { name: format!("{} (of the frame)", input.name), op, finish });
+        }
         self.graph.maps.push(Map { name: input.name.clone(), shape: [0; 3] });
         self.graph.order.push(Rc::default());
-        self.graph.input_name = input.name.clone();
-        self.graph.input_shape = dims.clone();
-        self.graph.input_inner = dims.clone();
-        self.graph.input_element = Some(element);
+        self.graph.inputs.push(Source {
+            name: input.name.clone(),
+            shape: dims.clone(),
+            element,
+            codes: None,
+            host: vec![],
+            inner: dims.clone(),
+        });
         let eight = Eight {
-            map: 0,
+            map: self.graph.maps.len() - 1,
             shape: dims,
             place: Rc::new((0..count as u32).collect()),
             unsigned: element == ElementType::Uint8,
@@ -314,7 +352,7 @@ impl Walk {
         };
         let value = match element {
             ElementType::Int8 | ElementType::Uint8 => Value::Eight(eight),
-            ElementType::Float32 => Value::Real(Real::Input(eight)),
+            ElementType::Float32 | ElementType::Int64 => Value::Real(Real::Input(eight)),
             other => return beyond(format!("element type {other}; the machine takes int8, uint8 or float32")),
         };
         self.values.insert(input.name.clone(), value);
@@ -403,83 +441,18 @@ impl Walk {
         Ok(())
     }
 
-    fn end(mut self, name: &str, value: Value, graph_name: &str) -> Result<Graph, ImportError> {
-        let cannot = |reason: &str, help: &str| {
-            Err(ImportError::Unsupported(vec![Unsupported {
-                node: name.to_string(),
-                op: "output".into(),
-                reason: reason.to_string(),
-                help: help.to_string(),
-            }]))
-        };
-        let mut host = None;
-        let (eight, element, codes) = match value {
-            Value::Eight(e) => {
-                let element = if e.unsigned { ElementType::Uint8 } else { ElementType::Int8 };
-                (e, element, None)
-            }
-            Value::Sums(e) => (e, ElementType::Int32, None),
-            Value::Real(Real::Table(t)) if t.codes().is_some() => (t.eight.clone(), ElementType::Float32, t.codes()),
-            Value::Real(Real::Table(_)) | Value::Outside(_) => {
-                let o = match value {
-                    Value::Real(Real::Table(t)) => edge::outside(&t),
-                    Value::Outside(o) => o,
-                    _ => return cannot("the output is unknown", ""),
-                };
-                let element =
-                    o.ops.iter().rev().find(|op| !matches!(op, HostOp::Reshape(_))).map_or(ElementType::Float32, HostOp::result);
-                host = Some((o.shape, o.ops.to_vec()));
-                (o.eight, element, Some(o.codes))
-            }
-            Value::Real(Real::Input(_)) => return cannot("the graph computes nothing", ""),
-            Value::Real(_) => {
-                return cannot(
-                    "float values leave the graph",
-                    "end it in QuantizeLinear, or QuantizeLinear and DequantizeLinear",
-                );
-            }
-            Value::Const(_) | Value::Foreign(_) => return cannot("the output does not depend on the input", ""),
-            Value::Unknown => return cannot("the output is not the first of its node", ""),
-        };
-        if let Some(i) = self.graph.layers.iter().position(|l| matches!(l.finish, Finish::Raw32)).filter(|&i| i + 1 != eight.map)
-        {
-            return cannot(
-                &format!("the int32 result of {} does not leave the graph", self.graph.layers[i].name),
-                "requantise it",
-            );
+    fn end(mut self, outputs: Vec<(String, Value)>, graph_name: &str) -> Result<Graph, ImportError> {
+        let mut leaving = vec![];
+        for (name, value) in outputs {
+            leaving.push(outputs::leaving(&mut self.graph, &name, value)?);
         }
-        let mut eight = eight;
-        if self.graph.layers.is_empty() {
-            // Nothing to compute: the machine still has to move the codes.
-            self.graph.settle(&eight);
-            let table = Box::new(std::array::from_fn(|i| i as u8 as i8));
-            let order = self.graph.places(&eight);
-            let map = self.graph.maps[0].shape;
-            let finish = Finish::Codes { lo: -128, hi: 127 };
-            eight = self.graph.push(
-                name,
-                Op::Lookup { input: 0, table, doubtful: vec![] },
-                finish,
-                eight.shape.clone(),
-                map,
-                order,
-                eight.unsigned,
-            );
+        let output = outputs::output(&mut self.graph, leaving)?;
+        let mut g = self.graph;
+        if g.inputs.len() > 1 {
+            outputs::frame(&mut g);
         }
-        let order = self.graph.places(&eight);
-        let inner = eight.shape.clone();
-        let (shape, host) = host.map_or((inner.clone(), None), |(shape, ops)| (shape, Some(Host { inner, ops })));
-        let output = Border { name: name.to_string(), shape, element, order, float: codes, host };
-        let g = self.graph;
-        let input = Border {
-            name: g.input_name,
-            shape: g.input_shape,
-            element: g.input_element.unwrap_or(ElementType::Int8),
-            order: g.order[0].to_vec(),
-            float: g.input_codes,
-            host: (!g.input_host.is_empty()).then_some(Host { inner: g.input_inner, ops: g.input_host }),
-        };
-        let graph = Graph { name: graph_name.to_string(), input, maps: g.maps, layers: g.layers, output: (eight.map, output) };
+        let input = outputs::input(&g);
+        let graph = Graph { name: graph_name.to_string(), input, maps: g.maps, layers: g.layers, output };
         Ok(graph.without_dead_layers())
     }
 }

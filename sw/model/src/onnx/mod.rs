@@ -18,6 +18,7 @@ mod moves;
 mod mul;
 mod node;
 mod ops;
+mod outputs;
 mod pairs;
 mod pool;
 mod product;

@@ -33,7 +33,7 @@ pub(super) enum Layout {
 impl Layout {
     /// That of a tensor, which is copied into the natural one where it lies in none; an input that has none yet takes that too.
     pub fn of(g: &mut Building, node: &Node, e: &mut Eight) -> Result<Layout, Fail> {
-        let unsettled = e.map == 0 && g.order[0].is_empty();
+        let unsettled = g.is_open(e);
         let natural = if e.shape.len() == 4 || g.convolves && e.shape.len() == 3 { Layout::Image } else { Layout::Matrix };
         let all = if unsettled { [natural, Layout::Matrix] } else { [Layout::Image, Layout::Matrix] };
         for layout in all {
@@ -360,7 +360,7 @@ fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result<Eig
         }
     }
     // Of an input without a layout the others decide.
-    let decides = parts.iter().find(|p| p.map != 0).unwrap_or(first);
+    let decides = parts.iter().find(|p| !g.is_open(p)).unwrap_or(first);
     let layout = Layout::of(g, node, &mut decides.clone())?;
     let Some(along) = layout.along(&shape, axis) else {
         return unsupported(
@@ -588,7 +588,7 @@ impl Slid {
 pub(super) fn slid(g: &mut Building, node: &Node, e: &Eight, [h, w, c]: [usize; 3]) -> Slid {
     let order = image_order(c, h, w);
     // The elements of one row are those of one column, in the same order.
-    let column = h == 1 && !(e.map == 0 && g.order[0].is_empty());
+    let column = h == 1 && !g.is_open(e);
     if let Some(map) = g.view(e, [h, w, c], &order) {
         return Slid { map, turned: false };
     }

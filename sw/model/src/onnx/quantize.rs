@@ -120,7 +120,10 @@ pub(super) fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<
         Value::Real(Real::Channels(c)) => super::affine::quantised(g, node, &c.clone(), scale(inputs, 1)?, &zero),
         Value::Real(Real::Joined(joined)) => moves::quantise_joined(g, node, inputs, &joined.clone()),
         Value::Real(Real::Input(e)) => {
-            if e.steps != g.input_host.len() {
+            if g.source(e).element != ElementType::Float32 && g.source(e).host.is_empty() {
+                return wrong("its input is an integer tensor");
+            }
+            if e.steps != g.source(e).host.len() {
                 return unsupported("the float32 input goes two ways before it is quantised", "quantise it first");
             }
             let scales = scales(inputs, 1)?;
@@ -140,10 +143,11 @@ pub(super) fn quantize(g: &mut Building, node: &Node, inputs: Inputs) -> Result<
                 return wrong(format!("{} zero points, {} scales", zero_points.len(), scales.len()));
             }
             let codes = Codes { scales, zero_points, axis };
-            if g.input_codes.as_ref().is_some_and(|before| *before != codes) {
+            let before = &mut g.source(e).codes;
+            if before.as_ref().is_some_and(|before| *before != codes) {
                 return unsupported("the float32 input is quantised twice, by other scales", "quantise it once");
             }
-            g.input_codes = Some(codes);
+            *before = Some(codes);
             Ok(Value::Eight(Eight { unsigned, ..e.clone() }))
         }
         Value::Const(a) if a.floats().is_some() => quantize_constant(node, inputs, &a.shape, a.floats().unwrap_or(&[]), &zero),
@@ -340,7 +344,7 @@ fn convolution(c: &Conv, fused: bool) -> Result<(Op, Vec<Rest>), Fail> {
         for (n, bias) in bias.iter_mut().enumerate() {
             let scale = f64::from(c.scales[n]);
             let whole = (float.add[n] / scale).round();
-            if !(whole.abs() < 1e9) {
+            if whole.is_nan() || whole.abs() >= 1e9 {
                 return unsupported("a bias beyond 2^30 steps of its sums", "quantise with scales that fit the values");
             }
             *bias = float.ints[n].wrapping_add(whole as i32);

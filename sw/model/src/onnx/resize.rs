@@ -83,7 +83,7 @@ fn sizes(node: &Node, op: &str, inputs: Inputs, shape: &[usize], opset: i64) -> 
         }
         _ => return wrong(format!("scales or sizes do not fit shape {shape:?}")),
     }
-    if to.contains(&0) || factors.iter().any(|f| !(*f > 0.0)) {
+    if to.contains(&0) || factors.iter().any(|f| f.is_nan() || *f <= 0.0) {
         return wrong(format!("a result of shape {to:?}"));
     }
     bounded(&to)?;

@@ -1,1 +1,1 @@
-Boutput_0J€€€€€c€
+Boutput_0JlìVh.¶#c/M

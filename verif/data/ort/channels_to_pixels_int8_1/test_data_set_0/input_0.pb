@@ -1,1 +1,1 @@
-	Binput_0J	²ÑQá°Jãq
+	Binput_0J	afÒæ¬bíñÈ

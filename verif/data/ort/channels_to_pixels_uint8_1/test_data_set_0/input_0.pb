@@ -1,1 +1,1 @@
-	Binput_0J	2QÑa0Êcñ‚
+	Binput_0J	áæRf,âmqH

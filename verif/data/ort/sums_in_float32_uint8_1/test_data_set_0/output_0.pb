@@ -1,1 +1,1 @@
-Boutput_0J@ÿttÿÿÿÿÿÿÿÿÿttÿ¹ÿttttttttÿttttÿğtÿÿttÿÁtÿ¡½tÿwtÿÿÿÿÿÿÿÿttó”ÿttt
+Boutput_0J@bÿÿbbÿbbbbbÍbbÿbbbíÿbbbïÿ¸ôÿbÿÿbbÿb‹b„bÿÿbbbÿşbbrÿbbbbÿbÿÿbÿb¼bb
