@@ -38,4 +38,3 @@ subprocess.run([sys.executable, "-m", "tf2onnx.convert", "--tflite", folder / "m
 scale, zero = tf.lite.Interpreter(str(folder / "model.tflite")).get_input_details()[0]["quantization"]
 codes = np.clip(np.round(images / scale) + zero, -128, 127).astype(np.int8)
 reference(folder, codes[350:351])
-np.save(folder / "rows.npy", codes)

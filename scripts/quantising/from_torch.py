@@ -32,4 +32,3 @@ example = torch.zeros(1, 1, 8, 8)  # its shape is the model's: batch 1, no dynam
 torch.onnx.export(net, (example,), folder / "float.onnx", input_names=["x"], output_names=["y"], opset_version=18, dynamo=True, external_data=False)
 quantise(folder / "float.onnx", images[:100], folder)
 reference(folder, images[350:351])
-np.save(folder / "rows.npy", images)
