@@ -126,6 +126,26 @@ fn everything_unsupported_is_named_at_once() {
     assert!(list.iter().all(|u| !u.reason.is_empty()));
 }
 
+/// What is not quantised, or only while it runs, is sent to the page that says what to do.
+#[test]
+fn models_that_are_not_quantised_statically_are_sent_to_the_page_about_it() {
+    let weights = || tensor("w", &[3, 2], FLOAT, [0.5f32; 6].iter().flat_map(|v| v.to_le_bytes()).collect());
+    let float = model(vec![node("MatMul", &["x", "w"], "y")], vec![weights()], info("x", FLOAT, &[Some(2), Some(3)]));
+    refused(&float, &["1 node", "MatMul of y", "float32 input", "not quantised", "docs/quantising.md"]);
+    let error = import(&float.encode_to_vec(), &Constants::new()).expect_err("a float model");
+    assert!(error.is_unsupported(), "a sound model: {error}");
+    let dynamic = vec![node("DynamicQuantizeLinear", &["x"], "c"), node("MatMul", &["c", "w"], "y")];
+    let dynamic = model(dynamic, vec![weights()], info("x", FLOAT, &[Some(2), Some(3)]));
+    refused(&dynamic, &["1 node", "depends on the data", "statically", "docs/quantising.md"]);
+    // A part of a quantised model that is float32 is another matter.
+    let mut mixed = product();
+    let g = mixed.graph.as_mut().expect("a graph");
+    g.node[0].output[0] = "a".into();
+    g.node.push(node("LayerNormalization", &["a"], "y"));
+    let text = import(&mixed.encode_to_vec(), &Constants::new()).expect_err("a part that is not there").to_string();
+    assert!(!text.contains("quantising.md"), "{text}");
+}
+
 /// A bias that is no number would become 0 on the way to a step of the sums.
 #[test]
 fn a_float_bias_that_is_no_number_is_refused() {

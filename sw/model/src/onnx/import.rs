@@ -91,7 +91,11 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
     for input in &inputs {
         walk.begin(input, inputs.len() > 1)?;
     }
+    let quantised = !inputs.iter().all(|input| is_float32(input)) || graph.node.iter().any(|n| quantises(&n.op_type));
     walk.run(graph.node.into_iter().map(Node::new).collect())?;
+    if !walk.unsupported.is_empty() && !quantised {
+        return Err(ImportError::NotQuantised(walk.unsupported));
+    }
     if !walk.unsupported.is_empty() {
         return Err(ImportError::Unsupported(walk.unsupported));
     }
@@ -106,6 +110,16 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
         outputs.push((output.name.clone(), value.clone()));
     }
     walk.end(outputs, if graph.name.is_empty() { "network" } else { &graph.name })
+}
+
+fn is_float32(input: &ValueInfoProto) -> bool {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    tensor.is_some_and(|t| t.elem_type == 1)
+}
+
+/// Whether an operator makes or takes codes: those of ONNX and com.microsoft say so in their names.
+fn quantises(op: &str) -> bool {
+    op.contains("Quantize") || op.contains("Dequantize") || op.starts_with('Q') || op.ends_with("Integer")
 }
 
 /// Whether the first operator on the way from the inputs that is particular about their order slides windows over them.

@@ -175,14 +175,26 @@ pub enum ImportError {
         what: String,
     },
     /// Nodes that the machine cannot run, all of them.
-    #[error("{} of the graph cannot run on the machine:\n{}", if .0.len() == 1 { "1 node".into() } else { format!("{} nodes", .0.len()) }, .0.iter().map(|u| format!("  {u}")).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", list(.0))]
     Unsupported(Vec<Unsupported>),
+    /// The same of a float32 model in which nothing is quantised.
+    #[error("{}\n  the model is float32, not quantised: docs/quantising.md says how to quantise it", list(.0))]
+    NotQuantised(Vec<Unsupported>),
+}
+
+fn list(nodes: &[Unsupported]) -> String {
+    let count = if nodes.len() == 1 { "1 node".into() } else { format!("{} nodes", nodes.len()) };
+    let lines = nodes.iter().map(|u| format!("  {u}")).collect::<Vec<_>>().join("\n");
+    format!("{count} of the graph cannot run on the machine:\n{lines}")
 }
 
 impl ImportError {
     /// Whether the model is sound and the machine, or this reader, does not take it.
     pub fn is_unsupported(&self) -> bool {
-        matches!(self, ImportError::Unsupported(_) | ImportError::Beyond(_) | ImportError::Element { .. })
+        matches!(
+            self,
+            ImportError::Unsupported(_) | ImportError::NotQuantised(_) | ImportError::Beyond(_) | ImportError::Element { .. }
+        )
     }
 }
 

@@ -104,7 +104,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
         }
         "DynamicQuantizeLinear" => unsupported(
             "its scale depends on the data; the machine's program is fixed before it runs",
-            "quantise statically (onnxruntime.quantization.quantize_static)",
+            "quantise statically (quantize_static; docs/quantising.md)",
         ),
         "Cast" => unsupported("types do not change inside the machine", "remove the Cast, or quantise around it"),
         "BatchNormalization" => super::affine::batch_normalization(g, node, inputs),
