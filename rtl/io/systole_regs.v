@@ -220,7 +220,8 @@ module systole_regs #(
           `SYSTOLE_REG_STOP:        stop_q <= value[16:0];
           default:                  ;
         endcase
-      if (auto_clear_i) auto_q <= 16'd0;
+      if (auto_clear_i || !VECTOR) auto_q <= 16'd0;
+      if (!VECTOR) stop_q <= 17'd0;
       if (wake_we_i[0]) in_bytes_q <= wake_bytes_i;
       if (wake_we_i[1]) out_bytes_q <= wake_bytes_i;
     end

@@ -9,7 +9,7 @@ use harness::axi::Response;
 use systole_chip::{Options, RtlTransport, run_chip};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, Transport};
-use systole_isa::regs::{Access, REGS, offset};
+use systole_isa::regs::{Access, REGS, SPACE, offset};
 use systole_isa::{Config, Image, fingerprint};
 use systole_verif::{Backend, check_graph, random};
 
@@ -32,19 +32,23 @@ fn program() -> (Image, Vec<u8>, u64) {
 
 #[test]
 fn registers_answer_as_the_table_says_and_holes_with_slverr() {
-    on_chip(|mut t| async move {
-        for address in (0..0x200u32).step_by(4) {
-            // This machine has no vector unit, and none of the registers of its runs.
-            let reg = REGS.iter().find(|r| r.offset == address && address < offset("POS"));
-            let (_, response) = t.registers().read_with(address.into()).await.unwrap();
-            assert_eq!(response == Response::Okay, reg.is_some(), "read of {address:#x}");
-            let writable = reg.is_some_and(|r| r.access != Access::Ro);
-            // START, ERROR_CLEAR and IRQ_STATUS do nothing for 0.
-            let response = t.registers().write_with(address.into(), 0, 0xf, 0).await.unwrap();
-            assert_eq!(response == Response::Okay, writable, "write of {address:#x}");
-        }
-        assert_eq!(t.read(offset("FINGERPRINT")).await.unwrap(), fingerprint());
-    });
+    for config in [tiny(), Config::named("tiny,VEC_LANES=4").unwrap()] {
+        let vector = config.vec_lanes != 0;
+        run_chip(&config, &Options::default(), move |mut t| async move {
+            for address in (0..SPACE).step_by(4) {
+                let reg = REGS.iter().find(|r| r.offset == address);
+                let reg = reg.filter(|r| vector || r.offset < offset("POS"));
+                let (_, response) = t.registers().read_with(address.into()).await.unwrap();
+                assert_eq!(response == Response::Okay, reg.is_some(), "read of {address:#x}");
+                let writable = reg.is_some_and(|r| r.access != Access::Ro);
+                // START, ERROR_CLEAR and IRQ_STATUS do nothing for 0.
+                let response = t.registers().write_with(address.into(), 0, 0xf, 0).await.unwrap();
+                assert_eq!(response == Response::Okay, writable, "write of {address:#x}");
+            }
+            assert_eq!(t.read(offset("FINGERPRINT")).await.unwrap(), fingerprint());
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+    }
 }
 
 #[test]
