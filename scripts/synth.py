@@ -47,19 +47,26 @@ def fail(text):
     sys.exit(f"synth: error: {text}")
 
 
-def tool(name, args, log):
+def tool(name, args, log, give_up=None):
     """Runs one of the tools; on failure shows the end of its log. Paths are relative to the repository:
-    the tools are WebAssembly and see only the directory they start in."""
+    the tools are WebAssembly and see only the directory they start in. Where give_up says so of the log as far as it is
+    written, the tool is stopped; whether it ended by itself is returned."""
     begin = time.monotonic()
     print(f"synth: {name} ...", end="", flush=True)
-    with open(log, "w") as out:
-        code = subprocess.call(
-            [sys.prefix + "/bin/" + name, *args], stdout=out, stderr=subprocess.STDOUT
-        )
+    with open(log, "w") as out, subprocess.Popen([sys.prefix + "/bin/" + name, *args], stdout=out, stderr=subprocess.STDOUT) as run:
+        while give_up is not None and run.poll() is None:
+            if give_up(log.read_text(errors="replace")):
+                run.terminate()
+                run.wait()
+                print(f" stopped after {time.monotonic() - begin:.0f} s", flush=True)
+                return False
+            time.sleep(1)
+        code = run.wait()
     print(f" {time.monotonic() - begin:.0f} s", flush=True)
     if code != 0:
         tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-25:])
         fail(f"{name} returned {code}; the end of {log}:\n{tail}")
+    return True
 
 
 def configurations():

@@ -85,7 +85,8 @@ module systole_control #(
   wire        again = done_i && own;
   wire        next = (starts_q != 2'd0 || own) && in_next_ok && out_next_room_i;
   wire        launch = arm || (done_i && next);
-  wire        limit = pending && start_limit_i != 32'd0 && waited_q >= start_limit_i && !arm;
+  wire        due = pending && start_limit_i != 32'd0 && waited_q >= start_limit_i;
+  wire        limit = due && !arm;
   wire        full = starts_q == 2'd2 || (launched_q && starts_q == 2'd1);
   wire        frees = done_i && next && !again;  // a queued start launches and leaves its place
   wire        overrun = start_i && full && !frees;
@@ -105,7 +106,7 @@ module systole_control #(
       else if (done_i && !next) launched_q <= 1'b0;
       entry_q  <= entry_we_i;
       idle_q   <= {idle_q[0] && !entry_we_i && !entry_q, !launched_q && !uploading_i && !entry_we_i};
-      waited_q <= pending && !limit ? waited_q + 32'd1 : 32'd0;
+      waited_q <= pending && !due ? waited_q + 32'd1 : 32'd0;
     end
 
   // Cycles since the launch of a run that the host started, until no own start follows.
@@ -132,14 +133,19 @@ module systole_control #(
     end
   endgenerate
 
-  // Errors: the first one stays.
+  // Errors: the first one stays. What depends on a launch comes a cycle later.
+  reg         limit_q, overrun_q;
+  reg  [ 2:0] missing_q;
+  always @(posedge clk_i)
+    if (rst_i) {limit_q, overrun_q, missing_q} <= 5'd0;
+    else {limit_q, overrun_q, missing_q} <= {limit, overrun, rram_busy_i, !out_room_i, !in_ok};
   reg  [31:0] error;
   always @* begin
     error = 32'd0;
     if (poisoned_i) error = `SYSTOLE_ERROR_RRAM_POISON;
-    else if (limit) error = {21'd0, rram_busy_i, !out_room_i, !in_ok, 8'd`SYSTOLE_ERROR_START_LIMIT};
+    else if (limit_q) error = {21'd0, missing_q, 8'd`SYSTOLE_ERROR_START_LIMIT};
     else if (bad_frame_i) error = `SYSTOLE_ERROR_FRAME_LEN;
-    else if (overrun) error = `SYSTOLE_ERROR_START_OVERRUN;
+    else if (overrun_q) error = `SYSTOLE_ERROR_START_OVERRUN;
     else if (refused_busy_i) error = `SYSTOLE_ERROR_UPLOAD_RUNNING;
     else if (refused_range_i) error = `SYSTOLE_ERROR_UPLOAD_RANGE;
     else if (rram_error_i != 8'd0) error = {24'd0, rram_error_i};
