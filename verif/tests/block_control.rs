@@ -529,6 +529,8 @@ struct Starts {
     launched: u64,
     series: Option<u64>,
     error: u64,
+    /// A start in the last cycle was one too many: ERROR says so a cycle later.
+    refused: bool,
     own: u64,
     runs: u64,
 }
@@ -608,12 +610,13 @@ fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
             if m.error == 0 || error_clear {
                 m.error = if bad {
                     2
-                } else if refused {
+                } else if m.refused {
                     3
                 } else {
                     0
                 };
             }
+            m.refused = refused;
         }
         seen[6] = m.runs;
         seen[7] = m.own;
