@@ -68,7 +68,7 @@ fn write_case(folder: &Path, outputs: &[i32]) {
         ..Default::default()
     };
     let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 13 }];
-    let model = ModelProto { ir_version: 8, graph: Some(graph), opset_import };
+    let model = ModelProto { ir_version: 8, graph: Some(graph), opset_import, functions: vec![] };
     let data = folder.join("product/test_data_set_0");
     std::fs::create_dir_all(&data).expect("a folder");
     std::fs::write(folder.join("product/model.onnx"), model.encode_to_vec()).expect("written");

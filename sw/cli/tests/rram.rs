@@ -94,7 +94,7 @@ fn product(m: usize, k: usize, n: usize, seed: usize) -> Vec<u8> {
         ..Default::default()
     };
     let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 13 }];
-    ModelProto { ir_version: 8, graph: Some(graph), opset_import }.encode_to_vec()
+    ModelProto { ir_version: 8, graph: Some(graph), opset_import, functions: vec![] }.encode_to_vec()
 }
 
 #[test]
