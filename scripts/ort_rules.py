@@ -363,6 +363,18 @@ def parts(seed, unsigned):
     g = graph([3, 12])
     g.quantize(g.node("Gemm", [g.node("Relu", [g.real("x", *draw(g))]), weights(g, 12, 4)]), *draw(g))
     yield f"relu_before_product_{name}", g
+    g = graph([1, 4, 5, 4])
+    x = g.real("x", *draw(g))
+    a, b = (through(g, g.node("Conv", [x, weights(g, 6, 4, k, k)], pads=[k // 2] * 4)) for k in (1, 3))
+    g.quantize(g.node("Sub", [a, b]), *draw(g))
+    yield f"difference_{name}", g
+    for first in (False, True):
+        g = graph([1, 4, 5, 4])
+        low, high = (0, 256) if unsigned else (-128, 128)
+        other = g.real(g.constant(g.rng.integers(low, high, size=(1, 4, 5, 4)).astype(g.kind)), *draw(g))
+        x = g.real("x", *draw(g))
+        g.quantize(g.node("Sub", [other, x] if first else [x, other]), *draw(g))
+        yield f"difference_{'from' if first else 'of'}_constant_{name}", g
 
 
 def cases():

@@ -113,7 +113,7 @@ impl Order {
             Order::Nearest([a, b]) => each([h * a, w * b, c], &|y, x, ch| at(y / a, x / b, ch)),
             Order::Channels => each([h, w, c], &|y, x, ch| at(y, x, c - 1 - ch)),
             Order::Turned => each([w, h, c], &|y, x, ch| at(x, y, ch)),
-            Order::Pixels if h * w * c <= 256 => each([c, 1, h * w], &|y, _, ch| at(ch / w, ch % w, y)),
+            Order::Pixels if h * w * c <= 64 => each([c, 1, h * w], &|y, _, ch| at(ch / w, ch % w, y)),
             Order::Pixels => each([h * w, 1, c], &|y, _, ch| at(y / w, y % w, ch)),
         }
     }

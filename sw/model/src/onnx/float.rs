@@ -380,17 +380,26 @@ pub(super) fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) ->
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Mul" => {
             Ok(Value::Real(Real::Pending(Rc::new(super::mul::mul(g, t, u)?))))
         }
-        (Value::Real(Real::Table(t)), Value::Real(Real::Const(c))) if op == "Add" && c.shape == t.eight.shape => {
-            let constant = constant_map(g, node, t, c)?;
-            let t = linearised(g, node, t)?;
-            let sum = add(g, &node.name, &t, &constant)?;
-            Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse: narrow(c, sum.fuse), ..sum }))))
+        (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Sub" => {
+            let (t, u) = (linearised(g, node, t)?, linearised(g, node, u)?);
+            let u = negated(g, node, &u);
+            Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse: Fuse::Never, ..add(g, &node.name, &t, &u)? }))))
         }
-        (Value::Real(Real::Const(c)), Value::Real(Real::Table(t))) if op == "Add" && c.shape == t.eight.shape => {
+        (Value::Real(Real::Table(t)), Value::Real(Real::Const(c))) if matches!(op, "Add" | "Sub") && c.shape == t.eight.shape => {
             let constant = constant_map(g, node, t, c)?;
             let t = linearised(g, node, t)?;
+            let constant = if op == "Sub" { negated(g, node, &constant) } else { constant };
+            let sum = add(g, &node.name, &t, &constant)?;
+            let fuse = if op == "Sub" { Fuse::Never } else { narrow(c, sum.fuse) };
+            Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse, ..sum }))))
+        }
+        (Value::Real(Real::Const(c)), Value::Real(Real::Table(t))) if matches!(op, "Add" | "Sub") && c.shape == t.eight.shape => {
+            let constant = constant_map(g, node, t, c)?;
+            let t = linearised(g, node, t)?;
+            let t = if op == "Sub" { negated(g, node, &t) } else { t };
             let sum = add(g, &node.name, &constant, &t)?;
-            Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse: narrow(c, sum.fuse), ..sum }))))
+            let fuse = if op == "Sub" { Fuse::Never } else { narrow(c, sum.fuse) };
+            Ok(Value::Real(Real::Pending(Rc::new(Pending { fuse, ..sum }))))
         }
         (Value::Real(Real::Pending(p)), constant @ (Value::Const(_) | Value::Real(Real::Const(_))))
         | (constant @ (Value::Const(_) | Value::Real(Real::Const(_))), Value::Real(Real::Pending(p)))
@@ -507,6 +516,16 @@ fn constant_map(g: &mut Building, node: &Node, like: &Table, c: &Dequantised) ->
     let eight = g.push(&format!("{} (constant)", node.name), Op::Constant { codes }, finish, shape, map, order, unsigned);
     let kind = TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![zero_point]), axis: 0 };
     Ok(Table { eight, kind, scalar: None, error: None, vector: c.vector, grid: None, apart: false })
+}
+
+/// Codes with one scale that stand for the same numbers on the other side of zero: each code and the zero point turned around. A sum
+/// with them is a difference, the same in float32, which ONNX Runtime never fuses.
+fn negated(g: &mut Building, node: &Node, t: &Table) -> Table {
+    let Some((scale, zero)) = t.linear() else { return t.clone() };
+    let turned = Box::new(std::array::from_fn(|i| !(i as u8 as i8)));
+    let eight = super::quantize::lookup(g, node, &t.eight, turned, vec![], t.eight.unsigned);
+    let kind = TableKind::Linear { scales: Rc::new(vec![scale]), zero_points: Rc::new(vec![!zero]), axis: 0 };
+    Table { eight, kind, scalar: None, ..t.clone() }
 }
 
 /// The sum of two dequantised tensors of one shape.

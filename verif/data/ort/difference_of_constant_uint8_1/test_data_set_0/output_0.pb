@@ -1,0 +1,1 @@
+Boutput_0JPÓ³–c×”I¸‹¬Omc«sÆv’RÅ¤¼e¨{db‘^µØIlIWTsV[ß‰[°|a¶nf{¹›­¤MefÀ´~i¯£_k¬˜H‹«_®yj„§ÇN
