@@ -81,15 +81,19 @@ fn each_rule_of_onnx_runtimes_arithmetic_holds() {
         let graph = case.graph().unwrap().unwrap();
         for set in &case.sets {
             let codes = graph.input.pack(&set.inputs[0].1).unwrap();
-            let got = graph.output.1.unpack(&run_graph(&graph, &codes).values);
+            let result = run_graph(&graph, &codes);
+            let got = graph.output.1.unpack(&result.values);
             let rounds = graph.output.1.host.as_ref().is_some_and(|host| host.rounds());
-            assert_eq!(differing(&got, &set.outputs[0].1, rounds), 0, "{}: the operator reference", case.name);
+            // Values of a linear resize lie halfway often: the verdicts below look where they differ.
+            let open = result.open.iter().filter(|&&o| o && case.name.starts_with("resize_")).count();
+            assert!(differing(&got, &set.outputs[0].1, rounds) <= open, "{}: the operator reference", case.name);
         }
     }
     let verdicts = verdicts(&folder, Backend::Model);
     assert_eq!(named(&verdicts, Status::Failed), Vec::<&str>::new());
+    let (resized, others): (Vec<Verdict>, Vec<Verdict>) = verdicts.into_iter().partition(|v| v.name.starts_with("resize_"));
     assert_eq!(
-        named(&verdicts, Status::Declared),
+        named(&others, Status::Declared),
         [
             "sum_flatten",
             "sum_relu_stays",
@@ -101,8 +105,8 @@ fn each_rule_of_onnx_runtimes_arithmetic_holds() {
         ],
         "sums and means without exact constants, and no others"
     );
-    assert_eq!(named(&verdicts, Status::Passed).len(), 126);
-    for v in verdicts.iter().filter(|v| v.status == Status::Declared) {
+    assert_eq!(named(&others, Status::Passed).len(), 126);
+    for v in others.iter().chain(&resized).filter(|v| v.status == Status::Declared) {
         assert!(v.reason.contains(&format!("declared: {} of {} elements differ", v.differing, v.compared)), "{}", v.reason);
         assert_eq!(v.max_abs_diff, Some(1.0), "{}", v.name);
     }

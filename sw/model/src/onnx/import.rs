@@ -103,6 +103,7 @@ fn convolves(graph: &GraphProto) -> bool {
         "BatchNormalization",
         "Conv",
         "ConvTranspose",
+        "Resize",
         "QLinearConv",
         "ConvInteger",
         "MaxPool",

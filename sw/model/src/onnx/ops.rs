@@ -110,6 +110,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
         "Slice" => moves::slice(g, node, inputs),
         "Gather" => moves::gather(g, node, inputs),
         "Pad" => moves::pad(g, node, inputs),
+        "Resize" | "Upsample" if node.text("mode") == "linear" => super::bilinear::apply(g, node, inputs),
         "Resize" | "Upsample" => unsupported("moving parts of tensors is not compiled yet", ""),
         op => float::unary(g, node, op, inputs),
     }
@@ -687,7 +688,7 @@ fn convolution(c: &Conv) -> Op {
     let (input, zero_point, window, groups) = (c.input, c.zero_point, c.window, c.groups);
     let (weights, bias) = (c.weights.to_vec(), c.bias.to_vec());
     if c.transposed {
-        return Op::ConvTranspose { input, zero_point, window, groups, weights, bias };
+        return Op::ConvTranspose { input, zero_point, window, groups, weights, bias, edge: c.edge };
     }
     Op::Conv { input, zero_point, window, groups, weights, bias }
 }

@@ -132,6 +132,7 @@ pub(super) fn conv(
         fused_bias: false,
         bare_matmul: false,
         transposed: false,
+        edge: false,
     });
     let shape = if rank == 4 { vec![1, outputs, oh, ow] } else { vec![1, outputs, ow] };
     let fuse = Fuse::product(x.unsigned, weights.element, bias.as_ref().map(|b| b.element));
@@ -238,6 +239,7 @@ pub(super) fn matmul(g: &mut Building, a: &Eight, zero_point: i8, x_scale: f32, 
         fused_bias: false,
         bare_matmul: true,
         transposed: false,
+        edge: false,
     });
     Ok(pending(kind, shape, map, order, Fuse::product(a.unsigned, b.element, None)))
 }
