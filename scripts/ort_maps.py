@@ -117,7 +117,25 @@ def products(m):
     yield f"mul_two_types_{m.name}", g
 
 
+def resized(m):
+    """Linear resizes by whole factors."""
+    cases = (
+        ("2", [1, 5, 4, 6], [1, 1, 2, 2], "half_pixel"),
+        ("3x2", [1, 9, 3, 5], [1, 1, 3, 2], "half_pixel"),
+        ("4", [1, 4, 3, 3], [1, 1, 4, 4], "pytorch_half_pixel"),
+        ("corners", [1, 5, 4, 6], [1, 1, 2, 3], "asymmetric"),
+        ("sequence", [1, 6, 7], [1, 1, 2], "half_pixel"),
+    )
+    for name, shape, scales, mode in cases:
+        g = m.new(shape)
+        s, z = m.draw(g)
+        x = g.node("Resize", [g.real("x", s, z), "", g.constant(np.array(scales, np.float32))], mode="linear", coordinate_transformation_mode=mode)
+        g.quantize(x, *((s, z) if name == "2" else m.draw(g)))
+        yield f"linear_{name}_{m.name}", g
+
+
 def maps(graph, seed, unsigned):
     m = Maps(graph, seed, unsigned)
     yield from transposed(m)
     yield from products(m)
+    yield from resized(m)

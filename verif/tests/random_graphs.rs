@@ -90,7 +90,7 @@ campaigns! {
     random_graphs_on_base_with_four_beats: "base", 4;
     random_graphs_on_slim: "slim", 1;
     random_graphs_on_small_with_one_lane_and_two_beats: "small,POST_LANES=1", 2;
-    random_graphs_on_tiny_with_products: "tiny,PRODUCT=1", 1;
+    random_graphs_on_tiny_with_products: "tiny,PRODUCT=1,X_DEPTH=4096,OUT_DEPTH=2048,IN_DEPTH=2048,PARAM_DEPTH=256", 1;
     random_graphs_on_small_with_products_and_two_lanes: "small,PRODUCT=1,POST_LANES=2", 1;
 }
 

@@ -85,6 +85,7 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
                 format!("convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
             }
         }
+        Op::ConvTranspose { window, edge: true, .. } => format!("linear resize by {}", size(window.stride)),
         Op::ConvTranspose { window, groups, .. } => {
             let grouped = if *groups > 1 { format!(", {groups} groups") } else { String::new() };
             format!("transposed convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))

@@ -116,6 +116,8 @@ pub enum Op {
         weights: Vec<i16>,
         /// int32, by output channel.
         bias: Vec<i32>,
+        /// Beyond its edges the input goes on as it ends there, each pixel with its taps; else there is nothing.
+        edge: bool,
     },
     /// Sum of two maps of one shape, each with its own scale.
     Add {

@@ -84,8 +84,8 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
     };
     match &layer.op {
         Op::Conv { input, window, groups, .. } => windowed(*input, window, *groups),
-        Op::ConvTranspose { input, window, groups, .. } => {
-            transposed::reached(|at| marked(*input, at), graph.maps[*input].shape, map.shape, window, *groups)
+        Op::ConvTranspose { input, window, groups, edge, .. } => {
+            transposed::reached(|at| marked(*input, at), graph.maps[*input].shape, map.shape, window, *groups, *edge)
         }
         Op::AveragePool { input, window, .. } => windowed(input.map, window, c),
         Op::MaxPool { input, window } => windowed(*input, window, c),
@@ -119,10 +119,17 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
             near = open;
             results
         }
-        Op::ConvTranspose { input, zero_point, window, groups, weights, bias } => {
+        Op::ConvTranspose { input, zero_point, window, groups, weights, bias, edge } => {
             let x = maps[*input].iter().map(|&v| i32::from(v) - i32::from(*zero_point)).collect();
-            let conv =
-                transposed::Convolution { x, from: graph.maps[*input].shape, to: map.shape, window, groups: *groups, weights };
+            let conv = transposed::Convolution {
+                x,
+                from: graph.maps[*input].shape,
+                to: map.shape,
+                window,
+                groups: *groups,
+                edge: *edge,
+                weights,
+            };
             let sums = conv.sums(bias);
             let terms = window.kernel[0] * window.kernel[1] * graph.maps[*input].shape[2] / groups + 1;
             let (results, open) = product_codes(layer, c, &sums, || conv.magnitudes(bias), terms, form);

@@ -12,23 +12,29 @@ pub struct Convolution<'a> {
     pub to: [usize; 3],
     pub window: &'a Window,
     pub groups: usize,
+    /// Beyond its edges the input goes on as it ends there.
+    pub edge: bool,
     /// `[kernel row][kernel column][channel of the group][output]`
     pub weights: &'a [i16],
 }
 
-/// Each input pixel and the output pixel that a tap makes of it, where there is one: `f(input pixel, tap, output pixel)`.
-fn meetings(from: [usize; 3], to: [usize; 3], window: &Window, mut f: impl FnMut(usize, usize, usize)) {
-    for iy in 0..from[0] {
-        for ix in 0..from[1] {
-            for ky in 0..window.kernel[0] {
-                for kx in 0..window.kernel[1] {
-                    let oy = (iy * window.stride[0] + ky * window.dilation[0]).checked_sub(window.pads[0]);
-                    let ox = (ix * window.stride[1] + kx * window.dilation[1]).checked_sub(window.pads[1]);
-                    if let (Some(oy), Some(ox)) = (oy.filter(|&y| y < to[0]), ox.filter(|&x| x < to[1])) {
-                        f(iy * from[1] + ix, ky * window.kernel[1] + kx, oy * to[1] + ox);
-                    }
-                }
-            }
+/// Each input pixel and the output pixel that a tap makes of it, where there is one: `f(input pixel, tap, output pixel)`. With an
+/// `edge` pixels beyond the input are those at its edge.
+fn meetings(from: [usize; 3], to: [usize; 3], window: &Window, edge: bool, mut f: impl FnMut(usize, usize, usize)) {
+    let pixels = |d: usize| {
+        let beyond = if edge { (window.kernel[d] * window.dilation[d] + window.pads[d] + to[d]) as i64 } else { 0 };
+        -beyond..from[d] as i64 + beyond
+    };
+    let output = |d: usize, i: i64, k: usize| {
+        let at = i * window.stride[d] as i64 + (k * window.dilation[d]) as i64 - window.pads[d] as i64;
+        usize::try_from(at).ok().filter(|&at| at < to[d])
+    };
+    let inside = |d: usize, i: i64| i.clamp(0, from[d] as i64 - 1) as usize;
+    for (iy, ky) in pixels(0).flat_map(|i| (0..window.kernel[0]).map(move |k| (i, k))) {
+        let Some(oy) = output(0, iy, ky) else { continue };
+        for (ix, kx) in pixels(1).flat_map(|i| (0..window.kernel[1]).map(move |k| (i, k))) {
+            let Some(ox) = output(1, ix, kx) else { continue };
+            f(inside(0, iy) * from[1] + inside(1, ix), ky * window.kernel[1] + kx, oy * to[1] + ox);
         }
     }
 }
@@ -38,7 +44,7 @@ impl Convolution<'_> {
     fn products(&self, mut f: impl FnMut(usize, usize, usize)) {
         let ([_, _, channels], [_, _, outputs]) = (self.from, self.to);
         let (in_group, out_group) = (channels / self.groups, outputs / self.groups);
-        meetings(self.from, self.to, self.window, |input, tap, output| {
+        meetings(self.from, self.to, self.window, self.edge, |input, tap, output| {
             for out in 0..outputs {
                 for ch in 0..in_group {
                     let channel = out / out_group * in_group + ch;
@@ -64,10 +70,17 @@ impl Convolution<'_> {
 }
 
 /// Which outputs depend on marked elements of the input.
-pub fn reached(marked: impl Fn(usize) -> bool, from: [usize; 3], to: [usize; 3], window: &Window, groups: usize) -> Vec<bool> {
+pub fn reached(
+    marked: impl Fn(usize) -> bool,
+    from: [usize; 3],
+    to: [usize; 3],
+    window: &Window,
+    groups: usize,
+    edge: bool,
+) -> Vec<bool> {
     let (in_group, out_group) = (from[2] / groups, to[2] / groups);
     let mut all = vec![false; to.iter().product()];
-    meetings(from, to, window, |input, _, output| {
+    meetings(from, to, window, edge, |input, _, output| {
         for out in 0..to[2] {
             let first = input * from[2] + out / out_group * in_group;
             all[output * to[2] + out] |= (first..first + in_group).any(&marked);

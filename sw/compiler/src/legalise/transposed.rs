@@ -16,19 +16,20 @@ struct Phase {
     first: usize,
     /// How many.
     count: usize,
-    /// Taps of the kernel that meet them, the one that reads the first input pixel first.
-    taps: Vec<usize>,
+    /// Taps of the kernel that meet them, by the input pixel that they read, the first first. One each but at an edge that goes on.
+    taps: Vec<Vec<usize>>,
     /// Input pixel that the first output pixel's first tap reads, perhaps outside.
     origin: i64,
     /// Input pixels from a tap to the next.
     step: usize,
 }
 
-/// The phases along dimension `d` of an output of `size` pixels.
-fn phases(window: &Window, d: usize, size: usize) -> Vec<Phase> {
+/// The phases along dimension `d` of an output of `size` pixels. With an `edge` the input is so many pixels, and goes on beyond
+/// them: outputs that reach there are phases of their own.
+fn phases(window: &Window, d: usize, size: usize, edge: Option<usize>) -> Vec<Phase> {
     let (stride, dilation) = (window.stride[d], window.dilation[d]);
     (0..stride.min(size))
-        .map(|first| {
+        .flat_map(|first| {
             // Tap k of output o reads input (o + pad - k * dilation) / stride, where that is a whole number.
             let from = |tap: usize| (first + window.pads[d]) as i64 - (tap * dilation) as i64;
             let meets = |tap: &usize| from(*tap).rem_euclid(stride as i64) == 0;
@@ -36,12 +37,39 @@ fn phases(window: &Window, d: usize, size: usize) -> Vec<Phase> {
             let read = |tap: usize| from(tap).div_euclid(stride as i64);
             let origin = taps.first().map_or(0, |&t| read(t));
             let step = taps.get(1).map_or(1, |&t| (read(t) - origin) as usize);
-            Phase { first, count: (size - first).div_ceil(stride), taps, origin, step }
+            let count = (size - first).div_ceil(stride);
+            let whole = Phase { first, count, taps: taps.iter().map(|&t| vec![t]).collect(), origin, step };
+            match edge {
+                Some(input) => whole.within(input, stride),
+                None => vec![whole],
+            }
         })
         .collect()
 }
 
 impl Phase {
+    /// The same with taps outside an input of `size` pixels on the pixel at its edge. Input pixels follow each other in it.
+    fn within(&self, size: usize, stride: usize) -> Vec<Phase> {
+        let mut all: Vec<Phase> = vec![];
+        for j in 0..self.count {
+            let mut at: Vec<(i64, Vec<usize>)> = vec![];
+            for (t, taps) in self.taps.iter().enumerate() {
+                let pixel = (self.origin + (j + t * self.step) as i64).clamp(0, size as i64 - 1);
+                match at.last_mut() {
+                    Some(last) if last.0 == pixel => last.1.extend(taps),
+                    _ => at.push((pixel, taps.clone())),
+                }
+            }
+            let origin = at.first().map_or(0, |p| p.0);
+            let taps: Vec<Vec<usize>> = at.into_iter().map(|p| p.1).collect();
+            match all.last_mut() {
+                Some(last) if last.taps == taps && last.origin + last.count as i64 == origin => last.count += 1,
+                _ => all.push(Phase { first: self.first + j * stride, count: 1, taps, origin, step: self.step }),
+            }
+        }
+        all
+    }
+
     /// Whether a tap reads outside an input of `size` pixels.
     fn leaves(&self, size: usize) -> bool {
         let last = self.origin + (self.taps.len() as i64 - 1) * self.step as i64 + self.count as i64 - 1;
@@ -54,7 +82,7 @@ impl Stager<'_> {
     pub(super) fn conv_transpose(&mut self, i: usize) -> Result<usize, String> {
         let graph = self.graph;
         let (layer, map) = (&graph.layers[i], &graph.maps[i + 1]);
-        let Op::ConvTranspose { input, zero_point, window, groups, weights, bias } = &layer.op else {
+        let Op::ConvTranspose { input, zero_point, window, groups, weights, bias, edge } = &layer.op else {
             return Err("it is no transposed convolution".into());
         };
         let Finish::Int8 { scales, zero_point: y_zero, lo, hi, .. } = &layer.finish else {
@@ -69,8 +97,11 @@ impl Stager<'_> {
         };
         let tensor = self.tensor(*input)?;
         let mut made: Option<usize> = None;
-        for rows in phases(window, 0, oh) {
-            for cols in phases(window, 1, ow) {
+        if *edge && window.dilation != [1, 1] {
+            return Err("dilations with an edge that goes on".into());
+        }
+        for rows in phases(window, 0, oh, edge.then_some(h)) {
+            for cols in phases(window, 1, ow, edge.then_some(w)) {
                 let out = [rows.count, cols.count];
                 let pad = rows.leaves(h) || cols.leaves(w);
                 let reach = |p: &Phase| p.origin.unsigned_abs() as usize + p.taps.len() * p.step + p.count;
@@ -94,7 +125,9 @@ impl Stager<'_> {
                         ],
                     };
                     let weight = |t: usize, channel: usize, out: usize| {
-                        if channel < channels { at(rows.taps[t / kw], cols.taps[t % kw], channel, out) } else { 0 }
+                        let (rows, cols) = (&rows.taps[t / kw], &cols.taps[t % kw]);
+                        let all = rows.iter().flat_map(|&ky| cols.iter().map(move |&kx| (ky, kx)));
+                        if channel < channels { all.map(|(ky, kx)| at(ky, kx, channel, out)).sum() } else { 0 }
                     };
                     let (walk, words) = self.walk(channels, n, *groups, geometry.loops.len());
                     self.product(i, n, Operands { tensor, geometry, weight: &weight, walk, words })?
@@ -102,10 +135,10 @@ impl Stager<'_> {
                 // The zero point of the taps that this phase has goes off the bias; 32 bits wrap, as the machine's sums do.
                 let zeros = |out: usize| {
                     let sum = |ky: &usize| {
-                        let all = cols.taps.iter().flat_map(|kx| (0..per).map(move |ch| (kx, ch)));
+                        let all = cols.taps.iter().flatten().flat_map(|kx| (0..per).map(move |ch| (kx, ch)));
                         all.map(|(kx, ch)| i32::from(at(*ky, *kx, out / out_per * per + ch, out))).sum::<i32>()
                     };
-                    i32::from(*zero_point).wrapping_mul(rows.taps.iter().map(sum).sum())
+                    i32::from(*zero_point).wrapping_mul(rows.taps.iter().flatten().map(sum).sum())
                 };
                 let param_base = self.params(|c| param(bias[c].wrapping_sub(zeros(c)), scales[c]), n);
                 let post = PostSpec { param_step: 1, param_base, zero_point: *y_zero, lo: *lo, hi: *hi, ..PLAIN };
@@ -161,10 +194,10 @@ mod tests {
             let window = Window { kernel: [kernel, 1], stride: [stride, 1], dilation: [dilation, 1], pads: [pad, 0, 0, 0] };
             let size = 4 * stride + 1;
             let mut seen = vec![vec![]; size];
-            for p in phases(&window, 0, size) {
+            for p in phases(&window, 0, size, None) {
                 for i in 0..p.count {
-                    for (t, &tap) in p.taps.iter().enumerate() {
-                        seen[p.first + i * stride].push((tap, p.origin + (i + t * p.step) as i64));
+                    for (t, taps) in p.taps.iter().enumerate() {
+                        seen[p.first + i * stride].push((taps[0], p.origin + (i + t * p.step) as i64));
                     }
                 }
             }

@@ -154,6 +154,7 @@ pub(super) fn apply(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Val
         float: None,
         bare_matmul: false,
         transposed: true,
+        edge: false,
     });
     let shape = if rank == 4 { vec![1, outputs, oh, ow] } else { vec![1, outputs, ow] };
     let sums = pending(kind, shape, slid.shape([oh, ow, outputs]), image_order(outputs, oh, ow), Fuse::Never);

@@ -128,6 +128,7 @@ fn convolves(graph: &GraphProto) -> bool {
         "BatchNormalization",
         "Conv",
         "ConvTranspose",
+        "Resize",
         "QLinearConv",
         "ConvInteger",
         "MaxPool",

@@ -6,6 +6,7 @@
 //! reported at once.
 
 mod affine;
+mod bilinear;
 mod broadcast;
 mod convtranspose;
 mod edge;

@@ -113,6 +113,7 @@ fn standard(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<V
         "Slice" => moves::slice(g, node, inputs),
         "Gather" => moves::gather(g, node, inputs),
         "Pad" => moves::pad(g, node, inputs),
+        "Resize" | "Upsample" if node.text("mode") == "linear" => super::bilinear::apply(g, node, inputs),
         "Resize" | "Upsample" => super::resize::resize(g, node, op, inputs),
         op => float::unary(g, node, op, inputs),
     }

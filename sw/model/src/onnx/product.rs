@@ -132,6 +132,7 @@ pub(super) fn conv(
         float: None,
         bare_matmul: false,
         transposed: false,
+        edge: false,
     });
     let shape = if rank == 4 { vec![1, outputs, oh, ow] } else { vec![1, outputs, ow] };
     let fuse = Fuse::product(x.unsigned, weights.element, bias.as_ref().map(|b| b.element));
@@ -244,6 +245,7 @@ pub(super) fn matmul(
         float: None,
         bare_matmul: true,
         transposed: false,
+        edge: false,
     });
     Ok(pending(kind, shape, map, order, Fuse::product(a.unsigned, b.element, None)))
 }

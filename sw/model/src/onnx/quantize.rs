@@ -358,7 +358,7 @@ fn convolution(c: &Conv, fused: bool) -> Result<(Op, Vec<Rest>), Fail> {
     let (input, zero_point, window, groups) = (c.input, c.zero_point, c.window, c.groups);
     let weights = c.weights.to_vec();
     let op = if c.transposed {
-        Op::ConvTranspose { input, zero_point, window, groups, weights, bias }
+        Op::ConvTranspose { input, zero_point, window, groups, weights, bias, edge: c.edge }
     } else {
         Op::Conv { input, zero_point, window, groups, weights, bias }
     };

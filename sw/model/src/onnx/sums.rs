@@ -133,6 +133,7 @@ pub(super) fn product_of_mean(
         float: None,
         bare_matmul: false,
         transposed: false,
+        edge: false,
     });
     let mut shape = p.shape.clone();
     let at = if op == "Conv" { 1 } else { shape.len() - 1 };

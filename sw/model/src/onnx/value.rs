@@ -265,4 +265,6 @@ pub(super) struct Conv {
     pub bare_matmul: bool,
     /// Its window goes over the result: a transposed convolution.
     pub transposed: bool,
+    /// Of a transposed one: the image goes on beyond its edges as it ends there.
+    pub edge: bool,
 }
