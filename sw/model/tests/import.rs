@@ -131,7 +131,7 @@ fn everything_unsupported_is_named_at_once() {
 fn models_that_are_not_quantised_statically_are_sent_to_the_page_about_it() {
     let weights = || tensor("w", &[3, 2], FLOAT, [0.5f32; 6].iter().flat_map(|v| v.to_le_bytes()).collect());
     let float = model(vec![node("MatMul", &["x", "w"], "y")], vec![weights()], info("x", FLOAT, &[Some(2), Some(3)]));
-    refused(&float, &["1 node", "MatMul of y", "float32 input", "not quantised", "docs/quantising.md"]);
+    refused(&float, &["1 node", "MatMul of y", "weights are float32", "not quantised", "docs/quantising.md"]);
     let error = import(&float.encode_to_vec(), &Constants::new()).expect_err("a float model");
     assert!(error.is_unsupported(), "a sound model: {error}");
     let dynamic = vec![node("DynamicQuantizeLinear", &["x"], "c"), node("MatMul", &["c", "w"], "y")];
