@@ -100,9 +100,11 @@ fn a_small_model_on_a_small_machine() {
 fn prompts_in_chunks_leave_what_their_tokens_leave() {
     let config = Config::named("tiny,VEC_LANES=4").unwrap();
     compare_prompt(&config, &small_model([16, 12, 2, 4, 2, 9, 16], &config, 1), &in_order(16, 9), 13);
-    // Heads wider than the columns; weights in two beats, so that rows share them; fewer lanes than columns.
-    let config = Config::named("small,VEC_LANES=4").unwrap().with_weight_beats(2).unwrap();
+    // Heads wider than the columns, fewer lanes than columns; weights in two beats, so that rows share them.
+    let config = Config::named("small,VEC_LANES=2,POST_LANES=2").unwrap();
     compare_prompt(&config, &small_model([32, 24, 2, 2, 1, 19, 20], &config, 3), &in_order(20, 19), 18);
+    let config = Config::named("nano,VEC_LANES=4,WEIGHT_BEATS=2").unwrap();
+    compare_prompt(&config, &small_model([8, 12, 1, 2, 1, 9, 12], &config, 3), &in_order(12, 9), 10);
 }
 
 #[test]

@@ -91,7 +91,13 @@ campaigns! {
     random_graphs_on_slim: "slim", 1;
     random_graphs_on_small_with_one_lane_and_two_beats: "small,POST_LANES=1", 2;
     random_graphs_on_tiny_with_products: "tiny,PRODUCT=1,X_DEPTH=4096,OUT_DEPTH=2048,IN_DEPTH=2048,PARAM_DEPTH=256", 1;
-    random_graphs_on_small_with_products_and_two_lanes: "small,PRODUCT=1,POST_LANES=2", 1;
+}
+
+/// A model of its own for POST's multiplier in groups of lanes: in the long target.
+#[test]
+fn random_graphs_on_small_with_products_and_two_lanes() {
+    let backends = if long() { &[Backend::Model, Backend::Rtl][..] } else { &[Backend::Model] };
+    campaign("small,PRODUCT=1,POST_LANES=2", 1, if long() { 250 } else { 30 }, backends);
 }
 
 /// More of them, for many do not fit.

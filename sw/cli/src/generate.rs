@@ -172,6 +172,10 @@ fn head(args: &GenerateArgs, model: &systole_llm::Model, d: &Decoder, config: &C
             p.rows as f64 * CLOCK / p.law.cycles as f64
         ));
     }
+    if prompt == d.context {
+        output::print("  first token       none: the prompt fills the context\n");
+        return;
+    }
     output::print(&format!(
         "  first token       after {} cycles, {:.1} us, for {prompt} of the prompt\n",
         output::grouped(first),
@@ -199,7 +203,7 @@ fn report(
     let good = as_predicted && w.mismatches == 0;
     let rate = runs as f64 * CLOCK / cycles.max(1) as f64;
     let macs_of = |runs: usize| (0..runs as u64).map(|p| d.macs.0 + p * d.macs.1).sum::<u64>();
-    let utilisation = macs_of(runs) as f64 / (cycles as f64 * f64::from(config.rows * config.cols));
+    let utilisation = macs_of(runs) as f64 / (cycles.max(1) as f64 * f64::from(config.rows * config.cols));
     let first: u64 = took.iter().take(w.prompt).sum();
     let energy = config.events.then(|| energy::of_events(&w.events, config, macs_of(w.tokens_run()), None));
     let per_token = energy.as_ref().map(|e| {
@@ -245,10 +249,12 @@ fn report(
             CLOCK / each
         ));
     }
-    output::print(&format!("  first token       {:>9.1} us  at 100 MHz", first as f64 * 1e6 / CLOCK));
+    if runs >= w.prompt {
+        output::print(&format!("  first token       {:>9.1} us  at 100 MHz", first as f64 * 1e6 / CLOCK));
+    }
     output::print(&format!("  utilisation       {:>9.2} %   of {} multipliers", 100.0 * utilisation, config.rows * config.cols));
     if let (Some([low, typ, high]), Some(e)) = (per_token, &energy) {
-        let share = 100.0 * e.of_vector_unit().typ / e.total.typ;
+        let share = 100.0 * e.of_vector_unit().typ / e.total.typ.max(f64::MIN_POSITIVE);
         output::print(&format!("  energy a token    {typ:>9.0} nJ  {low:.0} to {high:.0}; {share:.0} % of it the vector unit's"));
     }
     output::print(&format!(

@@ -226,3 +226,18 @@ fn a_prompt_in_chunks_gives_the_text_of_one_token_by_token_in_less_time() {
     let first = |v: &Value| v["first_token_cycles"].as_u64().expect("cycles");
     assert!(10 * first(&chunks) < 7 * first(&alone), "{} and {} cycles", first(&chunks), first(&alone));
 }
+
+#[test]
+fn a_prompt_that_fills_the_context_has_no_first_token() {
+    let run = |prompt: &str, context: &str, more: &[&str]| {
+        let args = ["generate", "tales", "--backend", "model", "--prompt", prompt, "--context", context];
+        text(&[&args, more].concat())
+    };
+    for (prompt, context) in [("", "1"), ("Sam ", "4")] {
+        for more in [&[][..], &["--no-prefill"], &["--on-chip"]] {
+            let said = run(prompt, context, more);
+            assert!(said.contains("first token       none: the prompt fills the context") && !said.contains("NaN"), "{said}");
+            assert_eq!(said.matches("first token").count(), 1, "{said}");
+        }
+    }
+}
