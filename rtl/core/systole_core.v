@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine without its host side: sequencer, array, accumulators, lane engine, POST, vector unit,
-// LOAD, STORE, wired; here only the decoding of addresses to rows, and what the host said of POS and TOK at launch. IN and OUT buffers, uploads and run control are ports.
+// LOAD, STORE, wired; here only the decoding of addresses to rows, and what POS and the tokens are at launch. IN
+// and OUT buffers, uploads and run control are ports.
 // Timing: docs/timing.md. Reset stops units; memories keep their content.
 `default_nettype none
 `include "systole_isa.vh"

@@ -4,8 +4,8 @@
 // register behind the memory, and start_o rises one cycle after the last, so that the unit steps
 // first in row cycle + words + 3. END raises done_o in its cycle. WAIT stops the timetable's clock,
 // not the run's, for a multiple of lenc_i. arm_i, two cycles before launch; next_i with done_o: launch
-// the next run in the cycle after it. A run begins in row entry_i, which stands still from three
-// cycles before either on. Reset stops it; the memories keep their content.
+// the next run in the cycle after it. A run begins in row entry_i, which stands still from two
+// cycles before arm_i and three before next_i on. Reset stops it; the memories keep their content.
 `default_nettype none
 `include "systole_isa.vh"
 `include "systole_check.vh"

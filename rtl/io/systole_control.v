@@ -71,7 +71,6 @@ module systole_control #(
   reg  [ 1:0] starts_q;    // not yet launched
   reg         launched_q;  // from arming to END
   reg  [ 1:0] idle_q;      // the sequencer has the first row ready after two idle cycles
-  reg         entry_q;     // it was changed
   reg  [31:0] waited_q;
   reg  [31:0] error_q;
 
@@ -97,15 +96,13 @@ module systole_control #(
       starts_q   <= 2'd0;
       launched_q <= 1'b0;
       idle_q     <= 2'd0;
-      entry_q    <= 1'b0;
       waited_q   <= 32'd0;
     end else begin
       if (abandon_i) starts_q <= 2'd0;
       else starts_q <= starts_q + {1'b0, start_i && !overrun} + {1'b0, again} - {1'b0, launch || limit};
       if (arm) launched_q <= 1'b1;
       else if (done_i && !next) launched_q <= 1'b0;
-      entry_q  <= entry_we_i;
-      idle_q   <= {idle_q[0] && !entry_we_i && !entry_q, !launched_q && !uploading_i && !entry_we_i};
+      idle_q   <= {idle_q[0] && !entry_we_i, !launched_q && !uploading_i && !entry_we_i};
       waited_q <= pending && !due ? waited_q + 32'd1 : 32'd0;
     end
 

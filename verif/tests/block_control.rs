@@ -537,8 +537,8 @@ struct Starts {
 
 #[test]
 fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
-    const NAMES: [&str; 8] =
-        ["start_i", "abandon_i", "auto_i", "stop_i", "poison_i", "bad_frame_i", "error_clear_i", "out_next_room_i"];
+    const NAMES: [&str; 9] =
+        ["start_i", "abandon_i", "auto_i", "stop_i", "poison_i", "bad_frame_i", "error_clear_i", "out_next_room_i", "entry_we_i"];
     let seen = bench(&block("systole_control").parameter("AUTO", 1), 11, |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         s("in_none_i").set(1);
@@ -552,9 +552,9 @@ fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
             // Long calm stretches between hard ones.
             let calm = t / 500 % 2 == 0;
             let [rare, often] = if calm { [0.0, 0.02] } else { [0.02, 0.3] };
-            let chances = [often, rare, if calm { 0.95 } else { 0.6 }, rare, rare / 4.0, rare / 4.0, 0.1, 0.8];
-            let given: [bool; 8] = std::array::from_fn(|i| random.chance(chances[i]));
-            let [start, abandon, auto, stop, poison, bad, error_clear, next_room] = given;
+            let chances = [often, rare, if calm { 0.95 } else { 0.6 }, rare, rare / 4.0, rare / 4.0, 0.1, 0.8, 0.1];
+            let given: [bool; 9] = std::array::from_fn(|i| random.chance(chances[i]));
+            let [start, abandon, auto, stop, poison, bad, error_clear, next_room, entry] = given;
             inputs.iter().zip(given).for_each(|(signal, value)| signal.set(value.into()));
             let this_room = random.chance(0.8);
             room.set(this_room.into());
@@ -591,7 +591,7 @@ fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
                 m.runs += 1;
                 m.own += u64::from(own);
             }
-            let idle = behind == [false; 2]; // in the two cycles before
+            let idle = behind == [false; 2]; // in the two cycles before, and the first row was not another
             let arms = !m.running && queued > 0 && this_room && idle;
             assert_eq!(arm.is_high(), arms, "arming in cycle {t}");
             let refused = start && full && (own || !goes_on);
@@ -605,7 +605,7 @@ fn runs_follow_by_themselves_until_none_is_left_or_something_ends_them() {
                 m.series = m.series.or(Some(m.launched));
                 length = random.below(9);
             }
-            behind = [m.running, behind[0]];
+            behind = [m.running || entry, behind[0]];
             m.running = arms || m.running && (!end || goes_on);
             if m.error == 0 || error_clear {
                 m.error = if bad {
