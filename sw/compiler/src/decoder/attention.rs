@@ -28,6 +28,11 @@ struct Scores {
     steps: Steps,
 }
 
+/// A product of words of X from `x` on with a cache that begins at `w` in W SRAM; its loops are the caller's.
+fn over_cache(x: u32, w: usize) -> Matmul {
+    Matmul { x_base: x, w_base: w as u32, w_sram: true, first: true, last: true, ..Matmul::default() }
+}
+
 /// A nest that keeps loops of one iteration: bits of `reduce` and `hold` count them.
 fn nest_all(loops: &[super::timeline::Loops]) -> Nest {
     nest_of(loops, true)
@@ -196,14 +201,7 @@ impl Emitter<'_> {
         let step_gap = self.beat - 1;
         // Each step loads its weights, but for heads that share a narrow KV word.
         let (per_group, words) = (slots / groups, self.s.tiles as i64);
-        let m = Matmul {
-            x_base: (self.p.q_codes + row * slots * ew) as u32,
-            w_base: pass.k_cache as u32,
-            w_sram: true,
-            first: true,
-            last: true,
-            ..Matmul::default()
-        };
+        let m = over_cache((self.p.q_codes + row * slots * ew) as u32, pass.k_cache);
         let m = if ew == 1 {
             Matmul {
                 hold: 1,
@@ -274,14 +272,7 @@ impl Emitter<'_> {
         let read = self.t.after_v(last).saturating_sub((slots as u64 - 1) * beat);
         let p_steps = self.t.stream(pv.clone(), maxima.unwrap_or(0).max(read));
 
-        let m = Matmul {
-            x_base: pv.dst_base,
-            w_base: pass.v_cache as u32,
-            w_sram: true,
-            first: true,
-            last: true,
-            ..Matmul::default()
-        };
+        let m = over_cache(pv.dst_base, pass.v_cache);
         let m = if ew == 1 {
             Matmul {
                 hold: 1,
