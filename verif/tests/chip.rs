@@ -51,6 +51,22 @@ fn registers_answer_as_the_table_says_and_holes_with_slverr() {
     }
 }
 
+/// Before its first reset a chip holds anything, in registers that pass the reset on too. No check may take that for a fault.
+#[test]
+fn a_chip_wakes_from_whatever_its_registers_held() {
+    let library = systole_chip::spec(&tiny()).unwrap().build().unwrap_or_else(|e| panic!("{e}"));
+    for seed in 1..=4_000 {
+        let run = harness::run(&library, seed, None, |sim| async move {
+            let clock = sim.clock("clk_i");
+            sim.signal("rst_i").set(1);
+            clock.cycles(2).await;
+            sim.signal("rst_i").set(0);
+            clock.cycles(2).await;
+        });
+        run.unwrap_or_else(|e| panic!("power-up {seed}: {e}"));
+    }
+}
+
 #[test]
 fn write_strobes_and_any_order_of_address_and_data_are_honoured() {
     on_chip(|mut t| async move {
