@@ -17,7 +17,7 @@ use systole_isa::Config;
 use thiserror::Error;
 
 /// What can go wrong around a chip in simulation.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum ChipError {
     /// The model cannot be built.
     #[error(transparent)]
@@ -37,6 +37,13 @@ pub enum ChipError {
     /// The driver's error.
     #[error(transparent)]
     Host(#[from] HostError),
+}
+
+/// As it is displayed: `unwrap` shows it as it is meant to be read.
+impl std::fmt::Debug for ChipError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 /// How a chip is simulated.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Clocks and their edges.
 
-use crate::exec::TaskId;
+use crate::exec::{TaskId, Waits};
 use crate::{Sim, SimError};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use verilated::{Direction, Port};
 
@@ -20,7 +21,7 @@ pub struct Clock {
 
 pub(crate) struct ClockState {
     pub port: Port,
-    name: String,
+    pub name: String,
     pub period: u64,
     phase: u64,
     made: &'static Location<'static>,
@@ -102,6 +103,8 @@ pub(crate) struct EdgeWait<'a> {
     clock: &'a Clock,
     edges: u64,
     target: Option<u64>,
+    /// What the edges are waited for, where it is more than they.
+    what: Option<Rc<str>>,
 }
 
 impl Future for EdgeWait<'_> {
@@ -129,9 +132,10 @@ impl Future for EdgeWait<'_> {
                 } else {
                     state.later.push(Reverse((target, id)));
                 }
-                if self.edges > 1 {
-                    inner.tasks.note(&|| format!("edge {target} of {}", state.name));
-                }
+                inner.tasks.note(match &self.what {
+                    Some(what) => Waits::Text(what.clone()),
+                    None => Waits::Edge { clock: self.clock.index, edge: target },
+                });
                 self.target = Some(target);
                 Poll::Pending
             }
@@ -152,14 +156,14 @@ impl Clock {
 
     /// Waits for the next rising edge; ports then read as the flip-flops sample them.
     pub fn rising_edge(&self) -> impl Future<Output = ()> + '_ {
-        EdgeWait { clock: self, edges: 1, target: None }
+        EdgeWait { clock: self, edges: 1, target: None, what: None }
     }
 
     /// Waits for the `n`-th rising edge from now; 0 does not wait. Cycles in which no task wakes
     /// pass inside the model and cost nothing here.
     pub async fn cycles(&self, n: u64) {
         if n > 0 {
-            EdgeWait { clock: self, edges: n, target: None }.await;
+            EdgeWait { clock: self, edges: n, target: None, what: None }.await;
         }
     }
 
@@ -168,17 +172,14 @@ impl Clock {
     /// # Errors
     /// [`SimError::Timeout`] after `limit` cycles, with the report of all tasks.
     pub async fn until(&self, limit: u64, what: &str, mut condition: impl FnMut() -> bool) -> Result<u64, SimError> {
+        let text: Rc<str> = what.into();
         for n in 0..limit {
-            self.rising_edge().await;
+            EdgeWait { clock: self, edges: 1, target: None, what: Some(text.clone()) }.await;
             if condition() {
                 return Ok(n + 1);
             }
-            if n == 0 {
-                self.sim.inner.tasks.note(&|| what.to_string());
-            }
         }
         let sim = &self.sim;
-        sim.inner.tasks.note(&|| what.to_string());
         Err(SimError::Timeout { what: what.into(), limit, cycle: sim.cycle(), report: sim.report() })
     }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How a simulation ends when it does not end well.
 
+use std::fmt;
 use thiserror::Error;
 
-/// Errors that end a simulation.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+/// Errors that end a simulation. Its `Debug` is its `Display`: `unwrap` in a bench shows a report as it is meant to be read.
+#[derive(Clone, PartialEq, Eq, Error)]
 pub enum SimError {
     /// A wait passed its limit.
     #[error("timeout after {limit} cycles at cycle {cycle}: {what}\n{report}")]
@@ -69,4 +70,10 @@ pub enum SimError {
     /// A model that cannot be built or used.
     #[error("{0}")]
     Model(String),
+}
+
+impl fmt::Debug for SimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

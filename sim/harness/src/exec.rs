@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -30,13 +31,25 @@ impl Wake for TaskWaker {
     }
 }
 
+/// What a task waits for.
+#[derive(Clone, Default)]
+pub(crate) enum Waits {
+    /// It has not been polled yet, or waits for something of its own.
+    #[default]
+    Unknown,
+    /// An edge of a clock, by its index and the edge's number.
+    Edge { clock: usize, edge: u64 },
+    /// As it was described.
+    Text(Rc<str>),
+}
+
 struct Task {
     name: String,
     job: Option<Job>,
     waker: Waker,
     queued: bool,
     finished: bool,
-    waits: String,
+    waits: Waits,
 }
 
 /// All tasks of one simulation.
@@ -53,7 +66,7 @@ impl Tasks {
         let mut tasks = self.tasks.borrow_mut();
         let id = tasks.len();
         let waker = Waker::from(Arc::new(TaskWaker { id, inbox: self.inbox.clone() }));
-        tasks.push(Task { name, job: Some(job), waker, queued: true, finished: false, waits: String::new() });
+        tasks.push(Task { name, job: Some(job), waker, queued: true, finished: false, waits: Waits::Unknown });
         self.ready.borrow_mut().push_back(id);
         id
     }
@@ -69,9 +82,10 @@ impl Tasks {
     }
 
     /// Notes what the current task waits for, for reports.
-    pub fn note(&self, what: &dyn Fn() -> String) {
+    #[inline]
+    pub fn note(&self, what: Waits) {
         if let Some(t) = self.tasks.borrow_mut().get_mut(self.current.get()) {
-            t.waits = what();
+            t.waits = what;
         }
     }
 
@@ -119,17 +133,23 @@ impl Tasks {
         }
     }
 
-    /// A line for each task that is not finished.
-    pub fn report(&self) -> String {
+    /// A line for each task that is not finished; `clock` names a clock.
+    pub fn report(&self, clock: &dyn Fn(usize) -> String) -> String {
         let tasks = self.tasks.borrow();
         let mut lines = vec!["tasks:".to_string()];
         for t in tasks.iter().filter(|t| !t.finished) {
-            lines.push(format!("  {:<20} waits for {}", t.name, if t.waits.is_empty() { "nothing yet" } else { &t.waits }));
+            let waits = match &t.waits {
+                Waits::Unknown if t.job.is_some() && t.queued => "its first turn".to_string(),
+                Waits::Unknown => "something that does not say its name".to_string(),
+                Waits::Edge { clock: index, edge } => format!("edge {edge} of {}", clock(*index)),
+                Waits::Text(text) => text.to_string(),
+            };
+            lines.push(format!("  {:<20} waits for {waits}", t.name));
         }
         lines.join("\n")
     }
 
-    /// Drops every task (they hold handles of the simulation).
+    /// Drops every task: they hold handles of the simulation, which would keep its model, and a trace of it open, for ever.
     pub fn clear(&self) {
         let jobs: Vec<Option<Job>> = self.tasks.borrow_mut().iter_mut().map(|t| t.job.take()).collect();
         drop(jobs);

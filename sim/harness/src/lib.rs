@@ -10,6 +10,7 @@ mod clock;
 mod error;
 mod exec;
 mod pause;
+mod place;
 mod random;
 mod scoreboard;
 mod signal;

@@ -2,7 +2,7 @@
 //! A design under test with its clocks, tasks and time.
 
 use crate::clock::ClockState;
-use crate::exec::{TaskId, Tasks};
+use crate::exec::{TaskId, Tasks, Waits};
 use crate::{Clock, Signal, SimError, Stream};
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -187,7 +187,8 @@ impl Sim {
     /// Every task with what it waits for, and the last bus transactions.
     pub fn report(&self) -> String {
         let log = self.inner.log.borrow();
-        let mut text = self.inner.tasks.report();
+        let clocks = self.inner.clocks.borrow();
+        let mut text = self.inner.tasks.report(&|index| clocks[index].name.clone());
         if !log.is_empty() {
             text.push_str("\nlast bus transactions:\n");
             text.push_str(&log.iter().cloned().collect::<Vec<_>>().join("\n"));
@@ -258,6 +259,14 @@ impl Sim {
 
     /// Runs until the main task ends. Called once, by [`crate::run`].
     pub(crate) fn drive<T: 'static>(&self, main: impl Future<Output = T> + 'static) -> Result<T, SimError> {
+        /// A panic of a task ends the run too.
+        struct End<'a>(&'a Sim);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.finish();
+            }
+        }
+        let _end = End(self);
         let main = self.spawn("main", main);
         self.drive_until(&|| main.slot.value.borrow().is_some())?;
         let value = main.slot.value.borrow_mut().take();
@@ -268,7 +277,7 @@ impl Sim {
     fn drive_until(&self, ended: &dyn Fn() -> bool) -> Result<(), SimError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| SimError::Model(e.to_string()))?;
         // Without `unconstrained`, tokio's budget would defer wakes while the clock runs on.
-        let result = runtime.block_on(tokio::task::unconstrained(async {
+        runtime.block_on(tokio::task::unconstrained(async {
             loop {
                 self.inner.tasks.run(|id| {
                     self.mix(id as u64 ^ self.inner.now.get() << 16);
@@ -282,14 +291,21 @@ impl Sim {
                 }
                 self.advance()?;
             }
-        }));
-        self.inner.model.borrow_mut().trace_pause();
-        self.inner.tasks.clear();
-        for clock in self.inner.clocks.borrow_mut().iter_mut() {
-            clock.soon.clear();
-            clock.later.clear();
+        }))
+    }
+
+    /// Ends the run, however it came to its end: what was dumped is on disk, and no task holds the simulation any more.
+    fn finish(&self) {
+        if let Ok(mut model) = self.inner.model.try_borrow_mut() {
+            model.trace_pause();
         }
-        result
+        self.inner.tasks.clear();
+        if let Ok(mut clocks) = self.inner.clocks.try_borrow_mut() {
+            for clock in clocks.iter_mut() {
+                clock.soon.clear();
+                clock.later.clear();
+            }
+        }
     }
 
     /// Applies what the tasks wrote, runs to the next edge that a task waits for, and wakes those
@@ -389,7 +405,7 @@ impl<T: 'static> JoinHandle<T> {
             }
             let tasks = &self.sim.inner.tasks;
             self.slot.waiters.borrow_mut().push(tasks.current());
-            tasks.note(&|| format!("task '{}'", self.name));
+            tasks.note(Waits::Text(format!("task '{}'", self.name).into()));
             Poll::Pending
         })
         .await

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a design and an async function to a finished run.
 
+use crate::place::{self, Place, Watch};
 use crate::{Sim, SimError, TraceWindow};
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use verilated::{Initial, Library, Spec};
 
@@ -31,6 +31,10 @@ pub struct Setup {
 
 /// Runs an async test bench on a design: `main` gets the simulation and is the main task; the run
 /// ends with it.
+///
+/// In a test of cargo's, `HARNESS_SEED` takes the place of `seed`, and a run that fails prints the line that repeats it.
+/// `HARNESS_TRACE=FOLDER` has models built with tracing and leaves an FST of each run that failed, `HARNESS_TRACE_WINDOW=480..560`
+/// of these cycles only.
 ///
 /// # Errors
 /// Every [`SimError`].
@@ -62,53 +66,31 @@ where
     T: 'static,
     F: Future<Output = T> + 'static,
 {
-    let sim = Sim::new(library, setup.seed, setup.initial)?;
-    if let Some(window) = setup.trace {
-        sim.trace(window);
-    }
-    let job = main(sim.clone());
-    let value = sim.drive(job)?;
-    Ok(Run { value, cycles: sim.cycle(), event_hash: sim.event_hash() })
+    let place = Place::here();
+    let seed = place::seed(place.as_ref(), setup.seed);
+    let (watch, window) = Watch::new(place, seed, setup.trace.is_some())?;
+    let run = || {
+        let sim = Sim::new(library, seed, setup.initial)?;
+        if let Some(window) = setup.trace.or(window) {
+            sim.trace(window);
+        }
+        let job = main(sim.clone());
+        let value = sim.drive(job)?;
+        Ok(Run { value, cycles: sim.cycle(), event_hash: sim.event_hash() })
+    };
+    let run = run();
+    watch.end(run.is_ok());
+    run
 }
 
-/// What `#[harness::test]` expands to: builds the design, runs the bench, and on failure runs it
-/// once more with a trace where `HARNESS_TRACE` names a folder.
+/// What `#[harness::test]` expands to: builds the design and runs the bench.
 ///
 /// # Panics
-/// With the error and one line to repeat the run.
-pub fn run_test<F>(name: &str, spec: Spec, setup: Setup, main: impl Fn(Sim) -> F)
+/// With the error.
+pub fn run_test<F>(spec: &Spec, setup: Setup, main: impl FnOnce(Sim) -> F)
 where
     F: Future<Output = ()> + 'static,
 {
-    let seed = match std::env::var("HARNESS_SEED") {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("HARNESS_SEED={text}: not a number from 0 to {}", u64::MAX)),
-        Err(_) => setup.seed,
-    };
-    let initial = setup.initial;
-    let folder = std::env::var_os("HARNESS_TRACE").map(PathBuf::from);
-    let attempt = |spec: &Spec, trace: Option<TraceWindow>| -> Result<(), String> {
-        let library = spec.build().map_err(|e| e.to_string())?;
-        let outcome =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_with(&library, Setup { seed, trace, initial }, &main)));
-        match outcome {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(panic) => Err(panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_string()))
-                .unwrap_or_else(|| "a task panicked".into())),
-        }
-    };
-    let Err(error) = attempt(&spec, None) else { return };
-    let mut wave = "HARNESS_TRACE=FOLDER records one".to_string();
-    if let Some(folder) = folder {
-        let path = folder.join(format!("{}.fst", name.replace("::", ".")));
-        let _ = std::fs::create_dir_all(&folder);
-        let window = TraceWindow { path: path.clone(), from: 0, to: u64::MAX, depth: 0 };
-        let _ = attempt(&spec.clone().trace(true), Some(window));
-        wave = path.display().to_string();
-    }
-    let x = std::env::var("VERILATED_X").map_or_else(|_| String::new(), |x| format!(" VERILATED_X={x}"));
-    panic!("{error}\nrepeat: HARNESS_SEED={seed}{x} cargo test {name} (wave: {wave})");
+    let library = spec.build().unwrap_or_else(|e| panic!("{e}"));
+    run_with(&library, setup, main).unwrap_or_else(|e| panic!("{e}"));
 }

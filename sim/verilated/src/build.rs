@@ -27,13 +27,17 @@ fn level() -> String {
 
 impl Spec {
     /// Builds the model, or takes it from the cache. It is built once for each content of all files that Verilator read,
-    /// flags and tools, also where the project has been copied elsewhere; other processes that want the same wait.
+    /// flags and tools, also where the project has been copied elsewhere; other processes that want the same wait. Where
+    /// `HARNESS_TRACE` is set every model has tracing.
     ///
     /// # Errors
     /// [`Error::ToolMissing`], [`Error::Source`], [`Error::Parameter`], [`Error::Verilog`], [`Error::Unsupported`],
     /// [`Error::Compile`], [`Error::NoCache`], [`Error::SharedCache`], [`Error::Cache`], [`Error::Load`]. A build that
     /// fails leaves nothing in the cache.
     pub fn build(&self) -> Result<Arc<Library>, Error> {
+        if !self.trace && std::env::var_os("HARNESS_TRACE").is_some() {
+            return self.clone().trace(true).build();
+        }
         // One load of a shared object per process: a second one would be the same anyway.
         static LOADED: Mutex<Vec<(PathBuf, PathBuf, Arc<Library>)>> = Mutex::new(Vec::new());
         let tools = Tools::get()?;

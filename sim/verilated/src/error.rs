@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 /// Errors of building and using a model.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum Error {
     /// A program that is needed is not there.
     #[error("{tool} was not found; install it (Debian, Ubuntu: apt install {package})")]
@@ -153,4 +153,11 @@ pub enum Error {
         /// The method that switches it on.
         method: &'static str,
     },
+}
+
+/// As it is displayed: `unwrap` shows it as it is meant to be read.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }

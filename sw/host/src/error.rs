@@ -6,7 +6,7 @@ use systole_isa::regs::ERRORS;
 use thiserror::Error;
 
 /// Errors of the driver and of transports.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 pub enum HostError {
     /// The machine answered SLVERR.
     #[error(
@@ -130,6 +130,13 @@ pub enum HostError {
     /// The transport itself failed.
     #[error("transport: {0}")]
     Transport(String),
+}
+
+/// As it is displayed: `unwrap` shows it as it is meant to be read.
+impl std::fmt::Debug for HostError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl HostError {

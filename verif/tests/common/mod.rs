@@ -46,12 +46,15 @@ pub fn bench<T: 'static, F: Future<Output = T> + 'static>(
     run.unwrap_or_else(|e| panic!("{e}")).value
 }
 
-/// A thread for each case: their models are built side by side. A case that fails fails the test.
+/// A thread for each case: their models are built side by side. A case that fails fails the test. Each thread has the test's name, by
+/// which a run that fails says how to repeat it.
 pub fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, job: impl Fn(T) + Sync) {
+    let name = std::thread::current().name().unwrap_or("main").to_string();
     std::thread::scope(|scope| {
         for case in cases {
             let job = &job;
-            scope.spawn(move || job(case));
+            let thread = std::thread::Builder::new().name(name.clone());
+            thread.spawn_scoped(scope, move || job(case)).unwrap();
         }
     });
 }

@@ -77,7 +77,7 @@ impl Parse for Arguments {
 ///
 /// `#[harness::test(top = "counter", sources = ["tests/counter.v"], params = [WIDTH = 8], seed = 7)]`.
 /// Paths are relative to the crate. The seed is 1 where none is given; the environment variable
-/// `HARNESS_SEED` overrides it, `HARNESS_TRACE=FOLDER` records a failing run. Registers and memories without an initial value begin at
+/// `HARNESS_SEED` overrides it, `HARNESS_TRACE=FOLDER` keeps the wave of a failing run. Registers and memories without an initial value begin at
 /// random by the seed, or as `VERILATED_X` says; `initial = "zeros"` (`"ones"`, `"random"`) holds whatever it says.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -107,7 +107,7 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
                 #(.include_dir(root.join(#include)))*
                 #(.parameter(#keys, #values))*;
             let setup = ::harness::Setup { seed: #seed, trace: ::core::option::Option::None, initial: #initial };
-            ::harness::run_test(concat!(module_path!(), "::", stringify!(#name)), spec, setup, bench);
+            ::harness::run_test(&spec, setup, bench);
         }
     }
     .into()

@@ -4,6 +4,7 @@
 use super::need;
 use crate::{Clock, Signal, Sim, SimError};
 use std::cell::Cell;
+use std::fmt;
 use thiserror::Error;
 
 /// The answer to an access.
@@ -17,8 +18,8 @@ pub enum Response {
     Other(u8),
 }
 
-/// Errors of an access.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+/// Errors of an access. `Debug` is `Display`, as with [`SimError`].
+#[derive(Clone, PartialEq, Eq, Error)]
 pub enum LiteError {
     /// The slave answered something other than OKAY.
     #[error("{access} at {address:#x} answered {response:?}")]
@@ -46,6 +47,12 @@ pub enum LiteError {
     /// The slave did not answer. The lines are down again.
     #[error(transparent)]
     Sim(#[from] SimError),
+}
+
+impl fmt::Debug for LiteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// An AXI4-Lite master; one access at a time. An access that is given up, by its limit or because its future is dropped, leaves no
