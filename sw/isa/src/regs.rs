@@ -100,11 +100,11 @@ pub const REGS: [Reg; 81] = [
         Rw,
         "where the image stream goes: 0 timetable, 1 descriptors, 2 parameters, 3 lookup tables, 4 RRAM, 5 taps, 6 record. Outside of a run, a value but 4 and 6 takes READY from the image that is awake",
     ),
-    r("UPLOAD_ADDRESS", 0x84, Rw, "next word of the target; advances with the stream"),
+    r("UPLOAD_ADDRESS", 0x84, Rw, "next word of the target; advances with the stream, 0 behind a write of UPLOAD_TARGET"),
     r("UPLOAD_COUNT", 0x88, Ro, "beats taken from the image stream since UPLOAD_TARGET was written"),
     r("SCRATCH", 0x8c, Rw, "holds what is written; for bring-up"),
     r("SEQ_ROW", 0x90, Ro, "row of the timetable that is next"),
-    r("SEQ_CYCLE", 0x94, Ro, "cycle counter of the run, low word"),
+    r("SEQ_CYCLE", 0x94, Ro, "cycle counter of the run, low word; it counts on between runs"),
     r("ERROR_CLEAR", 0x98, W1s, "bit 0: clear ERROR and POISON"),
     r(
         "RRAM_COMMAND",
