@@ -10,7 +10,12 @@ use crate::onnx::parse::node::Node;
 ///
 /// # Errors
 /// Shapes that do not fit each other; a shape that the graph computes.
-pub fn plan(node: &Node, op: &str, inputs: &(impl Given + ?Sized), shape: &[usize]) -> Result<(Vec<usize>, Option<Vec<u32>>), Fail> {
+pub fn plan(
+    node: &Node,
+    op: &str,
+    inputs: &(impl Given + ?Sized),
+    shape: &[usize],
+) -> Result<(Vec<usize>, Option<Vec<u32>>), Fail> {
     let rank = shape.len() as i64;
     let axis = |a: i64, rank: i64| -> Result<usize, Fail> {
         let at = if a < 0 { a + rank } else { a };

@@ -8,7 +8,13 @@ use crate::onnx::fold::windows::bounded;
 use crate::onnx::parse::node::Node;
 
 /// The shape of the result, and the scale of each dimension.
-pub fn sizes(node: &Node, op: &str, inputs: &(impl Given + ?Sized), shape: &[usize], opset: i64) -> Result<(Vec<usize>, Vec<f32>), Fail> {
+pub fn sizes(
+    node: &Node,
+    op: &str,
+    inputs: &(impl Given + ?Sized),
+    shape: &[usize],
+    opset: i64,
+) -> Result<(Vec<usize>, Vec<f32>), Fail> {
     let last = if op == "Upsample" || opset < 11 { 1 } else { 2 };
     let scales = match constant(inputs, last)? {
         Some(a) if !a.is_empty() => a.floats().map(<[f32]>::to_vec),

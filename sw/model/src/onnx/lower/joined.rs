@@ -8,8 +8,8 @@ use crate::onnx::fuse::operands::codes_as_values;
 use crate::onnx::fuse::value::{Eight, Inputs, Joined, PendingKind, Table, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::{join, padded};
-use crate::onnx::lower::two::add;
 use crate::onnx::lower::requantise::{lookup, quantize_table};
+use crate::onnx::lower::two::add;
 use crate::onnx::parse::node::Node;
 use crate::quantise;
 

@@ -6,8 +6,8 @@ use crate::onnx::fuse::functions::is_function;
 use crate::onnx::fuse::value::{Inputs, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::ops::{
-    batch_normalization, binary, concat, conv, conv_transpose, extreme, functions, gather, host, matmul, order, pad, pool, quantize,
-    reduce, resize, slice, split,
+    batch_normalization, binary, concat, conv, conv_transpose, extreme, functions, gather, host, matmul, order, pad, pool,
+    quantize, reduce, resize, slice, split,
 };
 use crate::onnx::parse::node::Node;
 

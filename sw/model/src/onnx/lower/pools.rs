@@ -11,8 +11,8 @@ use crate::onnx::fuse::mean::is_global;
 use crate::onnx::fuse::value::{Eight, Pending, PendingKind, Real, Table, TableKind, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::slid;
-use crate::onnx::lower::two::operand;
 use crate::onnx::lower::requantise::lookup;
+use crate::onnx::lower::two::operand;
 use crate::onnx::parse::node::Node;
 use std::rc::Rc;
 
@@ -81,12 +81,7 @@ pub fn largest(
 }
 
 /// The mean over windows of dequantised codes.
-pub fn average(
-    g: &mut Building,
-    node: &Node,
-    x: &Table,
-    global: bool,
-) -> Result<Value, Fail> {
+pub fn average(g: &mut Building, node: &Node, x: &Table, global: bool) -> Result<Value, Fail> {
     let mut x = x.clone();
     let (window, shape, map, order) = window(g, node, &mut x.eight, global)?;
     let input = operand(g, &x)?;

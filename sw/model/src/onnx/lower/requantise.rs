@@ -63,14 +63,7 @@ pub fn linearised(g: &mut Building, node: &Node, t: &Table) -> Result<Table, Fai
 }
 
 /// A function of each code, by `code as u8`; none where it changes no code.
-pub fn lookup(
-    g: &mut Building,
-    node: &Node,
-    x: &Eight,
-    table: Box<[i8; 256]>,
-    doubtful: Vec<u8>,
-    unsigned: bool,
-) -> Eight {
+pub fn lookup(g: &mut Building, node: &Node, x: &Eight, table: Box<[i8; 256]>, doubtful: Vec<u8>, unsigned: bool) -> Eight {
     if doubtful.is_empty() && (0..256).all(|i| table[i] == i as u8 as i8) {
         return Eight { unsigned, ..x.clone() };
     }

@@ -54,12 +54,7 @@ pub fn lower(model: &Model, known: &HashMap<String, Known>) -> Result<Lowered, I
         model,
         values: known.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect(),
         readers: readers(&model.nodes, &model.outputs),
-        graph: Building {
-            opset: model.opset,
-            convolves: model.convolves,
-            overridable: model.overridable,
-            ..Building::default()
-        },
+        graph: Building { opset: model.opset, convolves: model.convolves, overridable: model.overridable, ..Building::default() },
         unsupported: vec![],
         tainted: HashSet::new(),
         facts: None,
@@ -223,7 +218,7 @@ impl Walk<'_> {
             let Some(value) = self.values.get(name) else {
                 return Err(ImportError::Graph(format!("no node makes the output '{name}'")));
             };
-            if matches!(value, Value::Unknown) && self.tainted.contains(name) {
+            if matches!(value, Value::Unknown | Value::Const(_)) && self.tainted.contains(name) {
                 continue;
             }
             match outputs::leaving(&mut self.graph, name, value.clone()) {

@@ -17,10 +17,11 @@ pub fn array(p: &TensorProto) -> Result<Array, ImportError> {
     let bad = |what: String| ImportError::Tensor { name: p.name.clone(), what };
     if p.data_location != 0 || !p.external_data.is_empty() {
         let file = of(p, "location").unwrap_or("of no name");
-        return Err(bad(format!("its data lies in another file, '{file}', which is not beside the model: put it there, or save one file")));
+        return Err(bad(format!(
+            "its data lies in another file, '{file}', which is not beside the model: put it there, or save one file"
+        )));
     }
-    let kind =
-        ElementType::from_code(p.data_type).map_err(|element| ImportError::Element { name: p.name.clone(), element })?;
+    let kind = ElementType::from_code(p.data_type).map_err(|element| ImportError::Element { name: p.name.clone(), element })?;
     let shape: Vec<usize> =
         p.dims.iter().map(|&d| usize::try_from(d).map_err(|_| bad(format!("dimension {d}")))).collect::<Result<_, _>>()?;
     let count = elements(&shape).ok_or_else(|| bad(format!("shape {shape:?} is beyond {LARGEST} elements")))?;
@@ -43,10 +44,9 @@ pub fn array(p: &TensorProto) -> Result<Array, ImportError> {
                 ElementType::Int8 => {
                     (p.int32_data.len(), Data::I8(narrow(&p.int32_data).ok_or_else(|| bad("a value is beyond int8".into()))?))
                 }
-                ElementType::Uint8 => (
-                    p.int32_data.len(),
-                    Data::U8(narrow(&p.int32_data).ok_or_else(|| bad("a value is beyond uint8".into()))?),
-                ),
+                ElementType::Uint8 => {
+                    (p.int32_data.len(), Data::U8(narrow(&p.int32_data).ok_or_else(|| bad("a value is beyond uint8".into()))?))
+                }
             };
             if has != count {
                 return Err(bad(format!("{has} elements, shape {shape:?} needs {count}")));

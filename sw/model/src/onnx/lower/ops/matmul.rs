@@ -60,14 +60,7 @@ pub fn qgemm(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fai
 }
 
 /// A matrix product with constant right side, perhaps one for each batch.
-fn matmul(
-    g: &mut Building,
-    node: &Node,
-    a: &Eight,
-    zero_point: i8,
-    x_scale: f32,
-    b: &Weights,
-) -> Result<Pending, Fail> {
+fn matmul(g: &mut Building, node: &Node, a: &Eight, zero_point: i8, x_scale: f32, b: &Weights) -> Result<Pending, Fail> {
     let (Some(&k), &[ref lead @ .., bk, n]) = (a.shape.last(), b.shape.as_slice()) else {
         return unsupported(
             format!("a product of shapes {:?} and {:?}", a.shape, b.shape),
