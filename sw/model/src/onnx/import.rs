@@ -5,9 +5,11 @@ use crate::graph::Graph;
 use crate::onnx::error::{ImportError, Unsupported};
 use crate::onnx::fold::constants::fold;
 use crate::onnx::fold::facts::Facts;
+use crate::onnx::fold::known::Known;
 use crate::onnx::fuse::pairs::merge;
 use crate::onnx::lower::walk::{Lowered, lower};
-use crate::onnx::parse::model::{Constants, parse};
+use crate::onnx::parse::model::{Constants, Model, parse};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// A model that was read.
@@ -36,6 +38,19 @@ pub struct Survey {
     pub notes: Vec<String>,
 }
 
+/// All passes. Pairs are merged first of all, on the nodes as they are in the file, for ONNX Runtime does so too.
+fn passes(
+    bytes: &[u8],
+    folder: Option<&Path>,
+    constants: &Constants,
+) -> Result<(Model, HashMap<String, Known>, Lowered), ImportError> {
+    let mut model = parse(bytes, folder, constants)?;
+    merge(&mut model);
+    let known = fold(&mut model)?;
+    let lowered = lower(&model, &known)?;
+    Ok((model, known, lowered))
+}
+
 /// Reads a model in one file. Graph inputs named in `constants` become constants; one input must remain.
 ///
 /// # Errors
@@ -49,10 +64,8 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
 /// # Errors
 /// As [`import`].
 pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -> Result<Imported, ImportError> {
-    let mut model = parse(bytes, folder, constants)?;
-    merge(&mut model);
-    let known = fold(&mut model)?;
-    let list = match lower(&model, &known)? {
+    let (model, _, lowered) = passes(bytes, folder, constants)?;
+    let list = match lowered {
         Lowered::Graph(graph) => return Ok(Imported { graph: *graph, notes: model.notes }),
         Lowered::Refused(list) => list.into_iter().map(|(_, u)| u).collect(),
     };
@@ -64,10 +77,8 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -
 /// # Errors
 /// What is wrong with the model, and what of its file is not read.
 pub fn survey(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -> Result<Survey, ImportError> {
-    let mut model = parse(bytes, folder, constants)?;
-    merge(&mut model);
-    let known = fold(&mut model)?;
-    let refused = match lower(&model, &known)? {
+    let (model, known, lowered) = passes(bytes, folder, constants)?;
+    let refused = match lowered {
         Lowered::Graph(_) => vec![],
         Lowered::Refused(list) => list,
     };

@@ -131,8 +131,11 @@ fn size(v: i64) -> Option<usize> {
 
 /// Shapes of a node's outputs, from those of its inputs and from constants. `None`: they do not follow, or contradict each other.
 pub fn infer(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], opset: i64) -> Option<Vec<Shape>> {
+    if shapes.iter().flatten().any(|shape| shape.contains(&0)) {
+        return None;
+    }
     let made = of(node, given, shapes, opset).ok().flatten()?;
-    made.iter().all(|shape| elements(shape).is_some_and(|n| n <= LARGEST_MAP)).then_some(made)
+    made.iter().all(|shape| elements(shape).is_some_and(|n| n > 0 && n <= LARGEST_MAP)).then_some(made)
 }
 
 fn of(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], opset: i64) -> Result<Option<Vec<Shape>>, Fail> {
