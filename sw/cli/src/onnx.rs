@@ -4,7 +4,7 @@
 use crate::judge::tensor;
 use crate::run::RunArgs;
 use crate::{Machine, generate, output, score, sizes};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use systole_compiler::stage::Staged;
 use systole_compiler::{Compiled, Options, Pass, compile as compile_graph, dump};
 use systole_isa::Config;
 use systole_model::graph::{Border, Finish, Graph, Layer, Map, Op, layer_macs};
-use systole_model::onnx::{Array, Constants, Data, import};
+use systole_model::onnx::{Array, Constants, Data, ImportError, import_from, survey};
 use systole_verif::conformance::{Program, Status, run_case};
 use systole_verif::{npy, onnx_case};
 
@@ -65,9 +65,33 @@ pub struct ConformanceArgs {
     machine: Machine,
 }
 
+/// Reads a model; tensors may lie in files beside it. What was taken for granted goes to the standard error.
 pub fn load(path: &Path) -> Result<Graph> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    import(&bytes, &Constants::new()).with_context(|| path.display().to_string())
+    let imported = import_from(&bytes, path.parent(), &Constants::new()).with_context(|| path.display().to_string())?;
+    for note in &imported.notes {
+        eprintln!("systole: note: {}: {note}", path.display());
+    }
+    Ok(imported.graph)
+}
+
+/// How much of a model that does not run would: of its nodes, and of the multiplications in convolutions and matrix products.
+fn share(path: &Path) -> Result<String> {
+    let survey = survey(&std::fs::read(path)?, path.parent(), &Constants::new())?;
+    let nodes = survey.unsupported.iter().filter(|u| u.op != "output").count();
+    let percent = 100.0 * survey.running as f64 / survey.macs.max(1) as f64;
+    let mut text = format!(
+        "{} of {} nodes would run, with {} of {} multiplications ({percent:.1} %)",
+        survey.nodes - nodes.min(survey.nodes),
+        survey.nodes,
+        output::grouped(survey.running),
+        output::grouped(survey.macs)
+    );
+    if survey.unknown > 0 {
+        text += &format!("; {} products of unknown shapes are not counted", survey.unknown);
+    }
+    let notes = survey.notes.iter().map(|note| format!("\n  note: {note}")).collect::<String>();
+    Ok(text + &notes)
 }
 
 fn kind(layer: &Layer, from: &[Map]) -> String {
@@ -140,7 +164,13 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
     if score::is_language_model(&model) {
         return score::inspect(&model, args.json);
     }
-    let graph = load(&args.model)?;
+    let graph = load(&args.model).map_err(|e| match e.downcast_ref::<ImportError>() {
+        Some(ImportError::Unsupported(_) | ImportError::NotQuantised(_)) => match share(&args.model) {
+            Ok(share) => anyhow!("{e:#}\n  {share}"),
+            Err(_) => e,
+        },
+        _ => e,
+    })?;
     let compiles = legalise(&graph, &Config::named("base")?);
     let reason = compiles.as_ref().err().map(ToString::to_string);
     if args.json {

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use prost::Message;
 use systole_model::graph::{Finish, MeanRounding, Op};
 use systole_model::onnx::proto::{
-    AttributeProto, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
-use systole_model::onnx::{Constants, ImportError, import};
+use systole_model::onnx::{Constants, ImportError, Imported, import, import_from, survey};
 
 const INT8: i32 = 3;
 const FLOAT: i32 = 1;
@@ -85,7 +85,7 @@ fn broken_models_are_refused_with_the_place_and_the_reason() {
         f(m.graph.as_mut().expect("a graph"));
         m
     };
-    refused(&change(&|g| g.input[0] = info("x", INT8, &[None, Some(3)])), &["'x'", "'batch'", "dynamic"]);
+    refused(&change(&|g| g.input[0] = info("x", INT8, &[Some(2), None])), &["'x'", "'batch'", "dynamic"]);
     refused(&change(&|g| g.input[0] = info("x", INT8, &[Some(0), Some(3)])), &["'x'", "0"]);
     refused(&change(&|g| g.input[0] = info("x", 10, &[Some(2), Some(3)])), &["'x'", "float16"]);
     refused(&change(&|g| g.input[0] = info("x", INT8, &[Some(2), Some(4)])), &["QLinearMatMul of y", "4 columns", "3 rows"]);
@@ -120,10 +120,81 @@ fn everything_unsupported_is_named_at_once() {
     g.node[0].output[0] = "a".into();
     g.node.push(node("LayerNormalization", &["a"], "b"));
     g.node.push(node("Einsum", &["a"], "c"));
-    g.node.push(node("Relu", &["b"], "y"));
+    g.node.push(node("Mul", &["b", "c"], "y"));
     let Err(ImportError::Unsupported(list)) = import(&m.encode_to_vec(), &Constants::new()) else { panic!("unsupported nodes") };
     assert_eq!(list.iter().map(|u| u.op.as_str()).collect::<Vec<_>>(), ["LayerNormalization", "Einsum"]);
     assert!(list.iter().all(|u| !u.reason.is_empty()));
+}
+
+/// A convolution in float32 in the middle: what stands behind it is quantised, and judged by itself.
+#[test]
+fn what_stands_behind_an_unsupported_node_is_judged_by_itself() {
+    let mut m = product();
+    let g = m.graph.as_mut().expect("a graph");
+    g.node[0].output[0] = "a".into();
+    g.node.push(node("DequantizeLinear", &["a", "ys", "yz"], "ar"));
+    g.node.push(node("MatMul", &["ar", "f"], "b")); // float32 weights: 2 x 2 by 2 x 5
+    g.node.push(node("Relu", &["b"], "br"));
+    g.node.push(node("QuantizeLinear", &["br", "ys", "yz"], "c"));
+    g.node.push(node("QLinearMatMul", &["c", "ys", "yz", "v", "ws", "wz", "ys", "yz"], "d")); // runs: 2 x 5 by 5 x 7
+    g.node.push(node("NonMaxSuppression", &["d"], "e")); // of unknown shape
+    g.node.push(node("Relu", &["e"], "h"));
+    g.node.push(node("Einsum", &["h"], "y"));
+    let floats = [0.5f32; 10].iter().flat_map(|v| v.to_le_bytes()).collect();
+    g.initializer.extend([tensor("f", &[2, 5], FLOAT, floats), tensor("v", &[5, 7], INT8, vec![1; 35])]);
+    let bytes = m.encode_to_vec();
+    let Err(ImportError::Unsupported(list)) = import(&bytes, &Constants::new()) else { panic!("unsupported nodes") };
+    assert_eq!(list.iter().map(|u| u.op.as_str()).collect::<Vec<_>>(), ["MatMul", "NonMaxSuppression", "Einsum"]);
+    let survey = survey(&bytes, None, &Constants::new()).expect("a sound model");
+    assert_eq!((survey.nodes, survey.unsupported.len(), survey.unknown), (9, 3, 0));
+    assert_eq!((survey.macs, survey.running), (2 * 3 * 2 + 2 * 2 * 5 + 2 * 5 * 7, 2 * 3 * 2 + 2 * 5 * 7));
+}
+
+/// Paddle writes -1, torch a name.
+#[test]
+fn an_open_batch_is_one_and_said() {
+    let mut m = product();
+    m.graph.as_mut().expect("a graph").input[0] = info("x", INT8, &[None, Some(3)]);
+    let read = |m: &ModelProto| import_from(&m.encode_to_vec(), None, &Constants::new()).expect("a sound model");
+    let imported = read(&m);
+    assert_eq!(imported.graph.maps[0].shape, [1, 1, 3]);
+    assert!(imported.notes.len() == 1 && imported.notes[0].contains("'batch'") && imported.notes[0].contains("[1, 3]"));
+    m.graph.as_mut().expect("a graph").input[0] = info("x", INT8, &[Some(-1), Some(3)]);
+    assert_eq!(read(&m).graph.maps[0].shape, [1, 1, 3]);
+    assert!(read(&product()).notes.is_empty());
+}
+
+#[test]
+fn data_beside_the_model_is_read_and_stays_in_its_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("w.bin"), [9, 9, 1, 2, 3, 4, 5, 6, 9]).expect("written");
+    let outside = |location: &str, offset: &str, length: &str| {
+        let mut m = product();
+        let t = &mut m.graph.as_mut().expect("a graph").initializer[0];
+        (t.raw_data, t.data_location) = (None, 1);
+        let entry = |(key, value): (&str, &str)| StringStringEntryProto { key: key.into(), value: value.into() };
+        t.external_data = [("location", location), ("offset", offset), ("length", length)].map(entry).to_vec();
+        m.encode_to_vec()
+    };
+    let read = |bytes: &[u8]| import_from(bytes, Some(folder.path()), &Constants::new());
+    let inside = import(&product().encode_to_vec(), &Constants::new()).expect("a sound model");
+    assert_eq!(read(&outside("w.bin", "2", "6")).expect("a sound model").graph, inside);
+    let said = |result: Result<Imported, ImportError>| result.expect_err("refused").to_string();
+    assert!(said(read(&outside("v.bin", "2", "6"))).contains("'v.bin'"));
+    assert!(said(read(&outside("w.bin", "2", "5"))).contains("5 bytes of data"));
+    assert!(said(read(&outside("w.bin", "-2", "6"))).contains("offset '-2'"));
+    for path in ["../w.bin", "/etc/passwd", "a/../../w.bin"] {
+        assert!(said(read(&outside(path, "0", "6"))).contains("not beside the model"), "{path}");
+    }
+    let text = import(&outside("w.bin", "2", "6"), &Constants::new()).expect_err("no folder is given").to_string();
+    assert!(text.contains("'w'") && text.contains("'w.bin'"), "{text}");
+}
+
+#[test]
+fn what_leads_to_no_output_is_left_out() {
+    let mut m = product();
+    m.graph.as_mut().expect("a graph").node.push(node("Einsum", &["y"], "unused"));
+    assert_eq!(import(&m.encode_to_vec(), &Constants::new()).expect("a sound model").layers.len(), 1);
 }
 
 /// What is not quantised, or only while it runs, is sent to the page that says what to do.
@@ -136,7 +207,7 @@ fn models_that_are_not_quantised_statically_are_sent_to_the_page_about_it() {
     assert!(error.is_unsupported(), "a sound model: {error}");
     let dynamic = vec![node("DynamicQuantizeLinear", &["x"], "c"), node("MatMul", &["c", "w"], "y")];
     let dynamic = model(dynamic, vec![weights()], info("x", FLOAT, &[Some(2), Some(3)]));
-    refused(&dynamic, &["1 node", "depends on the data", "statically", "docs/quantising.md"]);
+    refused(&dynamic, &["2 nodes", "depends on the data", "weights are float32", "statically", "docs/quantising.md"]);
     // A part of a quantised model that is float32 is another matter.
     let mut mixed = product();
     let g = mixed.graph.as_mut().expect("a graph");

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tensors of constants, inputs and outputs.
+
+use crate::onnx::element::ElementType;
+
+/// Elements, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// int8
+    I8(Vec<i8>),
+    /// uint8
+    U8(Vec<u8>),
+    /// int32
+    I32(Vec<i32>),
+    /// int64
+    I64(Vec<i64>),
+    /// float32
+    F32(Vec<f32>),
+}
+
+/// A tensor of known values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Dimensions, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Elements.
+    pub data: Data,
+}
+
+/// No model that fits the machine has a tensor of more elements.
+pub const LARGEST: usize = 1 << 28;
+
+/// Nor a feature map: eight times the X memory of the largest configuration.
+pub const LARGEST_MAP: usize = 1 << 22;
+
+/// The product of dimensions, if it is one that fits.
+pub fn elements(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |a, &d| a.checked_mul(d)).filter(|&n| n <= LARGEST)
+}
+
+impl Array {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match &self.data {
+            Data::I8(v) => v.len(),
+            Data::U8(v) => v.len(),
+            Data::I32(v) => v.len(),
+            Data::I64(v) => v.len(),
+            Data::F32(v) => v.len(),
+        }
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its element type.
+    pub fn element(&self) -> ElementType {
+        match &self.data {
+            Data::I8(_) => ElementType::Int8,
+            Data::U8(_) => ElementType::Uint8,
+            Data::I32(_) => ElementType::Int32,
+            Data::I64(_) => ElementType::Int64,
+            Data::F32(_) => ElementType::Float32,
+        }
+    }
+
+    /// Elements as integers, where they are integers.
+    pub fn integers(&self) -> Option<Vec<i64>> {
+        match &self.data {
+            Data::I8(v) => Some(v.iter().map(|&x| x.into()).collect()),
+            Data::U8(v) => Some(v.iter().map(|&x| x.into()).collect()),
+            Data::I32(v) => Some(v.iter().map(|&x| x.into()).collect()),
+            Data::I64(v) => Some(v.clone()),
+            Data::F32(_) => None,
+        }
+    }
+
+    /// Elements as float32, where they are.
+    pub fn floats(&self) -> Option<&[f32]> {
+        match &self.data {
+            Data::F32(v) => Some(v),
+            _ => None,
+        }
+    }
+}

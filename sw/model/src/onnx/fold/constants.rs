@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Nodes whose inputs are all constants become constants: Constant, Identity, Dropout, QuantizeLinear, DequantizeLinear, and operators
+//! that only say in which order elements are counted.
+
+use crate::onnx::array::{Array, Data};
+use crate::onnx::error::{Fail, ImportError, unsupported, wrong};
+use crate::onnx::fold::known::{Dequantised, Known};
+use crate::onnx::fold::plan::plan;
+use crate::onnx::fold::quantized::{dequantize, quantize};
+use crate::onnx::parse::model::{Initialiser, Model};
+use crate::onnx::parse::node::Node;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+type Fold = fn(&Node, &[Option<Known>]) -> Result<Known, Fail>;
+
+/// Operators that are computed here where their inputs are constants: domain, name, function.
+const FOLDS: [(&str, &str, Fold); 14] = [
+    ("", "Constant", constant),
+    ("", "Identity", same),
+    ("", "Dropout", same),
+    ("", "QuantizeLinear", quantize),
+    ("", "DequantizeLinear", dequantize),
+    ("com.microsoft", "QuantizeLinear", quantize),
+    ("com.microsoft", "DequantizeLinear", dequantize),
+    ("", "Reshape", moved),
+    ("", "Flatten", moved),
+    ("", "Squeeze", moved),
+    ("", "Unsqueeze", moved),
+    ("", "Transpose", moved),
+    ("", "DepthToSpace", moved),
+    ("", "SpaceToDepth", moved),
+];
+
+/// All constants of a model by name; nodes that were computed are no more among its nodes. A node of constants that cannot be computed
+/// stays, with the reason in it.
+///
+/// # Errors
+/// [`ImportError::Node`] of a node that contradicts ONNX.
+pub fn fold(model: &mut Model) -> Result<HashMap<String, Known>, ImportError> {
+    let of = |value: &Initialiser| match value {
+        Initialiser::Array(array) => Known::Array(array.clone()),
+        Initialiser::Foreign(element) => Known::Foreign(element.clone()),
+    };
+    let mut known: HashMap<String, Known> = model.initialisers.iter().map(|(name, v)| (name.clone(), of(v))).collect();
+    known.extend(model.given.iter().map(|(name, array)| (name.clone(), Known::Array(array.clone()))));
+    let mut rest = vec![];
+    for mut node in std::mem::take(&mut model.nodes) {
+        let domain = if node.is_standard() { "" } else { node.proto.domain.as_str() };
+        let fold = FOLDS.iter().find(|(d, op, _)| *d == domain && *op == node.op()).map(|f| f.2);
+        let inputs: Option<Vec<Option<Known>>> = (node.proto.input.iter())
+            .map(|name| match known.get(name) {
+                _ if name.is_empty() => Some(None),
+                Some(Known::Foreign(_)) | None => None,
+                Some(value) => Some(Some(value.clone())),
+            })
+            .collect();
+        let (Some(fold), Some(inputs), [output]) = (fold, inputs, node.proto.output.as_slice()) else {
+            rest.push(node);
+            continue;
+        };
+        match fold(&node, &inputs) {
+            Ok(value) => {
+                known.insert(output.clone(), value);
+            }
+            Err(Fail::Wrong(what)) => return Err(node.wrong(what)),
+            Err(Fail::Unsupported(reason, help)) => {
+                node.refused = Some((reason, help));
+                rest.push(node);
+            }
+        }
+    }
+    model.nodes = rest;
+    Ok(known)
+}
+
+fn constant(node: &Node, _: &[Option<Known>]) -> Result<Known, Fail> {
+    if let Some(array) = node.tensor("value")? {
+        return Ok(Known::Array(Rc::new(array)));
+    }
+    let (shape, data) = match () {
+        () if node.has("value_float") => (vec![], Data::F32(vec![node.float("value_float", 0.0)])),
+        () if node.has("value_int") => (vec![], Data::I64(vec![node.int("value_int", 0)])),
+        () => match (node.floats("value_floats"), node.ints("value_ints")) {
+            (Some(v), _) => (vec![v.len()], Data::F32(v.to_vec())),
+            (None, Some(v)) => (vec![v.len()], Data::I64(v.to_vec())),
+            _ => return unsupported("a constant that is no tensor of numbers", "write it as an initialiser"),
+        },
+    };
+    Ok(Known::Array(Rc::new(Array { shape, data })))
+}
+
+fn same(_: &Node, inputs: &[Option<Known>]) -> Result<Known, Fail> {
+    match inputs.first() {
+        Some(Some(value)) => Ok(value.clone()),
+        _ => wrong("input 0 is missing"),
+    }
+}
+
+/// An operator that only says in which order elements are counted.
+fn moved(node: &Node, inputs: &[Option<Known>]) -> Result<Known, Fail> {
+    fn pick<T: Copy>(v: &mut Vec<T>, moves: &[u32]) {
+        *v = moves.iter().map(|&from| v[from as usize]).collect();
+    }
+    match inputs.first() {
+        Some(Some(Known::Dequantised(c))) => {
+            if c.scales.len() > 1 && node.op() != "Transpose" {
+                return unsupported("a constant with a scale for each channel", "store it in the layout that is needed");
+            }
+            let (shape, moves) = plan(node, node.op(), inputs, &c.shape)?;
+            let mut ints = c.ints.to_vec();
+            moves.iter().for_each(|moves| pick(&mut ints, moves));
+            let rank = c.shape.len();
+            let perm: Vec<usize> = node.ints("perm").map_or((0..rank).rev().collect(), |p| {
+                p.iter().map(|&a| if a < 0 { a + rank as i64 } else { a } as usize).collect()
+            });
+            let moved = c.scales.len() > 1;
+            let axis = if moved { perm.iter().position(|&p| p == c.axis).unwrap_or(c.axis) } else { c.axis };
+            Ok(Known::Dequantised(Dequantised { shape, ints: Rc::new(ints), axis, ..c.clone() }))
+        }
+        Some(Some(Known::Array(a))) => {
+            let (shape, moves) = plan(node, node.op(), inputs, &a.shape)?;
+            let mut array = (**a).clone();
+            if let Some(moves) = moves {
+                match &mut array.data {
+                    Data::I8(v) => pick(v, &moves),
+                    Data::U8(v) => pick(v, &moves),
+                    Data::I32(v) => pick(v, &moves),
+                    Data::I64(v) => pick(v, &moves),
+                    Data::F32(v) => pick(v, &moves),
+                }
+            }
+            array.shape = shape;
+            Ok(Known::Array(Rc::new(array)))
+        }
+        _ => wrong("input 0 is missing"),
+    }
+}

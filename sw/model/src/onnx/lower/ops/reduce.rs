@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//! ReduceMax and ReduceMean over all rows and columns of a map: a pool whose window is the whole map.
+
+use crate::graph::Window;
+use crate::onnx::error::{Fail, unsupported};
+use crate::onnx::fold::scales::{axis_of, list};
+use crate::onnx::fuse::clip::Clip;
+use crate::onnx::fuse::group::Fuse;
+use crate::onnx::fuse::layout::Layout;
+use crate::onnx::fuse::operands::{any, codes_as_values, table};
+use crate::onnx::fuse::value::{Inputs, Pending, PendingKind, Real, Table, Value};
+use crate::onnx::lower::building::Building;
+use crate::onnx::lower::copies::layout_of;
+use crate::onnx::lower::pools::{largest, ranked};
+use crate::onnx::lower::requantise::linearised;
+use crate::onnx::lower::two::operand;
+use crate::onnx::parse::node::Node;
+use std::rc::Rc;
+
+/// ReduceMax and ReduceMean over all rows and columns of a map: a pool whose window is the whole map.
+pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    let op = node.op();
+    let codes = match any(inputs, 0)? {
+        Value::Eight(e) if op == "ReduceMax" => Some(codes_as_values(e)),
+        _ => None,
+    };
+    let t = match (&codes, op) {
+        (Some(t), _) => t.clone(),
+        (None, "ReduceMax") => ranked(g, node, &table(inputs, 0, "X")?)?,
+        _ => linearised(g, node, &table(inputs, 0, "X")?)?,
+    };
+    let rank = t.eight.shape.len();
+    let axes = match list(node, inputs, 1, "axes")? {
+        Some(axes) => axes.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<usize>, Fail>>()?,
+        None => (0..rank).collect(),
+    };
+    let mut t = t;
+    let layout = layout_of(g, node, &mut t.eight)?;
+    let [h, w, c] = g.maps[t.eight.map].shape;
+    let channels = if layout == Layout::Image { 1 } else { rank - 1 };
+    let whole = (0..rank).all(|d| t.eight.shape[d] == 1 || axes.contains(&d) == (d != channels));
+    if !whole || axes.contains(&channels) {
+        return unsupported(
+            format!("dimensions {axes:?} of shape {:?}", t.eight.shape),
+            "reduce all rows and columns, and no channels",
+        );
+    }
+    let keep = node.int("keepdims", 1) != 0;
+    let shape =
+        (0..rank).filter(|d| keep || !axes.contains(d)).map(|d| if axes.contains(&d) { 1 } else { t.eight.shape[d] }).collect();
+    let window = Window { kernel: [h, w], ..Window::POINT };
+    let order: Vec<u32> = (0..c as u32).collect();
+    if op == "ReduceMax" {
+        let made = largest(g, node, &t, window, shape, [1, 1, c], order);
+        let made = Table { apart: true, ..made };
+        return Ok(if codes.is_some() { Value::Eight(made.eight) } else { Value::Real(Real::Table(made)) });
+    }
+    let input = operand(g, &t)?;
+    let kind = PendingKind::Average { input, window, count_padding: false, global: true };
+    let order = Rc::new(order);
+    let (clip, fuse) = (Clip::NONE, Fuse::Never);
+    Ok(Value::Real(Real::Pending(Rc::new(Pending { kind, shape, map: [1, 1, c], order, clip, fuse, moved: false }))))
+}
