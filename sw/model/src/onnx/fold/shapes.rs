@@ -14,99 +14,19 @@ use crate::onnx::parse::node::Node;
 
 type Shape = Vec<usize>;
 
-/// Operators whose result has the shape of their first input.
-const SAME: [&str; 64] = [
-    "Abs",
-    "Acos",
-    "Acosh",
-    "Asin",
-    "Asinh",
-    "Atan",
-    "Atanh",
-    "BatchNormalization",
-    "BiasGelu",
-    "Cast",
-    "CastLike",
-    "Ceil",
-    "Celu",
-    "Clip",
-    "Cos",
-    "Cosh",
-    "CumSum",
-    "DequantizeLinear",
-    "Dropout",
-    "DynamicQuantizeLinear",
-    "Elu",
-    "Erf",
-    "Exp",
-    "FastGelu",
-    "Floor",
-    "Gelu",
-    "GroupNormalization",
-    "HardSigmoid",
-    "HardSwish",
-    "Hardmax",
-    "Identity",
-    "InstanceNormalization",
-    "IsInf",
-    "IsNaN",
-    "LRN",
-    "LayerNormalization",
-    "LeakyRelu",
-    "Log",
-    "LogSoftmax",
-    "LpNormalization",
-    "MeanVarianceNormalization",
-    "Mish",
-    "Neg",
-    "Not",
-    "QLinearLeakyRelu",
-    "QLinearSigmoid",
-    "QLinearSoftmax",
-    "QuantizeLinear",
-    "QuickGelu",
-    "RMSNormalization",
-    "Reciprocal",
-    "Relu",
-    "Round",
-    "Selu",
-    "Shrink",
-    "Sigmoid",
-    "Sign",
-    "Sin",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Sqrt",
-    "Tan",
-    "Tanh",
-];
+/// Operators, by a space apart, whose result has the shape of their first input.
+const SAME: &str = "\
+    Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization BiasGelu Cast CastLike Ceil Celu Clip Cos Cosh CumSum \
+    DequantizeLinear Dropout DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNormalization HardSigmoid \
+    HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LayerNormalization LeakyRelu Log LogSoftmax \
+    LpNormalization MeanVarianceNormalization Mish Neg Not QLinearLeakyRelu QLinearSigmoid QLinearSoftmax \
+    QuantizeLinear QuickGelu RMSNormalization Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Softmax Softplus \
+    Softsign Sqrt Tan Tanh ThresholdedRelu";
 
-/// Operators whose operands broadcast to the result.
-const BROADCAST: [&str; 22] = [
-    "Add",
-    "And",
-    "BitShift",
-    "Div",
-    "Equal",
-    "Greater",
-    "GreaterOrEqual",
-    "Less",
-    "LessOrEqual",
-    "Max",
-    "Mean",
-    "Min",
-    "Mod",
-    "Mul",
-    "Or",
-    "PRelu",
-    "Pow",
-    "Sub",
-    "Sum",
-    "ThresholdedRelu",
-    "Where",
-    "Xor",
-];
+/// Likewise, whose operands broadcast to the result.
+const BROADCAST: &str = "\
+    Add And BitShift Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow Sub Sum \
+    Where Xor";
 
 /// ONNX's rule of broadcasting.
 fn broadcast(shapes: &[&[usize]]) -> Option<Shape> {
@@ -140,14 +60,17 @@ pub fn infer(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], opset
 
 fn of(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], opset: i64) -> Result<Option<Vec<Shape>>, Fail> {
     let op = node.op();
+    let is_in = |names: &str| names.split(' ').any(|name| name == op);
     let shape = |i: usize| shapes.get(i).copied().flatten();
-    if BROADCAST.contains(&op) {
+    if is_in(BROADCAST) {
         let all: Option<Vec<&[usize]>> = shapes.iter().copied().collect();
         return Ok(all.and_then(|all| broadcast(&all)).map(|s| vec![s]));
     }
     let Some(x) = shape(if op == "QLinearConcat" { 2 } else { 0 }) else { return Ok(None) };
-    if SAME.contains(&op) {
-        return Ok(Some(vec![x.to_vec(), vec![], vec![]]));
+    if is_in(SAME) {
+        // Scale and zero point, behind the codes.
+        let scalars = if op == "DynamicQuantizeLinear" { 2 } else { 0 };
+        return Ok(Some(std::iter::once(x.to_vec()).chain(vec![vec![]; scalars]).collect()));
     }
     let one = |shape: Option<Shape>| Ok(shape.map(|s| vec![s]));
     match op {
