@@ -8,7 +8,7 @@ use harness::Stream;
 use rand::RngExt;
 use std::collections::VecDeque;
 use systole_isa::Config;
-use systole_isa::ecc::{Code, Ecc, WordCode};
+use systole_isa::ecc::{Ecc, WordCode};
 use systole_isa::nest::{Loop, Nest};
 use systole_isa::{Instruction, Load, Store};
 
