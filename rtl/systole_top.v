@@ -12,6 +12,7 @@ module systole_top #(
     parameter WEIGHT_BEATS    = `SYSTOLE_CFG_WEIGHT_BEATS(CONFIG),
     parameter ECC             = `SYSTOLE_CFG_ECC(CONFIG),
     parameter RRAM_CTRL       = `SYSTOLE_CFG_RRAM_CTRL(CONFIG),
+    parameter WEIGHT_ZERO     = `SYSTOLE_CFG_WEIGHT_ZERO(CONFIG),
     parameter POST_LANES      = `SYSTOLE_CFG_POST_LANES(CONFIG),
     parameter RESIDUAL        = `SYSTOLE_CFG_RESIDUAL(CONFIG),
     parameter PRODUCT         = `SYSTOLE_CFG_PRODUCT(CONFIG),
@@ -89,7 +90,7 @@ module systole_top #(
   localparam CHECK = `SYSTOLE_ECC_CHECK(ECC, COLS, WEIGHT_BEATS);  // check bits of a weight word
 
   // What the register CONFIG reads.
-  localparam [31:0] MACHINE = (POST_LANES << 24) + (PRODUCT << 23) + (EVENTS << 22) + (RESIDUAL << 21) + (RRAM_CTRL << 20) +
+  localparam [31:0] MACHINE = (WEIGHT_ZERO << 31) + (POST_LANES << 24) + (PRODUCT << 23) + (EVENTS << 22) + (RESIDUAL << 21) + (RRAM_CTRL << 20) +
       (ECC << 16) + (WEIGHT_BEATS << 8) + CONFIG;
 
   // An illegal configuration stops elaboration: these modules do not exist.
@@ -106,6 +107,7 @@ module systole_top #(
     if (ACC_DEPTH < 4 || PARAM_DEPTH < 2 || IN_DEPTH < 4 || OUT_DEPTH < 4 || DESC_DEPTH < 4 || TIMETABLE_DEPTH < 4 ||
         W_SRAM_DEPTH < 2 || RRAM_DEPTH < 4 || X_DEPTH < 2 * X_BANKS) systole_error_a_memory_is_too_small u_error_small ();
     if (RRAM_CTRL == 0 && ECC != 0) systole_error_ECC_must_be_0_where_RRAM_CTRL_is_0 u_error_ctrl_ecc ();
+    if (WEIGHT_ZERO != 0 && WEIGHT_ZERO != 1) systole_error_WEIGHT_ZERO_must_be_0_or_1 u_error_zero ();
     if (RESIDUAL != 0 && RESIDUAL != 1) systole_error_RESIDUAL_must_be_0_or_1 u_error_residual ();
     if (PRODUCT != 0 && PRODUCT != 1) systole_error_PRODUCT_must_be_0_or_1 u_error_product ();
     if (PRODUCT != 0 && RESIDUAL == 0) systole_error_PRODUCT_must_be_0_where_RESIDUAL_is_0 u_error_product_residual ();
@@ -577,6 +579,7 @@ module systole_top #(
       .WEIGHT_BEATS   (WEIGHT_BEATS),
       .ECC            (ECC),
       .RRAM_CTRL      (RRAM_CTRL),
+      .WEIGHT_ZERO    (WEIGHT_ZERO),
       .POST_LANES     (POST_LANES),
       .RESIDUAL       (RESIDUAL),
       .PRODUCT        (PRODUCT),

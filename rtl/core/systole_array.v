@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // R row slices, wired: ripples and column sums go down, flat reads and writes reach all rows at
 // once. A vector whose X read is applied at row 0 in cycle T leaves its R x C sums on sum_o in
-// T + R + 5 (+ 1 if COLS > 16), all columns together. A C-byte word with group g belongs to rows
+// T + R + 5 (+ 1 if COLS > 16), all columns together. The zero point of weights that it loads is applied
+// in T + 3. A C-byte word with group g belongs to rows
 // g*C .. g*C + C-1. Reset clears valid bits.
 `default_nettype none
 `include "systole_isa.vh"
@@ -10,6 +11,7 @@ module systole_array #(
     parameter ROWS         = 8,
     parameter COLS         = 8,
     parameter WEIGHT_BEATS = 1,
+    parameter WEIGHT_ZERO  = 0,
     parameter X_DEPTH      = 2048,
     parameter X_BANKS      = 2,
     parameter RRAM_DEPTH   = 2048,
@@ -28,6 +30,7 @@ module systole_array #(
     input  wire               rst_i,
     input  wire [2*RW+BW+3:0] r_ripple_i,
     input  wire [XW+SW+12:0] x_ripple_i,
+    input  wire [        7:0] w_zero_i,
     output wire [COLS*32-1:0] sum_o,
     input  wire               flat_valid_i,
     input  wire [     XW-1:0] flat_addr_i,
@@ -63,6 +66,7 @@ module systole_array #(
     input  wire [ COLS*8-1:0] sram_data_i
 );
 
+  // R products of at most 128 x 255 each stay below 2^(15 + LW), whether weights have a zero point or not.
   localparam SUM_W = 16 + LW;
   localparam LOAD = ROWS + RW + COLS * 8;
   wire [ROWS-1:0] pulsing;
@@ -75,6 +79,7 @@ module systole_array #(
       wire [7:0] column_byte = sram_data_i[LANE*8+:8];
       wire [2*RW+BW+3:0] r_ripple_in, r_ripple_out;
       wire [XW+SW+12:0] x_ripple_in, x_ripple_out;
+      wire [7:0] zero_ripple_in, zero_ripple_out;
       wire [COLS*32-1:0] sum_in, sum_out;
       // Without RRAM the host's words come down the rows, too: one wire to all of them would be the longest of the chip.
       wire [LOAD-1:0] load_ripple_in, load_ripple_out;
@@ -99,11 +104,13 @@ module systole_array #(
         assign load_ripple_in     = {prog_load_i, pulse_addr_i, prog_data_i[COLS*8-1:0]};
         assign r_ripple_in = r_ripple_i;
         assign x_ripple_in = x_ripple_i;
+        assign zero_ripple_in = w_zero_i;
         assign sum_in      = {COLS * 32{1'b0}};
       end else begin : g_below
         assign load_ripple_in     = g_row[r-1].load_ripple_out;
         assign r_ripple_in = g_row[r-1].r_ripple_out;
         assign x_ripple_in = g_row[r-1].x_ripple_out;
+        assign zero_ripple_in = g_row[r-1].zero_ripple_out;
         assign sum_in      = g_row[r-1].sum_out;
       end
       systole_row_slice #(
@@ -113,6 +120,7 @@ module systole_array #(
           .LW          (LW),
           .COLS        (COLS),
           .SUM_W       (SUM_W),
+          .WEIGHT_ZERO (WEIGHT_ZERO),
           .WEIGHT_BEATS(WEIGHT_BEATS),
           .X_DEPTH     (X_DEPTH),
           .X_BANKS     (X_BANKS),
@@ -130,6 +138,8 @@ module systole_array #(
           .r_ripple_o  (r_ripple_out),
           .x_ripple_i  (x_ripple_in),
           .x_ripple_o  (x_ripple_out),
+          .w_zero_i    (zero_ripple_in),
+          .w_zero_o    (zero_ripple_out),
           .sum_i       (sum_in),
           .sum_o       (sum_out),
           .flat_valid_i(flat_valid_i),

@@ -13,6 +13,7 @@ module systole_core #(
     parameter WEIGHT_BEATS    = 1,
     parameter ECC             = 0,
     parameter RRAM_CTRL       = 1,
+    parameter WEIGHT_ZERO     = 1,
     parameter POST_LANES      = COLS,
     parameter RESIDUAL        = 1,
     parameter PRODUCT         = 1,
@@ -195,6 +196,7 @@ module systole_core #(
   wire           x_valid, x_hot, x_pad, x_load, x_sram;
   wire [ XW-1:0] x_addr;
   wire [    7:0] x_pad_value;
+  wire [    7:0] w_zero;
   wire [ SW-1:0] x_sram_addr;
   wire           acc_valid, acc_first, acc_last;
   wire [ AW-1:0] acc_addr;
@@ -204,6 +206,7 @@ module systole_core #(
       .ROWS        (ROWS),
       .COLS        (COLS),
       .WEIGHT_BEATS(WEIGHT_BEATS),
+      .WEIGHT_ZERO (WEIGHT_ZERO),
       .RRAM_WAYS   (RRAM_WAYS),
       .XW          (XW),
       .RW          (RW),
@@ -228,6 +231,7 @@ module systole_core #(
       .x_addr_o     (x_addr),
       .x_pad_o      (x_pad),
       .x_pad_value_o(x_pad_value),
+      .w_zero_o     (w_zero),
       .x_hot_o      (x_hot),
       .x_load_o     (x_load),
       .x_sram_o     (x_sram),
@@ -349,6 +353,7 @@ module systole_core #(
       .ROWS        (ROWS),
       .COLS        (COLS),
       .WEIGHT_BEATS(WEIGHT_BEATS),
+      .WEIGHT_ZERO (WEIGHT_ZERO),
       .X_DEPTH     (X_DEPTH),
       .X_BANKS     (X_BANKS),
       .RRAM_DEPTH  (RRAM_DEPTH),
@@ -363,6 +368,7 @@ module systole_core #(
       .rst_i        (rst_i),
       .r_ripple_i   (r_ripple),
       .x_ripple_i   ({x_valid, x_addr, x_hot, x_pad, x_pad_value, x_load, x_sram, x_sram_addr}),
+      .w_zero_i     (w_zero),
       .sum_o        (sums),
       .flat_valid_i (flat_valid_q),
       .flat_addr_i  (flat_addr_q[LG+:XW]),

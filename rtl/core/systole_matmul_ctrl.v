@@ -2,7 +2,8 @@
 // MATMUL: from descriptor to the ripple words of row 0 and the control of the accumulators.
 // A step in cycle S drives the RRAM ripple in S (and D - 1 cycles more) and the X ripple in
 // S + W_LEAD = T; the accumulator control leaves in T + R + 3 (+ 1 if COLS > 16), the cycle in
-// which the accumulator's read is applied. Reset clears valid bits.
+// which the accumulator's read is applied. The zero point of the weights that a step loads leaves in
+// T + 3. Reset clears valid bits.
 `default_nettype none
 `include "systole_isa.vh"
 `include "systole_check.vh"
@@ -11,6 +12,7 @@ module systole_matmul_ctrl #(
     parameter ROWS         = 8,
     parameter COLS         = 8,
     parameter WEIGHT_BEATS = 1,     // cycles D for one weight word
+    parameter WEIGHT_ZERO  = 0,     // 1: weights have a zero point
     parameter RRAM_WAYS    = 2,
     parameter XW           = 11,    // bits of an X word address
     parameter RW           = 11,    // bits of an RRAM word address
@@ -42,6 +44,8 @@ module systole_matmul_ctrl #(
     output wire             x_load_o,
     output wire             x_sram_o,
     output wire [   SW-1:0] x_sram_addr_o,
+    // zero point of weights, row 0
+    output wire [      7:0] w_zero_o,
     // accumulators
     output wire             acc_valid_o,
     output wire [   AW-1:0] acc_addr_o,
@@ -63,6 +67,29 @@ module systole_matmul_ctrl #(
     if (is_header) next_q <= desc_word_i;
     if (start_i) header_q <= next_q;
   end
+
+  // The zero point of weights stands in the innermost loop's word, and is as late as the words that it is subtracted from.
+  generate
+    if (WEIGHT_ZERO != 0) begin : g_zero
+      reg [7:0] next_zero_q;
+      reg [7:0] zero_q;
+      always @(posedge clk_i) begin
+        if (desc_valid_i && desc_index_i == 4'd1) next_zero_q <= desc_word_i[`SYSTOLE_LOOP_W_ZERO];
+        if (start_i) zero_q <= next_zero_q;
+      end
+      systole_delay #(
+          .WIDTH (8),
+          .CYCLES(W_LEAD + 3)
+      ) u_zero (
+          .clk_i(clk_i),
+          .d_i  (zero_q),
+          .q_o  (w_zero_o)
+      );
+    end else begin : g_no_zero
+      assign w_zero_o = 8'd0;
+      `SYSTOLE_ASSERT(check_zero_there, !(desc_valid_i && desc_index_i == 4'd1 && desc_word_i[`SYSTOLE_LOOP_W_ZERO] != 8'd0))
+    end
+  endgenerate
 
   // One-hot: an entry of a table lies in row (entry mod R) of weight words entry / R further on. It is the token or the
   // position of a row of the chunk.

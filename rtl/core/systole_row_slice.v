@@ -2,8 +2,9 @@
 // The unit that repeats: activation bank, weight bank, C multipliers with held weights, one stage
 // of the column sums. The ripple words are applied to the banks as they come and leave to the next
 // row one cycle later. A vector whose X read is applied in cycle t leaves its products added to
-// sum_i on sum_o in t + 6 (columns 16 and up: t + 7); sums are sign-extended to 32-bit lanes.
-// Reset clears valid bits.
+// sum_i on sum_o in t + 6 (columns 16 and up: t + 7); sums are sign-extended to 32-bit lanes. With
+// WEIGHT_ZERO the zero point of a weight word comes 3 cycles behind its load, when the word stands, and is
+// subtracted on its way into the multipliers. Reset clears valid bits.
 `default_nettype none
 // Columns from here on multiply in LUTs, where a technology has that: for parts with too few multipliers.
 `ifndef SYSTOLE_DSP_COLS
@@ -15,6 +16,7 @@ module systole_row_slice #(
     parameter LW           = 3,    // log2 of ROWS
     parameter COLS         = 8,
     parameter SUM_W        = 20,   // bits of a column sum
+    parameter WEIGHT_ZERO  = 0,    // 1: weights have a zero point
     parameter WEIGHT_BEATS = 1,
     parameter X_DEPTH      = 2048,
     parameter X_BANKS      = 2,
@@ -37,6 +39,8 @@ module systole_row_slice #(
     // ripple in and out: {valid, x address, one-hot, pad, pad value, load, from SRAM, SRAM address}
     input  wire [XW+SW+12:0] x_ripple_i,
     output wire [XW+SW+12:0] x_ripple_o,
+    input  wire [        7:0] w_zero_i,      // zero point of the word that the x ripple of 3 cycles ago loads
+    output wire [        7:0] w_zero_o,
     input  wire [COLS*32-1:0] sum_i,
     output wire [COLS*32-1:0] sum_o,
     input  wire               flat_valid_i,
@@ -224,17 +228,33 @@ module systole_row_slice #(
       .q_o  ({x_far, load_far, word_far})
   );
 
+  wire [7:0] zero_far;
+  generate
+    if (WEIGHT_ZERO != 0) begin : g_zero
+      reg [7:0] w_zero_q;
+      always @(posedge clk_i) w_zero_q <= w_zero_i;
+      assign w_zero_o = w_zero_q;
+      // Behind the register to the next row stands what this row had a cycle ago.
+      assign zero_far = COLS > 16 ? w_zero_q : w_zero_i;
+    end else begin : g_no_zero
+      assign w_zero_o = 8'd0;
+      assign zero_far = 8'd0;
+    end
+  endgenerate
+
   genvar c;
   generate
     for (c = 0; c < COLS; c = c + 1) begin : g_col
       wire signed [15:0] product;
       systole_mul8 #(
+          .ZERO(WEIGHT_ZERO),
           .SOFT(c >= `SYSTOLE_DSP_COLS)
       ) u_mul (
           .clk_i (clk_i),
           .load_i(c < 16 ? load : load_far),
           .x_i   (c < 16 ? x : x_far),
           .w_i   (c < 16 ? word[c*8+:8] : word_far[c*8+:8]),
+          .zero_i(c < 16 ? w_zero_i : zero_far),
           .p_o   (product)
       );
       reg signed [SUM_W-1:0] sum_q;

@@ -8,7 +8,7 @@
 module systole_mul #(
     parameter A_W  = 8,
     parameter B_W  = 8,
-    parameter SOFT = 0                 // of LUTs: operands of 8 bits
+    parameter SOFT = 0                 // of LUTs: b of 8 bits
 ) (
     input  wire               clk_i,
     input  wire               en_i,
@@ -21,14 +21,15 @@ module systole_mul #(
 
   generate
     if (SOFT) begin : g_soft
-      // Of each two bits of b a sum of 10 bits; of those two of 12, and of these one of 16. The sign bit's part is taken away.
+      // Of each two bits of b a sum, two bits wider than a; of those two, two bits wider again, and of these one with all bits. The
+      // sign bit's part is taken away.
       // Yosys would make columns of compressors of all of it, which are deeper: it may not look through the sums.
-      wire signed [9:0] part[0:7];
-      (* keep *) wire signed [10:0] pair[0:3];
-      (* keep *) wire signed [13:0] quad[0:1];
+      wire signed [A_W+1:0] part[0:7];
+      (* keep *) wire signed [A_W+2:0] pair[0:3];
+      (* keep *) wire signed [A_W+5:0] quad[0:1];
       genvar i;
       for (i = 0; i < 8; i = i + 1) begin : g_part
-        assign part[i] = b_i[i] ? {{2{a_i[7]}}, a_i} : 10'd0;
+        assign part[i] = b_i[i] ? {{2{a_i[A_W-1]}}, a_i} : {A_W + 2{1'b0}};
       end
       for (i = 0; i < 3; i = i + 1) begin : g_pair
         assign pair[i] = part[2*i] + (part[2*i+1] <<< 1);
@@ -36,7 +37,7 @@ module systole_mul #(
       assign pair[3] = part[6] - (part[7] <<< 1);
       assign quad[0] = pair[0] + (pair[1] <<< 2);
       assign quad[1] = pair[2] + (pair[3] <<< 2);
-      reg signed [15:0] p_q;
+      reg signed [A_W+7:0] p_q;
       always @(posedge clk_i) p_q <= quad[0] + (quad[1] <<< 4);
       assign p_o = p_q;
     end else begin : g_dsp

@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'h1013d838
+`define SYSTOLE_FINGERPRINT 32'hd684cb67
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -60,6 +60,8 @@
 `define SYSTOLE_LOOP_D4_LSB 92
 `define SYSTOLE_LOOP_LEN 108:108
 `define SYSTOLE_LOOP_LEN_LSB 108
+`define SYSTOLE_LOOP_W_ZERO 116:109
+`define SYSTOLE_LOOP_W_ZERO_LSB 109
 
 `define SYSTOLE_MATMUL_X_BASE 15:0
 `define SYSTOLE_MATMUL_X_BASE_LSB 0
@@ -458,6 +460,10 @@
 `define SYSTOLE_OWN_RRAM_CTRL 1
 `endif
 `define SYSTOLE_CFG_RRAM_CTRL(id) ((id) == 255 ? `SYSTOLE_OWN_RRAM_CTRL : (id) == 0 ? 1 : (id) == 1 ? 1 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
+`ifndef SYSTOLE_OWN_WEIGHT_ZERO
+`define SYSTOLE_OWN_WEIGHT_ZERO 0
+`endif
+`define SYSTOLE_CFG_WEIGHT_ZERO(id) ((id) == 255 ? `SYSTOLE_OWN_WEIGHT_ZERO : (id) == 0 ? 0 : (id) == 1 ? 0 : (id) == 2 ? 1 : (id) == 3 ? 1 : (id) == 4 ? 1 : (id) == 5 ? 0 : 0)
 `ifndef SYSTOLE_OWN_POST_LANES
 `define SYSTOLE_OWN_POST_LANES 4
 `endif

@@ -263,8 +263,17 @@ impl<R: Rng> Builder<R> {
 
     /// Random weights, biases and scales of a convolution of so many terms.
     fn numbers(&mut self, terms: usize, outputs: usize, wide: bool) -> (Vec<i16>, Vec<i32>, Vec<f32>) {
-        let most = if wide { 255 } else { 127 };
-        let weights = (0..terms * outputs).map(|_| self.rng.random_range(-most..=most)).collect();
+        // Of several zero points, or of one: the latter are bytes less it.
+        let (least, most) = match self.rng.random_range(0..4) {
+            _ if !wide => (-127, 127),
+            0 | 1 => (-255, 255),
+            2 => [(0, 255), (-255, 0)][self.rng.random_range(0..2)],
+            _ => {
+                let zero = self.rng.random_range(0..=255);
+                (-zero, 255 - zero)
+            }
+        };
+        let weights = (0..terms * outputs).map(|_| self.rng.random_range(least..=most)).collect();
         let reach = 5000 * (terms as f64).sqrt() as i32;
         let bias = (0..outputs).map(|_| self.rng.random_range(-reach..=reach)).collect();
         (weights, bias, (0..outputs).map(|_| scale(&mut self.rng, terms)).collect())

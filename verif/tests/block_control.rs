@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{bench, block};
+use common::{bench, block, side_by_side};
 use harness::Stream;
 use rand::RngExt;
 use std::collections::VecDeque;
@@ -133,8 +133,9 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
 #[test]
 fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
     let (rows, cols, ways) = (4u64, 4, 2);
-    for beats in [1u64, 2] {
+    side_by_side([(1u64, 1u64), (2, 1), (1, 0)], |(beats, weight_zero)| {
         let spec = block("systole_matmul_ctrl")
+            .parameter("WEIGHT_ZERO", weight_zero)
             .parameter("ROWS", rows)
             .parameter("COLS", cols)
             .parameter("RRAM_WAYS", ways)
@@ -156,8 +157,9 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                 "acc_last_o",
                 "x_sram_o",
                 "x_sram_addr_o",
+                "w_zero_o",
             ];
-            let [ren, ra, rb, xv, xa, pad, load, av, aa, af, al, xs, xsa] = names.map(s);
+            let [ren, ra, rb, xv, xa, pad, load, av, aa, af, al, xs, xsa, wz] = names.map(s);
             let lead = ways + beats + 2;
             let mut random = sim.random("instructions");
             for n in 0..60 {
@@ -169,6 +171,7 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                     w_base: random.random_range(0..50),
                     acc_base: random.random_range(0..50),
                     w_sram: n % 4 == 3,
+                    w_zero: if n % 4 == 3 || weight_zero == 0 { 0 } else { [-128, 127, random.random()][n % 3] },
                     hold: 1,
                     reduce: 0b010,
                     first: random.chance(0.7),
@@ -223,6 +226,10 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                             assert_eq!(xsa.get(), u64::from(i.w_base) + step.offset[1] as u64);
                         }
                     }
+                    // It stands where the word that the step loads does.
+                    if t.checked_sub(lead + 3).is_some_and(|t| steps.contains_key(&t)) {
+                        assert_eq!(wz.get(), u64::from(i.w_zero as u8), "cycle {t}");
+                    }
                     let acc = t.checked_sub(lead + rows + 3).and_then(|t| steps.get(&t));
                     assert_eq!(av.is_high(), acc.is_some());
                     if let Some(step) = acc {
@@ -236,7 +243,7 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                 }
             }
         });
-    }
+    });
 }
 
 #[test]

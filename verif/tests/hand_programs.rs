@@ -12,7 +12,7 @@ use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::{Nest, Stride};
 use systole_isa::program::{Pad, Post, PostDest, Program, Row};
 use systole_isa::requant::Param;
-use systole_isa::{Config, Image, Instruction, Load, Matmul, Store, fingerprint};
+use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fingerprint};
 use systole_verif::{Backend, random, run_frames};
 
 fn nest(loops: &[(u32, u8, [i32; 3])]) -> Nest {
@@ -153,6 +153,88 @@ fn weights_made_at_run_time_are_stored_by_column_and_by_row() {
     side_by_side([("tiny", 1), ("tiny", 4), ("small", 2), ("wide", 1)], |(name, beats)| {
         [true, false].into_iter().for_each(|by_column| run_time_weights(name, beats, by_column));
     });
+}
+
+/// Instructions one behind the other, each with another zero point, that load a word in every cycle.
+fn zero_points(name: &str, beats: u32) {
+    let config = Config::named(name).unwrap().with_weight_beats(beats).unwrap();
+    let (r, c, g) = (config.rows as usize, config.cols as usize, config.groups());
+    let mut rng = random::generator(u64::from(beats) + c as u64);
+    let zeros = [0i8, 127, -128, -1, 1, rng.random(), 0];
+    let (terms, sums) = (4, 3);
+    let steps = terms * sums; // of each instruction
+    let mut weights = random::codes(&mut rng, zeros.len() * steps * r * c);
+    // The largest products there are: 255 times 128, both ways.
+    for (instruction, extreme) in [(1, -128), (2, 127)] {
+        weights[instruction * steps * r * c..][..terms * r * c].fill(extreme);
+    }
+    let words = steps as u32 * g;
+    let load = Load { mask: ((1u64 << c) - 1) as u32, nest: nest(&[(words, 0, [1, c as i32, 0])]), ..Default::default() };
+    let mut rows = vec![(0, Instruction::Load(load))];
+    let issue = u64::from(Latency::of(&config).issue);
+    let gap = beats as u8 - 1;
+    let mut first = u64::from(words) + 30;
+    for (n, &w_zero) in zeros.iter().enumerate() {
+        let step = |count: usize| Stride { count: count as u32, gap, stride: [1, 1, 0, 0, 0] };
+        let nest = Nest::from_strides(&[step(terms), Stride { stride: [4, 4, 0, 0, 0], ..step(sums) }]);
+        let (w_base, span) = ((n * steps) as u32, nest.span());
+        let matmul = Matmul { w_base, w_zero, reduce: 1, first: true, last: true, nest, ..Default::default() };
+        let matmul = Instruction::Matmul(matmul);
+        rows.push((first - u64::from(matmul.words()) - issue, matmul));
+        if n == 0 {
+            let all = (zeros.len() * sums) as u32;
+            let post = Post { dest: PostDest::OutRaw32, nest: nest_of(all), ..Default::default() };
+            rows.push((first, Instruction::Post(post)));
+        }
+        first += span + u64::from(beats);
+    }
+    rows.push((first + 200, Instruction::End));
+    let out_words = 4 * (zeros.len() * sums) as u32;
+    let image = image(&config, rows, weights.clone(), identity(c, 0), words * config.cols, out_words);
+    let frames: Vec<Vec<u8>> = (0..2)
+        .map(|_| {
+            let mut frame: Vec<u8> = random::codes(&mut rng, steps * r).iter().map(|&v| v as u8).collect();
+            frame[..terms * r].fill(0x80);
+            frame
+        })
+        .collect();
+    for (frame, got) in frames.iter().zip(agree(&config, &image, &frames)) {
+        for (n, &zero) in zeros.iter().enumerate() {
+            for (s, col) in (0..sums).flat_map(|s| (0..c).map(move |col| (s, col))) {
+                let expected: i32 = (0..terms * r)
+                    .map(|at| {
+                        let x = i32::from(frame[s * terms * r + at] as i8);
+                        x * (i32::from(weights[((n * steps + s * terms) * r + at) * c + col]) - i32::from(zero))
+                    })
+                    .sum();
+                let at = ((n * sums + s) * c + col) * 4;
+                let got = i32::from_le_bytes(got[at..at + 4].try_into().unwrap());
+                assert_eq!(got, expected, "{name}/D{beats}, zero point {zero}, sum {s}, column {col}");
+            }
+        }
+    }
+}
+
+fn nest_of(vectors: u32) -> Nest {
+    nest(&[(vectors, 0, [4, 0, 0])])
+}
+
+#[test]
+fn zero_points_of_weights_count_for_their_own_words_alone() {
+    let all = [("wide", 1), ("base", 1), ("base", 2), ("tiny,WEIGHT_ZERO=1", 1), ("large", 1)];
+    // The far columns of large are in the row slice's bench, too.
+    let count = if std::env::var_os("SYSTOLE_LONG").is_some() { all.len() } else { all.len() - 1 };
+    side_by_side(all.into_iter().take(count), |(name, beats)| zero_points(name, beats));
+}
+
+#[test]
+fn a_machine_that_subtracts_no_zero_point_refuses_the_program() {
+    let config = Config::named("small").unwrap();
+    let matmul = Matmul { w_zero: 1, first: true, last: true, nest: nest(&[(1, 0, [0; 3])]), ..Default::default() };
+    let rows = vec![(0, Instruction::Matmul(matmul)), (90, Instruction::End)];
+    let image = image(&config, rows, vec![0; 64], identity(8, 0), 8, 1);
+    let error = Machine::new(config).load_image(&image).unwrap_err().to_string();
+    assert!(error.contains("subtracts no zero point"), "{error}");
 }
 
 #[test]

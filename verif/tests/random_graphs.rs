@@ -32,6 +32,11 @@ fn check(case: &Case, backends: &[Backend]) -> Result<Went, TestCaseError> {
         Err(CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. }) => return Ok(Went::TooLarge),
         Err(e) => return Err(TestCaseError::fail(e.to_string())),
     };
+    // A zero point of weights never costs a cycle.
+    if config.weight_zero && backends == [Backend::Model] {
+        let without = compile(&graph, &Config { weight_zero: false, ..config.clone() }, &Options::default());
+        prop_assert!(without.is_err() || without.is_ok_and(|w| compiled.cycles <= w.cycles));
+    }
     let options = systole_chip::Options {
         seed: case.seed,
         pause: if case.seed.is_multiple_of(4) { 0.3 } else { 0.0 },

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rand::RngExt;
 use systole_compiler::{CompileError, Options, compile};
 use systole_isa::Config;
-use systole_model::graph::SumRounding;
+use systole_model::graph::{Graph, Op, SumRounding};
 use systole_model::{Add, Network, Output};
 use systole_verif::random::runner;
 use systole_verif::{Backend, check_graph, random};
@@ -22,6 +22,7 @@ struct Case {
     raw: bool,
     extras: u8, // bit 0: lookup, 1: clamp, 2: residual
     pause: bool,
+    zeros: bool, // weights have zero points
     seed: u64,
 }
 
@@ -37,8 +38,10 @@ fn size(config: &'static str) -> impl Strategy<Value = usize> {
 
 fn case(config: &'static str, beats: u32) -> impl Strategy<Value = Case> {
     let m = prop_oneof![3 => Just(1usize), 2 => 2usize..=5, 1 => 6usize..=40];
-    (m, proptest::collection::vec(size(config), 2..=5), any::<bool>(), 0u8..8, proptest::bool::weighted(0.3), any::<u64>())
-        .prop_map(move |(m, dims, raw, extras, pause, seed)| Case { config, beats, m, dims, raw, extras, pause, seed })
+    let pause = proptest::bool::weighted(0.3);
+    (m, proptest::collection::vec(size(config), 2..=5), any::<bool>(), 0u8..8, pause, any::<bool>(), any::<u64>()).prop_map(
+        move |(m, dims, raw, extras, pause, zeros, seed)| Case { config, beats, m, dims, raw, extras, pause, zeros, seed },
+    )
 }
 
 fn network(case: &Case) -> (Network, Vec<i8>) {
@@ -78,11 +81,24 @@ fn network(case: &Case) -> (Network, Vec<i8>) {
     (network, input)
 }
 
+/// The graph with a zero point for the weights of each layer, at the edges as often as between.
+fn with_zero_points(mut graph: Graph, seed: u64) -> Graph {
+    let mut rng = random::generator(seed ^ 2);
+    for layer in &mut graph.layers {
+        if let Op::Conv { weights, .. } = &mut layer.op {
+            let zero: i8 = [-128, 127, rng.random(), rng.random()][rng.random_range(0..4)];
+            weights.iter_mut().for_each(|w| *w -= i16::from(zero));
+        }
+    }
+    graph
+}
+
 /// True where the case was run; false where it does not fit the machine.
 fn check(case: &Case) -> Result<bool, TestCaseError> {
     let config = Config::named(case.config).unwrap().with_weight_beats(case.beats).unwrap();
     let (network, input) = network(case);
-    let graph = network.graph().unwrap();
+    let plain = network.graph().unwrap();
+    let graph = if case.zeros { with_zero_points(plain.clone(), case.seed) } else { plain.clone() };
     let compiled = match compile(&graph, &config, &Options::default()) {
         Ok(compiled) => compiled,
         Err(e @ (CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. })) => {
@@ -92,6 +108,12 @@ fn check(case: &Case) -> Result<bool, TestCaseError> {
         Err(e) => return Err(TestCaseError::fail(e.to_string())),
     };
     prop_assert!(compiled.warnings.is_empty());
+    if config.weight_zero && case.zeros {
+        // Every weight is a byte less a zero point: the same tiles, the same times.
+        let without = compile(&plain, &config, &Options::default()).unwrap();
+        prop_assert_eq!(compiled.cycles, without.cycles);
+        prop_assert_eq!(&compiled.layers, &without.layers);
+    }
     let options = systole_chip::Options { seed: case.seed, pause: if case.pause { 0.3 } else { 0.0 }, ..Default::default() };
     for backend in [Backend::Model, Backend::Rtl] {
         let inputs = [input.clone(), random::codes(&mut random::generator(case.seed ^ 1), input.len())];

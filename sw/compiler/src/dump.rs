@@ -84,6 +84,9 @@ fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
         let reads = s.input.map_or("nothing".into(), |t| format!("tensor {t}"));
         let writes = s.output.map_or("OUT".into(), |t| format!("tensor {t}"));
         let weights = match &s.weights {
+            Weights::Tiles(_) if s.w_zero != 0 => {
+                format!("{} x {} tiles, weights less {}", s.k_tiles(), s.n_tiles, s.w_zero)
+            }
             Weights::Tiles(_) => format!("{} x {} tiles", s.k_tiles(), s.n_tiles),
             Weights::Shared(_) => format!("identity, {} taps, {} words", s.k_tiles(), s.n_tiles),
             Weights::Taps(_) => format!("lane engine, kernel {:?}, {} words", s.kernel, s.n_tiles),

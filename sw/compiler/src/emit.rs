@@ -167,6 +167,7 @@ impl Emitter<'_> {
             w_base: w_base as u32,
             acc_base: segment.acc_base as u32,
             w_sram: false,
+            w_zero: stage.w_zero,
             hold: hold as u32,
             reduce,
             first: segment.first,

@@ -98,6 +98,8 @@ pub struct LayerReport {
     pub m: usize,
     /// Weight tiles along the sum.
     pub k_tiles: usize,
+    /// Of these k tiles so many hold parts of the same weights, which leave int8.
+    pub parts: usize,
     /// Weight tiles along the outputs.
     pub n_tiles: usize,
     /// Blocks that the accumulators force.
@@ -156,7 +158,15 @@ impl LayerReport {
                 "convolution" | "product" => "ragged tiles",
                 _ => "no multiplications",
             };
-            why.push((share(vectors.min(self.busy)) - useful, empty));
+            // All parts but one multiply the same activations again.
+            let again = vectors.min(self.busy) / self.parts as u64 * (self.parts as u64 - 1);
+            let split = match self.parts {
+                2 => "weights with a zero point: two parts",
+                3 => "weights with a zero point: three parts",
+                _ => "weights beyond int8: more than three parts",
+            };
+            why.push((share(again), split));
+            why.push((share(vectors.min(self.busy) - again) - useful, empty));
         }
         why.retain(|w| w.0 >= 0.05);
         self.why = why.iter().map(|(s, w)| format!("{s:.1} % {w}")).collect::<Vec<_>>().join(", ");
@@ -165,6 +175,7 @@ impl LayerReport {
     /// Adds a further stage of the same layers.
     pub(crate) fn join(&mut self, other: &LayerReport, config: &Config) {
         self.k_tiles += other.k_tiles;
+        self.parts = self.parts.max(other.parts);
         self.nests += other.nests;
         self.law += other.law;
         self.cycles += other.cycles;

@@ -269,8 +269,12 @@ pub struct Stage {
     pub pad: Option<i8>,
     /// Output rectangles, in order.
     pub blocks: Vec<Block>,
-    /// Weights.
+    /// Weights, as they are stored.
     pub weights: Weights,
+    /// What the array subtracts from each of them as it loads them.
+    pub w_zero: i8,
+    /// k tiles that each weight is split over, where it does not fit one.
+    pub parts: usize,
     /// What follows the sums.
     pub post: PostSpec,
     /// Multiplications that the network asks for.

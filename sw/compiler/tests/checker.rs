@@ -176,6 +176,19 @@ fn weight_loads_that_are_too_close_or_ask_a_busy_way_are_found() {
 }
 
 #[test]
+fn a_zero_point_of_weights_needs_a_machine_that_subtracts_it() {
+    let (with, without) = (base(1), Config::named("base,WEIGHT_ZERO=0").unwrap());
+    let c = good(&with, 5, &[40, 20], false);
+    for zero in [-128, -1, 1, 127] {
+        check(&c, &with, |p| matmul(p, 0).w_zero = zero).unwrap();
+        breaks(Rule::WeightZero, &c, &without, |p| matmul(p, 0).w_zero = zero);
+        // Weights made at run time have none anywhere.
+        breaks(Rule::Encoding, &c, &with, |p| (matmul(p, 0).w_zero, matmul(p, 0).w_sram) = (zero, true));
+    }
+    check(&c, &without, |_| ()).unwrap();
+}
+
+#[test]
 fn sums_that_do_not_start_or_end_are_found() {
     let (config, c) = (base(1), good(&base(1), 2, &[40, 40], false));
     breaks(Rule::Accumulator, &c, &config, |p| matmul(p, 0).first = false);

@@ -71,7 +71,8 @@ impl<T: Transport> Driver<T> {
             ("RESIDUAL", machine >> 21 & 1),
             ("EVENTS", machine >> 22 & 1),
             ("PRODUCT", machine >> 23 & 1),
-            ("POST_LANES", machine >> 24),
+            ("POST_LANES", machine >> 24 & 0x7f),
+            ("WEIGHT_ZERO", machine >> 31),
         ];
         for (name, ..) in config.parameters() {
             if !said.iter().any(|s| s.0 == name) {

@@ -35,6 +35,8 @@ pub struct Config {
     pub ecc: Ecc,
     /// Whether weights lie in RRAM with its controller, or in plain RAM that the host loads.
     pub rram_ctrl: bool,
+    /// Whether the array subtracts a zero point from weights as it loads them: it then holds nine bits of each.
+    pub weight_zero: bool,
     /// P: results that POST works on in a cycle; C results take C / P.
     pub post_lanes: u32,
     /// Whether POST can add or compare a second operand.
@@ -94,6 +96,7 @@ const fn config(id: u32, name: &'static str, rows: u32, cols: u32, x: (u32, u32)
         post_lanes: cols,
         residual: true,
         product: false,
+        weight_zero: false,
         events: true,
         x_depth: x.0,
         x_banks: x.1,
@@ -121,9 +124,10 @@ pub const CONFIGS: [Config; 7] = [
     Config { acc_depth: 128, lut_count: 1, ..config(0, "tiny", 4, 4, (1024, 2)) },
     // Its multipliers would not leave room on an ECP5-85 at 80 MHz.
     Config { lane_taps: 0, ..config(1, "small", 8, 8, (2048, 2)) },
-    Config { support: Support::Part, product: true, ..config(2, "wide", 16, 8, (2048, 2)) },
+    Config { support: Support::Part, product: true, weight_zero: true, ..config(2, "wide", 16, 8, (2048, 2)) },
     Config {
         product: true,
+        weight_zero: true,
         w_sram_depth: 1024,
         rram_depth: 8192,
         acc_depth: 512,
@@ -143,6 +147,7 @@ pub const CONFIGS: [Config; 7] = [
     Config {
         support: Support::Part,
         product: true,
+        weight_zero: true,
         w_sram_depth: 1024,
         rram_depth: 8192,
         acc_depth: 512,
@@ -232,7 +237,7 @@ impl Config {
             let known = self.parameters().map(|p| p.0).join(", ");
             return Err(IsaError::UnknownParameter { name: parameter.to_string(), known });
         };
-        let switches = ["ECC", "RRAM_CTRL", "RESIDUAL", "PRODUCT", "EVENTS"];
+        let switches = ["ECC", "RRAM_CTRL", "WEIGHT_ZERO", "RESIDUAL", "PRODUCT", "EVENTS"];
         if switches.contains(&name) && value > 1 {
             return Err(IsaError::BadParameter { config: self.name.into(), parameter: name, value, rule: "0 or 1" });
         }
@@ -243,6 +248,7 @@ impl Config {
             "RESIDUAL" => self.residual = on,
             "PRODUCT" => self.product = on,
             "EVENTS" => self.events = on,
+            "WEIGHT_ZERO" => self.weight_zero = on,
             _ => *self.size(name) = value,
         }
         Ok(())
@@ -303,11 +309,12 @@ impl Config {
     }
 
     /// What the register `CONFIG` reads and records of images are made for: number | WEIGHT_BEATS << 8 | ECC << 16 |
-    /// RRAM_CTRL << 20 | RESIDUAL << 21 | EVENTS << 22 | PRODUCT << 23 | POST_LANES << 24.
+    /// RRAM_CTRL << 20 | RESIDUAL << 21 | EVENTS << 22 | PRODUCT << 23 | POST_LANES << 24 | WEIGHT_ZERO << 31.
     pub fn machine(&self) -> u32 {
         let flags = [self.rram_ctrl, self.residual, self.events, self.product];
         let flags = flags.iter().rev().fold(0, |all, &flag| all << 1 | u32::from(flag));
-        self.id | self.weight_beats << 8 | (self.ecc as u32) << 16 | flags << 20 | self.post_lanes << 24
+        let zero = u32::from(self.weight_zero) << 31;
+        self.id | self.weight_beats << 8 | (self.ecc as u32) << 16 | flags << 20 | self.post_lanes << 24 | zero
     }
 
     /// Cycles that POST takes for a vector: C / P.
@@ -353,13 +360,14 @@ impl Config {
     }
 
     /// Every size as `(Verilog parameter, value, unit and meaning)`, in a fixed order.
-    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 27] {
+    pub fn parameters(&self) -> [(&'static str, u32, &'static str); 28] {
         [
             ("ROWS", self.rows, "rows R of the array; an X word is R bytes"),
             ("COLS", self.cols, "columns C; a weight, POST, LOAD or STORE word is C bytes"),
             ("WEIGHT_BEATS", self.weight_beats, "cycles D a weight bank needs for one word"),
             ("ECC", self.ecc as u32, "code of RRAM words; 0: SECDED, 1: DEC-TED"),
             ("RRAM_CTRL", self.rram_ctrl.into(), "1: weights in RRAM with its controller; 0: in RAM that the host loads"),
+            ("WEIGHT_ZERO", self.weight_zero.into(), "1: a zero point is subtracted from weights as they are loaded; 0: none is"),
             ("POST_LANES", self.post_lanes, "results P that POST works on in a cycle"),
             ("RESIDUAL", self.residual.into(), "1: POST adds or compares a second operand; 0: it has none"),
             ("PRODUCT", self.product.into(), "1: POST multiplies with a second operand; 0: it does not"),
@@ -431,7 +439,8 @@ impl Config {
             return bad("ECC", self.ecc as u32, "0 where RRAM_CTRL is 0: there is no code");
         }
         for (parameter, value, _) in self.parameters() {
-            if !["LANE_TAPS", "VEC_LANES", "ECC", "RRAM_CTRL", "RESIDUAL", "PRODUCT", "EVENTS"].contains(&parameter)
+            if !["LANE_TAPS", "VEC_LANES", "ECC", "RRAM_CTRL", "WEIGHT_ZERO", "RESIDUAL", "PRODUCT", "EVENTS"]
+                .contains(&parameter)
                 && !pow2(value)
             {
                 return bad(parameter, value, "a power of two");

@@ -2,7 +2,7 @@
 //! Programs as text, and back: `systole disasm` prints it, a test reads it again.
 //!
 //! A line is `cycle UNIT name=value .. { count/gap d0 d1 d2 d3 d4 } ..`, one brace a loop,
-//! innermost first; `count+` where LENC is added. The values are those of the format tables.
+//! innermost first; `count+` where LENC is added, `w_zero` before them. The values are those of the format tables.
 
 use crate::field::Format;
 use crate::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, SCALAR, SCRUB, STORE, VECTOR, VECTOR_OPS};
@@ -45,6 +45,11 @@ pub fn disassemble(program: &Program) -> Result<String, IsaError> {
                 }
             }
         }
+        if let Instruction::Matmul(m) = &row.instruction
+            && m.w_zero != 0
+        {
+            let _ = write!(text, " w_zero={}", m.w_zero);
+        }
         if let Instruction::Wait(w) = &row.instruction {
             let _ = write!(text, " each={}", w.each);
         }
@@ -85,7 +90,13 @@ pub fn assemble(text: &str) -> Result<Program, IsaError> {
         }
         let formats = headers(unit, pairs.contains(&("res_en", 1)));
         let mut words = vec![0u128; formats.len()];
+        let mut w_zero = 0;
         for (key, value) in pairs {
+            // It lies in the innermost loop's word.
+            if unit == Unit::Matmul && key == "w_zero" {
+                w_zero = value;
+                continue;
+            }
             let at = formats.iter().position(|f| f.fields.iter().any(|x| x.name == key)).ok_or_else(|| bad(key))?;
             formats[at].set(&mut words[at], key, value)?;
         }
@@ -106,6 +117,9 @@ pub fn assemble(text: &str) -> Result<Program, IsaError> {
                 LOOP.set(&mut word, name, v)?;
             }
             words.push(word);
+        }
+        if let Some(innermost) = words.get_mut(formats.len()) {
+            LOOP.set(innermost, "w_zero", w_zero)?;
         }
         if let (Some(format), Some(header)) = (formats.first(), words.first().copied()) {
             let loops = (words.len() - formats.len()) as i64;

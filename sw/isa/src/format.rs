@@ -35,6 +35,7 @@ pub const LOOP: Format = Format {
         s("d3", 76, 16, "jump of the bounded index y (MATMUL, LANE); VECTOR b and c"),
         s("d4", 92, 16, "jump of the bounded index x (MATMUL, LANE); VECTOR scalar"),
         f("len", 108, 1, "LENC more iterations; the outermost loop only"),
+        s("w_zero", 109, 8, "MATMUL: zero point of the weights, subtracted from each as it is loaded; the innermost loop only"),
     ],
 };
 

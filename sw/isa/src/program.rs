@@ -67,6 +67,8 @@ pub struct Matmul {
     pub acc_base: u32,
     /// Weights from W SRAM instead of RRAM.
     pub w_sram: bool,
+    /// Zero point of the weights: subtracted from each byte of a word when it is loaded. 0 with `w_sram`, and where WEIGHT_ZERO is 0.
+    pub w_zero: i8,
     /// Loops below this one share a weight word; 0: every step loads.
     pub hold: u32,
     /// Bit `l`: loop `l` runs over K.
@@ -716,6 +718,9 @@ impl Instruction {
                 return Ok(vec![header]);
             }
             Instruction::Matmul(i) => {
+                if i.w_sram && i.w_zero != 0 {
+                    return Err(sram_zero(i.w_zero));
+                }
                 let mut pad = i.pad.unwrap_or(Pad { value: 0, y_base: 0, x_base: 0, y_size: 0, x_size: 0 });
                 let mut x_base = i.x_base;
                 if let Some(hot) = i.one_hot {
@@ -849,8 +854,10 @@ impl Instruction {
                 legal: "the outermost loop".into(),
             });
         }
-        for l in loops {
+        let w_zero = if let Instruction::Matmul(i) = self { i.w_zero } else { 0 };
+        for (at, l) in loops.iter().enumerate() {
             let mut word = 0;
+            LOOP.set(&mut word, "w_zero", if at == 0 { w_zero.into() } else { 0 })?;
             LOOP.set(&mut word, "last", i64::from(l.count) - 1)?;
             LOOP.set(&mut word, "gap", l.gap.into())?;
             LOOP.set(&mut word, "len", l.len.into())?;
@@ -897,6 +904,11 @@ impl Instruction {
         if words.len() != skip + count {
             return Err(bad("descriptor length", words.len() as u64, &format!("{} words", skip + count)));
         }
+        let zeros: Vec<i64> = words[skip..].iter().map(|&w| LOOP.get(w, "w_zero")).collect();
+        let w_zero = zeros[0] as i8;
+        if let Some(&other) = zeros.iter().skip(usize::from(unit == Unit::Matmul)).find(|&&z| z != 0) {
+            return Err(bad("w_zero", other as u64 & 0xff, "0, but in the innermost loop of MATMUL"));
+        }
         let nest = Nest {
             loops: words[skip..]
                 .iter()
@@ -912,6 +924,9 @@ impl Instruction {
             Unit::Matmul => {
                 let get = |name| MATMUL.get(header, name);
                 let hot = get("one_hot") == 1;
+                if w_zero != 0 && get("w_sram") == 1 {
+                    return Err(sram_zero(w_zero));
+                }
                 if hot && (get("pad_en") == 1 || get("x_base") as usize >= 2 * CHUNK) {
                     return Err(bad("one_hot", get("x_base") as u64, "no padding, x_base 0 to 15"));
                 }
@@ -925,6 +940,7 @@ impl Instruction {
                     w_base: get("w_base") as u32,
                     acc_base: get("acc_base") as u32,
                     w_sram: get("w_sram") == 1,
+                    w_zero,
                     hold: get("hold") as u32,
                     reduce: get("reduce") as u32,
                     first: get("first") == 1,
@@ -1057,6 +1073,11 @@ impl Instruction {
             }),
         })
     }
+}
+
+/// Weights made at run time are codes without a zero point.
+fn sram_zero(found: i8) -> IsaError {
+    IsaError::BadEncoding { what: "MATMUL w_zero".into(), found: u64::from(found as u8), legal: "0 with w_sram".into() }
 }
 
 impl Program {

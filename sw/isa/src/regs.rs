@@ -48,7 +48,7 @@ pub const REGS: [Reg; 81] = [
         "CONFIG",
         0x08,
         Ro,
-        "number of the named configuration, 255: of none; bits 15:8: WEIGHT_BEATS; 19:16: ECC; 20: RRAM_CTRL; 21: RESIDUAL; 22: EVENTS; 23: PRODUCT; 31:24: POST_LANES",
+        "number of the named configuration, 255: of none; bits 15:8: WEIGHT_BEATS; 19:16: ECC; 20: RRAM_CTRL; 21: RESIDUAL; 22: EVENTS; 23: PRODUCT; 30:24: POST_LANES; 31: WEIGHT_ZERO",
     ),
     r("GEOMETRY", 0x0c, Ro, "bits 7:0 ROWS, 15:8 COLS, 23:16 X_BANKS, 31:24 RRAM_WAYS"),
     r("X_DEPTH", 0x10, Ro, "words of an activation bank"),

@@ -101,11 +101,26 @@ fn matmul() -> impl Strategy<Value = Instruction> {
         value,
     });
     let options = (proptest::option::of(pad), proptest::option::weighted(0.2, hot));
-    ((0u32..1 << 16, 0u32..1 << 16, 0u32..1 << 12, 0u32..8, 0u32..128), any::<[bool; 3]>(), options, long_nest(7)).prop_map(
-        |((x_base, w_base, acc_base, hold, reduce), [w_sram, first, last], (pad, one_hot), nest)| {
+    let numbers = (0u32..1 << 16, 0u32..1 << 16, 0u32..1 << 12, 0u32..8, 0u32..128, any::<i8>());
+    (numbers, any::<[bool; 3]>(), options, long_nest(7)).prop_map(
+        |((x_base, w_base, acc_base, hold, reduce, zero), [w_sram, first, last], (pad, one_hot), nest)| {
             let pad = pad.filter(|_| one_hot.is_none());
             let x_base = if one_hot.is_some() { 0 } else { x_base };
-            Instruction::Matmul(Matmul { x_base, w_base, acc_base, w_sram, hold, reduce, first, last, pad, one_hot, nest })
+            let w_zero = if w_sram { 0 } else { zero };
+            Instruction::Matmul(Matmul {
+                x_base,
+                w_base,
+                acc_base,
+                w_sram,
+                w_zero,
+                hold,
+                reduce,
+                first,
+                last,
+                pad,
+                one_hot,
+                nest,
+            })
         },
     )
 }
@@ -256,6 +271,33 @@ fn a_program_at_a_length_is_a_plain_one() {
         m.nest.loops[0].len = true;
     }
     assert!(inner.instruction.encode().is_err());
+}
+
+#[test]
+fn a_zero_point_of_weights_stands_in_the_innermost_loop_of_matmul_and_nowhere_else() {
+    let nest = Nest::from_strides(&[nest::Stride { count: 2, gap: 0, stride: [1, 0, 0, 0, 0] }; 3]);
+    let matmul = |w_zero, w_sram| Instruction::Matmul(Matmul { w_zero, w_sram, nest: nest.clone(), ..Default::default() });
+    let plain = matmul(0, false).encode().unwrap();
+    for zero in [-128, -1, 1, 127] {
+        let words = matmul(zero, false).encode().unwrap();
+        let changed: Vec<usize> = (0..words.len()).filter(|&n| words[n] != plain[n]).collect();
+        assert_eq!(changed, [1], "no more words");
+        assert_eq!(Instruction::decode(Unit::Matmul, &words).unwrap(), matmul(zero, false));
+        let row = Row { cycle: 7, instruction: matmul(zero, false) };
+        let text = disasm::disassemble(&Program { rows: vec![row] }).unwrap();
+        assert!(text.contains(&format!(" w_zero={zero} ")), "{text}");
+        // Codes made at run time have none.
+        assert!(matmul(zero, true).encode().unwrap_err().to_string().contains("0 with w_sram"));
+        let mut sram = words.clone();
+        format::MATMUL.set(&mut sram[0], "w_sram", 1).unwrap();
+        assert!(Instruction::decode(Unit::Matmul, &sram).unwrap_err().to_string().contains("0 with w_sram"));
+        // Another loop's, or another unit's.
+        let mut outer = words.clone();
+        outer.swap(1, 2);
+        let error = Instruction::decode(Unit::Matmul, &outer).unwrap_err().to_string();
+        assert!(error.contains("innermost loop of MATMUL"), "{error}");
+        assert!(Instruction::decode(Unit::Store, &words).is_err());
+    }
 }
 
 #[test]

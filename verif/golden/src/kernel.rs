@@ -24,6 +24,11 @@ pub(crate) fn pack(weights: &[i8], rows: usize, cols: usize) -> Vec<i16x8> {
     out
 }
 
+/// A tile with `zero` subtracted from each weight.
+pub(crate) fn less(tile: &[i16x8], zero: i8) -> Vec<i16x8> {
+    tile.iter().map(|&w| w - i16x8::splat(zero.into())).collect()
+}
+
 /// Adds `x[r] * w[r][c]` over all rows to each `sum[c]`; sums wrap.
 fn mac<const QUADS: usize>(sum: &mut [i32], x: &[i8], w: &[i16x8]) {
     let mut acc = [i32x4::ZERO; QUADS];
@@ -61,11 +66,14 @@ mod tests {
             let corner = [-128i8, -1, 0, 127];
             let w: Vec<i8> = (0..rows * cols).map(|i| corner[i * 7 / 3 % 4]).collect();
             let x: Vec<i8> = (0..rows).map(|i| corner[i * 5 / 2 % 4]).collect();
-            let mut sum = vec![i32::MAX - 5; cols];
-            for_cols(cols)(&mut sum, &x, &pack(&w, rows, cols));
-            for c in 0..cols {
-                let plain: i32 = (0..rows).map(|r| i32::from(x[r]) * i32::from(w[r * cols + c])).sum();
-                assert_eq!(sum[c], (i32::MAX - 5).wrapping_add(plain));
+            for zero in corner {
+                let mut sum = vec![i32::MAX - 5; cols];
+                for_cols(cols)(&mut sum, &x, &less(&pack(&w, rows, cols), zero));
+                for c in 0..cols {
+                    let weight = |r: usize| i32::from(w[r * cols + c]) - i32::from(zero);
+                    let plain: i32 = (0..rows).map(|r| i32::from(x[r]) * weight(r)).sum();
+                    assert_eq!(sum[c], (i32::MAX - 5).wrapping_add(plain));
+                }
             }
         }
     }

@@ -301,6 +301,9 @@ impl Machine {
                     return rule(r.cycle, row, unit, "this machine has no lane engine");
                 }
                 Instruction::Vector(_) | Instruction::Scalar(_) | Instruction::Wait(_) => true,
+                Instruction::Matmul(m) if m.w_zero != 0 && !self.config.weight_zero => {
+                    return rule(r.cycle, row, unit, "this machine subtracts no zero point from weights");
+                }
                 Instruction::Matmul(m) => len || m.one_hot.is_some(),
                 _ => len,
             };
@@ -539,9 +542,12 @@ impl Machine {
             let at = ((walk.at[1] as u32).wrapping_add(further) & 0xffff) as usize;
             if i.w_sram {
                 let at = at % self.config.w_sram_depth as usize;
-                *held = Held::Sram(kernel::pack(&self.w_sram[at * tile..][..tile], r, c));
+                *held = Held::Own(kernel::pack(&self.w_sram[at * tile..][..tile], r, c));
             } else if (at + 1) * vectors <= run.l.weights.len() {
-                *held = Held::Rram(at * vectors);
+                *held = match i.w_zero {
+                    0 => Held::Rram(at * vectors),
+                    zero => Held::Own(kernel::less(&run.l.weights[at * vectors..][..vectors], zero)),
+                };
             } else {
                 return rule(
                     cycle,
@@ -553,7 +559,7 @@ impl Machine {
         }
         let weights: &[i16x8] = match held {
             Held::Rram(at) => &run.l.weights[*at..*at + vectors],
-            Held::Sram(words) => words,
+            Held::Own(words) => words,
             Held::None => return rule(cycle, s.row, "MATMUL", "no weight word was loaded"),
         };
         let padded =
@@ -868,7 +874,8 @@ impl Machine {
 enum Held {
     None,
     Rram(usize),
-    Sram(Vec<i16x8>),
+    /// From W SRAM, or less a zero point.
+    Own(Vec<i16x8>),
 }
 
 /// Keeps the queue in order of time; of one cycle, reads come before writes.

@@ -64,6 +64,7 @@ impl Emitter<'_> {
                 m: stage.pixels(),
                 k_tiles: stage.k_tiles(),
                 n_tiles: stage.n_tiles,
+                parts: stage.parts,
                 blocks: stage.blocks.len(),
                 order: if lane.is_some() { "lane engine".into() } else { order(self.schedule.plans[index], stage, self.config) },
                 nests: placed.len() + usize::from(lane.is_some()),

@@ -73,16 +73,24 @@ pub(super) fn joined(loops: impl IntoIterator<Item = Walk>, pad: bool) -> Vec<Wa
     all
 }
 
-/// int8 parts that a weight needs.
-fn parts(v: i16) -> usize {
-    let most = if v < 0 { 128 } else { 127 };
-    usize::from(v.unsigned_abs().div_ceil(most).max(1))
+/// How weights from `least` to `most` (0 among them) become bytes: in how many parts, and with which zero point, that stands in
+/// every byte. Where bytes have one (`zero`) a range of 255 needs one part.
+fn split(least: i16, most: i16, zero: bool) -> (usize, i8) {
+    let (least, most) = (i32::from(least), i32::from(most));
+    let fit = |parts: i32| {
+        // Between these every part fits int8.
+        let (lo, hi) = (-128 - least.div_euclid(parts), 127 + (-most).div_euclid(parts));
+        let nearest = if lo > 0 { lo } else { hi.min(0) };
+        (lo <= hi && (zero || nearest == 0)).then_some((parts as usize, nearest as i8))
+    };
+    // Of 259 parts each is -127 to 127.
+    (1..=259).find_map(fit).expect("a weight has 16 bits")
 }
 
-/// Part `p` of `parts` of a weight: int8 values whose sum it is.
-fn part(v: i16, p: usize, parts: usize) -> i8 {
+/// Part `p` of `parts` of a weight: values whose sum it is.
+fn part(v: i16, p: usize, parts: usize) -> i16 {
     let taken = |p: usize| (i32::from(v) * p as i32).div_euclid(parts as i32);
-    (taken(p + 1) - taken(p)) as i8
+    (taken(p + 1) - taken(p)) as i16
 }
 
 /// What a stage multiplies: an input's bytes by tap, and the weight of each byte.
@@ -193,32 +201,36 @@ impl Stager<'_> {
         let pitch = self.staged.tensors[o.tensor].words;
         let n_tiles = n.div_ceil(cols);
         let byte = |n_tile: usize, word: usize, row: usize| (o.walk.word(n_tile) + word) * rows + row;
-        let mut most = 1;
+        let (mut least, mut most) = (0, 0);
         for tap in 0..taps.len() {
             for out in 0..n {
-                let bytes = byte(out / cols, 0, 0)..byte(out / cols, o.words, 0);
-                most = bytes.fold(most, |m, b| m.max(parts((o.weight)(tap, b, out))));
+                for b in byte(out / cols, 0, 0)..byte(out / cols, o.words, 0) {
+                    let weight = (o.weight)(tap, b, out);
+                    (least, most) = (weight.min(least), weight.max(most));
+                }
             }
         }
-        let mut tiles = Vec::with_capacity(taps.len() * o.words * most * n_tiles * rows * cols);
+        let (parts, w_zero) = split(least, most, self.config.weight_zero);
+        let mut tiles = Vec::with_capacity(taps.len() * o.words * parts * n_tiles * rows * cols);
         let mut all = Vec::new();
         for (t, tap) in taps.iter().enumerate() {
             for word in 0..o.words {
-                for p in 0..most {
+                for p in 0..parts {
                     all.push(Tap { word, ..*tap });
                     for n_tile in 0..n_tiles {
                         for row in 0..rows {
                             let b = byte(n_tile, word, row);
                             tiles.extend((0..cols).map(|c| {
                                 let out = n_tile * cols + c;
-                                if out < n { part((o.weight)(t, b, out), p, most) } else { 0 }
+                                let weight = if out < n { part((o.weight)(t, b, out), p, parts) } else { 0 };
+                                (weight + i16::from(w_zero)) as i8
                             }));
                         }
                     }
                 }
             }
         }
-        let inner = [Walk { count: most, x: 0, row: 0, col: 0 }, Walk { count: o.words, x: 1, row: 0, col: 0 }];
+        let inner = [Walk { count: parts, x: 0, row: 0, col: 0 }, Walk { count: o.words, x: 1, row: 0, col: 0 }];
         let outer = loops.into_iter().map(|l| Walk { x: l.x * pitch as i64, ..l });
         let k_loops = joined(inner.into_iter().chain(outer), pad);
         let acc = if all.len() == 1 { usize::MAX } else { self.config.acc_depth as usize };
@@ -234,6 +246,8 @@ impl Stager<'_> {
             pad: pad.then_some(0),
             blocks: tile::blocks(out, acc),
             weights: Weights::Tiles(tiles),
+            w_zero,
+            parts,
             ..self.diagonal(1, PLAIN)
         })
     }
@@ -260,12 +274,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_int8_and_sum_to_the_weight() {
-        for v in -700..=700 {
-            let parts = parts(v);
-            let all: Vec<i32> = (0..parts).map(|p| part(v, p, parts).into()).collect();
-            assert_eq!(all.iter().sum::<i32>(), i32::from(v), "{all:?}");
+    fn parts_are_bytes_less_a_zero_point_and_sum_to_the_weight() {
+        let edges = [0, 1, 122, 127, 128, 129, 132, 254, 255, 256, 257, 381, 700, i16::MAX];
+        for (low, high) in edges.into_iter().flat_map(|low| edges.map(|high| (low, high))) {
+            for (least, most) in [(-low, high), (-high - 1, low)] {
+                let (plain, none) = split(least, most, false);
+                let (parts, zero) = split(least, most, true);
+                assert!(none == 0 && parts <= plain, "{least} to {most}");
+                assert!(zero == 0 || parts < plain, "{least} to {most}: a zero point for nothing");
+                for (parts, zero) in [(plain, none), (parts, zero)] {
+                    for v in [least, least + 1, least / 2, -1, 0, 1, most / 2, most - 1, most].map(|v| v.clamp(least, most)) {
+                        let all: Vec<i16> = (0..parts).map(|p| part(v, p, parts)).collect();
+                        assert_eq!(all.iter().map(|&p| i32::from(p)).sum::<i32>(), i32::from(v), "{all:?}");
+                        assert!(all.iter().all(|p| (-128..128).contains(&(p + i16::from(zero)))), "{all:?}, {zero}");
+                    }
+                }
+            }
         }
+        // What uint8 weights with a zero point are: one part. Of several zero points two, where they reach too far.
+        for zero in 0..=255i16 {
+            assert_eq!(split(-zero, 255 - zero, true), (1, (zero - 128) as i8));
+        }
+        assert_eq!((split(-130, 126, true).0, split(-255, 255, true).0, split(-254, 255, true).0), (2, 3, 2));
+        assert_eq!((split(-128, 127, false), split(-123, 132, false)), ((1, 0), (2, 0)));
     }
 
     #[test]

@@ -273,6 +273,8 @@ impl<'a> Stager<'a> {
             pad: None,
             blocks: vec![],
             weights: Weights::Shared((0..groups).flat_map(tile).collect()),
+            w_zero: 0,
+            parts: 1,
             post,
             macs: 0,
         }

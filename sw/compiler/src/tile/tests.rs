@@ -33,6 +33,8 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         pad: None,
         blocks: blocks([1, pixels], usize::MAX),
         weights: Weights::Tiles(vec![]),
+        w_zero: 0,
+        parts: 1,
         post,
         macs: 0,
     }

@@ -22,6 +22,9 @@ impl Checker<'_> {
             if inside < i.hold as usize && i.hold > 7 {
                 self.report.add(Rule::Encoding, m.first, m.row, UNIT, || format!("hold = {}", i.hold));
             }
+            if i.w_zero != 0 && !self.config.weight_zero {
+                self.report.add(Rule::WeightZero, m.first, m.row, UNIT, || format!("w_zero = {}", i.w_zero));
+            }
             let w_words = if i.w_sram { self.config.w_sram_depth } else { self.sizes.rram_words.min(self.config.rram_depth) };
             let reduce = i.reduce as u8;
             let further = i.one_hot.map(|h| (h.register, h.row));

@@ -19,6 +19,8 @@ pub enum Rule {
     AddressRange,
     /// Loops inside `hold` do not move the weight address.
     HoldJump,
+    /// Only a machine with WEIGHT_ZERO subtracts a zero point from weights.
+    WeightZero,
     /// Weight loads are at least WEIGHT_BEATS apart.
     WeightDistance,
     /// An RRAM way rests RRAM_WAYS cycles.
@@ -108,6 +110,7 @@ impl Rule {
             Rule::UnitBusy => "the unit has not finished its last instruction",
             Rule::AddressRange => "address outside its memory",
             Rule::HoldJump => "a loop inside hold moves the weight address",
+            Rule::WeightZero => "weights have a zero point, and the machine subtracts none (WEIGHT_ZERO = 0)",
             Rule::WeightDistance => "weight loads closer than WEIGHT_BEATS",
             Rule::RramWay => "RRAM way asked again too early",
             Rule::ScrubRead => "SCRUB reads beside a weight load",
