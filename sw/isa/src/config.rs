@@ -506,6 +506,7 @@ mod tests {
         let own = Config::named("small, post_lanes=2, RRAM_CTRL=0").unwrap();
         assert_eq!((own.id, own.post_lanes, own.rram_ctrl, own.rows), (OWN, 2, false, 8));
         assert_eq!(own.machine(), OWN | 1 << 8 | 0b110 << 20 | 2 << 24);
+        assert_eq!(Config::named("small,WEIGHT_ZERO=1").unwrap().machine(), OWN | 1 << 8 | 0b111 << 20 | 8 << 24 | 1 << 31);
         assert_eq!(Config::named("small,ROWS=8").unwrap(), Config::named("small").unwrap());
         assert_eq!(Config::named("small,ECC=1").unwrap().label(), "small/dected");
         let other = Config::named("small,POST_LANES=2,RRAM_CTRL=0,ACC_DEPTH=64").unwrap();
@@ -515,6 +516,7 @@ mod tests {
             ("small,POST_LANES=16", "at most COLS"),
             ("tiny,POST_LANES=1", "COLS where there is a lane engine"),
             ("small,RRAM_CTRL=2", "0 or 1"),
+            ("small,WEIGHT_ZERO=2", "0 or 1"),
             ("wide,RESIDUAL=0", "there is no second operand"),
             ("nano,ECC=1", "there is no code"),
             ("small,LANES=2", "POST_LANES"),
