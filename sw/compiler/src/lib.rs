@@ -2,7 +2,7 @@
 //! From a quantised graph to a timetable with exact cycles.
 //!
 //! [`compile`] runs the passes, one a file: [`legalise`] (stages, constants, what fits),
-//! [`tile`] (weight tiles and loop orders), [`place`] (X memory), [`schedule`] (the cycle of
+//! [`tile`] (weight tiles and loop orders), [`place`] (X memory), [`band`] (rows by rows, where whole maps have no place there), [`schedule`] (the cycle of
 //! everything), [`emit`] (instructions and image). [`stage`] is what they hand on. [`verify`] is the net under
 //! them: it shares no code with them and derives every port use and every distance again.
 //! Language models have a way of their own, [`decoder`]: one program for every position.
@@ -34,6 +34,7 @@
 #![forbid(unsafe_code)]
 
 pub mod add;
+pub mod band;
 pub mod decoder;
 pub mod dump;
 pub mod emit;
@@ -96,7 +97,7 @@ fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, Co
     if let Some(w) = staged.warnings.first().filter(|_| options.require_exact) {
         return Err(CompileError::Inexact(w.clone()));
     }
-    let placement = place::place(&staged, config)?;
+    let (staged, placement) = band::lay(graph, staged, config)?;
     let schedule = schedule::schedule(&staged, &placement, config);
     let compiled = emit::emit(graph, &staged, &placement, &schedule, config, options.scrub_lines)?;
     if !options.skip_verify {
@@ -131,7 +132,7 @@ fn units(graph: &Graph, staged: &stage::Staged, config: &Config, options: &Optio
 fn fits(graph: &Graph, config: &Config) -> Result<(), CompileError> {
     let staged = legalise::legalise(graph, config)?;
     units(graph, &staged, config, &Options::default())?;
-    let placement = place::place(&staged, config)?;
+    let (staged, placement) = band::lay(graph, staged, config)?;
     let schedule = schedule::plain(&staged, &placement, config);
     emit::emit(graph, &staged, &placement, &schedule, config, 0).map(|_| ())
 }

@@ -32,7 +32,7 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         n_tiles,
         pad: None,
         blocks: blocks([1, pixels], usize::MAX),
-        weights: Weights::Tiles(vec![]),
+        weights: Weights::Tiles(vec![].into()),
         post,
         macs: 0,
     }
