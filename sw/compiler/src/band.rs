@@ -20,13 +20,14 @@ use crate::loops::LaneSteps;
 use crate::place::{self, Placement};
 use crate::schedule;
 use crate::stage::{Stage, Staged};
+use std::collections::{BTreeMap, HashMap};
 use systole_isa::Config;
 use systole_model::graph::Graph;
 
 /// Stages before and behind those that do not fit at which a run may begin and end.
 const AROUND: usize = 10;
-/// Partial plans that are kept.
-const WIDTH: usize = 64;
+/// Plans that are kept of those that go up to the same stage.
+const WIDTH: usize = 12;
 /// Plans whose timetables are compared, at most.
 const COMPARED: usize = 8;
 /// Plans that are placed, at most.
@@ -48,14 +49,13 @@ pub fn lay(graph: &Graph, staged: Staged, config: &Config) -> Result<(Staged, Pl
         return Err(error);
     }
     let whole = legalise_for_bands(graph, config)?;
-    let plans = plans(&whole, config);
-    let mut least = None;
+    let (plans, mut least) = plans(&whole, config);
     let mut best: Option<(u64, Staged, Placement)> = None;
     let mut compared = 0;
     for runs in plans.iter().take(PLACED) {
         let Some(cut) = cut(&whole, runs, config) else { continue };
         let most = place::alive(&cut).into_iter().max().unwrap_or(0);
-        least = Some(least.map_or(most, |l: usize| l.min(most)));
+        least = Some(least.map_or(most, |l| l.min(most)));
         if most > config.x_depth as usize {
             continue;
         }
@@ -82,7 +82,9 @@ fn with_bands(error: CompileError, least: Option<usize>) -> CompileError {
     let CompileError::DoesNotFit { what, needed, limit, config, help } = error else { return error };
     let bands = match least {
         Some(words) if words > limit => format!("in bands of rows the network needs {words} words"),
-        Some(words) => format!("in bands of rows the network needs {words} words, but finds no places or no room in the timetable"),
+        Some(words) => {
+            format!("in bands of rows the network needs {words} words, but finds no places or no room in the timetable")
+        }
         None => "its layers cannot run in bands of rows".into(),
     };
     CompileError::DoesNotFit { what, needed, limit, config, help: format!("{bands}; {help}") }
@@ -97,73 +99,76 @@ fn cost(stages: &[Stage]) -> u64 {
     stages.iter().map(|s| steps(s) + 32).sum()
 }
 
-/// Stretches of stages at which more lives than there is room for, or at which most lives: first and last.
-fn too_full(staged: &Staged, limit: usize) -> Vec<[usize; 2]> {
+/// Stages at which more lives than there is room for, or where that is none, at which most lives.
+fn too_full(staged: &Staged, limit: usize) -> Vec<usize> {
     let alive = place::alive(staged);
     let most = alive.iter().copied().max().unwrap_or(0);
     let limit = limit.min(most.saturating_sub(1));
-    let mut all: Vec<[usize; 2]> = vec![];
-    for (i, _) in alive.iter().enumerate().filter(|(_, words)| **words > limit) {
-        match all.last_mut() {
-            Some(last) if last[1] + 1 == i => last[1] = i,
-            _ => all.push([i, i]),
-        }
-    }
-    all
+    (0..alive.len()).filter(|&i| alive[i] > limit).collect()
 }
 
-/// Numbers of bands that are tried.
-fn numbers() -> impl Iterator<Item = usize> {
-    (2..=8).chain((10..=16).step_by(2)).chain((20..=32).step_by(4)).chain((40..=128).step_by(8))
+/// Numbers of bands that are tried for a map of so many rows.
+fn numbers(rows: usize) -> impl Iterator<Item = usize> {
+    let all = (2..=8).chain((10..=16).step_by(2)).chain((20..=32).step_by(4)).chain((40..=128).step_by(8));
+    all.filter(move |&n| n < rows).chain((2..=128).contains(&rows).then_some(rows))
 }
 
-/// Runs that cover the stages `first` to `last`, with what they cost more than whole stages.
-fn runs(staged: &Staged, [first, last]: [usize; 2], config: &Config) -> Vec<(u64, Run)> {
+/// Runs over a stage, with what they cost more than whole stages, and the words that the fullest of all runs would need.
+fn runs(staged: &Staged, full: usize, config: &Config) -> (Vec<(u64, Run)>, usize) {
     let limit = config.x_depth as usize;
-    let mut all = vec![];
-    for begin in (first.saturating_sub(AROUND)..=first).rev() {
-        for end in last + 1..=(last + 1 + AROUND).min(staged.stages.len()) {
-            let mut good = 0;
-            for bands in numbers() {
-                let run = Run { first: begin, end, bands };
-                let Some(cut) = cut(staged, &[run], config) else { break };
-                let parts = begin..cut.stages.len() - (staged.stages.len() - end);
-                let full = place::alive(&cut)[parts.clone()].iter().any(|&words| words > limit);
-                if !full {
-                    let more = cost(&cut.stages[parts]).saturating_sub(cost(&staged.stages[begin..end]));
-                    all.push((more, run));
-                    good += 1;
-                }
-                // More of them leave more room for places.
-                if good == 3 {
-                    break;
-                }
-            }
-        }
-    }
-    all.sort_by_key(|(more, run)| (*more, run.bands, run.end - run.first));
-    all
-}
-
-/// Plans that have room by their words, the cheapest first.
-fn plans(staged: &Staged, config: &Config) -> Vec<Vec<Run>> {
-    let mut all: Vec<(u64, Vec<Run>)> = vec![(0, vec![])];
-    for full in too_full(staged, config.x_depth as usize) {
-        let runs = runs(staged, full, config);
-        let mut next = vec![];
-        for (cost, plan) in all {
-            let end = plan.last().map_or(0, |r: &Run| r.end);
-            if plan.last().is_some_and(|r| r.first <= full[0] && full[1] < r.end) {
-                next.push((cost, plan));
+    let (mut all, mut least) = (vec![], usize::MAX);
+    for first in full.saturating_sub(AROUND)..=full {
+        for end in full + 1..=(full + 1 + AROUND).min(staged.stages.len()) {
+            let try_with = |bands: usize| {
+                let run = Run { first, end, bands };
+                let cut = cut(staged, &[run], config)?;
+                let parts = first..cut.stages.len() - (staged.stages.len() - end);
+                let most = place::alive(&cut)[parts.clone()].iter().copied().max().unwrap_or(0);
+                let more = cost(&cut.stages[parts]).saturating_sub(cost(&staged.stages[first..end]));
+                Some((most, more, run))
+            };
+            let [rows, _] = rows::target_size(staged, staged.stages[end - 1].output);
+            // With the most bands the least lives.
+            let Some((most, ..)) = numbers(rows).last().and_then(try_with) else { continue };
+            least = least.min(most);
+            if most > limit {
                 continue;
             }
-            for (more, run) in runs.iter().filter(|r| r.1.first >= end) {
-                next.push((cost + more, [&plan[..], &[*run]].concat()));
-            }
+            let fitting = numbers(rows).filter_map(try_with).filter(|t| t.0 <= limit);
+            // More of them than are needed leave more room for places.
+            all.extend(fitting.take(3).map(|(_, more, run)| (more, run)));
         }
-        next.sort_by_key(|(cost, plan)| (*cost, plan.iter().map(|r| r.bands).sum::<usize>()));
-        next.truncate(WIDTH);
-        all = next;
     }
-    all.into_iter().map(|p| p.1).collect()
+    (all, least)
+}
+
+/// Plans that have room by their words, the cheapest first; where there are none, the words that would be needed.
+fn plans(staged: &Staged, config: &Config) -> (Vec<Vec<Run>>, Option<usize>) {
+    let full = too_full(staged, config.x_depth as usize);
+    // By the stage up to which a plan goes, the cheapest ones.
+    let mut open: BTreeMap<usize, Vec<(u64, Vec<Run>)>> = BTreeMap::from([(0, vec![(0, vec![])])]);
+    let (mut done, mut needed): (Vec<(u64, Vec<Run>)>, Option<usize>) = (vec![], None);
+    let mut known: HashMap<usize, Vec<(u64, Run)>> = HashMap::new();
+    while let Some((at, mut partial)) = open.pop_first() {
+        let bands = |plan: &[Run]| plan.iter().map(|r| r.bands).sum::<usize>();
+        partial.sort_by_key(|(cost, plan)| (*cost, bands(plan)));
+        partial.truncate(WIDTH);
+        let Some(&stage) = full.iter().find(|&&s| s >= at) else {
+            done.extend(partial);
+            continue;
+        };
+        let runs = known.entry(stage).or_insert_with(|| {
+            let (runs, least) = runs(staged, stage, config);
+            if runs.is_empty() {
+                needed = needed.max(Some(least));
+            }
+            runs
+        });
+        for (more, run) in runs.iter().filter(|r| r.1.first >= at) {
+            let extended = partial.iter().map(|(cost, plan)| (cost + more, [&plan[..], &[*run]].concat()));
+            open.entry(run.end).or_default().extend(extended);
+        }
+    }
+    done.sort_by_key(|(cost, plan)| (*cost, plan.iter().map(|r| r.bands).sum::<usize>()));
+    (done.into_iter().map(|p| p.1).collect(), needed.filter(|&n| n < usize::MAX))
 }

@@ -73,22 +73,44 @@ pub fn compile(graph: &Graph, config: &Config, options: &Options) -> Result<Comp
         Err(CompileError::DoesNotFit { .. } | CompileError::Isa(_)) if graph.rows().is_some_and(|m| m > 1) => {
             most_rows(graph, config)
         }
-        _ => return result.map_err(|e| larger(e, graph)),
+        _ => return result.map_err(|e| larger(e, graph, config)),
     };
     match (limit, graph.rows()) {
         (Ok(limit), Some(rows)) if limit < rows => Err(CompileError::TooManyRows { rows, limit, config: config.label() }),
-        _ => result.map_err(|e| larger(e, graph)),
+        _ => result.map_err(|e| larger(e, graph, config)),
     }
 }
 
 /// Says which configuration has the room that is missing.
-fn larger(error: CompileError, graph: &Graph) -> CompileError {
+fn larger(error: CompileError, graph: &Graph, machine: &Config) -> CompileError {
     let CompileError::DoesNotFit { what, needed, limit, config, help } = error else { return error };
-    let help = match smallest_config(graph) {
+    let mut help = match smallest_config(graph) {
         Some(c) => format!("{help}; the smallest configuration that has room for all of it is {}", c.name),
         None => format!("{help}; no named configuration has room for all of it"),
     };
+    let frame = graph.maps[0].len();
+    if frame > limit && limit == (machine.in_depth * machine.cols) as usize {
+        help = match frame_room(graph, machine) {
+            Ok(depth) => format!("{help}; with IN_DEPTH = {depth} {config} has it too"),
+            Err(most) if frame > most => format!("{help}, and no configuration can have more than {most} bytes of a frame"),
+            Err(_) => help,
+        };
+    }
     CompileError::DoesNotFit { what, needed, limit, config, help }
+}
+
+/// IN_DEPTH with which the same machine takes the frame, if it takes the network then; else the bytes that IN can have at most.
+fn frame_room(graph: &Graph, machine: &Config) -> Result<u32, usize> {
+    let mut sized = machine.clone();
+    loop {
+        sized.in_depth *= 2;
+        if sized.check().is_err() {
+            return Err((sized.in_depth / 2 * sized.cols) as usize);
+        }
+        if (sized.in_depth * sized.cols) as usize >= graph.maps[0].len() {
+            return if fits(graph, &sized).is_ok() { Ok(sized.in_depth) } else { Err(usize::MAX) };
+        }
+    }
 }
 
 fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, CompileError> {

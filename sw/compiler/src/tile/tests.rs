@@ -35,6 +35,7 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         weights: Weights::Tiles(vec![].into()),
         post,
         macs: 0,
+        band: None,
     }
 }
 
