@@ -110,7 +110,12 @@ pub fn ds_cnn() -> (Graph, Vec<i8>) {
 
 /// Visual wake words: MobileNetV1 of width 0.25 on 96 x 96 pixels, 7.49 M multiplications, 208 KB of weights.
 pub fn mobilenet() -> (Graph, Vec<i8>) {
-    let mut b = Builder::new(2, [96, 96, 3]);
+    mobilenet_on(96)
+}
+
+/// The same on so many pixels each way.
+pub fn mobilenet_on(pixels: usize) -> (Graph, Vec<i8>) {
+    let mut b = Builder::new(2, [pixels, pixels, 3]);
     let mut at = b.conv(0, [3, 3], 2, 1, 8);
     let mut channels = 8;
     let layers = [(1, 16), (2, 32), (1, 32), (2, 64), (1, 64), (2, 128)];
@@ -122,6 +127,34 @@ pub fn mobilenet() -> (Graph, Vec<i8>) {
     at = b.mean();
     b.conv(at, [1, 1], 1, 1, 2);
     b.finish("MobileNetV1-0.25")
+}
+
+/// MobileNetV2 of width 0.35 on so many pixels each way: inverted residuals, whose expanded maps are the largest.
+///
+/// Sandler et al., MobileNetV2 (2018), table 2; channels in multiples of eight.
+pub fn mobilenet_v2(pixels: usize) -> (Graph, Vec<i8>) {
+    let mut b = Builder::new(4, [pixels, pixels, 3]);
+    let mut at = b.conv(0, [3, 3], 2, 1, 16);
+    let mut channels = 16;
+    let blocks = [(1, 8, 1, 1), (6, 8, 2, 2), (6, 16, 3, 2), (6, 24, 4, 2), (6, 32, 3, 1), (6, 56, 3, 2), (6, 112, 1, 1)];
+    for (expansion, outputs, count, stride) in blocks {
+        for n in 0..count {
+            let (first, stride, wide) = (at, if n == 0 { stride } else { 1 }, channels * expansion);
+            if expansion > 1 {
+                at = b.conv(at, [1, 1], 1, 1, wide);
+            }
+            at = b.conv(at, [3, 3], stride, wide, wide);
+            at = b.conv(at, [1, 1], 1, 1, outputs);
+            if n > 0 {
+                at = b.add(first, at);
+            }
+            channels = outputs;
+        }
+    }
+    b.conv(at, [1, 1], 1, 1, 1280);
+    at = b.mean();
+    b.conv(at, [1, 1], 1, 1, 2);
+    b.finish("MobileNetV2-0.35")
 }
 
 /// Image classification: ResNet-8 on 32 x 32 pixels, 12.5 M multiplications.

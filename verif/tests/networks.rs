@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Networks of real shapes with random weights: bit-exact on model and RTL, in the promised cycles.
 
+use systole_compiler::band::lay;
+use systole_compiler::emit::emit;
+use systole_compiler::legalise::legalise;
+use systole_compiler::schedule::schedule;
 use systole_compiler::{Options, compile};
 use systole_isa::Config;
 use systole_model::graph::{Graph, Op};
-use systole_verif::workloads::{ds_cnn, mobilenet, resnet8};
+use systole_verif::workloads::{Builder, ds_cnn, mobilenet, mobilenet_on, mobilenet_v2, resnet8};
 use systole_verif::{Backend, check_graph};
 
-fn run((graph, input): (Graph, Vec<i8>), config: &str, promise: u64) {
+fn run(network: (Graph, Vec<i8>), config: &str, promise: u64) {
+    run_on(network, config, promise, &[Backend::Model, Backend::Rtl]);
+}
+
+fn run_on((graph, input): (Graph, Vec<i8>), config: &str, promise: u64, backends: &[Backend]) {
     let config = Config::named(config).unwrap();
     let compiled = compile(&graph, &config, &Options { require_exact: true, ..Options::default() }).unwrap();
     assert!(compiled.cycles <= promise, "{}: {} cycles, promised {promise}", graph.name, compiled.cycles);
     let options = systole_chip::Options::default();
-    for backend in [Backend::Model, Backend::Rtl] {
+    for &backend in backends {
         let report = check_graph(&graph, &compiled, &config, backend, std::slice::from_ref(&input), &options, |_| {}).unwrap();
         assert!(report.is_good(), "{} on {backend:?}: {:?}", graph.name, report.first_mismatch);
     }
@@ -56,4 +64,80 @@ fn depthwise_layers_with_weights_of_nine_bits_take_as_long_as_with_eight() {
     }
     assert!(beyond > 500, "{beyond} weights have nine bits");
     run((graph, input), "base", cycles);
+}
+
+/// Maps that have no room in X run in bands of rows. On the RTL only with SYSTOLE_LONG: a small one is below.
+#[test]
+fn larger_images_run_in_bands() {
+    let long = std::env::var_os("SYSTOLE_LONG").is_some();
+    let backends = if long { &[Backend::Model, Backend::Rtl][..] } else { &[Backend::Model] };
+    run_on(mobilenet_on(128), "base", 71_200, backends);
+    run_on(mobilenet_v2(96), "base", 68_300, backends);
+    if long {
+        run_on(mobilenet_on(160), "base,IN_DEPTH=8192", 120_500, backends);
+        run_on(mobilenet_on(160), "large", 54_500, backends);
+        run_on(mobilenet(), "small,RRAM_DEPTH=8192,IN_DEPTH=4096,PARAM_DEPTH=512", 400_000, backends);
+    }
+}
+
+/// A frame of 1,024 words, and a map of 2,048 made from it, in 1,024 words of X: convolution, depthwise layer, sum and pool.
+fn small_in_bands() -> (Graph, Vec<i8>) {
+    let mut b = Builder::new(7, [32, 32, 4]);
+    let first = b.conv(0, [3, 3], 1, 1, 8);
+    let second = b.conv(first, [3, 3], 1, 8, 8);
+    let sum = b.add(first, second);
+    b.conv(sum, [3, 3], 2, 1, 4);
+    b.mean();
+    b.finish("in bands")
+}
+
+#[test]
+fn a_small_network_runs_in_bands_on_the_chip() {
+    let (graph, input) = small_in_bands();
+    let compiled = compile(&graph, &Config::named("tiny").unwrap(), &Options::default()).unwrap();
+    let bands: Vec<usize> = compiled.layers.iter().map(|l| l.bands).collect();
+    assert!(bands[0] > 1, "{bands:?}");
+    let tiles = compiled.memory.iter().find(|m| m.memory == "RRAM").unwrap().used;
+    let roomy = compile(&graph, &Config::named("tiny,X_DEPTH=8192").unwrap(), &Options::default()).unwrap();
+    assert!(roomy.layers.iter().all(|l| l.bands == 1));
+    // What the bands share is stored once.
+    for (a, b) in compiled.memory.iter().zip(&roomy.memory) {
+        assert!(!["RRAM", "PARAM", "TAP", "LUT"].contains(&a.memory) || a.used <= b.used, "{a:?} {b:?}");
+    }
+    assert!(tiles > 0 && compiled.cycles > roomy.cycles);
+    assert_eq!(compiled.layers.iter().map(|l| l.macs).sum::<u64>(), graph.macs());
+    run((graph, input), "tiny", compiled.cycles);
+}
+
+/// Each part of a band, moved by a row over its input, gives other codes: nothing of a halo is spare.
+#[test]
+fn a_halo_that_is_one_row_off_gives_other_codes() {
+    let (graph, input) = small_in_bands();
+    let config = Config::named("tiny").unwrap();
+    let whole = legalise(&graph, &config).unwrap();
+    let (good, placement) = lay(&graph, whole, &config).unwrap();
+    let wrong = |s: usize| {
+        let mut bad = good.clone();
+        bad.stages[s].over.origin[0] += 1;
+        let schedule = schedule(&bad, &placement, &config);
+        let compiled = emit(&graph, &bad, &placement, &schedule, &config, 0).unwrap();
+        let options = systole_chip::Options::default();
+        check_graph(&graph, &compiled, &config, Backend::Model, std::slice::from_ref(&input), &options, |_| {})
+            .map_or(true, |report| !report.is_good())
+    };
+    let parts: Vec<usize> = (0..good.stages.len()).filter(|&s| good.stages[s].band.is_some()).collect();
+    assert!(parts.len() > 4 && parts.into_iter().all(wrong));
+}
+
+/// What a frame needs that exceeds IN, and who has room, by the numbers.
+#[test]
+fn a_frame_that_exceeds_its_buffer_is_refused_with_the_numbers() {
+    let text = |pixels: usize| {
+        compile(&mobilenet_on(pixels).0, &Config::named("base").unwrap(), &Options::default()).unwrap_err().to_string()
+    };
+    let large = text(160);
+    assert!(large.contains("needs 76800, configuration base has 65536") && large.contains("is large"), "{large}");
+    assert!(large.contains("with IN_DEPTH = 8192 base has it too"), "{large}");
+    let none = text(224);
+    assert!(none.contains("needs 150528") && none.contains("no configuration can have more than 131072"), "{none}");
 }

@@ -2,11 +2,11 @@
 //! What each pass decided, as text.
 
 use crate::error::CompileError;
-use crate::place::{Placement, place};
+use crate::place::Placement;
 use crate::schedule::{Schedule, schedule};
 use crate::stage::{Meeting, Source, Staged, Weights};
 use crate::tile::{Axis, segments};
-use crate::{emit, legalise, loops};
+use crate::{band, emit, legalise, loops};
 use std::fmt::Write;
 use systole_isa::{Config, disasm};
 use systole_model::graph::Graph;
@@ -44,11 +44,12 @@ pub fn dump(graph: &Graph, config: &Config, pass: Pass) -> Result<String, Compil
     config.check()?;
     let staged = legalise::legalise(graph, config)?;
     let mut text = String::new();
+    let laid = band::lay(graph, staged.clone(), config);
     if pass == Pass::Legalise {
-        stages(&mut text, graph, &staged);
+        stages(&mut text, graph, laid.as_ref().map_or(&staged, |l| &l.0));
         return Ok(text);
     }
-    let placement = place(&staged, config)?;
+    let (staged, placement) = laid?;
     if pass == Pass::Place {
         places(&mut text, &staged, &placement);
         return Ok(text);
@@ -70,8 +71,13 @@ fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
         };
         let _ = writeln!(
             text,
-            "tensor {t}: {} pixels in lines of {}, {} bytes in {} X words, from {from}, last read by stage {}",
-            tensor.pixels, tensor.line, tensor.channels, tensor.words, tensor.last_use
+            "tensor {t}: {} pixels in lines of {}, {} bytes in {} X words, from {from}, last read by stage {}{}",
+            tensor.pixels,
+            tensor.line,
+            tensor.channels,
+            tensor.words,
+            tensor.last_use,
+            if tensor.loaded > 0 { format!(", loaded before stage {}", tensor.loaded) } else { String::new() }
         );
     }
     for j in &staged.loads {
@@ -98,6 +104,9 @@ fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
             s.kind,
             s.out
         );
+        if let Some(b) = &s.band {
+            let _ = write!(text, ", rows {}+{} of {}, band {} of {}", b.first, b.rows, b.whole, b.number + 1, b.bands);
+        }
         if let Some(v) = s.pad {
             let _ = write!(text, ", padding {v}");
         }

@@ -49,11 +49,10 @@ pub fn emit(
         let stage = &staged.stages[p.stage];
         rows.push(Row { cycle: p.row, instruction: Instruction::Matmul(e.matmul(stage, p.block, &p.segment, w_base)) });
     }
-    let mut tap_word = 0;
+    let tap_words = e.tap_words();
     for p in &schedule.lanes {
         let stage = &staged.stages[p.stage];
-        rows.push(Row { cycle: p.row, instruction: Instruction::Lane(e.lane(stage, tap_word)) });
-        tap_word += stage.n_tiles;
+        rows.push(Row { cycle: p.row, instruction: Instruction::Lane(e.lane(stage, tap_words[p.stage])) });
     }
     for &(stage, block, cycle) in &schedule.posts {
         rows.push(Row { cycle, instruction: Instruction::Post(e.post(&staged.stages[stage], block)) });
@@ -88,7 +87,7 @@ pub fn emit(
     };
     image.check_machine(config)?;
     let cycles = program.cycles();
-    let layers = e.layers(graph, &bases);
+    let layers = e.layers(graph);
     let array = f64::from(config.rows * config.cols);
     Ok(Compiled {
         cycles,
@@ -113,10 +112,15 @@ impl Emitter<'_> {
         let tile = (self.config.rows * self.config.cols) as usize;
         let mut bytes = Vec::new();
         let mut bases = Vec::new();
-        for (stage, &plan) in self.staged.stages.iter().zip(&self.schedule.plans) {
+        let firsts = self.staged.firsts();
+        for (i, (stage, &plan)) in self.staged.stages.iter().zip(&self.schedule.plans).enumerate() {
+            if firsts[i] < i {
+                bases.push(bases[firsts[i]]);
+                continue;
+            }
             bases.push(bytes.len() / tile);
             match &stage.weights {
-                Weights::Shared(all) => bytes.extend(all),
+                Weights::Shared(all) => bytes.extend(all.iter()),
                 Weights::Taps(_) => {}
                 Weights::Tiles(all) => {
                     for segment in segments(stage, plan, &stage.blocks[0], self.config) {
@@ -128,6 +132,17 @@ impl Emitter<'_> {
             }
         }
         (bytes, bases)
+    }
+
+    /// Each stage's first tap word.
+    fn tap_words(&self) -> Vec<usize> {
+        let (mut bases, mut next) = (vec![], 0);
+        for (i, first) in self.staged.firsts().into_iter().enumerate() {
+            bases.push(if first < i { bases[first] } else { next });
+            let stage = &self.staged.stages[i];
+            next += if first == i && stage.is_lane() { stage.n_tiles } else { 0 };
+        }
+        bases
     }
 
     fn matmul(&self, stage: &Stage, block: usize, segment: &Segment, w_base: usize) -> Matmul {
@@ -244,9 +259,9 @@ impl Emitter<'_> {
             .into_iter()
             .map(|(count, s)| Stride { count: count as u32, gap: 0, stride: [s[0] as i32, s[1] as i32, s[2] as i32, 0, 0] })
             .collect();
-        let residual_base = (res_base + first * res_pitch) as u32;
+        let residual_base = (res_base + (first + stage.operand_at()) * res_pitch) as u32;
         Post {
-            dst_base: (base + stage.first_pixel(block) * pitch) as u32,
+            dst_base: (base + stage.first_pixel(block) * pitch / stage.wide) as u32,
             param_base: (spec.param_base + block.params + first * spec.param_pixel) as u32,
             dest: spec.dest,
             zero_point: spec.zero_point,

@@ -2,7 +2,7 @@
 //! From a quantised graph to a timetable with exact cycles.
 //!
 //! [`compile`] runs the passes, one a file: [`legalise`] (stages, constants, what fits),
-//! [`tile`] (weight tiles and loop orders), [`place`] (X memory), [`schedule`] (the cycle of
+//! [`tile`] (weight tiles and loop orders), [`place`] (X memory), [`band`] (rows by rows, where whole maps have no place there), [`schedule`] (the cycle of
 //! everything), [`emit`] (instructions and image). [`stage`] is what they hand on. [`verify`] is the net under
 //! them: it shares no code with them and derives every port use and every distance again.
 //! Language models have a way of their own, [`decoder`]: one program for every position.
@@ -34,6 +34,7 @@
 #![forbid(unsafe_code)]
 
 pub mod add;
+pub mod band;
 pub mod decoder;
 pub mod dump;
 pub mod emit;
@@ -72,22 +73,44 @@ pub fn compile(graph: &Graph, config: &Config, options: &Options) -> Result<Comp
         Err(CompileError::DoesNotFit { .. } | CompileError::Isa(_)) if graph.rows().is_some_and(|m| m > 1) => {
             most_rows(graph, config)
         }
-        _ => return result.map_err(|e| larger(e, graph)),
+        _ => return result.map_err(|e| larger(e, graph, config)),
     };
     match (limit, graph.rows()) {
         (Ok(limit), Some(rows)) if limit < rows => Err(CompileError::TooManyRows { rows, limit, config: config.label() }),
-        _ => result.map_err(|e| larger(e, graph)),
+        _ => result.map_err(|e| larger(e, graph, config)),
     }
 }
 
 /// Says which configuration has the room that is missing.
-fn larger(error: CompileError, graph: &Graph) -> CompileError {
+fn larger(error: CompileError, graph: &Graph, machine: &Config) -> CompileError {
     let CompileError::DoesNotFit { what, needed, limit, config, help } = error else { return error };
-    let help = match smallest_config(graph) {
+    let mut help = match smallest_config(graph) {
         Some(c) => format!("{help}; the smallest configuration that has room for all of it is {}", c.name),
         None => format!("{help}; no named configuration has room for all of it"),
     };
+    let frame = graph.maps[0].len();
+    if frame > limit && limit == (machine.in_depth * machine.cols) as usize {
+        help = match frame_room(graph, machine) {
+            Ok(depth) => format!("{help}; with IN_DEPTH = {depth} {config} has it too"),
+            Err(most) if frame > most => format!("{help}, and no configuration can have more than {most} bytes of a frame"),
+            Err(_) => help,
+        };
+    }
     CompileError::DoesNotFit { what, needed, limit, config, help }
+}
+
+/// IN_DEPTH with which the same machine takes the frame, if it takes the network then; else the bytes that IN can have at most.
+fn frame_room(graph: &Graph, machine: &Config) -> Result<u32, usize> {
+    let mut sized = machine.clone();
+    loop {
+        sized.in_depth *= 2;
+        if sized.check().is_err() {
+            return Err((sized.in_depth / 2 * sized.cols) as usize);
+        }
+        if (sized.in_depth * sized.cols) as usize >= graph.maps[0].len() {
+            return if fits(graph, &sized).is_ok() { Ok(sized.in_depth) } else { Err(usize::MAX) };
+        }
+    }
 }
 
 fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, CompileError> {
@@ -96,7 +119,7 @@ fn run(graph: &Graph, config: &Config, options: &Options) -> Result<Compiled, Co
     if let Some(w) = staged.warnings.first().filter(|_| options.require_exact) {
         return Err(CompileError::Inexact(w.clone()));
     }
-    let placement = place::place(&staged, config)?;
+    let (staged, placement) = band::lay(graph, staged, config)?;
     let schedule = schedule::schedule(&staged, &placement, config);
     let compiled = emit::emit(graph, &staged, &placement, &schedule, config, options.scrub_lines)?;
     if !options.skip_verify {
@@ -131,7 +154,7 @@ fn units(graph: &Graph, staged: &stage::Staged, config: &Config, options: &Optio
 fn fits(graph: &Graph, config: &Config) -> Result<(), CompileError> {
     let staged = legalise::legalise(graph, config)?;
     units(graph, &staged, config, &Options::default())?;
-    let placement = place::place(&staged, config)?;
+    let (staged, placement) = band::lay(graph, staged, config)?;
     let schedule = schedule::plain(&staged, &placement, config);
     emit::emit(graph, &staged, &placement, &schedule, config, 0).map(|_| ())
 }

@@ -189,23 +189,23 @@ pub struct LaneSteps {
 }
 
 impl LaneSteps {
-    /// The steps of a window with output `out`, or `None` where more than three results would have to be left out.
-    pub fn new(kernel: [usize; 2], stride: [usize; 2], pads: [usize; 2], out: [usize; 2], tiles: usize) -> Option<LaneSteps> {
+    /// The steps of a window with output `out` whose first place is `origin`, or `None` where more than three results would have to be
+    /// left out.
+    pub fn new(kernel: [usize; 2], stride: [usize; 2], origin: [i32; 2], out: [usize; 2], tiles: usize) -> Option<LaneSteps> {
         let (mut results, mut skip, mut first) = ([0; 2], [0; 2], [0; 2]);
         for d in 0..2 {
             // What the first window meets has to go by, but for what lies in the padding.
-            let lead = kernel[d] as i64 - stride[d] as i64 - pads[d] as i64;
-            skip[d] = (lead.max(0) as usize).div_ceil(stride[d]);
+            let (origin, lead) = (i64::from(origin[d]), kernel[d] as i64 - stride[d] as i64);
+            skip[d] = ((lead + origin.min(0)).max(0) as usize).div_ceil(stride[d]);
             results[d] = out[d] + skip[d];
-            first[d] = lead - (skip[d] * stride[d]) as i64;
+            first[d] = lead + origin - (skip[d] * stride[d]) as i64;
         }
         (skip[0] <= 3 && skip[1] <= 3).then_some(LaneSteps { stride, results, skip, tiles, first })
     }
 
     /// Those of a stage.
     pub fn of(stage: &Stage) -> Option<LaneSteps> {
-        let pads = stage.over.origin.map(|o| -o as usize);
-        LaneSteps::new(stage.kernel, stage.over.stride, pads, stage.out, stage.n_tiles).filter(|_| stage.is_lane())
+        LaneSteps::new(stage.kernel, stage.over.stride, stage.over.origin, stage.out, stage.n_tiles).filter(|_| stage.is_lane())
     }
 
     /// Loops of the instruction, innermost first.

@@ -33,6 +33,7 @@ fn born(graph: &Staged, t: TensorId) -> isize {
     match graph.tensors[t].source {
         // LOAD fills the unwritten groups before the first stage.
         Source::Stage(s) if !graph.tensors[t].fill => s as isize,
+        _ if graph.tensors[t].loaded > 0 => graph.tensors[t].loaded as isize,
         _ => -1,
     }
 }
@@ -74,6 +75,12 @@ fn sharing(graph: &Staged, a: TensorId, b: TensorId) -> Option<usize> {
     if loaded(a) && early(b) || loaded(b) && early(a) {
         cost += 2;
     }
+    // What is loaded while stages run should not lie where they write.
+    let meets = |a: TensorId, b: TensorId| {
+        let (a, by) = (&graph.tensors[a], graph.tensors[b].source);
+        a.loaded > 0 && a.source == Source::Input && matches!(by, Source::Stage(s) if (a.loaded..=a.last_use).contains(&s))
+    };
+    cost += 2 * usize::from(meets(a, b) || meets(b, a));
     Some(cost)
 }
 
@@ -83,7 +90,9 @@ fn replaced(graph: &Staged, t: TensorId) -> Option<TensorId> {
     let Source::Stage(s) = graph.tensors[t].source else { return None };
     let operand = graph.stages[s].operand?;
     let size = |t: TensorId| (graph.tensors[t].words, graph.tensors[t].pixels);
-    (graph.tensors[operand].last_use == s && !graph.tensors[t].fill && size(operand) == size(t)).then_some(operand)
+    let stage = &graph.stages[s];
+    let alike = size(operand) == size(t) && stage.output_at() == stage.operand_at();
+    (graph.tensors[operand].last_use == s && !graph.tensors[t].fill && alike).then_some(operand)
 }
 
 fn banks(base: usize, words: usize, config: &Config) -> u32 {
@@ -131,6 +140,8 @@ struct Search<'a> {
     graph: &'a Staged,
     config: &'a Config,
     order: Vec<TensorId>,
+    /// [`sharing`] of each two tensors.
+    sharing: Vec<Option<usize>>,
     regions: Vec<Option<Region>>,
     tries: usize,
     /// Why the first tensor without a place had none.
@@ -138,6 +149,10 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    fn sharing(&self, a: TensorId, b: TensorId) -> Option<usize> {
+        self.sharing[a * self.regions.len() + b]
+    }
+
     fn placed(&self) -> Vec<(TensorId, Region)> {
         self.regions.iter().enumerate().filter_map(|(i, r)| r.map(|r| (i, r))).collect()
     }
@@ -157,7 +172,7 @@ impl Search<'_> {
         };
         let cost = |region: &Region| {
             let shared = placed.iter().filter(|p| p.1.banks & region.banks != 0);
-            shared.map(|p| sharing(graph, p.0, t)).try_fold(0, |sum, cost| cost.map(|c| sum + c))
+            shared.map(|p| self.sharing(p.0, t)).try_fold(0, |sum, cost| cost.map(|c| sum + c))
         };
         let bank_ends = (1..=config.x_banks as usize).map(|b| b * depth);
         let begins =
@@ -203,7 +218,7 @@ impl Search<'_> {
         if self.failure.is_none() {
             self.failure = Some(no_room(self.graph, self.config, t, &placed));
         }
-        let matters = |o: TensorId| alive_together(self.graph, o, t) || sharing(self.graph, o, t).is_none();
+        let matters = |o: TensorId| alive_together(self.graph, o, t) || self.sharing(o, t).is_none();
         in_the_way.extend(placed.iter().map(|p| p.0).filter(|&o| matters(o)));
         Err(in_the_way)
     }
@@ -214,12 +229,38 @@ impl Search<'_> {
 /// # Errors
 /// [`CompileError::DoesNotFit`], naming the first tensor that found no place.
 pub fn place(graph: &Staged, config: &Config) -> Result<Placement, CompileError> {
-    let mut order: Vec<TensorId> = (0..graph.tensors.len()).collect();
+    place_within(graph, config, TRIES)
+}
+
+/// The same, giving up after so many places.
+///
+/// # Errors
+/// As [`place`].
+pub fn place_within(graph: &Staged, config: &Config, tries: usize) -> Result<Placement, CompileError> {
+    let count = graph.tensors.len();
+    let mut order: Vec<TensorId> = (0..count).collect();
     order.sort_by_key(|&t| (born(graph, t), t));
-    let regions = vec![None; graph.tensors.len()];
-    let mut search = Search { graph, config, order, regions, tries: TRIES, failure: None };
+    let pairs = (0..count).flat_map(|a| (0..count).map(move |b| (a, b)));
+    let sharing = pairs.map(|(a, b)| sharing(graph, a, b)).collect();
+    let regions = vec![None; count];
+    let mut search = Search { graph, config, order, sharing, regions, tries, failure: None };
     match (search.place(0), search.failure) {
         (Err(_), Some(failure)) => Err(failure),
         _ => Ok(Placement { regions: search.regions.into_iter().flatten().collect() }),
     }
+}
+
+/// X words that live at each stage, whatever their places.
+pub fn alive(graph: &Staged) -> Vec<usize> {
+    let mut change = vec![0isize; graph.stages.len() + 1];
+    for (t, tensor) in graph.tensors.iter().enumerate() {
+        let words = (tensor.words * tensor.pixels) as isize;
+        change[born(graph, t).max(0) as usize] += words;
+        change[tensor.last_use + 1] -= words;
+    }
+    let sum = |sum: &mut isize, c: &isize| {
+        *sum += c;
+        Some(*sum as usize)
+    };
+    change[..graph.stages.len()].iter().scan(0, sum).collect()
 }

@@ -102,6 +102,14 @@ pub struct LayerReport {
     pub parts: usize,
     /// Weight tiles along the outputs.
     pub n_tiles: usize,
+    /// Bands of rows in which it runs; 1: its map lies in X as a whole.
+    pub bands: usize,
+    /// Rows of the tallest band.
+    pub band_rows: usize,
+    /// Rows that all bands make.
+    pub rows_made: usize,
+    /// Rows of these that are made a second time, at the border of two bands.
+    pub rows_again: usize,
     /// Blocks that the accumulators force.
     pub blocks: usize,
     /// Loop order in words.
@@ -169,19 +177,50 @@ impl LayerReport {
             why.push((share(vectors.min(self.busy) - again) - useful, empty));
         }
         why.retain(|w| w.0 >= 0.05);
-        self.why = why.iter().map(|(s, w)| format!("{s:.1} % {w}")).collect::<Vec<_>>().join(", ");
+        let mut why: Vec<String> = why.iter().map(|(s, w)| format!("{s:.1} % {w}")).collect();
+        if self.bands > 1 {
+            why.insert(0, self.in_bands());
+        }
+        self.why = why.join(", ");
+    }
+
+    /// In how many bands it runs, and what that costs, in words.
+    pub fn in_bands(&self) -> String {
+        let once = self.rows_made - self.rows_again;
+        let again = 100.0 * self.rows_again as f64 / once.max(1) as f64;
+        let rows = if self.band_rows == 1 { "1 row".into() } else { format!("{} rows", self.band_rows) };
+        format!("{} bands of {rows}, {again:.1} % of rows twice", self.bands)
+    }
+
+    /// Adds a further band of the same stage.
+    pub(crate) fn join_band(&mut self, other: &LayerReport, config: &Config, raw: bool) {
+        self.m += other.m;
+        self.blocks += other.blocks;
+        self.band_rows = self.band_rows.max(other.band_rows);
+        self.rows_made += other.rows_made;
+        self.rows_again += other.rows_again;
+        self.macs += other.macs;
+        self.x_words = self.x_words.max(other.x_words);
+        self.add(other);
+        self.finish(config, raw);
+    }
+
+    fn add(&mut self, other: &LayerReport) {
+        self.nests += other.nests;
+        self.law += other.law;
+        self.cycles += other.cycles;
+        self.busy += other.busy;
+        self.bubble += other.bubble;
     }
 
     /// Adds a further stage of the same layers.
     pub(crate) fn join(&mut self, other: &LayerReport, config: &Config) {
         self.k_tiles += other.k_tiles;
         self.parts = self.parts.max(other.parts);
-        self.nests += other.nests;
-        self.law += other.law;
-        self.cycles += other.cycles;
-        self.busy += other.busy;
-        self.bubble += other.bubble;
         self.w_words += other.w_words;
+        self.rows_made += other.rows_made;
+        self.rows_again += other.rows_again;
+        self.add(other);
         self.finish(config, false);
     }
 }

@@ -67,6 +67,8 @@ pub struct Schedule {
     pub loads: Vec<u64>,
     /// Cycle of END.
     pub end: u64,
+    /// Whether timetable and descriptors have room for all rows.
+    pub fits: bool,
 }
 
 /// Flat reads of sub-banks in a span of cycles.
@@ -98,6 +100,10 @@ struct State {
     /// By tensor, line and X word of a pixel; for each of [`Scheduler::slopes`].
     ready: Vec<Rc<Vec<[u64; 2]>>>,
     flats: Vec<Span>,
+    /// LOAD's X writes.
+    loads: Rc<Vec<Span>>,
+    /// First cycle in which LOAD may step.
+    load_free: u64,
     rows: Rows,
     tags: u32,
 }
@@ -117,6 +123,8 @@ struct Log {
     matmuls: Vec<(PlacedSegment, u32)>,
     lanes: Vec<(PlacedLane, u32)>,
     posts: Vec<(usize, usize, u32)>,
+    /// Tags of LOAD's rows.
+    loads: Vec<u32>,
 }
 
 struct Scheduler<'a> {
@@ -124,38 +132,34 @@ struct Scheduler<'a> {
     placement: &'a Placement,
     config: &'a Config,
     lat: Latency,
-    /// LOAD's X writes.
-    loads: Vec<Span>,
-    /// Tags of LOAD's rows.
-    jobs: Vec<u32>,
+    /// By stage the first that has its weights.
+    firsts: Vec<usize>,
 }
 
 /// Schedules every stage; in the plainest orders where the best ones need more rows or
 /// descriptors than there are. That even these fit is for [`crate::emit`] to check.
 pub fn schedule(staged: &Staged, placement: &Placement, config: &Config) -> Schedule {
-    let mut s = Scheduler { staged, placement, config, lat: Latency::of(config), loads: Vec::new(), jobs: Vec::new() };
-    let start = s.load();
+    let s = Scheduler::new(staged, placement, config);
     let most = match staged.stages.len() {
         0..=16 => 33,
         17..=48 => 17,
         _ => 9,
     };
-    let mut result = s.finish(&start, s.search(&start, most));
-    if !s.fits(&result.1) {
-        result = s.finish(&start, s.search(&start, 1));
-    }
-    result.0
+    let result = s.finish(s.search(most));
+    if result.fits { result } else { s.finish(s.search(1)) }
 }
 
 /// Schedules every stage in its plainest order.
 pub fn plain(staged: &Staged, placement: &Placement, config: &Config) -> Schedule {
-    let mut s = Scheduler { staged, placement, config, lat: Latency::of(config), loads: Vec::new(), jobs: Vec::new() };
-    let start = s.load();
     let path = staged.stages.iter().map(|stage| tile::plans(stage, config, 1)[0]).collect();
-    s.finish(&start, path).0
+    Scheduler::new(staged, placement, config).finish(path)
 }
 
-impl Scheduler<'_> {
+impl<'a> Scheduler<'a> {
+    fn new(staged: &'a Staged, placement: &'a Placement, config: &'a Config) -> Scheduler<'a> {
+        Scheduler { staged, placement, config, lat: Latency::of(config), firsts: staged.firsts() }
+    }
+
     fn groups(&self) -> usize {
         self.config.groups() as usize
     }
@@ -177,14 +181,12 @@ impl Scheduler<'_> {
 
     /// Sub-banks that a block of a stage's results is written to.
     fn written(&self, t: TensorId, stage: &Stage, block: &Block) -> u32 {
-        let words = self.staged.tensors[t].words * stage.wide;
-        let first = block.row * stage.out[1] + block.col;
-        let last = (block.row + block.rows - 1) * stage.out[1] + block.col + block.cols - 1;
-        self.banks_of(t, first * words, (last + 1) * words - 1)
+        let words = self.staged.tensors[t].words;
+        self.banks_of(t, stage.first_pixel(block) * words, stage.end_pixel(block) * words - 1)
     }
 
-    /// LOAD: everything that comes from outside, at once and without a pause.
-    fn load(&mut self) -> State {
+    /// Nothing is placed but what LOAD brings at once.
+    fn start(&self, log: Option<&mut Log>) -> State {
         let tensors = &self.staged.tensors;
         let ready = tensors.iter().map(|t| Rc::new(vec![[0; 2]; t.words * t.lines()])).collect::<Vec<_>>();
         let mut state = State {
@@ -198,16 +200,26 @@ impl Scheduler<'_> {
             next_post: 0,
             ready,
             flats: Vec::new(),
+            loads: Rc::default(),
+            load_free: 0,
             rows: Rows::new(u64::from(self.lat.row_spacing)),
             tags: 0,
         };
-        let groups = self.groups();
-        let mut free = 0; // first cycle in which LOAD may step
-        for job in &self.staged.loads {
+        self.load(&mut state, 0, log);
+        state
+    }
+
+    /// LOAD of what comes from outside before stage `index`, without a pause: at launch, or where the places were others' until
+    /// then, behind all that is placed.
+    fn load(&self, state: &mut State, index: usize, mut log: Option<&mut Log>) {
+        let (tensors, groups) = (&self.staged.tensors, self.groups());
+        for job in self.staged.loads.iter().filter(|j| tensors[j.tensor].loaded == index) {
             let words = 1 + job.loops.len() as u64;
             let lead = words + u64::from(self.lat.issue);
-            let from = u64::saturating_sub(free, lead);
-            let (tag, mut row) = (state.tags, from);
+            // All reads of what is placed come before its last result is written.
+            let clear = if index == 0 { 0 } else { state.next_write.max(state.next_flat) };
+            let free = state.load_free.max(clear.saturating_sub(u64::from(self.lat.load_write)));
+            let (tag, mut row) = (state.tags, u64::saturating_sub(free, lead));
             while !state.rows.place_at(row, words, tag) {
                 row += 1;
             }
@@ -217,28 +229,42 @@ impl Scheduler<'_> {
             let tensor = &tensors[job.tensor];
             let ready = Rc::make_mut(&mut state.ready[job.tensor]);
             let steps = job.steps();
+            let slopes = self.slopes();
             for (time, (dst, _)) in steps.iter().enumerate() {
                 let (pixel, word) = (dst / groups / tensor.words, dst / groups % tensor.words);
                 let (line, place) = (pixel / tensor.line, pixel % tensor.line);
                 let at = &mut ready[line * tensor.words + word];
-                for (at, slope) in at.iter_mut().zip(self.slopes()) {
+                for (at, slope) in at.iter_mut().zip(slopes) {
                     *at = (*at).max((first_write + time as u64 + see).saturating_sub(slope * place as u64));
                 }
             }
-            free = row + lead + steps.len() as u64;
+            state.load_free = row + lead + steps.len() as u64;
             let to = first_write + steps.len() as u64 - 1;
             let words = steps.iter().map(|s| s.0 / groups);
             let banks = self.banks_of(job.tensor, words.clone().min().unwrap_or(0), words.max().unwrap_or(0));
-            self.loads.push(Span { banks, from: first_write, to });
-            self.jobs.push(tag);
+            Rc::make_mut(&mut state.loads).push(Span { banks, from: first_write, to });
+            if let Some(log) = log.as_deref_mut() {
+                log.loads.push(tag);
+            }
         }
-        state
     }
 
     /// The best orders found, and the timetable they give.
-    fn search(&self, start: &State, most: usize) -> Vec<Plan> {
-        let mut front = vec![(start.clone(), Vec::new())];
+    fn search(&self, most: usize) -> Vec<Plan> {
+        let mut front = vec![(self.start(None), Vec::new())];
         for (i, stage) in self.staged.stages.iter().enumerate() {
+            if i > 0 {
+                front.iter_mut().for_each(|(state, _)| self.load(state, i, None));
+            }
+            let first = self.firsts[i];
+            if first < i {
+                // Its weights lie in the order of the first that has them.
+                for (state, path) in &mut front {
+                    self.stage(state, i, path[first], None);
+                    path.push(path[first]);
+                }
+                continue;
+            }
             // Where a visit outlasts the latency no order makes a bubble: two will do.
             let long = stage.longest() as u64 >= 2 * u64::from(self.lat.l);
             let most = if long { most.min(2) } else { most };
@@ -263,23 +289,26 @@ impl Scheduler<'_> {
         front.into_iter().min_by_key(|(s, _)| (s.next_write, s.rows.totals().0)).map_or(Vec::new(), |f| f.1)
     }
 
-    fn finish(&self, start: &State, plans: Vec<Plan>) -> (Schedule, Rows) {
-        let mut state = start.clone();
+    fn finish(&self, plans: Vec<Plan>) -> Schedule {
         let mut log = Log::default();
+        let mut state = self.start(Some(&mut log));
         for (i, &plan) in plans.iter().enumerate() {
+            if i > 0 {
+                self.load(&mut state, i, Some(&mut log));
+            }
             self.stage(&mut state, i, plan, Some(&mut log));
         }
         let cycle = state.rows.cycles();
         let at = |tag: u32| cycle.get(&tag).copied().unwrap_or(0);
-        let schedule = Schedule {
+        Schedule {
             plans,
             matmuls: log.matmuls.into_iter().map(|(p, tag)| PlacedSegment { row: at(tag), ..p }).collect(),
             lanes: log.lanes.into_iter().map(|(p, tag)| PlacedLane { row: at(tag), ..p }).collect(),
             posts: log.posts.into_iter().map(|(s, b, tag)| (s, b, at(tag))).collect(),
-            loads: self.jobs.iter().map(|&tag| at(tag)).collect(),
-            end: state.next_write.max(state.rows.end()).max(self.loads.iter().map(|l| l.to + 1).max().unwrap_or(0)),
-        };
-        (schedule, state.rows)
+            loads: log.loads.into_iter().map(at).collect(),
+            end: state.next_write.max(state.rows.end()).max(state.loads.iter().map(|l| l.to + 1).max().unwrap_or(0)),
+            fits: self.fits(&state.rows),
+        }
     }
 
     /// Descriptor words of a stage's POST over a block.

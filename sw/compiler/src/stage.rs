@@ -4,82 +4,14 @@
 use crate::add::AddConstants;
 use crate::product::ProductConstants;
 use crate::report::Warning;
+use std::sync::Arc;
 use systole_isa::PostDest;
 use systole_isa::requant::Param;
 use systole_model::graph::Graph;
 
-/// Number of a tensor in X.
-pub type TensorId = usize;
+mod tensor;
 
-/// Where a tensor in X comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// LOAD, from the input frame.
-    Input,
-    /// POST, in this stage.
-    Stage(usize),
-}
-
-/// An activation tensor in X: pixel after pixel in raster order, `words` X words each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tensor {
-    /// Its map, for messages.
-    pub name: String,
-    /// Who writes it.
-    pub source: Source,
-    /// Bytes of a pixel that mean something.
-    pub channels: usize,
-    /// X words of a pixel.
-    pub words: usize,
-    /// Pixels.
-    pub pixels: usize,
-    /// Pixels of a line: readiness is known by line.
-    pub line: usize,
-    /// A pixel's last word has a group that POST does not write: LOAD fills it.
-    pub fill: bool,
-    /// Last stage that reads it.
-    pub last_use: usize,
-}
-
-impl Tensor {
-    /// Lines.
-    pub fn lines(&self) -> usize {
-        self.pixels.div_ceil(self.line)
-    }
-}
-
-/// One LOAD instruction before its tensor has a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadJob {
-    /// The tensor it writes.
-    pub tensor: TensorId,
-    /// First C-byte word, from the tensor's first.
-    pub dst: usize,
-    /// First byte of the frame.
-    pub src: usize,
-    /// Lane j takes source byte (j - rotate) mod C.
-    pub rotate: usize,
-    /// Lanes it writes.
-    pub mask: u32,
-    /// A constant in place of the frame's bytes.
-    pub fill: Option<i8>,
-    /// Loops `(count, destination stride, source stride)`, innermost first, none of one iteration but perhaps the only one.
-    pub loops: Vec<(usize, usize, usize)>,
-}
-
-impl LoadJob {
-    /// Destination word and source byte of every step, in order.
-    pub fn steps(&self) -> Vec<(usize, usize)> {
-        let mut steps = vec![(self.dst, self.src)];
-        for &(count, dst, src) in &self.loops {
-            let inner = steps.clone();
-            for i in 1..count {
-                steps.extend(inner.iter().map(|s| (s.0 + i * dst, s.1 + i * src)));
-            }
-        }
-        steps
-    }
-}
+pub use tensor::{Frame, LoadJob, Source, Tensor, TensorId};
 
 /// A loop that moves through the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,11 +159,37 @@ pub struct PostSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Weights {
     /// A tile for each k tile and n tile: `[k][n][R][C]`.
-    Tiles(Vec<i8>),
+    Tiles(Arc<[i8]>),
     /// One tile for each group of an X word, for all k tiles and words: `[g][R][C]`.
-    Shared(Vec<i8>),
+    Shared(Arc<[i8]>),
     /// The lane engine's taps, for each n tile and line of the window (newest first, the fourth unused): `[n][4][C]`.
-    Taps(Vec<[i16; 3]>),
+    Taps(Arc<[[i16; 3]]>),
+}
+
+/// A stage that makes some rows of what a whole one would: its part of a band. All parts of one stage have the same weights,
+/// parameters, tables and order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Band {
+    /// Number of the whole stage.
+    pub of: usize,
+    /// Number of the band.
+    pub number: usize,
+    /// Bands that there are.
+    pub bands: usize,
+    /// Rows of the whole stage.
+    pub whole: usize,
+    /// First row that it makes, of the whole stage.
+    pub first: usize,
+    /// Rows that it makes.
+    pub rows: usize,
+    /// Rows of these that the band before made too.
+    pub again: usize,
+    /// Pixels of the longest block of all parts.
+    pub longest: usize,
+    /// Pixel of its output tensor that its first one is, where it has no [`Spread`].
+    pub output: usize,
+    /// Pixel of the operand that meets its first one.
+    pub operand: usize,
 }
 
 /// One pass of the array over a tensor.
@@ -279,6 +237,8 @@ pub struct Stage {
     pub post: PostSpec,
     /// Multiplications that the network asks for.
     pub macs: u64,
+    /// Which rows it makes, where it does not make all of them.
+    pub band: Option<Band>,
 }
 
 impl Stage {
@@ -318,6 +278,21 @@ impl Stage {
         self.blocks.iter().map(Block::pixels).max().unwrap_or(1)
     }
 
+    /// Pixels of the longest block of all stages that share its weights: these are read in one order.
+    pub fn longest_of_all(&self) -> usize {
+        self.band.map_or(self.longest(), |b| b.longest)
+    }
+
+    /// Pixel of its output tensor that its first one is.
+    pub fn output_at(&self) -> usize {
+        self.band.map_or(0, |b| b.output)
+    }
+
+    /// Pixel of the operand that meets its first one.
+    pub fn operand_at(&self) -> usize {
+        self.band.map_or(0, |b| b.operand)
+    }
+
     /// Output pixels.
     pub fn pixels(&self) -> usize {
         self.out[0] * self.out[1]
@@ -327,7 +302,16 @@ impl Stage {
     pub fn first_pixel(&self, block: &Block) -> usize {
         match &self.spread {
             Some(s) => s.pixel(block.row, block.col),
-            None => block.row * self.out[1] + block.col,
+            None => (block.row * self.out[1] + block.col) * self.wide + self.output_at(),
+        }
+    }
+
+    /// Pixel of the output behind the last pixel of a block.
+    pub fn end_pixel(&self, block: &Block) -> usize {
+        let (row, col) = (block.row + block.rows - 1, block.col + block.cols - 1);
+        match &self.spread {
+            Some(s) => s.pixel(row, col) + 1,
+            None => (row * self.out[1] + col + 1) * self.wide + self.output_at(),
         }
     }
 
@@ -336,7 +320,7 @@ impl Stage {
     pub fn written(&self, block: &Block, line: usize) -> Vec<(usize, usize, usize)> {
         match &self.spread {
             Some(s) => (0..block.rows).map(|r| (r * block.cols, s.pixel(block.row + r, block.col), block.cols)).collect(),
-            None => self.runs(block, line),
+            None => self.runs(block, line, self.output_at()),
         }
     }
 
@@ -345,12 +329,12 @@ impl Stage {
         self.spread.map_or(1, |s| s.stride[1])
     }
 
-    /// Pieces of a block that are contiguous in raster order and in one line of `line` pixels: the vector of the
-    /// first pixel, the pixel, and how many they are.
-    pub fn runs(&self, block: &Block, line: usize) -> Vec<(usize, usize, usize)> {
+    /// Pieces of a block that are contiguous in raster order and in one line of `line` pixels, where the stage's first pixel
+    /// is number `at`: the vector of the first pixel, the pixel, and how many they are.
+    pub fn runs(&self, block: &Block, line: usize, at: usize) -> Vec<(usize, usize, usize)> {
         let mut runs = Vec::new();
         for row in 0..block.rows {
-            let first = (block.row + row) * self.out[1] + block.col;
+            let first = (block.row + row) * self.out[1] + block.col + at;
             let mut pixel = first;
             while pixel < first + block.cols {
                 let next = ((pixel / line + 1) * line).min(first + block.cols);
@@ -367,6 +351,8 @@ impl Stage {
 pub struct OutShape {
     /// Pixels.
     pub pixels: usize,
+    /// Columns.
+    pub width: usize,
     /// Channels.
     pub channels: usize,
     /// C-byte OUT words of a pixel.
@@ -395,16 +381,33 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Taps of all stages of the lane engine, in order.
-    pub fn lane_taps(&self) -> Vec<[i16; 3]> {
-        let taps = |s: &Stage| match &s.weights {
-            Weights::Taps(taps) => taps.clone(),
-            _ => vec![],
-        };
-        self.stages.iter().flat_map(taps).collect()
+    /// By stage the first one that has its weights.
+    pub fn firsts(&self) -> Vec<usize> {
+        let mut known = std::collections::HashMap::new();
+        let first = |(i, s): (usize, &Stage)| s.band.map_or(i, |b| *known.entry(b.of).or_insert(i));
+        self.stages.iter().enumerate().map(first).collect()
     }
 
-    /// Weight words of a stage in RRAM.
+    /// Taps of all stages of the lane engine, in order.
+    pub fn lane_taps(&self) -> Vec<[i16; 3]> {
+        let firsts = self.firsts();
+        let taps = |(i, s): (usize, &Stage)| match &s.weights {
+            Weights::Taps(taps) if firsts[i] == i => taps.to_vec(),
+            _ => vec![],
+        };
+        self.stages.iter().enumerate().flat_map(taps).collect()
+    }
+
+    /// Who reads what last.
+    pub fn last_uses(&self) -> Vec<Option<usize>> {
+        let mut last = vec![None; self.tensors.len()];
+        for (i, s) in self.stages.iter().enumerate() {
+            s.input.iter().chain(&s.operand).for_each(|&t| last[t] = Some(i));
+        }
+        last
+    }
+
+    /// Weight words of a stage in RRAM; stages that share them count them each.
     pub fn weight_words(&self, stage: usize, tile: usize) -> usize {
         match &self.stages[stage].weights {
             Weights::Tiles(bytes) | Weights::Shared(bytes) => bytes.len() / tile,

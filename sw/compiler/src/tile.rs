@@ -161,7 +161,7 @@ pub fn pace(stage: &Stage, config: &Config) -> u64 {
 /// n tiles whose partial sums fit the accumulators together: by the longest block, so that all
 /// blocks read the weights in one order.
 fn group(stage: &Stage, config: &Config) -> usize {
-    (config.acc_depth as usize / stage.longest()).clamp(1, stage.n_tiles)
+    (config.acc_depth as usize / stage.longest_of_all()).clamp(1, stage.n_tiles)
 }
 
 /// Orders worth trying, at most `most` of them.

@@ -28,10 +28,12 @@ impl Emitter<'_> {
         .into()
     }
 
-    /// A row for each stage; stages of one layer (a maximum pool) are one row.
-    pub(super) fn layers(&self, graph: &Graph, bases: &[usize]) -> Vec<LayerReport> {
+    /// A row for each stage; parts of a stage in bands are one row, and stages of one layer (a maximum pool).
+    pub(super) fn layers(&self, graph: &Graph) -> Vec<LayerReport> {
         let tile = (self.config.rows * self.config.cols) as usize;
-        let mut reports: Vec<LayerReport> = Vec::new();
+        // By number of the whole stage, where it runs in bands.
+        let mut parts: Vec<(Option<usize>, LayerReport)> = Vec::new();
+        let firsts = self.staged.firsts();
         let mut before = None;
         let stages = &self.staged.stages;
         for (index, stage) in stages.iter().enumerate() {
@@ -53,8 +55,8 @@ impl Emitter<'_> {
             let names = stage.name(graph);
             let region = stage.input.map(|t| self.placement.regions[t]);
             let bytes = match &stage.weights {
-                Weights::Tiles(b) | Weights::Shared(b) => b.len(),
-                Weights::Taps(_) => 0,
+                Weights::Tiles(b) | Weights::Shared(b) if firsts[index] == index => b.len(),
+                _ => 0,
             };
             let mut report = LayerReport {
                 layer: stage.layers[0],
@@ -65,6 +67,10 @@ impl Emitter<'_> {
                 k_tiles: stage.k_tiles(),
                 n_tiles: stage.n_tiles,
                 parts: stage.parts,
+                bands: stage.band.map_or(1, |b| b.bands),
+                band_rows: stage.band.map_or(0, |b| b.rows),
+                rows_made: stage.band.map_or(0, |b| b.rows),
+                rows_again: stage.band.map_or(0, |b| b.again),
                 blocks: stage.blocks.len(),
                 order: if lane.is_some() { "lane engine".into() } else { order(self.schedule.plans[index], stage, self.config) },
                 nests: placed.len() + usize::from(lane.is_some()),
@@ -80,8 +86,15 @@ impl Emitter<'_> {
                 x_words: region.map_or(0, |r| r.words as u32),
                 w_words: (bytes / tile) as u32,
             };
-            debug_assert!(bases[index] * tile + bytes <= bases.get(index + 1).map_or(usize::MAX, |b| b * tile));
             report.finish(self.config, stage.is_raw());
+            let of = stage.band.map(|b| b.of);
+            match parts.iter_mut().find(|p| of.is_some() && p.0 == of) {
+                Some((_, first)) => first.join_band(&report, self.config, stage.is_raw()),
+                None => parts.push((of, report)),
+            }
+        }
+        let mut reports: Vec<LayerReport> = Vec::new();
+        for (_, report) in parts {
             match reports.last_mut() {
                 Some(last) if last.layers == report.layers => last.join(&report, self.config),
                 _ => reports.push(report),

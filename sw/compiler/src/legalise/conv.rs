@@ -245,7 +245,7 @@ impl Stager<'_> {
             n_tiles,
             pad: pad.then_some(0),
             blocks: tile::blocks(out, acc),
-            weights: Weights::Tiles(tiles),
+            weights: Weights::Tiles(tiles.into()),
             w_zero,
             parts,
             ..self.diagonal(1, PLAIN)

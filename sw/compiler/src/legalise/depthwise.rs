@@ -27,7 +27,8 @@ impl Stager<'_> {
         if self.config.lane_taps == 0 || !depthwise || !takes || !room {
             return None;
         }
-        let steps = LaneSteps::new(window.kernel, window.stride, [window.pads[0], window.pads[1]], [oh, ow], tiles)?;
+        let origin = [-(window.pads[0] as i32), -(window.pads[1] as i32)];
+        let steps = LaneSteps::new(window.kernel, window.stride, origin, [oh, ow], tiles)?;
         // A line's column is written three cycles before the next line reads it.
         let line = (3..=u64::from(self.config.line_depth)).contains(&steps.line());
         let inside = h.max(w).max(steps.lines()).max(steps.line() as usize) <= BOUND;
@@ -63,7 +64,7 @@ impl Stager<'_> {
             kind: "depthwise",
             input: Some(tensor),
             out: [oh, ow],
-            over: Over { size: [h, w], stride: window.stride, origin: [-(window.pads[0] as i32), -(window.pads[1] as i32)] },
+            over: Over { size: [h, w], stride: window.stride, origin },
             kernel: window.kernel,
             n_tiles: tiles,
             pad: Some(*zero_point),

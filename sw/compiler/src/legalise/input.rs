@@ -7,12 +7,14 @@
 
 use super::Stager;
 use super::conv::Geometry;
-use crate::stage::{LoadJob, Over, Source, Tap, Tensor, TensorId, Walk};
+use crate::stage::{Frame, LoadJob, Over, Source, Tap, Tensor, TensorId, Walk};
+use std::ops::Range;
+use systole_isa::Config;
 use systole_model::graph::{MapId, Window};
 
 /// How a frame is packed.
-#[derive(Debug, Clone)]
-pub(super) struct Packed {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
     map: [usize; 3],
     window: Window,
     zero_point: i8,
@@ -72,7 +74,7 @@ impl Stager<'_> {
             return t;
         }
         let [h, w, c] = self.graph.maps[0].shape;
-        let (words, groups, cols) = (c.div_ceil(self.rows()), self.groups(), self.cols());
+        let words = c.div_ceil(self.rows());
         let tensor = self.staged.tensors.len();
         self.staged.tensors.push(Tensor {
             name: self.graph.input.name.clone(),
@@ -81,36 +83,16 @@ impl Stager<'_> {
             words,
             pixels: h * w,
             line: self.line(h, w),
+            width: w,
+            frame: Some(Frame::Plain),
+            loaded: 0,
             fill: false,
             last_use: 0,
         });
-        let pitch = words * groups;
-        // Whole lines, about as many pixels as a block of the first layer has.
         let line = self.line(h, w);
-        let piece = (self.config.acc_depth as usize / line).max(1) * line;
-        for first in (0..h * w).step_by(piece) {
-            let pixels = piece.min(h * w - first);
-            let loops = if pixels == 1 {
-                vec![(pitch, 1, cols)]
-            } else {
-                vec![(groups, 1, cols), (pixels, pitch, c), (words, groups, groups * cols)]
-            };
-            self.staged.loads.push(LoadJob {
-                tensor,
-                dst: first * pitch,
-                src: first * c,
-                rotate: 0,
-                mask: self.all_lanes(),
-                fill: None,
-                loops: trimmed(loops),
-            });
-        }
+        self.staged.loads.extend(plain(tensor, [words, c], 0..h * w, line, self.config));
         self.plain[copy] = Some(tensor);
         tensor
-    }
-
-    fn all_lanes(&self) -> u32 {
-        u32::MAX >> (32 - self.config.cols)
     }
 
     /// The packing that makes a convolution of the frame cheapest, if one does.
@@ -136,7 +118,7 @@ impl Stager<'_> {
         let room = (self.config.x_depth as usize).saturating_sub(out[0] * out[1] * outputs.div_ceil(self.rows()));
         (1..=(cols / bytes).min(window.kernel[0]))
             .map(|together| Packed::new(shape, window, zero_point, out, together))
-            .filter(|p| p.lines * out[1] <= room)
+            .filter(|p| self.bands || p.lines * out[1] <= room)
             .map(|p| (p.tiles() * vectors + p.steps(), p))
             .filter(|(cost, _)| *cost < plain)
             .min_by_key(|(cost, _)| *cost)
@@ -154,16 +136,13 @@ impl Stager<'_> {
             words: 1,
             pixels: p.lines * width,
             line: width,
+            width,
+            frame: Some(Frame::Packed(p.clone())),
+            loaded: 0,
             fill: self.groups() > 1,
             last_use: 0,
         });
-        // A few lines at first, so that the first layer can begin.
-        let (mut first, mut count) = (0, 2);
-        while first < p.lines {
-            let last = (first + count).min(p.lines);
-            self.load_lines(&p, tensor, first..last);
-            (first, count) = (last, (count * 2).min(8));
-        }
+        self.staged.loads.extend(p.loads(tensor, 0..p.lines, false, self.config));
         let between = (p.together * p.window.dilation[0] / p.step) as i32;
         let tiles = p.tiles();
         let geometry = Geometry {
@@ -175,13 +154,29 @@ impl Stager<'_> {
         };
         (tensor, geometry)
     }
+}
 
-    fn load_lines(&mut self, p: &Packed, tensor: TensorId, lines: std::ops::Range<usize>) {
+impl Packed {
+    /// LOAD of a range of lines of words into a tensor that begins with them; all at once, or in pieces that grow from two to eight
+    /// lines, so that the first layer can begin.
+    fn loads(&self, tensor: TensorId, lines: Range<usize>, at_once: bool, config: &Config) -> Vec<LoadJob> {
+        let (mut first, mut count, mut all) = (lines.start, if at_once { lines.len() } else { 2 }, vec![]);
+        while first < lines.end {
+            let last = (first + count).min(lines.end);
+            all.extend(self.piece(tensor, first..last, lines.start, config));
+            (first, count) = (last, (count * 2).min(8));
+        }
+        all
+    }
+
+    /// LOAD of some lines of words into a tensor whose first line is number `origin`.
+    fn piece(&self, tensor: TensorId, lines: Range<usize>, origin: usize, config: &Config) -> Vec<LoadJob> {
+        let p = self;
         let [_, w, c] = p.map;
         let (kw, sw, left) = (p.window.kernel[1], p.window.stride[1], p.window.pads[1]);
-        let (width, groups, cols) = (p.out[1], self.groups(), self.cols());
-        let all = self.all_lanes();
-        let place = |line: usize, x: usize| (line * width + x) * groups;
+        let (width, groups, cols) = (p.out[1], config.groups() as usize, config.cols as usize);
+        let all = u32::MAX >> (32 - config.cols);
+        let place = |line: usize, x: usize| ((line - origin) * width + x) * groups;
         // Kernel columns of the window at x that lie in the image.
         let inside = |x: usize| left.saturating_sub(x * sw).min(kw)..kw.min((w + left).saturating_sub(x * sw));
         let whole = |x: &usize| inside(*x) == (0..kw);
@@ -233,7 +228,37 @@ impl Stager<'_> {
                 job(place(from, middle), src, at, mask, None, vec![(end - middle, groups, sw * c), over_lines]);
             }
         }
-        self.staged.loads.extend(jobs);
+        jobs
+    }
+}
+
+/// LOAD of pixels of the frame as they are, `[words, channels]` each, in pieces of whole lines: about as many pixels as a block of the
+/// first layer has.
+fn plain(tensor: TensorId, [words, c]: [usize; 2], pixels: Range<usize>, line: usize, config: &Config) -> Vec<LoadJob> {
+    let (groups, cols) = (config.groups() as usize, config.cols as usize);
+    let pitch = words * groups;
+    let piece = (config.acc_depth as usize / line).max(1) * line;
+    let job = |first: usize| {
+        let count = piece.min(pixels.end - first);
+        let loops = if count == 1 {
+            vec![(pitch, 1, cols)]
+        } else {
+            vec![(groups, 1, cols), (count, pitch, c), (words, groups, groups * cols)]
+        };
+        let (dst, src, mask) = ((first - pixels.start) * pitch, first * c, u32::MAX >> (32 - config.cols));
+        LoadJob { tensor, dst, src, rotate: 0, mask, fill: None, loops: trimmed(loops) }
+    };
+    pixels.clone().step_by(piece).map(job).collect()
+}
+
+/// LOAD of some rows of a frame's tensor into one of their own.
+pub(crate) fn row_loads(frame: &Frame, id: TensorId, tensor: &Tensor, rows: Range<usize>, config: &Config) -> Vec<LoadJob> {
+    match frame {
+        Frame::Packed(p) => p.loads(id, rows, tensor.loaded > 0, config),
+        Frame::Plain => {
+            let pixels = rows.start * tensor.width..rows.end * tensor.width;
+            plain(id, [tensor.words, tensor.channels], pixels, tensor.line, config)
+        }
     }
 }
 

@@ -13,6 +13,9 @@ mod mul;
 mod pool;
 mod transposed;
 
+pub use input::Packed;
+pub(crate) use input::row_loads;
+
 use crate::add::{AddConstants, choose_add_within};
 use crate::error::CompileError;
 use crate::report::{TRANSPOSED, Warning};
@@ -61,6 +64,8 @@ struct Stager<'a> {
     made: Vec<Made<'a>>,
     /// The frame as it is, once something reads it so; and a second time, for an operand beside it.
     plain: [Option<TensorId>; 2],
+    /// Maps need not lie in X as a whole.
+    bands: bool,
     staged: Staged,
 }
 
@@ -70,6 +75,19 @@ struct Stager<'a> {
 /// [`CompileError::Unsupported`] with all layers that cannot be carried out; [`CompileError::DoesNotFit`] for
 /// weights, parameters and tables that exceed their memories.
 pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> {
+    stages(graph, config, false)
+}
+
+/// The same for a network of which some layers will run in bands of rows ([`crate::band`]): that a packed frame and what is made from
+/// it exceed X is no reason against it.
+///
+/// # Errors
+/// As [`legalise`].
+pub fn legalise_for_bands(graph: &Graph, config: &Config) -> Result<Staged, CompileError> {
+    stages(graph, config, true)
+}
+
+fn stages(graph: &Graph, config: &Config, bands: bool) -> Result<Staged, CompileError> {
     // Readers that lead to the output: a layer that nothing uses is left out.
     let mut uses = vec![0; graph.maps.len()];
     uses[graph.output.0] += 1;
@@ -85,9 +103,10 @@ pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> 
         uses,
         made: vec![Made::Input],
         plain: [None, None],
+        bands,
         staged: Staged {
             input: [h * w, c],
-            output: OutShape { pixels: 0, channels: 0, words: 0 },
+            output: OutShape { pixels: 0, width: 1, channels: 0, words: 0 },
             tensors: vec![],
             loads: vec![],
             stages: vec![],
@@ -214,6 +233,9 @@ impl<'a> Stager<'a> {
             words: c.div_ceil(self.rows()),
             pixels: h * w,
             line: self.line(h, w),
+            width: w,
+            frame: None,
+            loaded: 0,
             fill: c.div_ceil(self.cols()) % groups != 0,
             last_use: 0,
         });
@@ -277,6 +299,7 @@ impl<'a> Stager<'a> {
             parts: 1,
             post,
             macs: 0,
+            band: None,
         }
     }
 
@@ -461,7 +484,7 @@ impl<'a> Stager<'a> {
             over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
             pad: Some(0),
             blocks: tile::blocks([1, pixels], usize::MAX),
-            weights: Weights::Shared(zero),
+            weights: Weights::Shared(zero.into()),
             ..self.diagonal(words, post)
         };
         self.push(stage, [h, w, c])
@@ -505,17 +528,14 @@ impl<'a> Stager<'a> {
         for s in self.staged.stages.iter_mut().filter(|s| tensor.is_some() && s.output == tensor) {
             (s.post.dest, s.output) = (to, None);
         }
-        self.staged.output = OutShape { pixels: h * w, channels, words: words * each };
+        self.staged.output = OutShape { pixels: h * w, width: w, channels, words: words * each };
         Ok(())
     }
 
     /// Who reads what last; tensors that nobody reads go.
     fn lifetimes(&mut self) {
         let staged = &mut self.staged;
-        let mut last: Vec<Option<usize>> = vec![None; staged.tensors.len()];
-        for (i, s) in staged.stages.iter().enumerate() {
-            s.input.iter().chain(&s.operand).for_each(|&t| last[t] = Some(i));
-        }
+        let last = staged.last_uses();
         let mut number = vec![0; last.len()];
         let mut kept = 0;
         for (t, last) in last.iter().enumerate() {
@@ -550,20 +570,17 @@ impl<'a> Stager<'a> {
 
     /// LOAD writes what POST leaves out of a word.
     fn fill(&mut self) {
-        let groups = self.groups();
         for (t, tensor) in self.staged.tensors.iter().enumerate().filter(|(_, t)| t.fill) {
-            let pitch = tensor.words * groups;
-            self.staged.loads.push(LoadJob {
-                tensor: t,
-                dst: pitch - 1,
-                src: 0,
-                rotate: 0,
-                mask: u32::MAX >> (32 - self.config.cols),
-                fill: Some(0),
-                loops: vec![(tensor.pixels, pitch, 0)],
-            });
+            self.staged.loads.push(filling(t, tensor, self.config));
         }
     }
+}
+
+/// LOAD of zeros into the group of each pixel that POST does not write.
+pub(crate) fn filling(t: TensorId, tensor: &Tensor, config: &Config) -> LoadJob {
+    let pitch = tensor.words * config.groups() as usize;
+    let mask = u32::MAX >> (32 - config.cols);
+    LoadJob { tensor: t, dst: pitch - 1, src: 0, rotate: 0, mask, fill: Some(0), loops: vec![(tensor.pixels, pitch, 0)] }
 }
 
 /// A parameter from a float32 scale; the importer refuses what has no such form.

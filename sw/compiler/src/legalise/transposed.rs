@@ -176,7 +176,7 @@ impl Stager<'_> {
             n_tiles,
             pad: Some(0),
             blocks: tile::blocks(out, usize::MAX),
-            weights: Weights::Tiles(vec![0; n_tiles * rows * cols]),
+            weights: Weights::Tiles(vec![0; n_tiles * rows * cols].into()),
             ..self.diagonal(1, PLAIN)
         }
     }

@@ -28,7 +28,7 @@ impl Scheduler<'_> {
             .max(state.next_result.saturating_sub(first + to_write))
             .max(self.lane_input(state, stage, steps).saturating_sub(read));
         if let Some(output) = stage.output {
-            for load in self.loads.iter().filter(|l| l.banks & self.banks(output) != 0) {
+            for load in state.loads.iter().filter(|l| l.banks & self.banks(output) != 0) {
                 if start + first + to_write <= load.to && load.from <= start + last + to_write {
                     start = start.max((load.to + 1).saturating_sub(first + to_write));
                 }
@@ -69,7 +69,7 @@ impl Scheduler<'_> {
                 for line in 0..stage.out[0] {
                     // Results come slower than they are read: the last of a line decides.
                     for x in [0, stage.out[1] - 1] {
-                        let pixel = line * stage.out[1] + x;
+                        let pixel = line * stage.out[1] + x + stage.output_at();
                         let time = start + steps.end(tile, line, x) + to_write + see;
                         let word = &mut ready[pixel / tensor.line * tensor.words + tile / self.groups()];
                         // Every configuration with a lane engine has all lanes of POST: the two are the same.

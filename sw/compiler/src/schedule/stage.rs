@@ -24,8 +24,8 @@ impl Scheduler<'_> {
                 let lead = words + u64::from(self.lat.issue + self.lat.w_lead);
                 let post_words = (!ends.is_empty() && !armed).then(|| self.post_words(stage, block));
                 let mut start = self.dependencies(state, stage, block, &segment, &ends).max(lead);
-                // A further block reads the weights again from the first.
-                if b > 0 && segment.k0 == 0 && segment.n0 == 0 {
+                // A further block reads the weights again from the first, and parts of stages read them out of their order.
+                if (b > 0 || self.jumps(index)) && segment.k0 == 0 && segment.n0 == 0 {
                     start = start.max(state.rested);
                 }
                 loop {
@@ -73,7 +73,7 @@ impl Scheduler<'_> {
                     if stage.wide > 1 {
                         for vector in 0..block.cols {
                             for &(n, e) in &ends {
-                                let at = (block.col + vector) * stage.wide * words + n / groups;
+                                let at = ((block.col + vector) * stage.wide + stage.output_at()) * words + n / groups;
                                 let (pixel, word) = (at / words, at % words);
                                 let time = start + e + vector as u64 * period + write + see;
                                 for (word, slope) in ready[pixel / line * words + word].iter_mut().zip(self.slopes()) {
@@ -97,6 +97,12 @@ impl Scheduler<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a stage's weights do not lie behind those of the stage before.
+    fn jumps(&self, index: usize) -> bool {
+        let part = |i: usize| self.staged.stages[i].band.is_some();
+        index > 0 && (part(index) || part(index - 1))
     }
 
     pub(super) fn write(&self, stage: &Stage) -> u64 {
@@ -131,7 +137,7 @@ impl Scheduler<'_> {
         }
         if let Some(operand) = stage.operand {
             let Tensor { words, line, pixels, .. } = self.staged.tensors[operand];
-            for (vector, pixel, _) in stage.runs(block, line) {
+            for (vector, pixel, _) in stage.runs(block, line, stage.operand_at()) {
                 let pixel = if pixels == 1 { 0 } else { pixel };
                 for &(n, e) in ends {
                     let ready =
@@ -213,7 +219,7 @@ impl Scheduler<'_> {
             }
             if let Some(output) = stage.output {
                 let banks = self.written(output, stage, block);
-                for load in self.loads.iter().filter(|l| l.banks & banks != 0) {
+                for load in state.loads.iter().filter(|l| l.banks & banks != 0) {
                     let (from, to) = (start + e0 + write, start + e1 + segment.row_span() + write);
                     if from <= load.to && load.from <= to {
                         start = (load.to + 1).saturating_sub(e0 + write).max(start);

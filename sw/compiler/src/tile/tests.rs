@@ -32,11 +32,12 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         n_tiles,
         pad: None,
         blocks: blocks([1, pixels], usize::MAX),
-        weights: Weights::Tiles(vec![]),
+        weights: Weights::Tiles(vec![].into()),
         w_zero: 0,
         parts: 1,
         post,
         macs: 0,
+        band: None,
     }
 }
 
