@@ -9,6 +9,7 @@ mod arrange;
 mod conv;
 mod depthwise;
 mod input;
+mod line;
 mod mul;
 mod pool;
 mod transposed;
@@ -18,6 +19,7 @@ use crate::error::CompileError;
 use crate::report::{TRANSPOSED, Warning};
 use crate::stage::{LoadJob, Meeting, NWalk, OutShape, Over, PostSpec, Source, Stage, Staged, Tap, Tensor, TensorId, Weights};
 use crate::tile;
+use line::Line;
 use systole_isa::requant::{Param, split_scale};
 use systole_isa::{Config, PostDest};
 use systole_model::approximation::Form;
@@ -25,6 +27,8 @@ use systole_model::graph::{Finish, Graph, MapId, Op, Operand};
 use systole_model::{Add, Product};
 
 const UNUSED: Param = Param { bias: 0, q: 1 << 23, shift: 63 };
+/// What does not fit where there are too many tables.
+const TABLES: &str = "lookup tables";
 const ONE: Param = Param { bias: 0, q: 1 << 23, shift: 23 };
 
 /// POST that only requantises to X.
@@ -61,6 +65,8 @@ struct Stager<'a> {
     made: Vec<Made<'a>>,
     /// The frame as it is, once something reads it so; and a second time, for an operand beside it.
     plain: [Option<TensorId>; 2],
+    /// Lookups that are straight lines take no table.
+    lines: bool,
     staged: Staged,
 }
 
@@ -70,6 +76,15 @@ struct Stager<'a> {
 /// [`CompileError::Unsupported`] with all layers that cannot be carried out; [`CompileError::DoesNotFit`] for
 /// weights, parameters and tables that exceed their memories.
 pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> {
+    match staged(graph, config, false) {
+        // Tables that are lines make room for the others.
+        Err(CompileError::DoesNotFit { what, .. }) if what == TABLES => staged(graph, config, true),
+        result => result,
+    }
+}
+
+/// `lines`: lookups that are straight lines take no table.
+fn staged(graph: &Graph, config: &Config, lines: bool) -> Result<Staged, CompileError> {
     // Readers that lead to the output: a layer that nothing uses is left out.
     let mut uses = vec![0; graph.maps.len()];
     uses[graph.output.0] += 1;
@@ -85,6 +100,7 @@ pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> 
         uses,
         made: vec![Made::Input],
         plain: [None, None],
+        lines,
         staged: Staged {
             input: [h * w, c],
             output: OutShape { pixels: 0, channels: 0, words: 0 },
@@ -328,6 +344,9 @@ impl<'a> Stager<'a> {
     }
 
     fn lookup(&mut self, i: usize, input: MapId, table: &[i8; 256], (lo, hi): (i8, i8)) -> Result<usize, String> {
+        if let Some(line) = Line::of(table).filter(|_| self.lines && !self.staged.luts.contains(table)) {
+            return self.on_line(i, input, line, (lo, hi));
+        }
         let stage = match self.open(input) {
             Some(stage) => {
                 self.staged.stages[stage].layers.push(i);
@@ -582,12 +601,7 @@ fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
         ("RRAM words of R x C weights", weight_words, config.rram_depth as usize, split),
         ("tap words of C lanes", staged.lane_taps().len() / (4 * config.cols as usize), config.tap_depth as usize, split),
         ("parameter words of C channels", staged.params.len() / config.cols as usize, config.param_depth as usize, split),
-        (
-            "lookup tables",
-            staged.luts.len(),
-            config.lut_count as usize,
-            "share tables between layers or use a larger configuration",
-        ),
+        (TABLES, staged.luts.len(), config.lut_count as usize, "share tables between layers or use a larger configuration"),
         (
             "IN buffer bytes of the input",
             in_bytes.max(last_source.unwrap_or(0)),

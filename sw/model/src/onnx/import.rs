@@ -3,11 +3,14 @@
 
 use crate::graph::Graph;
 use crate::onnx::error::{ImportError, Unsupported};
+use crate::onnx::fold::batch;
 use crate::onnx::fold::constants::fold;
 use crate::onnx::fold::facts::Facts;
+use crate::onnx::fold::known::Known;
 use crate::onnx::fuse::pairs::merge;
 use crate::onnx::lower::walk::{Lowered, lower};
-use crate::onnx::parse::model::{Constants, parse};
+use crate::onnx::parse::model::{Constants, Model, parse};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// A model that was read.
@@ -52,11 +55,35 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -
     let mut model = parse(bytes, folder, constants)?;
     merge(&mut model);
     let known = fold(&mut model)?;
-    let list = match lower(&model, &known)? {
+    let list = match lowered(&mut model, &known)? {
         Lowered::Graph(graph) => return Ok(Imported { graph: *graph, notes: model.notes }),
         Lowered::Refused(list) => list.into_iter().map(|(_, u)| u).collect(),
     };
     Err(if model.quantised { ImportError::Unsupported(list) } else { ImportError::NotQuantised(list) })
+}
+
+/// Lowers a model as it is: a matrix has as many rows as its batch. Where that cannot be, and its inputs have a batch that no node mixes,
+/// the graph of one element, which runs for one after the other.
+fn lowered(model: &mut Model, known: &HashMap<String, Known>) -> Result<Lowered, ImportError> {
+    let (mut list, n) = match (lower(model, known)?, batch::size(model)) {
+        (Lowered::Refused(list), Some(n)) => (list, n),
+        (whole, _) => return Ok(whole),
+    };
+    match batch::single(model, known, n) {
+        Ok((one, known)) => {
+            *model = one;
+            model.notes.push(format!("a batch of {n}: {n} runs, one behind the other"));
+            Ok(match lower(model, &known)? {
+                Lowered::Graph(graph) => Lowered::Graph(Box::new(Graph { batch: n, ..*graph })),
+                refused => refused,
+            })
+        }
+        Err(mixed) => {
+            list.retain(|(at, _)| mixed.iter().all(|(m, _)| m != at));
+            list.extend(mixed);
+            Ok(Lowered::Refused(list))
+        }
+    }
 }
 
 /// How much of a model runs, whether all of it does or not.
@@ -67,7 +94,7 @@ pub fn survey(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -> Res
     let mut model = parse(bytes, folder, constants)?;
     merge(&mut model);
     let known = fold(&mut model)?;
-    let refused = match lower(&model, &known)? {
+    let refused = match lowered(&mut model, &known)? {
         Lowered::Graph(_) => vec![],
         Lowered::Refused(list) => list,
     };

@@ -15,7 +15,7 @@ use crate::onnx::parse::node::Node;
 type Shape = Vec<usize>;
 
 /// Operators whose result has the shape of their first input.
-const SAME: [&str; 64] = [
+pub const SAME: [&str; 64] = [
     "Abs",
     "Acos",
     "Acosh",
@@ -83,7 +83,7 @@ const SAME: [&str; 64] = [
 ];
 
 /// Operators whose operands broadcast to the result.
-const BROADCAST: [&str; 22] = [
+pub const BROADCAST: [&str; 22] = [
     "Add",
     "And",
     "BitShift",
