@@ -378,6 +378,11 @@ def parts(seed, unsigned):
         x = g.real("x", *draw(g))
         g.quantize(g.node("Sub", [other, x] if first else [x, other]), *draw(g))
         yield f"difference_{'from' if first else 'of'}_constant_{name}", g
+    g = graph([1, 4, 5, 4])
+    x = g.real("x", *draw(g))
+    a, b = (through(g, g.node("Conv", [x, weights(g, 6, 4, k, k)], pads=[k // 2] * 4)) for k in (1, 3))
+    g.quantize(g.node("Relu", [g.node("Sum", [a, b])]), *draw(g))
+    yield f"sum_operator_{name}", g
 
 
 def cases():

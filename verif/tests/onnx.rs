@@ -101,20 +101,20 @@ fn each_rule_of_onnx_runtimes_arithmetic_holds() {
     assert_eq!(named(&verdicts, Status::Failed), Vec::<&str>::new());
     let of_functions = |v: &Verdict| v.name.starts_with("linear_") || v.name.starts_with("mean_of_");
     let (resized, others): (Vec<Verdict>, Vec<Verdict>) = verdicts.into_iter().partition(of_functions);
-    assert_eq!(
-        named(&others, Status::Declared),
-        [
-            "sum_flatten",
-            "sum_relu_stays",
-            "sum_reshape_then_relu",
-            "sum_scale_with_dimension",
-            "sum_tenths",
-            "sum_two_types",
-            "window_2x2"
-        ],
-        "sums and means without exact constants, and no others"
-    );
-    assert_eq!(named(&others, Status::Passed).len(), 195);
+    let declared = [
+        "sum_flatten",
+        "sum_relu_stays",
+        "sum_reshape_then_relu",
+        "sum_scale_with_dimension",
+        "sum_tenths",
+        "sum_two_types",
+        "window_2x2",
+    ];
+    assert_eq!(named(&others, Status::Declared), declared, "sums and means without exact constants, and no others");
+    assert_eq!(named(&others, Status::Unsupported), Vec::<&str>::new());
+    assert_eq!(named(&others, Status::Passed).len() + declared.len(), others.len());
+    // None is lost: cases are only added.
+    assert!(others.len() >= 204 && resized.len() >= 34, "{} and {} cases", others.len(), resized.len());
     for v in others.iter().chain(&resized).filter(|v| v.status == Status::Declared) {
         assert!(v.reason.contains(&format!("declared: {} of {} elements differ", v.differing, v.compared)), "{}", v.reason);
         assert_eq!(v.max_abs_diff, Some(1.0), "{}", v.name);

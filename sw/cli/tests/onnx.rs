@@ -109,6 +109,48 @@ fn a_model_is_inspected_compiled_and_run() {
     }
 }
 
+/// A product that runs (3 x 5 by 5 x 4), and two of four float32 weights that do not; the batch is open.
+#[test]
+fn a_model_that_does_not_run_says_how_much_of_it_would() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_case(folder.path(), &expected());
+    let path = folder.path().join("product/model.onnx");
+    let mut model = ModelProto::decode(std::fs::read(&path).expect("it is there").as_slice()).expect("a model");
+    let graph = model.graph.as_mut().expect("a graph");
+    let shape = graph.input[0].r#type.as_mut().and_then(|t| t.tensor_type.as_mut()).and_then(|t| t.shape.as_mut());
+    shape.expect("a shape").dim[0].value = Some(DimensionValue::Param("N".into()));
+    let node = |op: &str, inputs: &[&str], output: &str| NodeProto {
+        name: output.into(),
+        op_type: op.into(),
+        input: inputs.iter().map(|s| s.to_string()).collect(),
+        output: vec![output.into()],
+        ..Default::default()
+    };
+    graph.initializer.push(tensor("f", &[N as i64, N as i64], 1, [0.5f32; N * N].iter().flat_map(|v| v.to_le_bytes()).collect()));
+    graph.node[0].output[0] = "sums".into();
+    graph.node.push(node("Det", &["sums"], "det"));
+    graph.node.push(node("QuantizeLinear", &["f0", "s"], "codes"));
+    graph.node.push(node("DequantizeLinear", &["codes", "s"], "real"));
+    graph.node.push(node("MatMul", &["real", "f"], "y"));
+    graph.node.push(node("LayerNormalization", &["sums"], "f0"));
+    graph.initializer.push(tensor("s", &[], 1, 0.5f32.to_le_bytes().to_vec()));
+    graph.output.push(ValueInfoProto { name: "det".into(), r#type: None });
+    std::fs::write(&path, model.encode_to_vec()).expect("written");
+    let out = systole(&["inspect", path.to_str().expect("UTF-8")]);
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(2), "{text}");
+    for words in [
+        "3 nodes of the graph cannot run",
+        "det (Det): Det is not compiled",
+        "f0 (LayerNormalization)",
+        "y (MatMul): its weights are float32",
+        "3 of 6 nodes would run, with 20 of 36 multiplications (55.6 %)",
+        "note: input 'x': its first dimension, 'N', is taken as a batch of 1",
+    ] {
+        assert!(text.contains(words), "no '{words}' in: {text}");
+    }
+}
+
 #[test]
 fn conformance_tells_passed_from_failed_and_unsupported() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -39,6 +39,19 @@ pub struct Survey {
     pub notes: Vec<String>,
 }
 
+/// All passes. Pairs are merged first of all, on the nodes as they are in the file, for ONNX Runtime does so too.
+fn passes(
+    bytes: &[u8],
+    folder: Option<&Path>,
+    constants: &Constants,
+) -> Result<(Model, HashMap<String, Known>, Lowered), ImportError> {
+    let mut model = parse(bytes, folder, constants)?;
+    merge(&mut model);
+    let mut known = fold(&mut model)?;
+    let lowered = lowered(&mut model, &mut known)?;
+    Ok((model, known, lowered))
+}
+
 /// Reads a model in one file. Graph inputs named in `constants` become constants; one input must remain.
 ///
 /// # Errors
@@ -52,10 +65,8 @@ pub fn import(bytes: &[u8], constants: &Constants) -> Result<Graph, ImportError>
 /// # Errors
 /// As [`import`].
 pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -> Result<Imported, ImportError> {
-    let mut model = parse(bytes, folder, constants)?;
-    merge(&mut model);
-    let known = fold(&mut model)?;
-    let list = match lowered(&mut model, &known)? {
+    let (model, _, lowered) = passes(bytes, folder, constants)?;
+    let list = match lowered {
         Lowered::Graph(graph) => return Ok(Imported { graph: *graph, notes: model.notes }),
         Lowered::Refused(list) => list.into_iter().map(|(_, u)| u).collect(),
     };
@@ -64,16 +75,16 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -
 
 /// Lowers a model as it is: a matrix has as many rows as its batch. Where that cannot be, and its inputs have a batch that no node mixes,
 /// the graph of one element, which runs for one after the other.
-fn lowered(model: &mut Model, known: &HashMap<String, Known>) -> Result<Lowered, ImportError> {
+fn lowered(model: &mut Model, known: &mut HashMap<String, Known>) -> Result<Lowered, ImportError> {
     let (mut list, n) = match (lower(model, known)?, batch::size(model)) {
         (Lowered::Refused(list), Some(n)) => (list, n),
         (whole, _) => return Ok(whole),
     };
     match batch::single(model, known, n) {
-        Ok((one, known)) => {
-            *model = one;
+        Ok(one) => {
+            (*model, *known) = one;
             model.notes.push(format!("a batch of {n}: {n} runs, one behind the other"));
-            Ok(match lower(model, &known)? {
+            Ok(match lower(model, known)? {
                 Lowered::Graph(graph) => Lowered::Graph(Box::new(Graph { batch: n, ..*graph })),
                 refused => refused,
             })
@@ -91,10 +102,8 @@ fn lowered(model: &mut Model, known: &HashMap<String, Known>) -> Result<Lowered,
 /// # Errors
 /// What is wrong with the model, and what of its file is not read.
 pub fn survey(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -> Result<Survey, ImportError> {
-    let mut model = parse(bytes, folder, constants)?;
-    merge(&mut model);
-    let known = fold(&mut model)?;
-    let refused = match lowered(&mut model, &known)? {
+    let (model, known, lowered) = passes(bytes, folder, constants)?;
+    let refused = match lowered {
         Lowered::Graph(_) => vec![],
         Lowered::Refused(list) => list,
     };

@@ -7,7 +7,7 @@ use crate::onnx::error::Unsupported;
 use crate::onnx::fold::facts::Constants;
 use crate::onnx::fold::known::{Given, Known};
 use crate::onnx::fold::scales::{axis_of, list};
-use crate::onnx::fold::shapes::{BROADCAST, infer};
+use crate::onnx::fold::shapes::{BROADCAST, SAME, infer};
 use crate::onnx::parse::model::Model;
 use crate::onnx::parse::node::Node;
 use std::collections::{HashMap, HashSet};
@@ -125,7 +125,8 @@ fn mixes(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], carries: 
         }
         _ => across(),
     };
-    if BROADCAST.contains(&op) || matches!(op, "QLinearAdd" | "QLinearMul") {
+    let listed = |list: &str| list.split(' ').any(|name| name == op);
+    if listed(BROADCAST) || matches!(op, "QLinearAdd" | "QLinearMul") {
         let places: &[usize] = if op.starts_with("QLinear") { &[0, 3] } else { &[0, 1, 2, 3, 4, 5, 6, 7] };
         let most = places.iter().filter_map(|&i| rank(i)).max();
         let odd = |i: usize| match (shapes.get(i).copied().flatten(), carries.get(i)) {
@@ -202,7 +203,13 @@ fn mixes(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], carries: 
         | "QLinearSigmoid"
         | "QLinearLeakyRelu" => alone(0),
         _ if op.starts_with("Reduce") => axes(1).or(alone(0)),
-        _ if carries == [true] => crate::onnx::fold::shapes::SAME.contains(&op).then_some(()).map_or_else(across, |()| None),
+        _ if carries == [true] => {
+            if listed(SAME) {
+                None
+            } else {
+                across()
+            }
+        }
         _ => Some("it is not known to keep elements apart".into()),
     }
 }

@@ -6,10 +6,15 @@ use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::fold::known::{Given, constant};
 use crate::onnx::parse::node::Node;
 
+/// Whether a float32 is a scale that ONNX Runtime and the machine take: a normal number above 0.
 pub fn legal(scale: f32) -> bool {
     scale.is_normal() && scale > 0.0
 }
 
+/// The scales in input `i`, at least one.
+///
+/// # Errors
+/// An input that is missing, computed by the graph, or no float32; scales that are no normal numbers above 0.
 pub fn scales(inputs: &(impl Given + ?Sized), i: usize) -> Result<Vec<f32>, Fail> {
     let Some(array) = constant(inputs, i)? else { return wrong(format!("input {i}, a scale, is missing")) };
     let Some(values) = array.floats() else {

@@ -14,99 +14,19 @@ use crate::onnx::parse::node::Node;
 
 type Shape = Vec<usize>;
 
-/// Operators whose result has the shape of their first input.
-pub const SAME: [&str; 64] = [
-    "Abs",
-    "Acos",
-    "Acosh",
-    "Asin",
-    "Asinh",
-    "Atan",
-    "Atanh",
-    "BatchNormalization",
-    "BiasGelu",
-    "Cast",
-    "CastLike",
-    "Ceil",
-    "Celu",
-    "Clip",
-    "Cos",
-    "Cosh",
-    "CumSum",
-    "DequantizeLinear",
-    "Dropout",
-    "DynamicQuantizeLinear",
-    "Elu",
-    "Erf",
-    "Exp",
-    "FastGelu",
-    "Floor",
-    "Gelu",
-    "GroupNormalization",
-    "HardSigmoid",
-    "HardSwish",
-    "Hardmax",
-    "Identity",
-    "InstanceNormalization",
-    "IsInf",
-    "IsNaN",
-    "LRN",
-    "LayerNormalization",
-    "LeakyRelu",
-    "Log",
-    "LogSoftmax",
-    "LpNormalization",
-    "MeanVarianceNormalization",
-    "Mish",
-    "Neg",
-    "Not",
-    "QLinearLeakyRelu",
-    "QLinearSigmoid",
-    "QLinearSoftmax",
-    "QuantizeLinear",
-    "QuickGelu",
-    "RMSNormalization",
-    "Reciprocal",
-    "Relu",
-    "Round",
-    "Selu",
-    "Shrink",
-    "Sigmoid",
-    "Sign",
-    "Sin",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Sqrt",
-    "Tan",
-    "Tanh",
-];
+/// Operators, by a space apart, whose result has the shape of their first input.
+pub const SAME: &str = "\
+    Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization BiasGelu Cast CastLike Ceil Celu Clip Cos Cosh CumSum \
+    DequantizeLinear Dropout DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNormalization HardSigmoid \
+    HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LayerNormalization LeakyRelu Log LogSoftmax \
+    LpNormalization MeanVarianceNormalization Mish Neg Not QLinearLeakyRelu QLinearSigmoid QLinearSoftmax \
+    QuantizeLinear QuickGelu RMSNormalization Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Softmax Softplus \
+    Softsign Sqrt Tan Tanh ThresholdedRelu";
 
-/// Operators whose operands broadcast to the result.
-pub const BROADCAST: [&str; 22] = [
-    "Add",
-    "And",
-    "BitShift",
-    "Div",
-    "Equal",
-    "Greater",
-    "GreaterOrEqual",
-    "Less",
-    "LessOrEqual",
-    "Max",
-    "Mean",
-    "Min",
-    "Mod",
-    "Mul",
-    "Or",
-    "PRelu",
-    "Pow",
-    "Sub",
-    "Sum",
-    "ThresholdedRelu",
-    "Where",
-    "Xor",
-];
+/// Likewise, whose operands broadcast to the result.
+pub const BROADCAST: &str = "\
+    Add And BitShift Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow Sub Sum \
+    Where Xor";
 
 /// ONNX's rule of broadcasting.
 fn broadcast(shapes: &[&[usize]]) -> Option<Shape> {
@@ -131,20 +51,26 @@ fn size(v: i64) -> Option<usize> {
 
 /// Shapes of a node's outputs, from those of its inputs and from constants. `None`: they do not follow, or contradict each other.
 pub fn infer(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], opset: i64) -> Option<Vec<Shape>> {
+    if shapes.iter().flatten().any(|shape| shape.contains(&0)) {
+        return None;
+    }
     let made = of(node, given, shapes, opset).ok().flatten()?;
-    made.iter().all(|shape| elements(shape).is_some_and(|n| n <= LARGEST_MAP)).then_some(made)
+    made.iter().all(|shape| elements(shape).is_some_and(|n| n > 0 && n <= LARGEST_MAP)).then_some(made)
 }
 
 fn of(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], opset: i64) -> Result<Option<Vec<Shape>>, Fail> {
     let op = node.op();
+    let is_in = |names: &str| names.split(' ').any(|name| name == op);
     let shape = |i: usize| shapes.get(i).copied().flatten();
-    if BROADCAST.contains(&op) {
+    if is_in(BROADCAST) {
         let all: Option<Vec<&[usize]>> = shapes.iter().copied().collect();
         return Ok(all.and_then(|all| broadcast(&all)).map(|s| vec![s]));
     }
     let Some(x) = shape(if op == "QLinearConcat" { 2 } else { 0 }) else { return Ok(None) };
-    if SAME.contains(&op) {
-        return Ok(Some(vec![x.to_vec(), vec![], vec![]]));
+    if is_in(SAME) {
+        // Scale and zero point, behind the codes.
+        let scalars = if op == "DynamicQuantizeLinear" { 2 } else { 0 };
+        return Ok(Some(std::iter::once(x.to_vec()).chain(vec![vec![]; scalars]).collect()));
     }
     let one = |shape: Option<Shape>| Ok(shape.map(|s| vec![s]));
     match op {

@@ -11,6 +11,7 @@ pub struct Clip {
 }
 
 impl Clip {
+    /// Everything passes.
     pub const NONE: Clip = Clip { lo: f32::NEG_INFINITY, hi: f32::INFINITY };
 
     /// With one more behind it. ONNX takes the maximum with the lower limit first: where limits cross, the upper wins.

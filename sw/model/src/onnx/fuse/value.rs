@@ -108,6 +108,7 @@ pub struct Table {
     pub apart: bool,
 }
 
+/// How values follow from codes.
 #[derive(Clone)]
 pub enum TableKind {
     /// `(code - zero point) * scale`, perhaps with several along a dimension.
@@ -175,6 +176,7 @@ pub struct Pending {
     pub moved: bool,
 }
 
+/// The operation; maps and windows as in [`crate::graph::Op`].
 #[derive(Clone)]
 pub enum PendingKind {
     Conv(Conv),

@@ -7,7 +7,7 @@ use crate::onnx::fuse::value::{Inputs, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::ops::{
     batch_normalization, binary, concat, conv, conv_transpose, extreme, functions, gather, host, matmul, order, pad, pool,
-    quantize, reduce, resize, slice, split,
+    quantize, reduce, resize, slice, split, sum,
 };
 use crate::onnx::parse::node::Node;
 
@@ -43,6 +43,7 @@ const STANDARD: &[(&str, Handler)] = &[
     ("Mul", First(binary::float)),
     ("Div", First(binary::float)),
     ("PRelu", First(binary::float)),
+    ("Sum", First(sum::sum)),
     ("Max", First(extreme::extreme)),
     ("Min", First(extreme::extreme)),
     ("MaxPool", First(pool::max_pool)),

@@ -18,6 +18,7 @@ use crate::onnx::lower::two::operand;
 use crate::onnx::parse::node::Node;
 use std::rc::Rc;
 
+/// A window over a map, shape of its result in the model, shape and order of the result's map.
 pub type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
 
 /// The window of a pool: with the shape of its result, its map and order. `x` becomes the map that it slides over.

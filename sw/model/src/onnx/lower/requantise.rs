@@ -14,6 +14,10 @@ use crate::onnx::parse::node::Node;
 use crate::quantise;
 use std::rc::Rc;
 
+/// Codes of a table's values: a lookup; codes whose value lies within its error from halfway between two are doubtful.
+///
+/// # Errors
+/// Values with several scales; several zero points.
 pub fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
     let (zero_point, unsigned) = result_zero(node, zero)?;
     let Some(values) = t.values() else {
@@ -78,6 +82,10 @@ pub fn quantize_integers(g: &mut Building, node: &Node, p: Pending, scale: f32, 
     quantize_pending(g, node, &Pending { fuse: Fuse::Always, ..p }, scale, zero)
 }
 
+/// Codes of an operation that waited, fused with QuantizeLinear or not: its layer.
+///
+/// # Errors
+/// A combined scale that is no normal number below 2^24; a bias beyond 2^30 steps; several zero points.
 pub fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
     let (zero_point, unsigned) = result_zero(node, zero)?;
     let constant = !g.overridable || p.clip == Clip::NONE && !p.moved || p.fuse == Fuse::Always;

@@ -9,23 +9,13 @@ use crate::onnx::fuse::layout::natural;
 use crate::onnx::fuse::operands::codes_as_values;
 use crate::onnx::fuse::value::{Real, Value};
 use crate::onnx::lower::building::Building;
-use crate::onnx::parse::node::Node;
 use std::rc::Rc;
 
-/// The element type of what an operator makes, where its name says it.
-pub fn element_of(node: &Node) -> Option<ElementType> {
-    let op = node.op();
-    match op {
-        "QuantizeLinear" | "DynamicQuantizeLinear" => Some(ElementType::Uint8),
-        _ if op.starts_with("QLinear") || op == "QGemm" => Some(ElementType::Uint8),
-        _ if op.ends_with("Integer") => Some(ElementType::Int32),
-        _ => Some(ElementType::Float32),
-    }
-}
-
-/// A stand-in of this shape and element type; of a scalar a constant. Unknown where the shape is, or nothing of that type lies in a map.
+/// A stand-in of this shape and element type, float32 where it is not known; of a scalar a constant. Unknown where the shape is, or
+/// nothing of that type lies in a map.
 pub fn stand_in(g: &mut Building, name: &str, shape: Option<&[usize]>, element: Option<ElementType>) -> Value {
-    let (Some(shape), Some(element)) = (shape, element) else { return Value::Unknown };
+    let Some(shape) = shape else { return Value::Unknown };
+    let element = element.unwrap_or(ElementType::Float32);
     if shape.is_empty() {
         let data = match element {
             ElementType::Float32 => Data::F32(vec![1.0]),

@@ -13,7 +13,7 @@ use crate::onnx::lower::building::{Building, Source};
 use crate::onnx::lower::edge;
 use crate::onnx::lower::operators::{Handler, find};
 use crate::onnx::lower::outputs;
-use crate::onnx::lower::standin::{element_of, stand_in};
+use crate::onnx::lower::standin::stand_in;
 use crate::onnx::parse::inputs::Input;
 use crate::onnx::parse::live::readers;
 use crate::onnx::parse::model::Model;
@@ -130,9 +130,8 @@ impl Walk<'_> {
         };
         if values.is_empty() {
             let facts = self.facts.get_or_insert_with(|| Facts::of(self.model, known));
-            for name in node.proto.output.iter().filter(|name| !name.is_empty()) {
-                let element = facts.element(name).or_else(|| element_of(node));
-                values.push(stand_in(&mut self.graph, &node.name, facts.shape(name), element));
+            for name in &node.proto.output {
+                values.push(stand_in(&mut self.graph, &node.name, facts.shape(name), facts.element(name)));
                 self.tainted.insert(name.clone());
             }
         } else if tainted {

@@ -10,6 +10,7 @@ use crate::onnx::lower::joined::quantise_joined;
 use crate::onnx::parse::node::Node;
 use std::rc::Rc;
 
+/// Concat of codes, or of dequantised tensors: those of one scale stay what they are, others wait for QuantizeLinear.
 pub fn concat(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     let axis = node.int("axis", 0);
     let (mut codes, mut tables) = (vec![], vec![]);

@@ -10,6 +10,7 @@ use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::{on_codes, pick};
 use crate::onnx::parse::node::Node;
 
+/// Gather along a dimension, by a scalar or a list of constant indices.
 pub fn gather(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     let Some(indices) = constant(inputs, 1)? else { return wrong("its indices are missing") };
     let Some(values) = indices.integers() else { return wrong("its indices are not integers") };

@@ -21,3 +21,4 @@ pub mod resize;
 pub mod resize_linear;
 pub mod slice;
 pub mod split;
+pub mod sum;

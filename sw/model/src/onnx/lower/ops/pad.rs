@@ -12,6 +12,7 @@ use crate::onnx::parse::node::Node;
 use crate::quantise;
 use std::rc::Rc;
 
+/// Pad of codes or of dequantised codes; by a value that is none of the codes' it waits for QuantizeLinear.
 pub fn pad(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     if !matches!(node.text("mode").as_str(), "" | "constant") {
         return unsupported(format!("mode '{}'", node.text("mode")), "pad with a constant");

@@ -10,6 +10,7 @@ use crate::onnx::lower::pools::{self, average, largest, ranked, window};
 use crate::onnx::lower::requantise::quantize_integers;
 use crate::onnx::parse::node::Node;
 
+/// MaxPool of codes, or of what is a function of them: of the ranks of its values then.
 pub fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     let codes = match any(inputs, 0)? {
         Value::Eight(e) => Some(codes_as_values(e)),

@@ -9,6 +9,7 @@ use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::{on_codes, pick};
 use crate::onnx::parse::node::Node;
 
+/// Slice by constant starts, ends, axes and steps, forwards.
 pub fn slice(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     let get = |i, name| list(node, inputs, i, name);
     let (Some(starts), Some(ends)) = (get(1, "starts")?, get(2, "ends")?) else { return wrong("starts or ends are missing") };
