@@ -201,7 +201,7 @@ def expand(model, calibration=None):
             if zero.dtype != np.int8:
                 raise refuse("its input is not int8: quantise activations as QInt8")
             tensor = (before_it.input[0], float(scale), int(zero))
-            data = (np.random.default_rng(1).integers(-128, 128, (4, length, width)) - float(zero)) * float(scale) / 2
+            data = (np.random.default_rng(1).integers(-128, 128, (16, length, width)) - float(zero)) * float(scale)
         elif calibration is not None:
             data = calibration.reshape(-1, length, width).astype(np.float64)
             low, high = min(data.min(), 0.0), max(data.max(), 0.0)

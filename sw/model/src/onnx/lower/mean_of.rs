@@ -11,9 +11,11 @@ use crate::onnx::fuse::group::Fuse;
 use crate::onnx::fuse::hinges::hinges;
 use crate::onnx::fuse::value::{Channels, Conv, FloatBias, Pending, PendingKind, Real, Table, Value};
 use crate::onnx::lower::building::Building;
-use crate::onnx::lower::pools::Pooled;
 use crate::onnx::parse::node::Node;
 use std::rc::Rc;
+
+/// A window; shape, map and order of what it gives.
+pub type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
 
 /// Adds a layer that only this mean reads: a map `[h, w, c]`.
 fn layer(g: &mut Building, node: &Node, what: &str, op: Op, finish: Finish, map: [usize; 3]) -> MapId {

@@ -12,15 +12,13 @@ use crate::onnx::fuse::operands::table;
 use crate::onnx::fuse::value::{Channels, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::slid;
-use crate::onnx::lower::mean_of;
+use crate::onnx::lower::mean_of::{self, Pooled};
 use crate::onnx::lower::requantise::{linearised, lookup};
 use crate::onnx::lower::two::operand;
 use crate::onnx::parse::node::Node;
 use std::rc::Rc;
 
 /// A window over a map, shape of its result in the model, shape and order of the result's map.
-pub type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
-
 /// The window of a pool: with the shape of its result, its map and order. `x` becomes the map that it slides over.
 pub fn window(g: &mut Building, node: &Node, x: &mut Eight, global: bool) -> Result<Pooled, Fail> {
     let [c, h, w] = image(&x.shape)?;

@@ -1,1 +1,1 @@
-Boutput_0JQ¦vJPNÀ
+Boutput_0JQ¦uIOM½
