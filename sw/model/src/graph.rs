@@ -286,6 +286,11 @@ impl Layer {
             || matches!(self.op, Op::AveragePool { rounding: MeanRounding::Float32, .. })
     }
 
+    /// Whether it adds up digits of a function, which are off by some of what they stand for.
+    pub fn has_digits(&self) -> bool {
+        matches!(&self.finish, Finish::Int8 { rest, .. } if rest.iter().any(|r| r.off > 0.0))
+    }
+
     /// Whether it moves codes and computes nothing: a product with ones and zeros, in the same steps.
     pub fn copies(&self) -> bool {
         if matches!(self.op, Op::Arrange { .. }) {

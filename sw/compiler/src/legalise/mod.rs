@@ -16,7 +16,7 @@ mod transposed;
 
 use crate::add::{AddConstants, choose_add_within};
 use crate::error::CompileError;
-use crate::report::{TRANSPOSED, Warning};
+use crate::report::{OF_FUNCTION, TRANSPOSED, Warning};
 use crate::stage::{LoadJob, Meeting, NWalk, OutShape, Over, PostSpec, Source, Stage, Staged, Tap, Tensor, TensorId, Weights};
 use crate::tile;
 use line::Line;
@@ -492,6 +492,7 @@ impl<'a> Stager<'a> {
                 Op::Lookup { doubtful, .. } => ("function", doubtful.len() as u32, 256),
                 Op::AveragePool { .. } => ("average pool", 0, 0),
                 Op::ConvTranspose { .. } => (TRANSPOSED, 0, 0),
+                _ if of.has_digits() => (OF_FUNCTION, 0, 0),
                 _ => ("product", 0, 0),
             };
             self.staged.warnings.push(Warning { layer, name: of.name.clone(), what, differing, of: of_all, form: None });
