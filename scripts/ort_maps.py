@@ -7,13 +7,13 @@ from onnx import helper
 class Maps:
     """Graphs of one type, each with random numbers of its own."""
 
-    def __init__(self, graph, seed, unsigned):
-        self.graph, self.seed, self.unsigned, self.count = graph, seed, unsigned, 0
+    def __init__(self, graph, seed, unsigned, first=500_000):
+        self.graph, self.seed, self.unsigned, self.first, self.count = graph, seed, unsigned, first, 0
         self.name = f"{'uint8' if unsigned else 'int8'}_{seed}"
 
     def new(self, shape):
         self.count += 1
-        return self.graph(shape, self.unsigned, 500_000 + 1000 * self.seed + self.count)
+        return self.graph(shape, self.unsigned, self.first + 1000 * self.seed + self.count)
 
     def draw(self, g):
         low = 0 if self.unsigned else -128

@@ -17,8 +17,11 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from ort_batches import batches as batched
 from ort_cases import options
 from ort_maps import maps
+from ort_means import means
+from ort_rnn import recurrent
 
 
 class Graph:
@@ -463,6 +466,9 @@ def cases():
     for unsigned in (False, True):
         yield from parts(1, unsigned)
         yield from maps(Graph, 1, unsigned)
+        yield from means(Graph, 1, unsigned)
+        yield from batched(Graph, 1, unsigned)
+    yield from recurrent(Graph, 1)
 
 
 def drawn(seeds):
@@ -470,6 +476,9 @@ def drawn(seeds):
         for unsigned in (False, True):
             yield from parts(seed, unsigned)
             yield from maps(Graph, seed, unsigned)
+            yield from means(Graph, seed, unsigned)
+            yield from batched(Graph, seed, unsigned)
+        yield from recurrent(Graph, seed)
 
 
 def main():

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Cases of other tools on a backend: import, compile, run, compare with the outputs they store.
 
-use crate::onnx_case::{Case, Fault, difference, differing, differing_where};
+use crate::onnx_case::{Case, DataSet, Fault, difference, differing, differing_where};
 use crate::{Backend, Report, check_graph, gemm};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -88,6 +88,28 @@ impl Program {
         Ok((self.graph.unpack(&values), report))
     }
 
+    /// Runs the graph on each element of the model's batch, the next on its way while one computes: the output tensors as the model
+    /// has them, and the comparison. Predicted cycles are those of all runs.
+    ///
+    /// # Errors
+    /// As [`Program::run`]; a graph that needs more than one run for an element of a batch.
+    pub fn run_batch(
+        &self,
+        config: &Config,
+        backend: Backend,
+        inputs: &[Array],
+        options: &systole_chip::Options,
+    ) -> Result<(Vec<Array>, Report)> {
+        if self.graph.batch == 1 {
+            return self.run(config, backend, inputs, options);
+        }
+        let (elements, mut report) = self.run_many(config, backend, &self.graph.elements(inputs)?, options, |_| {})?;
+        let output = |n: usize| Array::joined(&elements.iter().map(|e| e[n].clone()).collect::<Vec<_>>());
+        let outputs = (0..elements[0].len()).map(output).collect::<Option<Vec<Array>>>();
+        report.cycles_predicted *= self.graph.batch as u64;
+        Ok((outputs.context("outputs of the batch differ in shape")?, report))
+    }
+
     /// Runs the graph on input after input, the next on its way while one computes: output tensors, and the comparison.
     /// `progress` is told each finished run.
     ///
@@ -149,7 +171,8 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend, machine: &systol
     }
     let mut result = verdict(Status::Passed, String::new());
     result.declared_layers = program.split.body.1.warnings.len();
-    for (n, set) in case.sets.iter().enumerate() {
+    for (n, set) in case.sets.iter().enumerate().flat_map(|(n, set)| apart(&program.graph, set).into_iter().map(move |s| (n, s)))
+    {
         let borders: Vec<&Border> = program.graph.output.1.all().collect();
         let inputs = 1 + program.graph.input.beside.len();
         if set.inputs.len() < inputs || set.outputs.len() < borders.len() {
@@ -190,6 +213,16 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend, machine: &systol
         );
     }
     Ok(result)
+}
+
+/// A data set as the graph takes it: of a batch one for each element, where its tensors have as many.
+fn apart(graph: &Graph, set: &DataSet) -> Vec<DataSet> {
+    let all = |tensors: &[(String, Array)]| tensors.iter().all(|(_, t)| t.shape.first() == Some(&graph.batch));
+    if graph.batch == 1 || !all(&set.inputs) || !all(&set.outputs) {
+        return vec![set.clone()];
+    }
+    let of = |tensors: &[(String, Array)], n: usize| tensors.iter().map(|(name, t)| (name.clone(), t.part(n))).collect();
+    (0..graph.batch).map(|n| DataSet { inputs: of(&set.inputs, n), outputs: of(&set.outputs, n) }).collect()
 }
 
 /// Compares an output with the stored one, counts what differs, and says what nothing explains.

@@ -455,6 +455,7 @@ impl Case {
             output: (out, border(&b.maps[out], element)),
             maps: b.maps,
             layers: b.layers,
+            batch: 1,
         };
         (graph, inputs)
     }

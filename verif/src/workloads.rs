@@ -90,6 +90,7 @@ impl Builder {
             output: (last, border(&self.maps[last])),
             maps: self.maps,
             layers: self.layers,
+            batch: 1,
         };
         (graph, input)
     }

@@ -185,7 +185,7 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
             })
             .collect();
         let of = |b: &Border| json!({"name": b.name, "shape": b.shape, "type": b.element.to_string()});
-        let json = json!({"name": graph.name, "input": of(&graph.input), "output": of(&graph.output.1),
+        let json = json!({"name": graph.name, "batch": graph.batch, "input": of(&graph.input), "output": of(&graph.output.1),
             "inputs": graph.input.all().map(of).collect::<Vec<_>>(), "outputs": graph.output.1.all().map(of).collect::<Vec<_>>(),
             "macs": graph.macs(), "weights": graph.layers.iter().map(weights).sum::<usize>(), "layers": layers, "unsupported": reason, "on_host": on_host(&graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
@@ -216,6 +216,9 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
         output::grouped(graph.macs()),
         output::grouped(graph.layers.iter().map(weights).sum::<usize>() as u64)
     ));
+    if graph.batch > 1 {
+        output::print(&format!("  batch of {0}: {0} runs, one behind the other; shapes are those of one", graph.batch));
+    }
     print_host(&graph);
     match reason {
         None => output::print("  every layer runs on the machine"),
@@ -273,7 +276,7 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
         output::write_file(path, &compiled.image.to_bytes())?;
     }
     if args.json {
-        let json = json!({"name": graph.name, "config": config.name, "weight_beats": config.weight_beats, "cycles": compiled.cycles,
+        let json = json!({"name": graph.name, "config": config.name, "weight_beats": config.weight_beats, "cycles": compiled.cycles, "batch": graph.batch,
             "law": compiled.law, "macs": graph.macs(), "utilisation": compiled.utilisation, "layers": compiled.layers,
             "memory": compiled.memory, "scrub_lines": compiled.scrub_lines, "warnings": compiled.warnings, "compile_seconds": seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
@@ -294,6 +297,9 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
         compiled.cycles as f64 / 100.0,
         100.0 * compiled.utilisation,
     ));
+    if let Some(text) = batch_of(graph.batch, compiled.cycles) {
+        output::print(&text);
+    }
     layer_table(&compiled);
     for m in &compiled.memory {
         let share = 100.0 * m.used as f64 / m.size.max(1) as f64;
@@ -361,6 +367,22 @@ fn awake(args: &RunArgs, program: &Program) -> Result<Option<u32>> {
     Ok(Some(woken.crc(&compiled.image)?))
 }
 
+/// Names of files in one line.
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// A random input, of as many elements as a batch has.
+fn random_tensor(border: &Border, batch: usize, seed: u64) -> Array {
+    let one = |n: usize| systole_verif::random::tensor(border, seed.wrapping_add(1000 * n as u64));
+    Array::joined(&(0..batch).map(one).collect::<Vec<_>>()).unwrap_or_else(|| one(0))
+}
+
+/// What a batch comes to: so many runs.
+fn batch_of(batch: usize, cycles: u64) -> Option<String> {
+    (batch > 1).then(|| format!("  batch of {batch}: {batch} runs of {} cycles", output::grouped(cycles)))
+}
+
 /// Runs a model on one input; random where none is given.
 pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let RunArgs { output: to, energy, machine, .. } = args;
@@ -377,16 +399,19 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     for (n, border) in borders.iter().enumerate() {
         let array = match input.get(n) {
             Some(input) => tensor(input, border.element)?,
-            None => systole_verif::random::tensor(border, machine.seed.wrapping_add(n as u64)),
+            None => random_tensor(border, program.graph.batch, machine.seed.wrapping_add(n as u64)),
         };
-        let name = input.get(n).map_or(String::from("random input"), |i| i.display().to_string());
-        border.pack(&array).with_context(|| name)?; // said with the file's name
         arrays.push(array);
+    }
+    // Said with the files' names.
+    let names = if input.is_empty() { "random input".into() } else { list(input) };
+    for element in program.graph.elements(&arrays).with_context(|| names.clone())? {
+        program.graph.pack(&element).with_context(|| names.clone())?;
     }
     let inexact = !program.split.body.1.warnings.is_empty();
     let judge = args.judge.read(&program.graph, &[], inexact)?;
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
-    let ran = program.run(&config, machine.backend(), &arrays, &options);
+    let ran = program.run_batch(&config, machine.backend(), &arrays, &options);
     let (results, report) = woken.iter().fold(ran, |r, w| w.explain(r))?;
     bar.finish_and_clear();
     if let Some(path) = to {
@@ -395,12 +420,13 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let verdict = judge.of(std::slice::from_ref(&results));
     let [expected, labels] = verdict.json();
     let measured: u64 = report.cycles_measured.iter().sum();
-    let macs = program.graph.macs();
+    let batch = program.graph.batch;
+    let macs = program.graph.macs() * batch as u64;
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
     let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs, None));
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
-            "awake": awake, "inputs": 1, "random_input": input.is_empty(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
+            "awake": awake, "inputs": batch, "random_input": input.is_empty(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
             "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds, "on_host": on_host(&program.graph)});
@@ -410,6 +436,9 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
         output::print(&format!("{} on {}{random}", program.graph.name, config.label()));
         if let (Some(woken), Some(crc)) = (&woken, awake) {
             woken.print(crc, 12);
+        }
+        if let Some(text) = batch_of(batch, report.cycles_predicted / batch as u64) {
+            output::print(&text);
         }
         output::print(&format!("  cycles predicted  {:>12}", output::grouped(report.cycles_predicted)));
         let same =
@@ -433,7 +462,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
             layer_table(&program.split.body.1);
         }
         if let Some(spent) = &spent {
-            crate::energy::print(spent, 1, &config);
+            crate::energy::print(spent, batch, &config);
         }
         if let Some(first) = &report.first_mismatch {
             output::print(&format!("  first: {first}"));

@@ -36,6 +36,9 @@ pub struct Warning {
     pub form: Option<Form>,
 }
 
+/// What a product is called whose terms are digits of a function.
+pub const OF_FUNCTION: &str = "mean of a function";
+
 /// What a transposed convolution is called.
 pub const TRANSPOSED: &str = "transposed convolution";
 
@@ -65,6 +68,13 @@ impl std::fmt::Display for Warning {
                     f,
                     "{differing} of {of} codes of this {what} lie so near to halfway between two results that ONNX Runtime's float32 \
                      approximation may give the other one"
+                );
+            }
+            None if *what == OF_FUNCTION => {
+                return write!(
+                    f,
+                    "ONNX Runtime adds up this {what} in float32, the machine in steps of its digits; where the mean lies halfway between \
+                     two codes either may come out"
                 );
             }
             None => {

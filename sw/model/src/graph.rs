@@ -262,6 +262,8 @@ pub struct Rest {
     pub step: f32,
     /// The magnitudes of all float32 constants that were added up, in steps of the sum.
     pub size: f32,
+    /// How far what is summed may be from ONNX Runtime's values beside, in steps of the sum: digits of a function.
+    pub off: f32,
 }
 
 /// A layer: its output is the next map.
@@ -282,6 +284,11 @@ impl Layer {
         matches!(&self.op, Op::Lookup { doubtful, .. } if !doubtful.is_empty())
             || matches!(self.finish, Finish::Int8 { float32: true, .. })
             || matches!(self.op, Op::AveragePool { rounding: MeanRounding::Float32, .. })
+    }
+
+    /// Whether it adds up digits of a function, which are off by some of what they stand for.
+    pub fn has_digits(&self) -> bool {
+        matches!(&self.finish, Finish::Int8 { rest, .. } if rest.iter().any(|r| r.off > 0.0))
     }
 
     /// Whether it moves codes and computes nothing: a product with ones and zeros, in the same steps.
@@ -367,6 +374,8 @@ pub struct Graph {
     pub layers: Vec<Layer>,
     /// The map that leaves, and how. int32 where that layer ends in [`Finish::Raw32`].
     pub output: (MapId, Border),
+    /// Elements of the model's batch: the graph is that of one, and runs for one after the other. Borders have it as 1.
+    pub batch: usize,
 }
 
 impl Graph {
@@ -387,6 +396,23 @@ impl Graph {
             border.at.iter().zip(border.pack(tensor)?).for_each(|(&at, code)| frame[at as usize] = code);
         }
         Ok(frame)
+    }
+
+    /// The input tensors of each element of the batch, from those of the model: parts along their first dimension.
+    ///
+    /// # Errors
+    /// [`BorderError::Shape`]: another number of elements.
+    pub fn elements(&self, tensors: &[Array]) -> Result<Vec<Vec<Array>>, BorderError> {
+        if self.batch == 1 {
+            return Ok(vec![tensors.to_vec()]);
+        }
+        for (border, tensor) in self.input.all().zip(tensors) {
+            let expected = [&[self.batch], &border.shape[1..]].concat();
+            if tensor.shape != expected {
+                return Err(BorderError::Shape { name: border.name.clone(), expected, actual: tensor.shape.clone() });
+            }
+        }
+        Ok((0..self.batch).map(|n| tensors.iter().map(|t| t.part(n)).collect()).collect())
     }
 
     /// The output tensors in the model's order from the values of the last map, row-major.

@@ -335,7 +335,7 @@ impl Network {
         let element = if raw { onnx::ElementType::Int32 } else { onnx::ElementType::Int8 };
         let output = (maps.len() - 1, border("output", self.outputs(), element));
         let input = border("input", self.k, onnx::ElementType::Int8);
-        Ok(Graph { name: self.name.clone(), input, maps, layers, output })
+        Ok(Graph { name: self.name.clone(), input, maps, layers, output, batch: 1 })
     }
 
     /// Checks every shape, scale and reference.

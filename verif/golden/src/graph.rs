@@ -178,7 +178,7 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
                     let unit = f64::from(input.scale) / count as f64 / f64::from(*scale);
                     let sum: i32 = codes.iter().sum();
                     let size: i32 = codes.iter().map(|v| v.abs()).sum();
-                    near.push(is_near(f64::from(sum) * unit, f64::from(size) * unit, codes.len()));
+                    near.push(is_near(f64::from(sum) * unit, f64::from(size) * unit, codes.len(), 0.0));
                 }
                 clamp(match form {
                     Some(Form::Mean { divisors, zero_point }) => {
@@ -206,12 +206,13 @@ fn product_codes(
     let Finish::Int8 { scales, zero_point: y_zero, lo, hi, float32, rest } = &layer.finish else {
         return (sums.to_vec(), vec![]);
     };
+    let off = |i: usize| rest.get(i % c).map_or(0.0, |r| f64::from(r.off));
     let rest = |i: usize| rest.get(i % c).map_or((0.0, 0.0), |r| (f64::from(r.step), f64::from(r.size)));
     let mut near = vec![];
     if *float32 {
         let halfway = |(i, (&sum, &size)): (usize, (&i32, &f64))| {
             let (scale, (step, more)) = (f64::from(scales[i % c]), rest(i));
-            is_near((f64::from(sum) + step) * scale, (size + more) * scale, terms)
+            is_near((f64::from(sum) + step) * scale, (size + more) * scale, terms, off(i) * scale)
         };
         near = sums.iter().zip(&sizes()).enumerate().map(halfway).collect();
     }
@@ -237,9 +238,10 @@ fn half_to_even(x: i64, shift: u32) -> i64 {
 
 /// Whether a value, in codes, lies so near to halfway between two that float32 additions of terms whose magnitudes sum to
 /// `size` could end on the other side. Each of the additions rounds a partial sum of at most `size` by 2^-24 of it at most, up
-/// or down: the square root of their number of them, and a few for products and quantisation, is what they come to.
-fn is_near(value: f64, size: f64, terms: usize) -> bool {
-    let error = (size + value.abs()) * (4.0 + (terms as f64).sqrt()) / f64::from(1 << 24);
+/// or down: the square root of their number of them, and a few for products and quantisation, is what they come to. `off`: how far
+/// the terms themselves may be from those that are added.
+fn is_near(value: f64, size: f64, terms: usize, off: f64) -> bool {
+    let error = off + (size + value.abs()) * (4.0 + (terms as f64).sqrt()) / f64::from(1 << 24);
     let within = (value - value.floor() - 0.5).abs();
     within <= error && value.abs() < 256.0 + error
 }

@@ -9,6 +9,7 @@ mod arrange;
 mod conv;
 mod depthwise;
 mod input;
+mod line;
 mod mul;
 mod pool;
 mod transposed;
@@ -18,9 +19,10 @@ pub(crate) use input::row_loads;
 
 use crate::add::{AddConstants, choose_add_within};
 use crate::error::CompileError;
-use crate::report::{TRANSPOSED, Warning};
+use crate::report::{OF_FUNCTION, TRANSPOSED, Warning};
 use crate::stage::{LoadJob, Meeting, NWalk, OutShape, Over, PostSpec, Source, Stage, Staged, Tap, Tensor, TensorId, Weights};
 use crate::tile;
+use line::Line;
 use systole_isa::requant::{Param, split_scale};
 use systole_isa::{Config, PostDest};
 use systole_model::approximation::Form;
@@ -28,6 +30,8 @@ use systole_model::graph::{Finish, Graph, MapId, Op, Operand};
 use systole_model::{Add, Product};
 
 const UNUSED: Param = Param { bias: 0, q: 1 << 23, shift: 63 };
+/// What does not fit where there are too many tables.
+const TABLES: &str = "lookup tables";
 const ONE: Param = Param { bias: 0, q: 1 << 23, shift: 23 };
 
 /// POST that only requantises to X.
@@ -66,6 +70,8 @@ struct Stager<'a> {
     plain: [Option<TensorId>; 2],
     /// Maps need not lie in X as a whole.
     bands: bool,
+    /// Lookups that are straight lines take no table.
+    lines: bool,
     staged: Staged,
 }
 
@@ -75,7 +81,7 @@ struct Stager<'a> {
 /// [`CompileError::Unsupported`] with all layers that cannot be carried out; [`CompileError::DoesNotFit`] for
 /// weights, parameters and tables that exceed their memories.
 pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> {
-    stages(graph, config, false)
+    either(graph, config, false)
 }
 
 /// The same for a network of which some layers will run in bands of rows ([`crate::band`]): that a packed frame and what is made from
@@ -84,10 +90,19 @@ pub fn legalise(graph: &Graph, config: &Config) -> Result<Staged, CompileError> 
 /// # Errors
 /// As [`legalise`].
 pub fn legalise_for_bands(graph: &Graph, config: &Config) -> Result<Staged, CompileError> {
-    stages(graph, config, true)
+    either(graph, config, true)
 }
 
-fn stages(graph: &Graph, config: &Config, bands: bool) -> Result<Staged, CompileError> {
+fn either(graph: &Graph, config: &Config, bands: bool) -> Result<Staged, CompileError> {
+    match stages(graph, config, bands, false) {
+        // Tables that are lines make room for the others.
+        Err(CompileError::DoesNotFit { what, .. }) if what == TABLES => stages(graph, config, bands, true),
+        result => result,
+    }
+}
+
+/// `bands`: maps need not lie in X as a whole; `lines`: lookups that are straight lines take no table.
+fn stages(graph: &Graph, config: &Config, bands: bool, lines: bool) -> Result<Staged, CompileError> {
     // Readers that lead to the output: a layer that nothing uses is left out.
     let mut uses = vec![0; graph.maps.len()];
     uses[graph.output.0] += 1;
@@ -104,6 +119,7 @@ fn stages(graph: &Graph, config: &Config, bands: bool) -> Result<Staged, Compile
         made: vec![Made::Input],
         plain: [None, None],
         bands,
+        lines,
         staged: Staged {
             input: [h * w, c],
             output: OutShape { pixels: 0, width: 1, channels: 0, words: 0 },
@@ -353,6 +369,9 @@ impl<'a> Stager<'a> {
     }
 
     fn lookup(&mut self, i: usize, input: MapId, table: &[i8; 256], (lo, hi): (i8, i8)) -> Result<usize, String> {
+        if let Some(line) = Line::of(table).filter(|_| self.lines && !self.staged.luts.contains(table)) {
+            return self.on_line(i, input, line, (lo, hi));
+        }
         let stage = match self.open(input) {
             Some(stage) => {
                 self.staged.stages[stage].layers.push(i);
@@ -498,6 +517,7 @@ impl<'a> Stager<'a> {
                 Op::Lookup { doubtful, .. } => ("function", doubtful.len() as u32, 256),
                 Op::AveragePool { .. } => ("average pool", 0, 0),
                 Op::ConvTranspose { .. } => (TRANSPOSED, 0, 0),
+                _ if of.has_digits() => (OF_FUNCTION, 0, 0),
                 _ => ("product", 0, 0),
             };
             self.staged.warnings.push(Warning { layer, name: of.name.clone(), what, differing, of: of_all, form: None });
@@ -601,12 +621,7 @@ fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
         ("RRAM words of R x C weights", weight_words, config.rram_depth as usize, split),
         ("tap words of C lanes", staged.lane_taps().len() / (4 * config.cols as usize), config.tap_depth as usize, split),
         ("parameter words of C channels", staged.params.len() / config.cols as usize, config.param_depth as usize, split),
-        (
-            "lookup tables",
-            staged.luts.len(),
-            config.lut_count as usize,
-            "share tables between layers or use a larger configuration",
-        ),
+        (TABLES, staged.luts.len(), config.lut_count as usize, "share tables between layers or use a larger configuration"),
         (
             "IN buffer bytes of the input",
             in_bytes.max(last_source.unwrap_or(0)),

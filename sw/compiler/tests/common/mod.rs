@@ -197,5 +197,5 @@ pub fn separable(h: usize, w: usize, channels: usize, outputs: usize) -> Graph {
         beside: vec![],
     };
     let maps = vec![map("input", channels), map("depthwise", channels), map("pointwise", outputs)];
-    Graph { name: "separable".into(), input: border(channels), maps, layers, output: (2, border(outputs)) }
+    Graph { name: "separable".into(), input: border(channels), maps, layers, output: (2, border(outputs)), batch: 1 }
 }

@@ -66,6 +66,44 @@ impl Array {
         }
     }
 
+    /// Element `n` along the first dimension, which it keeps as 1.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn part(&self, n: usize) -> Array {
+        let size = self.len() / self.shape[0];
+        let at = n * size..(n + 1) * size;
+        let data = match &self.data {
+            Data::I8(v) => Data::I8(v[at].to_vec()),
+            Data::U8(v) => Data::U8(v[at].to_vec()),
+            Data::I32(v) => Data::I32(v[at].to_vec()),
+            Data::I64(v) => Data::I64(v[at].to_vec()),
+            Data::F32(v) => Data::F32(v[at].to_vec()),
+        };
+        Array { shape: [&[1], &self.shape[1..]].concat(), data }
+    }
+
+    /// Tensors of one shape and type behind each other, along their first dimension; `None` where they differ, or there is none.
+    pub fn joined(parts: &[Array]) -> Option<Array> {
+        fn of<T: Copy>(parts: &[Array], get: impl Fn(&Data) -> Option<&[T]>) -> Option<Vec<T>> {
+            Some(parts.iter().map(|p| get(&p.data)).collect::<Option<Vec<&[T]>>>()?.concat())
+        }
+        let first = parts.first()?;
+        let mut shape = first.shape.clone();
+        *shape.first_mut()? *= parts.len();
+        if parts.iter().any(|p| p.shape != first.shape) {
+            return None;
+        }
+        let data = match &first.data {
+            Data::I8(_) => Data::I8(of(parts, |d| if let Data::I8(v) = d { Some(v) } else { None })?),
+            Data::U8(_) => Data::U8(of(parts, |d| if let Data::U8(v) = d { Some(v) } else { None })?),
+            Data::I32(_) => Data::I32(of(parts, |d| if let Data::I32(v) = d { Some(v) } else { None })?),
+            Data::I64(_) => Data::I64(of(parts, |d| if let Data::I64(v) = d { Some(v) } else { None })?),
+            Data::F32(_) => Data::F32(of(parts, |d| if let Data::F32(v) = d { Some(v) } else { None })?),
+        };
+        Some(Array { shape, data })
+    }
+
     /// Elements as integers, where they are integers.
     pub fn integers(&self) -> Option<Vec<i64>> {
         match &self.data {

@@ -3,6 +3,7 @@
 
 use crate::graph::Graph;
 use crate::onnx::error::{ImportError, Unsupported};
+use crate::onnx::fold::batch;
 use crate::onnx::fold::constants::fold;
 use crate::onnx::fold::facts::Facts;
 use crate::onnx::fold::known::Known;
@@ -46,8 +47,8 @@ fn passes(
 ) -> Result<(Model, HashMap<String, Known>, Lowered), ImportError> {
     let mut model = parse(bytes, folder, constants)?;
     merge(&mut model);
-    let known = fold(&mut model)?;
-    let lowered = lower(&model, &known)?;
+    let mut known = fold(&mut model)?;
+    let lowered = lowered(&mut model, &mut known)?;
     Ok((model, known, lowered))
 }
 
@@ -70,6 +71,30 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -
         Lowered::Refused(list) => list.into_iter().map(|(_, u)| u).collect(),
     };
     Err(if model.quantised { ImportError::Unsupported(list) } else { ImportError::NotQuantised(list) })
+}
+
+/// Lowers a model as it is: a matrix has as many rows as its batch. Where that cannot be, and its inputs have a batch that no node mixes,
+/// the graph of one element, which runs for one after the other.
+fn lowered(model: &mut Model, known: &mut HashMap<String, Known>) -> Result<Lowered, ImportError> {
+    let (mut list, n) = match (lower(model, known)?, batch::size(model)) {
+        (Lowered::Refused(list), Some(n)) => (list, n),
+        (whole, _) => return Ok(whole),
+    };
+    match batch::single(model, known, n) {
+        Ok(one) => {
+            (*model, *known) = one;
+            model.notes.push(format!("a batch of {n}: {n} runs, one behind the other"));
+            Ok(match lower(model, known)? {
+                Lowered::Graph(graph) => Lowered::Graph(Box::new(Graph { batch: n, ..*graph })),
+                refused => refused,
+            })
+        }
+        Err(mixed) => {
+            list.retain(|(at, _)| mixed.iter().all(|(m, _)| m != at));
+            list.extend(mixed);
+            Ok(Lowered::Refused(list))
+        }
+    }
 }
 
 /// How much of a model runs, whether all of it does or not.

@@ -23,9 +23,9 @@ pub struct Facts {
 }
 
 /// Inputs of a node, of which constants are known.
-struct Constants<'a> {
-    node: &'a Node,
-    known: &'a HashMap<String, Known>,
+pub struct Constants<'a> {
+    pub node: &'a Node,
+    pub known: &'a HashMap<String, Known>,
 }
 
 impl Given for Constants<'_> {

@@ -5,6 +5,7 @@
 //!
 //! It imports `parse`, the files beside the passes, and [`crate::graph::Window`].
 
+pub mod batch;
 pub mod constants;
 pub mod facts;
 pub mod known;

@@ -15,7 +15,7 @@ use crate::onnx::parse::node::Node;
 type Shape = Vec<usize>;
 
 /// Operators, by a space apart, whose result has the shape of their first input.
-const SAME: &str = "\
+pub const SAME: &str = "\
     Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization BiasGelu Cast CastLike Ceil Celu Clip Cos Cosh CumSum \
     DequantizeLinear Dropout DynamicQuantizeLinear Elu Erf Exp FastGelu Floor Gelu GroupNormalization HardSigmoid \
     HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LayerNormalization LeakyRelu Log LogSoftmax \
@@ -24,7 +24,7 @@ const SAME: &str = "\
     Softsign Sqrt Tan Tanh ThresholdedRelu";
 
 /// Likewise, whose operands broadcast to the result.
-const BROADCAST: &str = "\
+pub const BROADCAST: &str = "\
     Add And BitShift Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow Sub Sum \
     Where Xor";
 

@@ -14,6 +14,7 @@
 //! | float32 arithmetic on the sums of a product | [`on_sums`] |
 //! | a product of a mean | [`mean_product`] |
 //! | pools | [`mean`] |
+//! | the mean of a function, by channel or not | [`digits`], [`hinges`] |
 //! | sums and products with one number | [`with_constant`], [`scalar`] |
 //! | x f(x) | [`same_code`] |
 //! | a constant for each channel | [`by_channel`] |
@@ -25,8 +26,10 @@ pub mod bias;
 pub mod by_channel;
 pub mod clip;
 pub mod dequantized;
+pub mod digits;
 pub mod functions;
 pub mod group;
+pub mod hinges;
 pub mod joined;
 pub mod layout;
 pub mod mean;

@@ -194,13 +194,15 @@ pub struct FloatBias {
     pub add: Rc<Vec<f64>>,
     /// Magnitudes of all that was added up to it.
     pub size: Rc<Vec<f64>>,
+    /// How far the sums may be from those of ONNX Runtime beside, in steps of the sums, by output channel.
+    pub off: Rc<Vec<f64>>,
 }
 
 impl Conv {
     /// The bias in float32.
     pub fn float_bias(&self) -> FloatBias {
         let none = || Rc::new(vec![0.0; self.bias.len()]);
-        self.float.clone().unwrap_or_else(|| FloatBias { ints: self.bias.clone(), add: none(), size: none() })
+        self.float.clone().unwrap_or_else(|| FloatBias { ints: self.bias.clone(), add: none(), size: none(), off: none() })
     }
 
     /// The same times a factor for each output channel, none of them 0, in float32.
@@ -218,6 +220,7 @@ impl Conv {
                 ints: ints(&float.ints),
                 add: by(&float.add),
                 size: Rc::new(by(&float.size).iter().map(|v| v.abs()).collect()),
+                off: float.off,
             }),
             ..self.clone()
         }

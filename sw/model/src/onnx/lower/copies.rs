@@ -66,6 +66,10 @@ fn copy(g: &mut Building, node: &Node, e: &Eight, part: &Part, to: (Layout, Vec<
         window.pads[d + 2] = (map[d] + window.kernel[d]).saturating_sub(size + before + 1);
     }
     if window.kernel.iter().product::<usize>() > 64 {
+        // A pixel far from the edge: an order of elements, where nothing is blank.
+        if let Some(made) = reordered(g, node, e, part, &shape, map, &order) {
+            return Ok(made);
+        }
         return unsupported(
             format!("a part that begins {:?} rows and columns inside a map", part.from),
             "take parts nearer to the edge, or of channels",
@@ -82,6 +86,30 @@ fn copy(g: &mut Building, node: &Node, e: &Eight, part: &Part, to: (Layout, Vec<
     let op = Op::Conv { input: e.map, zero_point: blank, window, groups: 1, weights, bias: vec![0; map[2]] };
     let finish = Finish::Int8 { scales: vec![1.0; map[2]], zero_point: blank, lo: -128, hi: 127, float32: false, rest: vec![] };
     Ok(g.push(&node.name, op, finish, shape, map, order, e.unsigned))
+}
+
+/// A part without blanks as another order of the map's elements.
+fn reordered(
+    g: &mut Building,
+    node: &Node,
+    e: &Eight,
+    part: &Part,
+    shape: &[usize],
+    map: [usize; 3],
+    order: &[u32],
+) -> Option<Eight> {
+    let [h, w, c] = g.maps[e.map].shape;
+    // Of each element of the source's map: its place in the tensor.
+    let places = g.places(e);
+    let from = |element: usize| -> Option<u32> {
+        let (pixel, channel) = (element / map[2], element % map[2]);
+        let row = usize::try_from(part.from[0] + (pixel / map[1]) as i64).ok().filter(|&r| r < h)?;
+        let col = usize::try_from(part.from[1] + (pixel % map[1]) as i64).ok().filter(|&x| x < w)?;
+        let channel = part.channels.get(channel).copied().flatten()?;
+        places.get((row * w + col) * c + channel).copied()
+    };
+    let from = (0..map.iter().product()).map(from).collect::<Option<Vec<u32>>>()?;
+    Some(g.gathered(&node.name, e, &from, shape.to_vec(), map, order.to_vec()))
 }
 
 /// Indices along a dimension as a part; runs of rows and columns must be without gaps.

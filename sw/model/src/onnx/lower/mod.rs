@@ -9,6 +9,7 @@ pub mod channels;
 pub mod copies;
 pub mod edge;
 pub mod joined;
+pub mod mean_of;
 pub mod operators;
 pub mod ops;
 pub mod outputs;

@@ -23,6 +23,9 @@ pub enum Handler {
 }
 use Handler::{All, First, Refused};
 
+const RECURRENT: &str = "its steps are float32 operators that have no scales";
+const RECURRENT_HELP: &str = "scripts/expand_rnn.py writes it as quantised operators, where its input comes from DequantizeLinear or --calibrate gives inputs";
+
 /// Operators of ONNX.
 const STANDARD: &[(&str, Handler)] = &[
     ("QuantizeLinear", First(quantize::quantize)),
@@ -73,6 +76,8 @@ const STANDARD: &[(&str, Handler)] = &[
         "LayerNormalization",
         Refused("LayerNormalization has no unit in the machine yet", "end the graph before it, and compute it on the host"),
     ),
+    ("GRU", Refused(RECURRENT, RECURRENT_HELP)),
+    ("LSTM", Refused(RECURRENT, RECURRENT_HELP)),
     (
         "DynamicQuantizeLinear",
         Refused(

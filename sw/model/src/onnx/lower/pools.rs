@@ -6,19 +6,19 @@ use crate::onnx::error::{Fail, unsupported};
 use crate::onnx::fold::windows::{image, pool};
 use crate::onnx::fuse::clip::Clip;
 use crate::onnx::fuse::group::Fuse;
-use crate::onnx::fuse::layout::image_order;
+use crate::onnx::fuse::layout::{Layout, image_order};
 use crate::onnx::fuse::mean::is_global;
-use crate::onnx::fuse::value::{Eight, Pending, PendingKind, Real, Table, TableKind, Value};
+use crate::onnx::fuse::operands::table;
+use crate::onnx::fuse::value::{Channels, Eight, Pending, PendingKind, Real, Table, TableKind, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::slid;
-use crate::onnx::lower::requantise::lookup;
+use crate::onnx::lower::mean_of::{self, Pooled};
+use crate::onnx::lower::requantise::{linearised, lookup};
 use crate::onnx::lower::two::operand;
 use crate::onnx::parse::node::Node;
 use std::rc::Rc;
 
 /// A window over a map, shape of its result in the model, shape and order of the result's map.
-pub type Pooled = (Window, Vec<usize>, [usize; 3], Vec<u32>);
-
 /// The window of a pool: with the shape of its result, its map and order. `x` becomes the map that it slides over.
 pub fn window(g: &mut Building, node: &Node, x: &mut Eight, global: bool) -> Result<Pooled, Fail> {
     let [c, h, w] = image(&x.shape)?;
@@ -79,6 +79,30 @@ pub fn largest(
     let (op, finish) = (Op::MaxPool { input: t.eight.map, window }, Finish::Codes { lo: -128, hi: 127 });
     let eight = g.push(&node.name, op, finish, shape, map, order, t.eight.unsigned);
     Table { eight, scalar: None, ..t.clone() }
+}
+
+/// The mean over windows of what is a function of codes: their dequantisation, or any other.
+pub fn mean(g: &mut Building, node: &Node, x: &Value, global: bool) -> Result<Value, Fail> {
+    let count_padding = !global && node.int("count_include_pad", 0) != 0;
+    match x {
+        Value::Real(Real::Channels(c)) if c.layout == Layout::Image => {
+            let mut c = Channels::clone(c);
+            let pooled = window(g, node, &mut c.table.eight, global)?;
+            mean_of::of_channels(g, node, &c, pooled)
+        }
+        Value::Real(Real::Table(t)) if t.values().is_some() => match linearised(g, node, t) {
+            Ok(x) => average(g, node, &x, global),
+            Err(_) => {
+                let mut t = t.clone();
+                let pooled = window(g, node, &mut t.eight, global)?;
+                mean_of::of_table(g, node, &t, pooled, count_padding)
+            }
+        },
+        _ => {
+            let x = linearised(g, node, &table(&[Some(x.clone())], 0, "X")?)?;
+            average(g, node, &x, global)
+        }
+    }
 }
 
 /// The mean over windows of dequantised codes.

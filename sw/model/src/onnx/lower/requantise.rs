@@ -139,9 +139,9 @@ fn convolution(c: &Conv, fused: bool) -> Result<(Op, Vec<Rest>), Fail> {
             }
             *bias = float.ints[n].wrapping_add(whole as i32);
             let step = (float.add[n] / scale - whole) as f32;
-            rest.push(Rest { step, size: (float.size[n] / scale) as f32 });
+            rest.push(Rest { step, size: (float.size[n] / scale) as f32, off: float.off[n] as f32 });
         }
-        if rest.iter().all(|r| r.size == 0.0) {
+        if rest.iter().all(|r| r.size == 0.0 && r.off == 0.0) {
             rest.clear();
         }
     }

@@ -241,7 +241,7 @@ impl Walk<'_> {
             outputs::frame(&mut g);
         }
         let input = outputs::input(&g);
-        let graph = Graph { name: self.model.name.clone(), input, maps: g.maps, layers: g.layers, output };
+        let graph = Graph { name: self.model.name.clone(), input, maps: g.maps, layers: g.layers, output, batch: 1 };
         Ok(Lowered::Graph(Box::new(graph.without_dead_layers())))
     }
 }

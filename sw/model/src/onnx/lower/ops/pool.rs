@@ -6,8 +6,8 @@ use crate::onnx::fold::scales::{scale, zero_point};
 use crate::onnx::fuse::operands::{any, codes_as_values, eight, linear, table};
 use crate::onnx::fuse::value::{Inputs, Pending, Real, Value};
 use crate::onnx::lower::building::Building;
-use crate::onnx::lower::pools::{average, largest, ranked, window};
-use crate::onnx::lower::requantise::{linearised, quantize_integers};
+use crate::onnx::lower::pools::{self, average, largest, ranked, window};
+use crate::onnx::lower::requantise::quantize_integers;
 use crate::onnx::parse::node::Node;
 
 /// MaxPool of codes, or of what is a function of them: of the ranks of its values then.
@@ -27,8 +27,7 @@ pub fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, 
 
 /// AveragePool and GlobalAveragePool between DequantizeLinear and QuantizeLinear.
 pub fn mean(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
-    let x = linearised(g, node, &table(inputs, 0, "X")?)?;
-    average(g, node, &x, node.op() == "GlobalAveragePool")
+    pools::mean(g, node, any(inputs, 0)?, node.op() == "GlobalAveragePool")
 }
 
 /// com.microsoft.QLinearAveragePool and QLinearGlobalAveragePool.

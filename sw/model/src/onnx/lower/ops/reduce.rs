@@ -11,6 +11,7 @@ use crate::onnx::fuse::operands::{any, codes_as_values, table};
 use crate::onnx::fuse::value::{Inputs, Pending, PendingKind, Real, Table, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::layout_of;
+use crate::onnx::lower::mean_of;
 use crate::onnx::lower::pools::{largest, ranked};
 use crate::onnx::lower::requantise::linearised;
 use crate::onnx::lower::two::operand;
@@ -24,17 +25,20 @@ pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fa
         Value::Eight(e) if op == "ReduceMax" => Some(codes_as_values(e)),
         _ => None,
     };
-    let t = match (&codes, op) {
-        (Some(t), _) => t.clone(),
-        (None, "ReduceMax") => ranked(g, node, &table(inputs, 0, "X")?)?,
-        _ => linearised(g, node, &table(inputs, 0, "X")?)?,
+    let (mut t, by_channel) = match (&codes, any(inputs, 0)?) {
+        (Some(t), _) => (t.clone(), None),
+        (None, Value::Real(Real::Channels(c))) if op == "ReduceMean" => (c.table.clone(), Some(c.clone())),
+        (None, _) if op == "ReduceMax" => (ranked(g, node, &table(inputs, 0, "X")?)?, None),
+        (None, _) => {
+            let t = table(inputs, 0, "X")?;
+            (linearised(g, node, &t).unwrap_or(t), None)
+        }
     };
     let rank = t.eight.shape.len();
     let axes = match list(node, inputs, 1, "axes")? {
         Some(axes) => axes.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<usize>, Fail>>()?,
         None => (0..rank).collect(),
     };
-    let mut t = t;
     let layout = layout_of(g, node, &mut t.eight)?;
     let [h, w, c] = g.maps[t.eight.map].shape;
     let channels = if layout == Layout::Image { 1 } else { rank - 1 };
@@ -54,6 +58,11 @@ pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fa
         let made = largest(g, node, &t, window, shape, [1, 1, c], order);
         let made = Table { apart: true, ..made };
         return Ok(if codes.is_some() { Value::Eight(made.eight) } else { Value::Real(Real::Table(made)) });
+    }
+    match by_channel {
+        Some(c) => return mean_of::of_channels(g, node, &c, (window, shape, [1, 1, c.values.len()], order)),
+        None if t.linear().is_none() => return mean_of::of_table(g, node, &t, (window, shape, [1, 1, c], order), false),
+        None => {}
     }
     let input = operand(g, &t)?;
     let kind = PendingKind::Average { input, window, count_padding: false, global: true };

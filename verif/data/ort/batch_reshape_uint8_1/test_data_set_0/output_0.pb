@@ -1,0 +1,1 @@
+Boutput_0J¯,dJ‘”ua¯orO†nPd]ºi
