@@ -99,12 +99,18 @@ fn cost(stages: &[Stage]) -> u64 {
     stages.iter().map(|s| steps(s) + 32).sum()
 }
 
-/// Stages at which more lives than there is room for, or where that is none, at which most lives.
-fn too_full(staged: &Staged, limit: usize) -> Vec<usize> {
+/// Stages that runs have to cover: all at which more lives than there is room for; or where that is none, any one of those at
+/// which the tensor lives that found no place.
+fn too_full(staged: &Staged, config: &Config) -> Vec<Vec<usize>> {
     let alive = place::alive(staged);
-    let most = alive.iter().copied().max().unwrap_or(0);
-    let limit = limit.min(most.saturating_sub(1));
-    (0..alive.len()).filter(|&i| alive[i] > limit).collect()
+    let full: Vec<usize> = (0..alive.len()).filter(|&i| alive[i] > config.x_depth as usize).collect();
+    if !full.is_empty() {
+        return vec![full];
+    }
+    let tries = staged.tensors.len() + TRIES;
+    let Some((t, _)) = place::place_within(staged, config, tries).err() else { return vec![vec![]] };
+    let touches = |s: &Stage| [s.input, s.operand, s.output].contains(&Some(t));
+    (0..alive.len()).filter(|&i| touches(&staged.stages[i])).map(|i| vec![i]).collect()
 }
 
 /// Numbers of bands that are tried for a map of so many rows.
@@ -144,7 +150,19 @@ fn runs(staged: &Staged, full: usize, config: &Config) -> (Vec<(u64, Run)>, usiz
 
 /// Plans that have room by their words, the cheapest first; where there are none, the words that would be needed.
 fn plans(staged: &Staged, config: &Config) -> (Vec<Vec<Run>>, Option<usize>) {
-    let full = too_full(staged, config.x_depth as usize);
+    let (mut done, mut needed) = (vec![], None);
+    for full in too_full(staged, config) {
+        let (plans, least) = plans_over(staged, &full, config);
+        done.extend(plans);
+        needed = needed.max(least);
+    }
+    done.sort_by_key(|(cost, plan)| (*cost, plan.iter().map(|r| r.bands).sum::<usize>()));
+    done.dedup();
+    (done.into_iter().map(|p| p.1).collect(), needed)
+}
+
+/// Those over some stages, with what they cost more than whole ones.
+fn plans_over(staged: &Staged, full: &[usize], config: &Config) -> (Vec<(u64, Vec<Run>)>, Option<usize>) {
     // By the stage up to which a plan goes, the cheapest ones.
     let mut open: BTreeMap<usize, Vec<(u64, Vec<Run>)>> = BTreeMap::from([(0, vec![(0, vec![])])]);
     let (mut done, mut needed): (Vec<(u64, Vec<Run>)>, Option<usize>) = (vec![], None);
@@ -169,6 +187,5 @@ fn plans(staged: &Staged, config: &Config) -> (Vec<Vec<Run>>, Option<usize>) {
             open.entry(run.end).or_default().extend(extended);
         }
     }
-    done.sort_by_key(|(cost, plan)| (*cost, plan.iter().map(|r| r.bands).sum::<usize>()));
-    (done.into_iter().map(|p| p.1).collect(), needed.filter(|&n| n < usize::MAX))
+    (done, needed.filter(|&n| n < usize::MAX))
 }

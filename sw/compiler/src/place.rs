@@ -144,8 +144,8 @@ struct Search<'a> {
     sharing: Vec<Option<usize>>,
     regions: Vec<Option<Region>>,
     tries: usize,
-    /// Why the first tensor without a place had none.
-    failure: Option<CompileError>,
+    /// The first tensor without a place, and why it had none.
+    failure: Option<(TensorId, CompileError)>,
 }
 
 impl Search<'_> {
@@ -216,7 +216,7 @@ impl Search<'_> {
             }
         }
         if self.failure.is_none() {
-            self.failure = Some(no_room(self.graph, self.config, t, &placed));
+            self.failure = Some((t, no_room(self.graph, self.config, t, &placed)));
         }
         let matters = |o: TensorId| alive_together(self.graph, o, t) || self.sharing(o, t).is_none();
         in_the_way.extend(placed.iter().map(|p| p.0).filter(|&o| matters(o)));
@@ -229,14 +229,14 @@ impl Search<'_> {
 /// # Errors
 /// [`CompileError::DoesNotFit`], naming the first tensor that found no place.
 pub fn place(graph: &Staged, config: &Config) -> Result<Placement, CompileError> {
-    place_within(graph, config, TRIES)
+    place_within(graph, config, TRIES).map_err(|(_, error)| error)
 }
 
 /// The same, giving up after so many places.
 ///
 /// # Errors
-/// As [`place`].
-pub fn place_within(graph: &Staged, config: &Config, tries: usize) -> Result<Placement, CompileError> {
+/// As [`place`], with the tensor.
+pub fn place_within(graph: &Staged, config: &Config, tries: usize) -> Result<Placement, (TensorId, CompileError)> {
     let count = graph.tensors.len();
     let mut order: Vec<TensorId> = (0..count).collect();
     order.sort_by_key(|&t| (born(graph, t), t));
