@@ -140,7 +140,7 @@ fn graph([h, w, c]: [usize; 3], kinds: &[Kind]) -> Graph {
         beside: vec![],
     };
     let out = maps.len() - 1;
-    Graph { name: "bands".into(), input: border(&maps[0]), output: (out, border(&maps[out])), maps, layers }
+    Graph { name: "bands".into(), input: border(&maps[0]), output: (out, border(&maps[out])), maps, layers, batch: 1 }
 }
 
 /// Words of its input that a stage reads for each vector, a pixel's first for each tap; `None` in padding.
