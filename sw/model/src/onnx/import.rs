@@ -7,6 +7,7 @@ use crate::onnx::fold::batch;
 use crate::onnx::fold::constants::fold;
 use crate::onnx::fold::facts::Facts;
 use crate::onnx::fold::known::Known;
+use crate::onnx::fold::windows::BATCH;
 use crate::onnx::fuse::pairs::merge;
 use crate::onnx::lower::walk::{Lowered, lower};
 use crate::onnx::parse::model::{Constants, Model, parse};
@@ -73,11 +74,11 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -
     Err(if model.quantised { ImportError::Unsupported(list) } else { ImportError::NotQuantised(list) })
 }
 
-/// Lowers a model as it is: a matrix has as many rows as its batch. Where that cannot be, and its inputs have a batch that no node mixes,
+/// Lowers a model as it is: a matrix has as many rows as its batch. Where windows would slide over several images, and no node mixes them,
 /// the graph of one element, which runs for one after the other.
 fn lowered(model: &mut Model, known: &mut HashMap<String, Known>) -> Result<Lowered, ImportError> {
     let (mut list, n) = match (lower(model, known)?, batch::size(model)) {
-        (Lowered::Refused(list), Some(n)) => (list, n),
+        (Lowered::Refused(list), Some(n)) if list.iter().any(|(_, u)| u.reason.starts_with(BATCH)) => (list, n),
         (whole, _) => return Ok(whole),
     };
     match batch::single(model, known, n) {

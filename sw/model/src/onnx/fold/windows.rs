@@ -6,6 +6,9 @@ use crate::onnx::array::LARGEST_MAP;
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::parse::node::Node;
 
+/// How the reason begins that several images are refused with.
+pub const BATCH: &str = "a batch of";
+
 /// Refuses a map that no configuration could hold, before memory is asked for.
 pub fn bounded(shape: &[usize]) -> Result<(), Fail> {
     let count = shape.iter().try_fold(1usize, |a, &d| a.checked_mul(d)).unwrap_or(usize::MAX);
@@ -23,10 +26,9 @@ pub fn image(shape: &[usize]) -> Result<[usize; 3], Fail> {
     match *shape {
         [1, c, h, w] => Ok([c, h, w]),
         [1, c, w] => Ok([c, 1, w]),
-        [n, ..] if n != 1 && matches!(shape.len(), 3 | 4) => unsupported(
-            format!("a batch of {n} in shape {shape:?}"),
-            "give the model batch 1 and run its inputs one after another",
-        ),
+        [n, ..] if n != 1 && matches!(shape.len(), 3 | 4) => {
+            unsupported(format!("{BATCH} {n} in shape {shape:?}"), "give the model batch 1 and run its inputs one after another")
+        }
         _ => unsupported(format!("windows over shape {shape:?}"), "one and two dimensions of images are compiled"),
     }
 }

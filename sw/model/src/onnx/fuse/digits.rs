@@ -61,7 +61,7 @@ pub fn digits(values: &[f32; 256], zero: bool, grid: Option<f32>) -> Option<Digi
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::onnx::fuse::digits::{WORTH, digits};
 
     /// A function of codes by `code as u8`.
     fn table(f: impl Fn(f32) -> f32) -> [f32; 256] {

@@ -90,7 +90,7 @@ impl Hinge {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::onnx::fuse::hinges::hinge;
 
     #[test]
     fn lines_that_are_cut_off_are_two_maxima_wherever_they_bend() {
