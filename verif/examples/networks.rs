@@ -1,23 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Cycles of the MLPerf Tiny networks on every configuration that takes them:
+//! Cycles of the MLPerf Tiny networks, and of larger ones that run in bands of rows, on every configuration that takes them:
 //! `cargo run --release -p systole-verif --example networks` (`-- --layers` for each layer).
 
 use systole_compiler::{Options, compile};
+use systole_isa::Config;
 use systole_isa::config::CONFIGS;
-use systole_verif::workloads::{ds_cnn, mobilenet, resnet8};
+use systole_verif::workloads::{ds_cnn, mobilenet, mobilenet_on, mobilenet_v2, resnet8};
 
 fn main() {
     let layers = std::env::args().any(|a| a == "--layers");
-    println!("| network | configuration | cycles | utilisation | multiplications | weight words | X words | compile ms |");
-    println!("|---|---|---|---|---|---|---|---|");
-    for (graph, _) in [ds_cnn(), mobilenet(), resnet8()] {
-        for config in CONFIGS {
+    println!(
+        "| network | configuration | cycles | utilisation | multiplications | weight words | X words | bands | compile ms |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let larger = [
+        (mobilenet(), vec!["small,RRAM_DEPTH=8192,IN_DEPTH=4096,PARAM_DEPTH=512"]),
+        (mobilenet_on(128), vec!["base", "large"]),
+        (mobilenet_on(160), vec!["base", "base,IN_DEPTH=8192", "large"]),
+        (mobilenet_on(224), vec!["base"]),
+        (mobilenet_v2(96), vec!["base", "large"]),
+    ];
+    let tiny = [ds_cnn(), mobilenet(), resnet8()].map(|n| (n, CONFIGS.map(|c| c.name).to_vec()));
+    for ((graph, _), configs) in tiny.into_iter().chain(larger) {
+        for name in configs {
+            let Ok(config) = Config::named(name) else { continue };
             let begin = std::time::Instant::now();
             match compile(&graph, &config, &Options::default()) {
                 Ok(c) => {
                     let used = |name: &str| c.memory.iter().find(|m| m.memory == name).map_or(0, |m| m.used);
                     println!(
-                        "| {} | {} | {} | {:.1} % | {} | {} | {} | {:.0} |",
+                        "| {} | {} | {} | {:.1} % | {} | {} | {} | {} | {:.0} |",
                         graph.name,
                         config.label(),
                         c.cycles,
@@ -25,6 +37,7 @@ fn main() {
                         graph.macs(),
                         used("RRAM"),
                         used("X"),
+                        c.layers.iter().map(|l| l.bands).max().unwrap_or(1),
                         begin.elapsed().as_secs_f64() * 1e3
                     );
                     for l in c.layers.iter().filter(|_| layers) {
@@ -34,7 +47,7 @@ fn main() {
                         );
                     }
                 }
-                Err(e) => println!("| {} | {} | {e} | | | | | |", graph.name, config.label()),
+                Err(e) => println!("| {} | {} | {e} | | | | | | |", graph.name, config.label()),
             }
         }
     }

@@ -76,7 +76,6 @@ fn larger_images_run_in_bands() {
     if long {
         run_on(mobilenet_on(160), "base,IN_DEPTH=8192", 120_500, backends);
         run_on(mobilenet_on(160), "large", 54_500, backends);
-        run_on(mobilenet(), "small,RRAM_DEPTH=8192,IN_DEPTH=4096,PARAM_DEPTH=512", 400_000, backends);
     }
 }
 
