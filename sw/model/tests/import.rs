@@ -347,6 +347,19 @@ fn sizes_are_bounded_before_memory_is_asked_for() {
     graph.input = vec![info("x", INT8, &[Some(1 << 20), Some(3)])];
     graph.initializer[0] = tensor("w", &[3, 8], INT8, vec![1; 24]);
     refused(&wide, &["[1, 1048576, 8]", "4194304 elements"]);
+    // A copy is a product of all channels with all: 2^32 ones and zeros for this slice, and for these outputs side by side.
+    let many = info("x", INT8, &[Some(1), Some(1 << 16), Some(7), Some(6)]);
+    let at = |name: &str, value: i64| tensor(name, &[1], 7, value.to_le_bytes().to_vec());
+    let slice = node("Slice", &["x", "from", "to", "axis"], "y");
+    let constants = vec![at("from", 2), at("to", 6), at("axis", 2)];
+    refused(&model(vec![slice.clone()], constants.clone(), many.clone()), &["65536 channels into 65536", "16777216 weights"]);
+    let mut two = model(vec![slice], constants, info("x", INT8, &[Some(1), Some(8), Some(7), Some(6)]));
+    let graph = two.graph.as_mut().expect("a graph");
+    graph.input.push(ValueInfoProto { name: "z".into(), ..many });
+    graph.node.push(node("Identity", &["z"], "z2"));
+    graph.output.push(info("z2", INT8, &[]));
+    let error = import(&two.encode_to_vec(), &Constants::new()).expect_err("too wide").to_string();
+    assert!(error.contains("65536 channels among 65536 of all outputs"), "{error}");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub const LARGEST: usize = 1 << 28;
 
 /// Nor a feature map: eight times the X memory of the largest configuration.
 pub const LARGEST_MAP: usize = 1 << 22;
+/// Weights that the importer makes up for one layer, at most: ones and zeros that move channels. As many as 16,384 tiles of 32 x 32.
+pub const MOST_MADE: usize = 1 << 24;
 
 /// The product of dimensions, if it is one that fits.
 pub fn elements(shape: &[usize]) -> Option<usize> {

@@ -2,7 +2,7 @@
 //! Windows over images: kernels, strides, pads and the shapes of results, by ONNX's rules and, where they leave it open, as ONNX Runtime has them.
 
 use crate::graph::Window;
-use crate::onnx::array::LARGEST_MAP;
+use crate::onnx::array::{LARGEST_MAP, MOST_MADE};
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::parse::node::Node;
 
@@ -19,6 +19,17 @@ pub fn bounded(shape: &[usize]) -> Result<(), Fail> {
         );
     }
     Ok(())
+}
+
+/// That the weights of a layer which moves channels, this many by so many for each tap, can be made.
+pub fn bounded_product(taps: usize, from: usize, to: usize) -> Result<(), Fail> {
+    match taps.checked_mul(from).and_then(|n| n.checked_mul(to)).filter(|&n| n <= MOST_MADE) {
+        Some(_) => Ok(()),
+        None => unsupported(
+            format!("a copy of {from} channels into {to} that takes more than {MOST_MADE} weights"),
+            "no configuration holds so many: make the map of fewer channels",
+        ),
+    }
 }
 
 /// Sizes of an image: channels, rows, columns. Sequences are images of one row.

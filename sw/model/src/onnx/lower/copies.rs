@@ -5,7 +5,7 @@
 use crate::graph::{Finish, Op, Operand, SumRounding, Window};
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::fold::scales::axis_of;
-use crate::onnx::fold::windows::bounded;
+use crate::onnx::fold::windows::{bounded, bounded_product};
 use crate::onnx::fuse::layout::{Along, Layout, image_order};
 use crate::onnx::fuse::value::{Eight, Real, Table, Value};
 use crate::onnx::lower::building::Building;
@@ -76,6 +76,7 @@ fn copy(g: &mut Building, node: &Node, e: &Eight, part: &Part, to: (Layout, Vec<
         );
     }
     let [kh, kw] = window.kernel;
+    bounded_product(kh * kw, c, map[2])?;
     let mut weights = vec![0i16; kh * kw * c * map[2]];
     let at = (tap[0] * kw + tap[1]) * c;
     for (out, from) in part.channels.iter().enumerate() {

@@ -9,6 +9,7 @@ use crate::graph::{Border, Codes, Finish, MapId, Op, Operand, SumRounding, Windo
 use crate::host::{Host, HostOp};
 use crate::onnx::element::ElementType;
 use crate::onnx::error::{ImportError, Unsupported};
+use crate::onnx::fold::windows::bounded_product;
 use crate::onnx::fuse::value::{Eight, Outside, Real, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::edge::outside;
@@ -140,6 +141,13 @@ pub fn output(g: &mut Building, mut all: Vec<Leaving>) -> Result<(MapId, Border)
         };
         let from = (0..(count * c) as u32).collect();
         let column = push(Op::Arrange { input: leaving.eight.map, from }, all_codes.clone(), [count, 1, c]);
+        if bounded_product(1, c, width).is_err() {
+            return cannot(
+                &name,
+                &format!("{c} channels among {width} of all outputs"),
+                "give the graph one output, or narrower ones",
+            );
+        }
         let mut weights = vec![0i16; c * width];
         (0..c).for_each(|ch| weights[ch * width + channel + ch] = 1);
         let window = Window { pads: [pixel, 0, rows - pixel - count, 0], ..Window::POINT };
