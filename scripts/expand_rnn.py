@@ -6,7 +6,7 @@
     python3 scripts/expand_rnn.py model.onnx expanded.onnx --calibrate X.npy  # or it is the graph's float32 input
 
 One layer, forward, reverse or both, batch 1, unrolled over time; linear_before_reset 0 and 1; ONNX's own activations, no peepholes, no
-sequence lengths, no clip. int8 all through, each tensor between QuantizeLinear and DequantizeLinear:
+sequence lengths, no clip, no input_forget. int8 all through, each tensor between QuantizeLinear and DequantizeLinear:
 
 - what the input gives to the gates is one product for all steps, what the state gives one for each step; weights int8, a scale for each
   row of a gate, biases int32 in a step of the sums;
@@ -184,8 +184,8 @@ def expand(model, calibration=None):
             raise refuse("its weights are no float32 initialisers")
         if len(node.input) > 4 and node.input[4]:
             raise refuse("sequence lengths")
-        if len(node.input) > 7 and node.input[7] or given.get("clip") or given.get("layout", 0) or given.get("activations"):
-            raise refuse("peepholes, clip, layout or activations of its own")
+        if len(node.input) > 7 and node.input[7] or given.get("clip") or given.get("layout", 0) or given.get("activations") or given.get("input_forget"):
+            raise refuse("peepholes, clip, layout, input_forget or activations of its own")
         for i in (5, 6):
             if len(node.input) > i and node.input[i] and (known(i) is None or np.any(known(i))):
                 raise refuse("a state before the first step that is not 0")
@@ -203,8 +203,12 @@ def expand(model, calibration=None):
             tensor = (before_it.input[0], float(scale), int(zero))
             data = (np.random.default_rng(1).integers(-128, 128, (16, length, width)) - float(zero)) * float(scale)
         elif calibration is not None:
+            if calibration.size == 0 or calibration.size % (length * width) or not np.all(np.isfinite(calibration)):
+                raise refuse(f"--calibrate: an array of shape {calibration.shape}; rows of {length} steps of {width} finite numbers are read")
             data = calibration.reshape(-1, length, width).astype(np.float64)
             low, high = min(data.min(), 0.0), max(data.max(), 0.0)
+            if low == high:
+                raise refuse("--calibrate: every number is 0, which says nothing of the range")
             scale = (high - low) / 255
             tensor = out.codes(node.input[0], scale, int(np.clip(np.rint(-128 - low / scale), -128, 127)))
         else:
@@ -326,8 +330,10 @@ def main():
     model = onnx.load(args.model)
     before = onnx.load(args.model)
     calibration = np.load(args.calibrate) if args.calibrate else None
-    for line in expand(model, calibration):
-        print(line)
+    lines = expand(model, calibration)
+    if not lines:
+        raise SystemExit(f"{args.model}: there is no GRU and no LSTM in it; nothing is written")
+    print("\n".join(lines))
     onnx.save(model, args.output)
     info = before.graph.input[0]
     shape = [d.dim_value for d in info.type.tensor_type.shape.dim]

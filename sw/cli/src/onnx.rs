@@ -505,6 +505,13 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     if !program.graph.input.beside.is_empty() {
         bail!("{} has several inputs; --batch-dir gives one, --input each", model.display());
     }
+    if program.graph.batch > 1 {
+        bail!(
+            "{} has a batch of {}; give the whole batch with --input, or export it with batch 1 for --batch-dir",
+            model.display(),
+            program.graph.batch
+        );
+    }
     let inputs = paths
         .iter()
         .map(|p| {

@@ -172,6 +172,13 @@ fn lines(shape: &[usize], axis: usize) -> impl Iterator<Item = Vec<usize>> {
     (0..before).flat_map(move |b| (0..behind).map(move |i| (0..size).map(|n| (b * size + n) * behind + i).collect()))
 }
 
+/// A sum in the order of ONNX Runtime's pool of a whole image: every fourth element by itself, the four in two pairs, then what is left.
+fn sum_of_all(values: &[f32]) -> f32 {
+    let (fours, rest) = values.as_chunks::<4>();
+    let [a, b, c, d] = fours.iter().fold([0f32; 4], |sum, four| std::array::from_fn(|i| sum[i] + four[i]));
+    rest.iter().fold((a + c) + (b + d), |sum, v| sum + v)
+}
+
 impl HostOp {
     fn rounds(&self) -> bool {
         matches!(self, HostOp::Values(_) | HostOp::Softmax { .. } | HostOp::Pool { max: false, .. })
@@ -246,14 +253,26 @@ impl HostOp {
                 let [h, w] = image(&x.shape);
                 let [oh, ow] = window.output(h, w).unwrap_or([0, 0]);
                 let taps = window.kernel[0] * window.kernel[1];
+                let whole = window.kernel == [h, w] && [oh, ow] == [1, 1] && window.pads == [0; 4];
                 let mut out = Vec::with_capacity(x.shape[1] * oh * ow);
                 for plane in v.chunks(h * w) {
+                    if whole && !max {
+                        out.push(sum_of_all(plane) / taps as f32);
+                        continue;
+                    }
                     for (y, x) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
                         let inside = window.taps(y, x, h, w).map(|[.., row, col]| plane[row * w + col]);
                         if *max {
                             out.push(inside.fold(f32::NEG_INFINITY, f32::max));
                         } else {
-                            let (sum, n) = inside.fold((0f32, 0), |(s, n), v| (s + v, n + 1));
+                            // ONNX Runtime's kernel adds each column of the window up by itself, then the columns.
+                            let mut columns = vec![0f32; window.kernel[1]];
+                            let mut n = 0;
+                            for (tap, v) in window.taps(y, x, h, w).map(|[_, tap, row, col]| (tap, plane[row * w + col])) {
+                                columns[tap] += v;
+                                n += 1;
+                            }
+                            let sum: f32 = columns.into_iter().fold(0.0, |sum, column| sum + column);
                             out.push(sum / if *count_padding { taps as f32 } else { n as f32 });
                         }
                     }
@@ -365,6 +384,19 @@ mod tests {
         assert_eq!(pool(true, false), tensor(&[1, 1, 2, 1], &[2.0, 3.0]));
         assert_eq!(pool(false, false), tensor(&[1, 1, 2, 1], &[1.5, 0.5]));
         assert_eq!(pool(false, true), tensor(&[1, 1, 2, 1], &[0.75, 0.5]));
+    }
+
+    /// Results of ONNX Runtime 1.32.0 itself: element by element the sums would be others, -0.4888889 and 0.46666664.
+    #[test]
+    fn an_average_adds_up_in_onnx_runtimes_order() {
+        let mean = |size: usize, numbers: &[i32]| {
+            let tenths: Vec<f32> = numbers.iter().map(|&n| n as f32 * 0.1).collect();
+            let window = Window { kernel: [3, 3], ..Window::POINT };
+            let pooled = HostOp::Pool { window, max: false, count_padding: false }.run(&tensor(&[1, 1, size, size], &tenths));
+            pooled.floats().unwrap()[0].to_bits()
+        };
+        assert_eq!(mean(4, &[-4, 1, 30, 54, -56, -43, 38, 53, -31, -23, 44, -10, -28, 39, -30, -11]), 0xbefa_4fa4);
+        assert_eq!(mean(3, &[-4, 1, 30, 54, -56, -43, 38, 53, -31]), 0x3eee_eef2);
     }
 
     #[test]
