@@ -362,6 +362,26 @@ fn sizes_are_bounded_before_memory_is_asked_for() {
     assert!(error.contains("65536 channels among 65536 of all outputs"), "{error}");
 }
 
+/// Pairs are merged only where nothing else names what goes: found by damaged networks, a reader that had the codes as a fourth input too.
+#[test]
+fn a_pair_that_is_read_elsewhere_too_stays() {
+    let mut nodes = vec![
+        node("QuantizeLinear", &["x", "s", "z"], "a"),
+        node("DequantizeLinear", &["a", "s", "z"], "b"),
+        node("QuantizeLinear", &["b", "t", "z"], "c"),
+        node("DequantizeLinear", &["c", "t", "z"], "d"),
+        node("Relu", &["d"], "e"),
+        node("QuantizeLinear", &["e", "t", "z"], "y"),
+    ];
+    let constants = || vec![scale("s", 0.5), scale("t", 0.25), zero("z", 0)];
+    let input = || info("x", FLOAT, &[Some(1), Some(4)]);
+    let whole = import(&model(nodes.clone(), constants(), input()).encode_to_vec(), &Constants::new()).expect("a sound model");
+    nodes[3].input.push("c".into());
+    let other =
+        import(&model(nodes, constants(), input()).encode_to_vec(), &Constants::new()).expect("an input too many is not read");
+    assert!(other.layers.len() > whole.layers.len(), "{} layers, {} merged", other.layers.len(), whole.layers.len());
+}
+
 #[test]
 fn a_pool_with_ceil_mode_has_the_windows_that_onnx_says() {
     let attributes = |stride: i64| vec![ints("kernel_shape", &[3, 1]), ints("strides", &[stride, 1]), int("ceil_mode", 1)];

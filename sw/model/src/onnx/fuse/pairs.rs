@@ -92,12 +92,20 @@ pub fn merge(model: &mut Model) {
 fn reduce(model: &mut Model, walk: &Walk, first: usize, is: impl Fn(&Node, &str) -> bool) -> bool {
     let found = || -> Option<(usize, usize, Vec<usize>, Option<Pair>)> {
         let at = |i: usize| &model.nodes[i];
+        // As its first input, and nowhere else among its three.
+        let reads = |i: usize, name: &str| {
+            let inputs = &at(i).proto.input;
+            inputs.len() <= 3 && inputs.first().is_some_and(|n| n == name) && inputs.iter().filter(|n| *n == name).count() == 1
+        };
         if !is(at(first), "QuantizeLinear") {
             return None;
         }
         let back = walk.only_reader(at(first).proto.output.first()?)?;
         let again = walk.only_reader(at(back).proto.output.first()?)?;
         if !is(at(back), "DequantizeLinear") || !is(at(again), "QuantizeLinear") {
+            return None;
+        }
+        if !reads(back, at(first).proto.output.first()?) || !reads(again, at(back).proto.output.first()?) {
             return None;
         }
         let name = at(again).proto.output.first()?;
@@ -107,7 +115,7 @@ fn reduce(model: &mut Model, walk: &Walk, first: usize, is: impl Fn(&Node, &str)
         let last = walk.readers.get(name)?.clone();
         let (a, b) = (walk.pair(at(first))?, walk.pair(at(again))?);
         let same = walk.pair(at(back)) == Some(a) && a.unsigned == b.unsigned;
-        let all = last.iter().all(|&i| is(at(i), "DequantizeLinear") && walk.pair(at(i)) == Some(b));
+        let all = last.iter().all(|&i| is(at(i), "DequantizeLinear") && reads(i, name) && walk.pair(at(i)) == Some(b));
         (same && all && !last.is_empty()).then(|| (back, again, last, joint(a, b)))
     };
     let Some((back, again, last, pair)) = found() else { return false };

@@ -165,8 +165,12 @@ impl Walk<'_> {
         if let Some((reason, help)) = &node.refused {
             return Err(Fail::Unsupported(reason.clone(), help.clone()));
         }
-        let inputs: Vec<Option<Value>> =
-            node.proto.input.iter().map(|name| (!name.is_empty()).then(|| self.values[name].clone())).collect();
+        let value = |name: &String| match self.values.get(name) {
+            _ if name.is_empty() => Ok(None),
+            Some(value) => Ok(Some(value.clone())),
+            None => Err(Fail::Wrong(format!("input '{name}' is made by no node before it"))),
+        };
+        let inputs: Vec<Option<Value>> = node.proto.input.iter().map(value).collect::<Result<_, _>>()?;
         let (first, all) = match handler {
             Handler::Refused(reason, help) => return Err(Fail::Unsupported(reason.into(), help.into())),
             Handler::First(first) => (Some(first), None),
