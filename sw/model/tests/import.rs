@@ -478,6 +478,18 @@ fn a_group_is_float32_where_onnx_runtime_does_not_fuse_it() {
     assert_eq!(rounding(group(INT8, global, "q", int8(5))), MeanRounding::Float32);
 }
 
+#[test]
+fn a_global_maximum_is_a_pool_of_the_whole_map() {
+    let pooled = |m: ModelProto| {
+        let graph = import(&m.encode_to_vec(), &Constants::new()).expect("a sound model");
+        let Op::MaxPool { window, .. } = &graph.layers[0].op else { panic!("a pool") };
+        (window.kernel, graph.output.1.shape.clone())
+    };
+    assert_eq!(pooled(pool("GlobalMaxPool", [5, 3], vec![])), ([5, 3], vec![1, 1, 1, 1]));
+    let between = vec![node("GlobalMaxPool", &["r"], "p")];
+    assert_eq!(pooled(group(INT8, between, "p", zero("yz", 5))), ([6, 6], vec![1, 4, 1, 1]));
+}
+
 fn cases() -> u32 {
     if std::env::var_os("SYSTOLE_LONG").is_some() { 3_000_000 } else { 3000 }
 }

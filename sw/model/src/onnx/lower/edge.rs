@@ -62,12 +62,12 @@ fn rows(node: &Node, inputs: Inputs) -> Result<HostOp, Fail> {
 
 /// An operator on the float32 input that nothing has quantised; `None`: one that the host does not compute.
 pub fn before(g: &mut Building, node: &Node, op: &str, inputs: Inputs, x: &Eight) -> Result<Option<Value>, Fail> {
-    let global = op == "GlobalAveragePool";
+    let global = matches!(op, "GlobalAveragePool" | "GlobalMaxPool");
     let made = match op {
-        "MaxPool" | "AveragePool" | "GlobalAveragePool" => {
+        "MaxPool" | "GlobalMaxPool" | "AveragePool" | "GlobalAveragePool" => {
             let (window, ..) = pool(node, &x.shape, global)?;
             let count_padding = !global && node.int("count_include_pad", 0) != 0;
-            HostOp::Pool { window, max: op == "MaxPool", count_padding }
+            HostOp::Pool { window, max: op.ends_with("MaxPool"), count_padding }
         }
         "Gather" if g.source(x).element == ElementType::Int64 => rows(node, inputs)?,
         _ => match pointwise(node, op, inputs, &x.shape)? {

@@ -47,6 +47,7 @@ const STANDARD: &[(&str, Handler)] = &[
     ("Max", First(extreme::extreme)),
     ("Min", First(extreme::extreme)),
     ("MaxPool", First(pool::max_pool)),
+    ("GlobalMaxPool", First(pool::max_pool)),
     ("AveragePool", First(pool::mean)),
     ("GlobalAveragePool", First(pool::mean)),
     ("BatchNormalization", First(batch_normalization::batch_normalization)),

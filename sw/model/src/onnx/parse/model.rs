@@ -146,6 +146,7 @@ fn convolves(graph: &GraphProto) -> bool {
         "MaxPool",
         "AveragePool",
         "GlobalAveragePool",
+        "GlobalMaxPool",
     ];
     let others =
         ["MatMul", "Gemm", "QLinearMatMul", "MatMulInteger", "QGemm", "Reshape", "Transpose", "Flatten", "Unsqueeze", "Squeeze"];

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! MaxPool, AveragePool, GlobalAveragePool, and com.microsoft's QLinear forms of the means.
+//! MaxPool, GlobalMaxPool, AveragePool, GlobalAveragePool, and com.microsoft's QLinear forms of the means.
 
 use crate::onnx::error::{Fail, unsupported};
 use crate::onnx::fold::scales::{scale, zero_point};
 use crate::onnx::fuse::operands::{any, codes_as_values, eight, linear, table};
-use crate::onnx::fuse::value::{Inputs, Pending, Real, Value};
+use crate::onnx::fuse::value::{Inputs, Pending, Real, Table, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::pools::{self, average, largest, ranked, window};
 use crate::onnx::lower::requantise::quantize_integers;
 use crate::onnx::parse::node::Node;
 
-/// MaxPool of codes, or of what is a function of them: of the ranks of its values then.
+/// MaxPool and GlobalMaxPool of codes, or of what is a function of them: of the ranks of its values then.
 pub fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     let codes = match any(inputs, 0)? {
         Value::Eight(e) => Some(codes_as_values(e)),
@@ -20,8 +20,11 @@ pub fn max_pool(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, 
         Some(t) => t.clone(),
         None => ranked(g, node, &table(inputs, 0, "X")?)?,
     };
-    let (window, shape, map, order) = window(g, node, &mut t.eight, false)?;
+    let global = node.op() == "GlobalMaxPool";
+    let (window, shape, map, order) = window(g, node, &mut t.eight, global)?;
     let made = largest(g, node, &t, window, shape, map, order);
+    // ONNX Runtime leaves the global one in float32, as it does ReduceMax.
+    let made = Table { apart: made.apart || global, ..made };
     Ok(if codes.is_some() { Value::Eight(made.eight) } else { Value::Real(Real::Table(made)) })
 }
 
