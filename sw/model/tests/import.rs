@@ -490,6 +490,43 @@ fn a_global_maximum_is_a_pool_of_the_whole_map() {
     assert_eq!(pooled(group(INT8, between, "p", zero("yz", 5))), ([6, 6], vec![1, 4, 1, 1]));
 }
 
+#[test]
+fn a_shape_that_the_graph_computes_is_a_constant() {
+    let at = |name: &str, values: &[i64]| {
+        tensor(name, &[values.len() as i64], 7, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    };
+    let reshaped = |batch: Option<i64>, nodes: Vec<NodeProto>| {
+        let constants =
+            vec![at("one", &[1]), at("three", &[3]), at("rest", &[-1]), at("first", &[0]), scale("s", 0.5), zero("z", 1)];
+        let pool = with(node("MaxPool", &["x"], "p"), vec![ints("kernel_shape", &[2, 2])]);
+        let nodes = [vec![pool], nodes, vec![node("Reshape", &["p", "shape"], "y")]].concat();
+        let input = info("x", INT8, &[batch, Some(2), Some(4), Some(5)]);
+        import(&model(nodes, constants, input).encode_to_vec(), &Constants::new()).map(|g| (g.batch, g.output.1.shape.clone()))
+    };
+    let flat = |op: NodeProto| vec![op, with(node("Concat", &["n", "rest"], "shape"), vec![int("axis", 0)])];
+    let between = |more: Vec<AttributeProto>| with(node("Shape", &["p"], "n"), more);
+    let one = || flat(between(vec![int("start", 0), int("end", 1)]));
+    assert_eq!(reshaped(Some(1), one()), Ok((1, vec![1, 24])));
+    assert_eq!(reshaped(None, one()), Ok((1, vec![1, 24])));
+    assert_eq!(reshaped(Some(3), one()), Ok((3, vec![1, 24])));
+    let gathered = [vec![between(vec![]), node("Gather", &["n", "first"], "g")], vec![node("Identity", &["g"], "i")]].concat();
+    let concat = |parts: &[&str]| with(node("Concat", parts, "shape"), vec![int("axis", 0)]);
+    assert_eq!(reshaped(None, [gathered, vec![concat(&["i", "rest"])]].concat()), Ok((1, vec![1, 24])));
+    // Channels by rows times columns.
+    let sliced = vec![
+        between(vec![int("start", -3)]),
+        node("Slice", &["n", "one", "three", "first"], "hw"),
+        node("Gather", &["hw", "first"], "h"),
+        node("Gather", &["hw", "one"], "w"),
+        node("Mul", &["h", "w"], "m"),
+        concat(&["one", "rest", "m"]),
+    ];
+    assert_eq!(reshaped(None, sliced), Ok((1, vec![1, 2, 12])));
+    let outside = vec![between(vec![]), node("Gather", &["n", "far"], "g"), concat(&["g", "rest"])];
+    let outside = [vec![with(node("Constant", &[], "far"), vec![ints("value_ints", &[9])])], outside].concat();
+    assert!(reshaped(None, outside).expect_err("an index outside").to_string().contains("indices [9] of 4 elements"));
+}
+
 fn cases() -> u32 {
     if std::env::var_os("SYSTOLE_LONG").is_some() { 3_000_000 } else { 3000 }
 }

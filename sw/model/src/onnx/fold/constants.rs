@@ -4,9 +4,13 @@
 
 use crate::onnx::array::{Array, Data};
 use crate::onnx::error::{Fail, ImportError, unsupported, wrong};
+use crate::onnx::fold::facts::Constants;
+use crate::onnx::fold::integers::{computed, of_shape};
 use crate::onnx::fold::known::{Dequantised, Known};
 use crate::onnx::fold::plan::plan;
 use crate::onnx::fold::quantized::{dequantize, quantize};
+use crate::onnx::fold::shapes::infer;
+use crate::onnx::parse::live::keep_live;
 use crate::onnx::parse::model::{Initialiser, Model};
 use crate::onnx::parse::node::Node;
 use std::collections::HashMap;
@@ -45,6 +49,9 @@ pub fn fold(model: &mut Model) -> Result<HashMap<String, Known>, ImportError> {
     let mut known: HashMap<String, Known> = model.initialisers.iter().map(|(name, v)| (name.clone(), of(v))).collect();
     known.extend(model.given.iter().map(|(name, array)| (name.clone(), Known::Array(array.clone()))));
     let mut rest = vec![];
+    // Shapes are only followed where the graph asks for one.
+    let asked = model.nodes.iter().any(|node| node.is_standard() && matches!(node.op(), "Shape" | "Size"));
+    let mut shapes: HashMap<String, Vec<usize>> = model.inputs.iter().map(|i| (i.name.clone(), i.shape.clone())).collect();
     for mut node in std::mem::take(&mut model.nodes) {
         let domain = if node.is_standard() { "" } else { node.proto.domain.as_str() };
         let fold = FOLDS.iter().find(|(d, op, _)| *d == domain && *op == node.op()).map(|f| f.2);
@@ -55,6 +62,24 @@ pub fn fold(model: &mut Model) -> Result<HashMap<String, Known>, ImportError> {
                 Some(value) => Some(Some(value.clone())),
             })
             .collect();
+        if asked {
+            follow(&node, &known, &mut shapes, model.opset);
+        }
+        if let (true, [output]) = (node.is_standard(), node.proto.output.as_slice()) {
+            let shape = node.proto.input.first().and_then(|name| shapes.get(name));
+            let mut made = shape.and_then(|shape| of_shape(&node, shape));
+            if let (None, None, Some(inputs)) = (&made, fold, &inputs) {
+                made = match computed(&node, inputs) {
+                    Ok(value) => value,
+                    Err(Fail::Wrong(what)) => return Err(node.wrong(what)),
+                    Err(Fail::Unsupported(..)) => None,
+                };
+            }
+            if let Some(value) = made {
+                known.insert(output.clone(), value);
+                continue;
+            }
+        }
         let (Some(fold), Some(inputs), [output]) = (fold, inputs, node.proto.output.as_slice()) else {
             rest.push(node);
             continue;
@@ -70,8 +95,37 @@ pub fn fold(model: &mut Model) -> Result<HashMap<String, Known>, ImportError> {
             }
         }
     }
-    model.nodes = rest;
+    // What only led to a shape counts no more.
+    model.nodes = if asked { keep_live(rest, &model.outputs) } else { rest };
     Ok(known)
+}
+
+/// Puts the shapes of a node's results among those that are known.
+fn follow(node: &Node, known: &HashMap<String, Known>, shapes: &mut HashMap<String, Vec<usize>>, opset: i64) {
+    for name in node.inputs() {
+        match known.get(name) {
+            Some(Known::Array(array)) => shapes.insert(name.to_string(), array.shape.clone()),
+            Some(Known::Dequantised(c)) => shapes.insert(name.to_string(), c.shape.clone()),
+            Some(Known::Foreign(_)) | None => continue,
+        };
+    }
+    let mut of: Vec<Option<&[usize]>> = node.proto.input.iter().map(|name| shapes.get(name).map(Vec::as_slice)).collect();
+    // Windows slide over each image of a batch alike.
+    let windows = ["Conv", "QLinearConv", "ConvInteger", "ConvTranspose", "MaxPool", "AveragePool", "QLinearAveragePool"];
+    let batch = match of.first() {
+        Some(Some([n, image @ ..])) if *n > 1 && windows.contains(&node.op()) => Some((*n, [&[1], image].concat())),
+        _ => None,
+    };
+    if let Some((_, one)) = &batch {
+        of[0] = Some(one);
+    }
+    let mut made = infer(node, &Constants { node, known }, &of, opset).unwrap_or_default();
+    if let Some((n, _)) = batch {
+        made.iter_mut().filter_map(|shape| shape.first_mut()).for_each(|first| *first = n);
+    }
+    for (name, shape) in node.proto.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
+        shapes.insert(name.clone(), shape);
+    }
 }
 
 fn constant(node: &Node, _: &[Option<Known>]) -> Result<Known, Fail> {

@@ -8,6 +8,7 @@
 pub mod batch;
 pub mod constants;
 pub mod facts;
+pub mod integers;
 pub mod known;
 pub mod plan;
 pub mod quantized;
