@@ -79,6 +79,7 @@ fn what_mixes_the_elements_is_refused_by_name() {
     for (name, behind, shapes) in cases {
         let text = import(&model(behind, shapes), &Constants::new()).expect_err(name).to_string();
         assert!(text.contains(name) && text.contains("a batch of 3"), "{name}: {text}");
+        assert!(text.starts_with("1 node ") && !text.contains("the MaxPool"), "the pool keeps elements apart: {text}");
     }
 }
 

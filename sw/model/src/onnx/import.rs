@@ -91,7 +91,8 @@ fn lowered(model: &mut Model, known: &mut HashMap<String, Known>) -> Result<Lowe
             })
         }
         Err(mixed) => {
-            list.retain(|(at, _)| mixed.iter().all(|(m, _)| m != at));
+            // Where nodes mix the elements the others would run, one element behind the other.
+            list.retain(|(at, u)| !u.reason.starts_with(BATCH) && mixed.iter().all(|(m, _)| m != at));
             list.extend(mixed);
             Ok(Lowered::Refused(list))
         }

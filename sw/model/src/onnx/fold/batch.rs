@@ -56,7 +56,7 @@ pub fn single(
         let given = Constants { node, known: &known };
         let made = infer(node, &given, &of, model.opset).unwrap_or_default();
         let first = made.first().and_then(|s| s.first());
-        let reason = match mixes(node, &given, &of, &carries) {
+        let reason = match mixes(node, &given, &of, &carries, model.opset) {
             Some(reason) => Some(reason),
             None if first.is_some_and(|&d| d != 1) => {
                 Some(format!("its result of shape {:?} for one element of the batch", made[0]))
@@ -105,7 +105,7 @@ fn counted(node: &mut Node, i: usize, n: usize, known: &mut HashMap<String, Know
 }
 
 /// Why a node does not do to each element what it does to one; `carries`: which inputs have the batch first.
-fn mixes(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], carries: &[bool]) -> Option<String> {
+fn mixes(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], carries: &[bool], opset: i64) -> Option<String> {
     let op = node.op();
     let rank = |i: usize| shapes.get(i).copied().flatten().map(<[usize]>::len);
     let alone = |i: usize| {
@@ -139,7 +139,8 @@ fn mixes(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], carries: 
         return wrong.then(|| "a constant that differs from element to element, or shapes of other ranks".into());
     }
     match op {
-        "Softmax" | "LogSoftmax" => axis(-1, 0),
+        "Softmax" | "LogSoftmax" => axis(if opset < 13 { 1 } else { -1 }, 0),
+        "QLinearSoftmax" => axis(-1, 0).or(alone(0)),
         "ArgMax" | "ArgMin" => axis(0, 0).or(alone(0)),
         "QuantizeLinear" | "DequantizeLinear" => {
             let one = shapes.get(1).copied().flatten().is_some_and(|s| s.iter().product::<usize>() == 1);
