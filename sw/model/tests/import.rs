@@ -527,6 +527,25 @@ fn a_shape_that_the_graph_computes_is_a_constant() {
     assert!(reshaped(None, outside).expect_err("an index outside").to_string().contains("indices [9] of 4 elements"));
 }
 
+#[test]
+fn a_linear_softmax_is_the_hosts_at_the_end() {
+    let softmax = |axis: i64, batch: i64| {
+        let mut made =
+            with(node("QLinearSoftmax", &["p", "xs", "xz", "ys", "yz"], "y"), vec![int("axis", axis), int("opset", 17)]);
+        made.domain = "com.microsoft".into();
+        let pool = with(node("MaxPool", &["x"], "p"), vec![ints("kernel_shape", &[2, 2])]);
+        let constants = vec![scale("xs", 0.5), zero("xz", 1), scale("ys", 1.0 / 256.0), zero("yz", -128)];
+        let input = info("x", INT8, &[Some(batch), Some(2), Some(4), Some(5)]);
+        import(&model(vec![pool, made], constants, input).encode_to_vec(), &Constants::new())
+    };
+    for axis in [1, -1] {
+        let graph = softmax(axis, 3).expect("it keeps elements apart");
+        let host = graph.output.1.host.expect("an operator of the host");
+        assert_eq!((graph.batch, host.ops.len(), host.inner), (3, 1, vec![1, 2, 3, 4]));
+    }
+    assert!(softmax(0, 3).expect_err("across the batch").to_string().contains("across the elements"));
+}
+
 fn cases() -> u32 {
     if std::env::var_os("SYSTOLE_LONG").is_some() { 3_000_000 } else { 3000 }
 }

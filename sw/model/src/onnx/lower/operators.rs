@@ -100,6 +100,7 @@ const MICROSOFT: &[(&str, Handler)] = &[
     ("QLinearConcat", First(concat::qlinear_concat)),
     ("QLinearSigmoid", First(functions::qlinear)),
     ("QLinearLeakyRelu", First(functions::qlinear)),
+    ("QLinearSoftmax", First(host::qlinear_softmax)),
     ("QGemm", First(matmul::qgemm)),
 ];
 
