@@ -546,6 +546,18 @@ fn a_linear_softmax_is_the_hosts_at_the_end() {
     assert!(softmax(0, 3).expect_err("across the batch").to_string().contains("across the elements"));
 }
 
+#[test]
+fn a_constant_by_channel_at_the_end_is_refused_at_its_node() {
+    let nodes = vec![node("DequantizeLinear", &["x", "xs", "xz"], "r"), node("Mul", &["r", "c"], "y")];
+    let by_channel = |shape: &[i64]| {
+        let raw = (0..shape.iter().product::<i64>()).flat_map(|i| (0.3 + i as f32).to_le_bytes()).collect();
+        let constants = vec![scale("xs", 0.5), zero("xz", 1), tensor("c", shape, FLOAT, raw)];
+        model(nodes.clone(), constants, info("x", INT8, &[Some(1), Some(4), Some(2), Some(2)]))
+    };
+    refused(&by_channel(&[1, 4, 1, 1]), &["Mul of y (Mul): a constant for each channel", "scalars alone"]);
+    import(&by_channel(&[]).encode_to_vec(), &Constants::new()).expect("a scalar");
+}
+
 fn cases() -> u32 {
     if std::env::var_os("SYSTOLE_LONG").is_some() { 3_000_000 } else { 3000 }
 }

@@ -79,6 +79,13 @@ pub fn leaving(g: &mut Building, name: &str, value: Value) -> Result<Leaving, Im
             (o.eight, element, Some(o.codes))
         }
         Value::Real(Real::Input(e)) => return bytes(g, name, &e),
+        Value::Real(Real::Channels(_)) => {
+            return cannot(
+                name,
+                "a constant for each channel behind the last DequantizeLinear, where the host computes with scalars alone",
+                "put QuantizeLinear and DequantizeLinear behind it, or end the graph before it",
+            );
+        }
         Value::Real(_) => {
             return cannot(
                 name,

@@ -226,7 +226,15 @@ impl Walk<'_> {
             }
             match outputs::leaving(&mut self.graph, name, value.clone()) {
                 Ok(out) => leaving.push(out),
-                Err(ImportError::Unsupported(list)) => self.unsupported.extend(list.into_iter().map(|u| (None, u))),
+                Err(ImportError::Unsupported(list)) => {
+                    // A constant for each channel is a matter of the node that has it.
+                    let maker = |n: &Node| matches!(value, Value::Real(Real::Channels(_))) && n.proto.output.contains(name);
+                    let at = self.model.nodes.iter().position(maker);
+                    self.unsupported.extend(list.into_iter().map(|u| match at.map(|at| &self.model.nodes[at]) {
+                        Some(node) => (at, Unsupported { node: node.name.clone(), op: node.op().to_string(), ..u }),
+                        None => (at, u),
+                    }));
+                }
                 Err(e) => return Err(e),
             }
         }
