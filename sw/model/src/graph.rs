@@ -152,6 +152,52 @@ pub enum Op {
         /// Second operand.
         b: MapId,
     },
+    /// Product of two maps, row of maps by row: `y[g, i, j] = sum over l of (a[g, i, l] - za) * (b[g, l, j] - zb)`, of shapes
+    /// `[g, m, k]`, `[g, k, n]` and `[g, m, n]`.
+    MatMul {
+        /// First operand, `[g, m, k]`.
+        a: MapId,
+        /// Its zero point.
+        a_zero: i8,
+        /// Second operand: `[g, k, n]`, or `[g, n, k]` where it is transposed.
+        b: MapId,
+        /// Its zero point.
+        b_zero: i8,
+        /// Length k of the sums.
+        k: usize,
+        /// The second operand has a pixel for each column of the result.
+        transposed: bool,
+    },
+    /// Softmax over the channels of each pixel, from codes to codes: `rne(e * levels / sum of e) + zero_point` with
+    /// `e = exp((x - largest x) * scale)`, as QLinearSoftmax (docs/arithmetic.md, "Softmax and normalisation").
+    Softmax {
+        /// The map it reads.
+        input: MapId,
+        /// Scale of its codes.
+        scale: f32,
+        /// Codes from 0 to 1: `floor(1 / y_scale)`.
+        levels: f32,
+        /// The code of zero.
+        zero_point: i8,
+    },
+    /// Normalisation over the channels of each pixel: `(x - mean) / sqrt(v) * gain + bias`, quantised, where v is
+    /// `variance + epsilon` or what a code of the variance stands for (docs/arithmetic.md, "Softmax and normalisation").
+    Norm {
+        /// The map it reads.
+        input: Operand,
+        /// The mean is subtracted; without it v is that of the squares (RMS).
+        centered: bool,
+        /// What stands under the root.
+        under: UnderRoot,
+        /// By channel.
+        gain: Vec<f32>,
+        /// By channel.
+        bias: Vec<f32>,
+        /// Scale of the result.
+        scale: f32,
+        /// Zero point of the result.
+        zero_point: i8,
+    },
     /// A map whose elements are those of another one in another order, each as often as it is named.
     Arrange {
         /// The map it reads.
@@ -195,6 +241,23 @@ pub enum Op {
         zero_point: i8,
         /// How the mean becomes a code.
         rounding: MeanRounding,
+    },
+}
+
+/// What stands under the root of a normalisation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UnderRoot {
+    /// The variance and a constant.
+    Epsilon(f32),
+    /// The variance as a code, `c = clamp(rne(variance / scale) + zero_point)` to int8, and by `c as u8` the value under the
+    /// root: a quantiser between the variance and the root.
+    Codes {
+        /// Of the variance's codes.
+        scale: f32,
+        /// Of the variance's codes.
+        zero_point: i8,
+        /// What stands under the root.
+        values: Box<[f32; 256]>,
     },
 }
 
@@ -283,7 +346,7 @@ impl Layer {
     pub fn order_decides(&self) -> bool {
         matches!(&self.op, Op::Lookup { doubtful, .. } if !doubtful.is_empty())
             || matches!(self.finish, Finish::Int8 { float32: true, .. })
-            || matches!(self.op, Op::AveragePool { rounding: MeanRounding::Float32, .. })
+            || matches!(self.op, Op::AveragePool { rounding: MeanRounding::Float32, .. } | Op::Softmax { .. } | Op::Norm { .. })
     }
 
     /// Whether it adds up digits of a function, which are off by some of what they stand for.
@@ -307,9 +370,10 @@ impl Layer {
             | Op::ConvTranspose { input, .. }
             | Op::Lookup { input, .. }
             | Op::MaxPool { input, .. }
+            | Op::Softmax { input, .. }
             | Op::Arrange { input, .. } => vec![input],
-            Op::Larger { a, b } => vec![a, b],
-            Op::AveragePool { input, .. } => vec![input.map],
+            Op::Larger { a, b } | Op::MatMul { a, b, .. } => vec![a, b],
+            Op::AveragePool { ref input, .. } | Op::Norm { ref input, .. } => vec![input.map],
             Op::Constant { .. } => vec![],
             Op::Add { a, b, .. } | Op::Mul { a, b, .. } => vec![a.map, b.map],
         }
@@ -435,6 +499,8 @@ impl Graph {
         let apart = self.layers.iter().all(|l| match &l.op {
             Op::Conv { window, .. } | Op::MaxPool { window, .. } | Op::AveragePool { window, .. } => *window == Window::POINT,
             Op::Add { .. } | Op::Mul { .. } | Op::Larger { .. } | Op::Lookup { .. } => true,
+            Op::Softmax { .. } | Op::Norm { .. } => true,
+            Op::MatMul { .. } => false,
             Op::Constant { .. } | Op::ConvTranspose { .. } | Op::Arrange { .. } => false,
         });
         (one == 1 && matrices && apart).then_some(m)
@@ -473,9 +539,10 @@ impl Graph {
                 | Op::ConvTranspose { input, .. }
                 | Op::Lookup { input, .. }
                 | Op::MaxPool { input, .. }
+                | Op::Softmax { input, .. }
                 | Op::Arrange { input, .. } => *input = number[*input],
-                Op::Larger { a, b } => (*a, *b) = (number[*a], number[*b]),
-                Op::AveragePool { input, .. } => input.map = number[input.map],
+                Op::Larger { a, b } | Op::MatMul { a, b, .. } => (*a, *b) = (number[*a], number[*b]),
+                Op::AveragePool { input, .. } | Op::Norm { input, .. } => input.map = number[input.map],
                 Op::Constant { .. } => {}
                 Op::Add { a, b, .. } | Op::Mul { a, b, .. } => {
                     a.map = number[a.map];
@@ -492,6 +559,7 @@ impl Graph {
 /// taps that meet an output pixel, with pixels outside the input and without the zeros between those inside.
 pub fn layer_macs(layer: &Layer, map: &Map) -> u64 {
     match &layer.op {
+        Op::MatMul { k, .. } => map.len() as u64 * *k as u64,
         Op::Conv { weights, .. } if !layer.copies() => (map.shape[0] * map.shape[1]) as u64 * weights.len() as u64,
         Op::ConvTranspose { window, weights, .. } => {
             let met = |d: usize| {

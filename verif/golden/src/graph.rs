@@ -98,6 +98,7 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
         Op::Lookup { input, .. } => each(&|i| marked(*input, i)),
         Op::Arrange { input, from } => each(&|i| marked(*input, from[i] as usize)),
         Op::Constant { .. } => vec![],
+        Op::MatMul { .. } | Op::Softmax { .. } | Op::Norm { .. } => todo!(),
     }
 }
 
@@ -160,6 +161,7 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
         }
         Op::Larger { a, b } => maps[*a].iter().zip(&maps[*b]).map(|(&x, &y)| clamp(x.max(y))).collect(),
         Op::Arrange { input, from } => from.iter().map(|&at| clamp(maps[*input][at as usize])).collect(),
+        Op::MatMul { .. } | Op::Softmax { .. } | Op::Norm { .. } => todo!(),
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
         Op::Lookup { input, table, doubtful } => {
             if !doubtful.is_empty() {

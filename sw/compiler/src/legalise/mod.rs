@@ -213,6 +213,7 @@ impl<'a> Stager<'a> {
                 Made::Stage(self.mul(i, *a, *b, &product, codes(&layer.finish)?)?)
             }
             Op::Larger { a, b } => Made::Stage(self.larger(i, *a, *b, codes(&layer.finish)?)?),
+            Op::MatMul { .. } | Op::Softmax { .. } | Op::Norm { .. } => return Err("not there yet".into()),
             Op::Arrange { input, from } => self.arrange(i, *input, from)?,
             Op::AveragePool { .. } => Made::Stage(self.average_pool(i, codes(&layer.finish)?)?),
             Op::MaxPool { input, window } => Made::Stage(self.max_pool(i, *input, *window, codes(&layer.finish)?)?),
