@@ -906,7 +906,7 @@ impl Builder {
                 w_base,
                 acc_base: self.rng.random_range(0..4),
                 w_sram,
-                w_zero: if w_sram || !self.config.weight_zero { 0 } else { self.pick(&[0, 0, -128, -1, 7, 127]) },
+                w_zero: if !self.config.weight_zero { 0 } else { self.pick(&[0, 0, -128, -1, 7, 127]) },
                 hold: hold as u32,
                 reduce: u32::from(terms != 0),
                 first: true,

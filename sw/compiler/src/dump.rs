@@ -95,6 +95,7 @@ fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
             }
             Weights::Tiles(_) => format!("{} x {} tiles", s.k_tiles(), s.n_tiles),
             Weights::Shared(_) => format!("identity, {} taps, {} words", s.k_tiles(), s.n_tiles),
+            Weights::InRun { base, .. } => format!("{} x {} tiles of W SRAM from {base} on", s.k_tiles(), s.n_tiles),
             Weights::Taps(_) => format!("lane engine, kernel {:?}, {} words", s.kernel, s.n_tiles),
         };
         let _ = write!(

@@ -13,7 +13,7 @@ use crate::tile::{Axis, Segment, segments};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::Stride;
 use systole_isa::program::Pad;
-use systole_isa::{Config, Image, Instruction, IsaError, Join, Lane, Load, Matmul, Nest, Post, Program, Residual, Row};
+use systole_isa::{Config, Image, Instruction, IsaError, Join, Lane, Load, Matmul, Nest, Post, Program, Residual, Row, f24};
 use systole_model::graph::Graph;
 
 struct Emitter<'a> {
@@ -54,6 +54,14 @@ pub fn emit(
         let stage = &staged.stages[p.stage];
         rows.push(Row { cycle: p.row, instruction: Instruction::Lane(e.lane(stage, tap_words[p.stage])) });
     }
+    for p in &schedule.numbers {
+        rows.extend(p.rows.iter().cloned().map(|mut row| {
+            if let Instruction::Matmul(m) = &mut row.instruction {
+                m.w_base = bases[p.stage] as u32;
+            }
+            row
+        }));
+    }
     for &(stage, block, cycle) in &schedule.posts {
         rows.push(Row { cycle, instruction: Instruction::Post(e.post(&staged.stages[stage], block)) });
     }
@@ -79,7 +87,7 @@ pub fn emit(
         luts: staged.luts.clone(),
         weights,
         taps: staged.lane_taps(),
-        vector: vec![],
+        vector: e.vector(),
         input: Tensor::dense(pixels as u32, channels as u32, Dtype::Int8),
         output,
         macs: graph.macs(),
@@ -134,7 +142,7 @@ impl Emitter<'_> {
             bases.push(bytes.len() / tile);
             match &stage.weights {
                 Weights::Shared(all) => bytes.extend(all.iter()),
-                Weights::Taps(_) => {}
+                Weights::Taps(_) | Weights::InRun { .. } => {}
                 Weights::Tiles(all) => {
                     for segment in segments(stage, plan, &stage.blocks[0], self.config) {
                         for (k, n) in tiles(&segment) {
@@ -145,6 +153,15 @@ impl Emitter<'_> {
             }
         }
         (bytes, bases)
+    }
+
+    /// Functions and parameters of the vector unit, where it has a part.
+    fn vector(&self) -> Vec<u64> {
+        if self.staged.numbers.is_empty() {
+            return vec![];
+        }
+        let functions = f24::functions();
+        functions.iter().flatten().map(|&f| f24::encode_segment(f)).chain(self.staged.numbers.iter().copied()).collect()
     }
 
     /// Each stage's first tap word.
@@ -171,11 +188,17 @@ impl Emitter<'_> {
                 let gap = c.period.saturating_sub(within + 1);
                 within += c.period * (c.count as u64 - 1);
                 reduce |= u32::from(c.axis == Axis::K) << i;
+                let weights = match stage.weights {
+                    // Counted tile by tile, n outermost.
+                    Weights::InRun { n_step, .. } if c.axis == Axis::N => c.weights / stage.k_tiles() * n_step,
+                    Weights::InRun { k_step, .. } => c.weights * k_step,
+                    _ => c.weights,
+                };
                 Stride {
                     count: c.count as u32,
                     gap: gap as u8,
                     // Nothing looks at the indices of a stage without padding.
-                    stride: [c.x as i32, c.weights as i32, c.acc as i32, c.row * bounded, c.col * bounded],
+                    stride: [c.x as i32, weights as i32, c.acc as i32, c.row * bounded, c.col * bounded],
                 }
             })
             .collect();
@@ -192,9 +215,9 @@ impl Emitter<'_> {
         });
         Matmul {
             x_base: x_base as u32,
-            w_base: w_base as u32,
+            w_base: if let Weights::InRun { base, .. } = stage.weights { base } else { w_base } as u32,
             acc_base: segment.acc_base as u32,
-            w_sram: false,
+            w_sram: stage.is_in_run(),
             w_zero: stage.w_zero,
             hold: hold as u32,
             reduce,
@@ -274,7 +297,10 @@ impl Emitter<'_> {
             .collect();
         let residual_base = (res_base + (first + stage.operand_at()) * res_pitch) as u32;
         Post {
-            dst_base: (base + stage.first_pixel(block) * pitch / stage.wide) as u32,
+            dst_base: match &stage.fill {
+                Some(f) => f.base + block.row * f.row + block.col * f.pixel,
+                None => base + stage.first_pixel(block) * pitch / stage.wide,
+            } as u32,
             param_base: (spec.param_base + block.params + first * spec.param_pixel) as u32,
             dest: spec.dest,
             zero_point: spec.zero_point,

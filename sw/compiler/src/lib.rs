@@ -48,6 +48,7 @@ pub mod schedule;
 pub mod scrub;
 pub mod stage;
 pub mod tile;
+mod timeline;
 pub mod verify;
 
 pub use add::{AddConstants, choose_add};

@@ -105,6 +105,16 @@ pub fn matmul(staged: &Staged, stage: &Stage, block: &Block, segment: &Segment) 
 /// operand gain.
 pub fn post(staged: &Staged, stage: &Stage, block: &Block, groups: usize) -> Vec<(usize, [usize; 3])> {
     let spec = &stage.post;
+    if let Some(fill) = &stage.fill {
+        let tiles = if stage.is_shared() { stage.n_tiles / groups } else { stage.n_tiles };
+        let mut all = vec![(block.cols, [fill.pixel, 0, 0]), (block.rows, [fill.row, 0, 0]), (tiles, [fill.word, 0, 0])];
+        if stage.is_shared() {
+            all.push((groups, [fill.group, 0, 0]));
+        } else {
+            all[2].1[1] = spec.param_step;
+        }
+        return looping(all);
+    }
     let (pitch, each) = pitch(staged, stage, groups);
     let operand = |words: usize| if stage.operand.is_some() { words } else { 0 };
     let res_pitch = operand_pitch(staged, stage, groups);
@@ -126,6 +136,11 @@ pub fn post(staged: &Staged, stage: &Stage, block: &Block, groups: usize) -> Vec
     } else {
         all.push((stage.n_tiles, [each, spec.param_step, operand(1)]));
     }
+    looping(all)
+}
+
+/// Those that loop, or one that does not.
+fn looping(all: Vec<(usize, [usize; 3])>) -> Vec<(usize, [usize; 3])> {
     let some: Vec<_> = all.iter().copied().filter(|l| l.0 > 1).collect();
     if some.is_empty() { all[..1].to_vec() } else { some }
 }

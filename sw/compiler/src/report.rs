@@ -63,6 +63,13 @@ impl std::fmt::Display for Warning {
                      of steps of its sums and are rounded to one"
                 );
             }
+            Some(Form::Softmax | Form::Norm) => {
+                return write!(
+                    f,
+                    "ONNX Runtime computes this {what} in float32, the machine in F24; where a value lies near to halfway between two codes \
+                     either may come out"
+                );
+            }
             None if *of > 0 => {
                 return write!(
                     f,
@@ -163,6 +170,8 @@ impl LayerReport {
         let useful = 100.0 * self.utilisation;
         if self.kind == "depthwise" {
             why.push((share(self.busy) - useful, "lane engine"));
+        } else if ["softmax", "norm"].contains(&self.kind) {
+            why.push((share(self.busy) - useful, "vector unit"));
         } else {
             let idle = self.busy.saturating_sub(vectors);
             let cause = match (raw && config.post_beats() <= 4, config.post_beats()) {

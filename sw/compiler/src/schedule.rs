@@ -13,6 +13,7 @@
 //! pixel i read i paces later.
 
 mod lane;
+mod numbers;
 pub mod rows;
 mod stage;
 
@@ -22,7 +23,7 @@ use crate::stage::{Block, Stage, Staged, TensorId};
 use crate::tile::{self, Plan, Segment};
 use rows::Rows;
 use std::rc::Rc;
-use systole_isa::{Config, Latency};
+use systole_isa::{Config, Latency, Row};
 
 /// A MATMUL instruction with its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +53,21 @@ pub struct PlacedLane {
     pub row: u64,
 }
 
+/// What a stage of the vector unit does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedNumbers {
+    /// Stage it belongs to.
+    pub stage: usize,
+    /// X time of its first read.
+    pub start: u64,
+    /// Cycles up to its last result.
+    pub busy: u64,
+    /// Its instructions, with the cycles of their rows.
+    pub rows: Vec<Row>,
+}
+
 /// The timetable before it is encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     /// Order of each stage.
     pub plans: Vec<Plan>,
@@ -61,6 +75,8 @@ pub struct Schedule {
     pub matmuls: Vec<PlacedSegment>,
     /// LANE instructions, in order.
     pub lanes: Vec<PlacedLane>,
+    /// Stages of the vector unit, in order.
+    pub numbers: Vec<PlacedNumbers>,
     /// POST instructions `(stage, block, row)`, in order.
     pub posts: Vec<(usize, usize, u64)>,
     /// Rows of LOAD instructions, in the order of the jobs.
@@ -99,6 +115,8 @@ struct State {
     next_post: u64,
     /// By tensor, line and X word of a pixel; for each of [`Scheduler::slopes`].
     ready: Vec<Rc<Vec<[u64; 2]>>>,
+    /// X time from which weights that were written to W SRAM may be multiplied with.
+    weights_ready: u64,
     flats: Vec<Span>,
     /// LOAD's X writes.
     loads: Rc<Vec<Span>>,
@@ -122,6 +140,7 @@ impl State {
 struct Log {
     matmuls: Vec<(PlacedSegment, u32)>,
     lanes: Vec<(PlacedLane, u32)>,
+    numbers: Vec<PlacedNumbers>,
     posts: Vec<(usize, usize, u32)>,
     /// Tags of LOAD's rows.
     loads: Vec<u32>,
@@ -199,6 +218,7 @@ impl<'a> Scheduler<'a> {
             next_flat: 0,
             next_post: 0,
             ready,
+            weights_ready: 0,
             flats: Vec::new(),
             loads: Rc::default(),
             load_free: 0,
@@ -304,6 +324,7 @@ impl<'a> Scheduler<'a> {
             plans,
             matmuls: log.matmuls.into_iter().map(|(p, tag)| PlacedSegment { row: at(tag), ..p }).collect(),
             lanes: log.lanes.into_iter().map(|(p, tag)| PlacedLane { row: at(tag), ..p }).collect(),
+            numbers: log.numbers,
             posts: log.posts.into_iter().map(|(s, b, tag)| (s, b, at(tag))).collect(),
             loads: log.loads.into_iter().map(at).collect(),
             end: state.next_write.max(state.rows.end()).max(state.loads.iter().map(|l| l.to + 1).max().unwrap_or(0)),

@@ -9,8 +9,10 @@ use systole_isa::PostDest;
 use systole_isa::requant::Param;
 use systole_model::graph::Graph;
 
+mod numbers;
 mod tensor;
 
+pub use numbers::{Function, Numbers, Under};
 pub use tensor::{Frame, LoadJob, Source, Tensor, TensorId};
 
 /// A loop that moves through the input.
@@ -162,8 +164,32 @@ pub enum Weights {
     Tiles(Arc<[i8]>),
     /// One tile for each group of an X word, for all k tiles and words: `[g][R][C]`.
     Shared(Arc<[i8]>),
+    /// Words of W SRAM that stages before it write ([`Fill`]): that of k tile k and n tile n is `base + k * k_step + n * n_step`.
+    InRun {
+        /// First word.
+        base: usize,
+        /// Words from a k tile to the next.
+        k_step: usize,
+        /// Words from an n tile to the next.
+        n_step: usize,
+    },
     /// The lane engine's taps, for each n tile and line of the window (newest first, the fourth unused): `[n][4][C]`.
     Taps(Arc<[[i16; 3]]>),
+}
+
+/// Where a stage's results go in W SRAM, in the units of POST's destination by row or by column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// The first one.
+    pub base: usize,
+    /// From a pixel to the next in a row of pixels.
+    pub pixel: usize,
+    /// From a row of pixels to the next.
+    pub row: usize,
+    /// From an X word to the next.
+    pub word: usize,
+    /// From a group of an X word to the next.
+    pub group: usize,
 }
 
 /// A stage that makes some rows of what a whole one would: its part of a band. All parts of one stage have the same weights,
@@ -201,8 +227,10 @@ pub struct Stage {
     pub kind: &'static str,
     /// Tensor it reads; `None` where all is padding.
     pub input: Option<TensorId>,
-    /// Tensor it writes; `None` for OUT.
+    /// Tensor it writes; `None` for OUT, or W SRAM.
     pub output: Option<TensorId>,
+    /// Where it writes W SRAM, if it does.
+    pub fill: Option<Fill>,
     /// Tensor of the residual operand.
     pub operand: Option<TensorId>,
     /// Rows and columns of the output, in pixels. One row where rows and columns need not be told apart.
@@ -233,8 +261,10 @@ pub struct Stage {
     pub w_zero: i8,
     /// k tiles that each weight is split over, where it does not fit one.
     pub parts: usize,
-    /// What follows the sums.
+    /// What follows the sums; of a stage of the vector unit its codes' zero point, clamps and destination.
     pub post: PostSpec,
+    /// What the vector unit makes of the codes, where it does.
+    pub numbers: Option<Numbers>,
     /// Multiplications that the network asks for.
     pub macs: u64,
     /// Which rows it makes, where it does not make all of them.
@@ -263,9 +293,14 @@ impl Stage {
         matches!(self.weights, Weights::Taps(_))
     }
 
+    /// Whether its weights are made in the run.
+    pub fn is_in_run(&self) -> bool {
+        matches!(self.weights, Weights::InRun { .. })
+    }
+
     /// Whether parts of its k and n ranges can be an instruction of their own.
     pub fn is_divisible(&self) -> bool {
-        self.k_loops.len() <= 1 && self.n_walk == NWalk::SAME && !self.is_shared()
+        self.k_loops.len() <= 1 && self.n_walk == NWalk::SAME && !self.is_shared() && !self.is_in_run()
     }
 
     /// Whether sums leave as int32.
@@ -374,6 +409,8 @@ pub struct Staged {
     pub stages: Vec<Stage>,
     /// Parameters, C a word.
     pub params: Vec<Param>,
+    /// Parameters of the vector unit, C lanes a word.
+    pub numbers: Vec<u64>,
     /// Lookup tables.
     pub luts: Vec<[i8; 256]>,
     /// What is not exact.
@@ -411,7 +448,7 @@ impl Staged {
     pub fn weight_words(&self, stage: usize, tile: usize) -> usize {
         match &self.stages[stage].weights {
             Weights::Tiles(bytes) | Weights::Shared(bytes) => bytes.len() / tile,
-            Weights::Taps(_) => 0,
+            Weights::Taps(_) | Weights::InRun { .. } => 0,
         }
     }
 }

@@ -171,6 +171,9 @@ pub fn plans(stage: &Stage, config: &Config, most: usize) -> Vec<Plan> {
     }
     let pace = pace(stage, config) as usize;
     let paced = pace > 1;
+    if stage.is_in_run() {
+        return vec![if paced { Plan::Paced(0) } else { Plan::Prefix(0) }];
+    }
     if !stage.is_divisible() {
         let whole = group(stage, config) == stage.n_tiles && stage.n_tiles > 1 && stage.n_walk == crate::stage::NWalk::SAME;
         return match (paced, whole && most > 1) {

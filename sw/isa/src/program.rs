@@ -718,9 +718,6 @@ impl Instruction {
                 return Ok(vec![header]);
             }
             Instruction::Matmul(i) => {
-                if i.w_sram && i.w_zero != 0 {
-                    return Err(sram_zero(i.w_zero));
-                }
                 let mut pad = i.pad.unwrap_or(Pad { value: 0, y_base: 0, x_base: 0, y_size: 0, x_size: 0 });
                 let mut x_base = i.x_base;
                 if let Some(hot) = i.one_hot {
@@ -924,9 +921,6 @@ impl Instruction {
             Unit::Matmul => {
                 let get = |name| MATMUL.get(header, name);
                 let hot = get("one_hot") == 1;
-                if w_zero != 0 && get("w_sram") == 1 {
-                    return Err(sram_zero(w_zero));
-                }
                 if hot && (get("pad_en") == 1 || get("x_base") as usize >= 2 * CHUNK) {
                     return Err(bad("one_hot", get("x_base") as u64, "no padding, x_base 0 to 15"));
                 }
@@ -1073,11 +1067,6 @@ impl Instruction {
             }),
         })
     }
-}
-
-/// Weights made at run time are codes without a zero point.
-fn sram_zero(found: i8) -> IsaError {
-    IsaError::BadEncoding { what: "MATMUL w_zero".into(), found: u64::from(found as u8), legal: "0 with w_sram".into() }
 }
 
 impl Program {

@@ -47,6 +47,10 @@ pub enum Form {
     },
     /// A product or convolution without its [`crate::graph::Rest`]: constants are rounded to a step of its sums.
     WholeSteps,
+    /// A softmax in F24, on the vector unit.
+    Softmax,
+    /// A normalisation in F24, on the vector unit.
+    Norm,
 }
 
 /// Constants of a mean over so many elements.

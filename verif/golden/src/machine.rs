@@ -542,7 +542,8 @@ impl Machine {
             let at = ((walk.at[1] as u32).wrapping_add(further) & 0xffff) as usize;
             if i.w_sram {
                 let at = at % self.config.w_sram_depth as usize;
-                *held = Held::Own(kernel::pack(&self.w_sram[at * tile..][..tile], r, c));
+                let word = kernel::pack(&self.w_sram[at * tile..][..tile], r, c);
+                *held = Held::Own(if i.w_zero == 0 { word } else { kernel::less(&word, i.w_zero) });
             } else if (at + 1) * vectors <= run.l.weights.len() {
                 *held = match i.w_zero {
                     0 => Held::Rram(at * vectors),

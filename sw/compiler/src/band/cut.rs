@@ -275,6 +275,7 @@ impl Staged {
             loads: vec![],
             stages: vec![],
             params: self.params.clone(),
+            numbers: self.numbers.clone(),
             luts: self.luts.clone(),
             warnings: self.warnings.clone(),
         }

@@ -84,6 +84,9 @@ pub fn is_flat(staged: &Staged, stage: &Stage) -> bool {
 
 /// How a stage reads; `None` where it cannot run by rows.
 pub fn reads(staged: &Staged, stage: &Stage) -> Option<Reads> {
+    if stage.fill.is_some() || stage.is_in_run() || stage.numbers.is_some() {
+        return None;
+    }
     let [rows, width] = target_size(staged, stage.output);
     let flat = is_flat(staged, stage);
     if flat && (stage.out[0] != 1 || stage.out[1] * stage.wide != rows * width || width % stage.wide != 0) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Attention: keys, queries and values of all rows of a chunk, then row by row over the positions before each.
 
-use super::emit::{Emitter, S, Written, drain, pass, walk};
+use super::emit::{Emitter, S, Written};
 use super::lay::Layer;
 use super::shape::buffers;
-use super::timeline::{Second, Steps, long, lp, nest_of};
+use crate::timeline::{self, Second, Steps, drain, long, lp, nest_of, walk};
 use systole_isa::program::{Add, Function, MaxOf, Mul1, Mul2, ScalarOp, SumOf, VectorDest};
 use systole_isa::{Matmul, Nest, Vector};
 
@@ -34,7 +34,7 @@ fn over_cache(x: u32, w: usize) -> Matmul {
 }
 
 /// A nest that keeps loops of one iteration: bits of `reduce` and `hold` count them.
-fn nest_all(loops: &[super::timeline::Loops]) -> Nest {
+fn nest_all(loops: &[crate::timeline::Loops]) -> Nest {
     nest_of(loops, true)
 }
 
@@ -106,7 +106,7 @@ impl Emitter<'_> {
             add: Add::M1,
             b_base: e.at(e.p.rotations, 2 * ew) as u32,
             c_base: (e.at(e.p.rotations, 2 * ew) + ew) as u32,
-            ..pass()
+            ..timeline::pass()
         };
         let turns = 2 * ew as i64;
         let queries = |e: &mut Self| {
@@ -154,7 +154,7 @@ impl Emitter<'_> {
             param_base: masks,
             dst_base: self.at(self.p.q_codes, side * q) as u32,
             dest: VectorDest::X,
-            ..pass()
+            ..timeline::pass()
         };
         let qc = walk(
             qc,
@@ -264,7 +264,7 @@ impl Emitter<'_> {
             red_base: set,
             reduce: 0b10,
             nest: nest_all(&[lp(slots, step_gap, [1, 0, 1, 0, 1]), long(step_gap, [slots as i64, 0, slots as i64, 0, 0])]),
-            ..super::emit::pass()
+            ..timeline::pass()
         };
         let maxima = scores.steps.at.iter().enumerate();
         let maxima = maxima.map(|(n, &p)| self.t.after_s(self.t.max_written(p)).saturating_sub(n as u64 * beat)).max();

@@ -6,9 +6,9 @@
 
 use super::lay::{Laid, Lay, Layer, Table};
 use super::shape::{Places, Shape};
-use super::timeline::{Loops, Second, Steps, Timeline, lp, nest};
+use crate::timeline::{Second, Steps, Timeline, drain, lp, nest, pass, walk};
 use std::collections::BTreeMap;
-use systole_isa::program::{Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Register, ScalarOp, Source, SumOf, VectorDest};
+use systole_isa::program::{Add, Function, MaxOf, Mul1, Mul2, Mul3, OneHot, Register, ScalarOp, SumOf, VectorDest};
 use systole_isa::{Config, Matmul, Vector};
 use systole_llm::Quantised;
 
@@ -44,25 +44,6 @@ pub(super) struct Emitter<'a> {
 
 /// When codes may be read in X, by word.
 pub(super) type Written = BTreeMap<i64, u64>;
-
-/// A VECTOR on the array's sums, all codes symmetric.
-pub(super) fn drain() -> Vector {
-    Vector { src: Source::Array, ..pass() }
-}
-
-/// A VECTOR on V.
-pub(super) fn pass() -> Vector {
-    Vector { src: Source::V, lo: -127, hi: 127, lane_n: 32, ..Vector::default() }
-}
-
-/// Nest and reduction of a VECTOR: loops, and whether a reduction runs over each.
-pub(super) fn walk(v: Vector, loops: &[(Loops, bool)]) -> Vector {
-    let only: Vec<Loops> = loops.iter().map(|l| l.0).collect();
-    // Loops of one iteration are left out, and so are their bits.
-    let kept = loops.iter().filter(|(l, _)| l.0 > 1 || loops.len() == 1);
-    let reduce = kept.enumerate().fold(0, |mask, (n, (_, over))| mask | u32::from(*over) << n);
-    Vector { nest: nest(&only), reduce, ..v }
-}
 
 impl<'a> Emitter<'a> {
     pub fn new(model: &'a Quantised, s: &'a Shape, p: Places, l: &'a Lay, config: &'a Config, rows: usize) -> Emitter<'a> {

@@ -3,13 +3,12 @@
 //! several tokens of a prompt at once.
 //!
 //! [`shape`] says what lies where; [`lay`] and [`weights`] lay out tiles and parameters; [`emit`] and [`attention`] are the
-//! order of things, which [`timeline`] places in time.
+//! order of things, which [`crate::timeline`] places in time.
 
 mod attention;
 mod emit;
 mod lay;
 mod shape;
-mod timeline;
 mod weights;
 
 use crate::{CompileError, verify};

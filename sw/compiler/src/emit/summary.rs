@@ -18,6 +18,7 @@ impl Emitter<'_> {
             ("RRAM", image.weights.len() / tile, c.rram_depth),
             ("PARAM", image.params.len() / cols, c.param_depth),
             ("TAP", image.taps.len() / (4 * cols), if c.lane_taps == 0 { 0 } else { c.tap_depth }),
+            ("VECTOR", self.staged.numbers.len() / cols, c.vec_param_depth * u32::from(c.vec_lanes > 0)),
             ("LUT", image.luts.len(), c.lut_count),
             ("IN", (image.in_bytes as usize).div_ceil(cols), c.in_depth),
             ("OUT", (image.out_bytes as usize).div_ceil(cols), c.out_depth),
@@ -39,11 +40,14 @@ impl Emitter<'_> {
         for (index, stage) in stages.iter().enumerate() {
             let placed: Vec<_> = self.schedule.matmuls.iter().filter(|p| p.stage == index).collect();
             let lane = self.schedule.lanes.iter().find(|p| p.stage == index);
-            let start = placed.first().map_or(lane.map_or(0, |l| l.start), |p| p.start);
-            let end = placed.last().map_or(lane.map_or(0, |l| l.start + l.busy), |p| p.start + p.segment.busy);
+            let numbers = self.schedule.numbers.iter().find(|p| p.stage == index);
+            // What is no MATMUL: when it begins, and for how long it is busy.
+            let other = lane.map(|l| (l.start, l.busy)).or(numbers.map(|n| (n.start, n.busy)));
+            let start = placed.first().map_or(other.map_or(0, |o| o.0), |p| p.start);
+            let end = placed.last().map_or(other.map_or(0, |o| o.0 + o.1), |p| p.start + p.segment.busy);
             let cycles = end.saturating_sub(before.unwrap_or(0));
             before = before.max(Some(end));
-            let busy = lane.map_or(placed.iter().map(|p| p.segment.busy).sum::<u64>(), |l| l.busy);
+            let busy = other.map_or(placed.iter().map(|p| p.segment.busy).sum::<u64>(), |o| o.1);
             let visits = stage.k_tiles() * stage.n_tiles;
             let beats = u64::from(self.config.weight_beats);
             let law = |b: &crate::stage::Block| {
@@ -72,8 +76,14 @@ impl Emitter<'_> {
                 rows_made: stage.band.map_or(0, |b| b.rows),
                 rows_again: stage.band.map_or(0, |b| b.again),
                 blocks: stage.blocks.len(),
-                order: if lane.is_some() { "lane engine".into() } else { order(self.schedule.plans[index], stage, self.config) },
-                nests: placed.len() + usize::from(lane.is_some()),
+                order: if lane.is_some() {
+                    "lane engine".into()
+                } else if numbers.is_some() {
+                    "vector unit".into()
+                } else {
+                    order(self.schedule.plans[index], stage, self.config)
+                },
+                nests: placed.len() + usize::from(lane.is_some()) + numbers.map_or(0, |n| n.rows.len()),
                 law: lane.map_or(stage.blocks.iter().map(law).sum(), |l| l.busy),
                 start,
                 cycles,

@@ -10,7 +10,9 @@ mod conv;
 mod depthwise;
 mod input;
 mod line;
+mod matmul;
 mod mul;
+mod numbers;
 mod pool;
 mod transposed;
 
@@ -127,6 +129,7 @@ fn stages(graph: &Graph, config: &Config, bands: bool, lines: bool) -> Result<St
             loads: vec![],
             stages: vec![],
             params: vec![],
+            numbers: vec![],
             luts: vec![],
             warnings: vec![],
         },
@@ -213,7 +216,9 @@ impl<'a> Stager<'a> {
                 Made::Stage(self.mul(i, *a, *b, &product, codes(&layer.finish)?)?)
             }
             Op::Larger { a, b } => Made::Stage(self.larger(i, *a, *b, codes(&layer.finish)?)?),
-            Op::MatMul { .. } | Op::Softmax { .. } | Op::Norm { .. } => return Err("not there yet".into()),
+            Op::MatMul { .. } => Made::Stage(self.matmul(i)?),
+            Op::Softmax { .. } => Made::Stage(self.softmax(i)?),
+            Op::Norm { .. } => Made::Stage(self.norm(i)?),
             Op::Arrange { input, from } => self.arrange(i, *input, from)?,
             Op::AveragePool { .. } => Made::Stage(self.average_pool(i, codes(&layer.finish)?)?),
             Op::MaxPool { input, window } => Made::Stage(self.max_pool(i, *input, *window, codes(&layer.finish)?)?),
@@ -264,9 +269,9 @@ impl<'a> Stager<'a> {
         match self.made[map] {
             Made::Stage(s) if self.uses[map] == 1 => {
                 let (stage, [h, w, _]) = (&self.staged.stages[s], self.graph.maps[map].shape);
-                let Stage { post, spread, .. } = stage;
+                let Stage { post, spread, numbers, .. } = stage;
                 let all = spread.is_none() && stage.pixels() == h * w;
-                (post.meeting.is_none() && post.dest == PostDest::X && all).then_some(s)
+                (post.meeting.is_none() && numbers.is_none() && post.dest == PostDest::X && all).then_some(s)
             }
             _ => None,
         }
@@ -300,6 +305,7 @@ impl<'a> Stager<'a> {
             input: None,
             output: None,
             operand: None,
+            fill: None,
             out: [1, 1],
             spread: None,
             wide: 1,
@@ -315,6 +321,7 @@ impl<'a> Stager<'a> {
             w_zero: 0,
             parts: 1,
             post,
+            numbers: None,
             macs: 0,
             band: None,
         }
@@ -621,6 +628,12 @@ fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
     for (what, needed, limit, help) in [
         ("RRAM words of R x C weights", weight_words, config.rram_depth as usize, split),
         ("tap words of C lanes", staged.lane_taps().len() / (4 * config.cols as usize), config.tap_depth as usize, split),
+        (
+            "words of the vector unit's parameters",
+            staged.numbers.len() / config.cols as usize,
+            config.vec_param_depth as usize,
+            split,
+        ),
         ("parameter words of C channels", staged.params.len() / config.cols as usize, config.param_depth as usize, split),
         (TABLES, staged.luts.len(), config.lut_count as usize, "share tables between layers or use a larger configuration"),
         (

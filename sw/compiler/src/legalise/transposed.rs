@@ -151,14 +151,7 @@ impl Stager<'_> {
                     macs: (out[0] * out[1] * kh * kw * per * n) as u64,
                     ..stage
                 };
-                made = Some(match made {
-                    None => self.push(stage, map.shape),
-                    Some(first) => {
-                        let output = self.staged.stages[first].output;
-                        self.staged.stages.push(Stage { output, ..stage });
-                        self.staged.stages.len() - 1
-                    }
-                });
+                made = Some(self.push_part(stage, map.shape, made));
             }
         }
         made.ok_or_else(|| "its result is empty".into())

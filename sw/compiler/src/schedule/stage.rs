@@ -11,6 +11,9 @@ impl Scheduler<'_> {
     /// Places every instruction of stage `index` in the order `plan`.
     pub(super) fn stage(&self, state: &mut State, index: usize, plan: Plan, mut log: Option<&mut Log>) {
         let stage = &self.staged.stages[index];
+        if let Some(numbers) = &stage.numbers {
+            return self.numbers_stage(state, index, numbers, log);
+        }
         if let Some(steps) = loops::LaneSteps::of(stage) {
             return self.lane_stage(state, index, &steps, log);
         }
@@ -49,6 +52,7 @@ impl Scheduler<'_> {
                 armed |= post_words.is_some();
                 state.free = start + segment.busy;
                 let (beats, ways) = (self.config.weight_beats, self.config.rram_ways);
+                // What RRAM rests from, or would.
                 state.rested = start + segment.last_load() + u64::from(beats - 1 + ways);
                 let (Some(&(_, e0)), Some(&(_, e1))) = (ends.first(), ends.last()) else {
                     continue;
@@ -65,6 +69,11 @@ impl Scheduler<'_> {
                     state.next_flat = last + flat + 1;
                     state.flats.retain(|f| f.to >= start);
                     state.flats.push(Span { banks: self.banks(operand), from: start + e0 + flat, to: last + flat });
+                }
+                if stage.fill.is_some() {
+                    // The first row's weights are read so long before the step that multiplies.
+                    let lead = u64::from(self.lat.w_lead) - u64::from(self.lat.w_sram_read);
+                    state.weights_ready = last + write + see + lead;
                 }
                 if let Some(output) = stage.output {
                     let (words, line) = (self.staged.tensors[output].words, self.staged.tensors[output].line);
@@ -118,7 +127,7 @@ impl Scheduler<'_> {
 
     /// Earliest start by what has to be there before.
     fn dependencies(&self, state: &State, stage: &Stage, block: &Block, segment: &Segment, ends: &[(usize, u64)]) -> u64 {
-        let mut start = state.free;
+        let mut start = if stage.is_in_run() { state.free.max(state.weights_ready) } else { state.free };
         let period = segment.row_period();
         let [one, pace] = self.slopes();
         let (at, slope) = if period >= pace { (1, pace) } else { (0, one) };

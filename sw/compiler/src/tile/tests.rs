@@ -22,6 +22,7 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         input: Some(0),
         output: None,
         operand: None,
+        fill: None,
         out: [1, pixels],
         wide: 1,
         over: Over { size: [1, pixels], stride: [1, 1], origin: [0, 0] },
@@ -36,6 +37,7 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         w_zero: 0,
         parts: 1,
         post,
+        numbers: None,
         macs: 0,
         band: None,
     }

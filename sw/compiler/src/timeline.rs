@@ -10,7 +10,7 @@ use systole_isa::{Config, F24, Instruction, Latency, Loop, Matmul, Nest, Row, Sc
 
 /// When steps happen: the first one, and the cycle of each from it.
 #[derive(Debug, Clone)]
-pub(super) struct Steps {
+pub(crate) struct Steps {
     /// Cycle of each step, in order.
     pub at: Vec<u64>,
 }
@@ -26,7 +26,7 @@ impl Steps {
 }
 
 #[derive(Clone)]
-pub(super) struct Timeline<'a> {
+pub(crate) struct Timeline<'a> {
     pub lat: Latency,
     config: &'a Config,
     rows: Vec<Row>,
@@ -52,7 +52,7 @@ pub(super) struct Timeline<'a> {
 
 /// Second operand of a SCALAR.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Second<R = u32> {
+pub(crate) enum Second<R = u32> {
     /// A register of S.
     S(R),
     /// A constant, rounded to F24.
@@ -62,25 +62,25 @@ pub(super) enum Second<R = u32> {
 }
 
 /// A loop: count, gap, strides, and whether it runs LENC more times.
-pub(super) type Loops = (usize, u64, [i64; 5], bool);
+pub(crate) type Loops = (usize, u64, [i64; 5], bool);
 
 /// A loop by count, gap and strides.
-pub(super) fn lp(count: usize, gap: u64, stride: [i64; 5]) -> Loops {
+pub(crate) fn lp(count: usize, gap: u64, stride: [i64; 5]) -> Loops {
     (count, gap, stride, false)
 }
 
 /// The same, with LENC more iterations.
-pub(super) fn long(gap: u64, stride: [i64; 5]) -> Loops {
+pub(crate) fn long(gap: u64, stride: [i64; 5]) -> Loops {
     (1, gap, stride, true)
 }
 
 /// A nest of loops by strides; loops of one iteration are left out, but for one.
-pub(super) fn nest(loops: &[Loops]) -> Nest {
+pub(crate) fn nest(loops: &[Loops]) -> Nest {
     nest_of(loops, false)
 }
 
 /// The same; `all`: loops of one iteration stay, where bits count loops.
-pub(super) fn nest_of(loops: &[Loops], all: bool) -> Nest {
+pub(crate) fn nest_of(loops: &[Loops], all: bool) -> Nest {
     let mut back = [0i64; 5];
     let mut out = Vec::new();
     for (n, &(count, gap, stride, len)) in loops.iter().enumerate() {
@@ -95,6 +95,25 @@ pub(super) fn nest_of(loops: &[Loops], all: bool) -> Nest {
         out.push(Loop { count: count as u32, gap: gap as u8, d, len });
     }
     Nest { loops: out }
+}
+
+/// A VECTOR on the array's sums, all codes symmetric.
+pub(crate) fn drain() -> Vector {
+    Vector { src: Source::Array, ..pass() }
+}
+
+/// A VECTOR on V.
+pub(crate) fn pass() -> Vector {
+    Vector { src: Source::V, lo: -127, hi: 127, lane_n: 32, ..Vector::default() }
+}
+
+/// Nest and reduction of a VECTOR: loops, and whether a reduction runs over each.
+pub(crate) fn walk(v: Vector, loops: &[(Loops, bool)]) -> Vector {
+    let only: Vec<Loops> = loops.iter().map(|l| l.0).collect();
+    // Loops of one iteration are left out, and so are their bits.
+    let kept = loops.iter().filter(|(l, _)| l.0 > 1 || loops.len() == 1);
+    let reduce = kept.enumerate().fold(0, |mask, (n, (_, over))| mask | u32::from(*over) << n);
+    Vector { nest: nest(&only), reduce, ..v }
 }
 
 impl<'a> Timeline<'a> {
@@ -115,6 +134,11 @@ impl<'a> Timeline<'a> {
             way: BTreeMap::new(),
             array: 0,
         }
+    }
+
+    /// Words of V.
+    pub fn v_depth(&self) -> usize {
+        self.config.v_depth as usize
     }
 
     /// The earliest first step at or after `earliest` for which a row of `words` has room.
@@ -366,6 +390,12 @@ impl<'a> Timeline<'a> {
         self.issued.insert(cycle, 0);
         self.rows.push(Row { cycle, instruction: Instruction::Wait(Wait { each: each as u32 }) });
         self.barrier = cycle + spacing;
+    }
+
+    /// The rows in order, the cycle behind the last effect, and the step from which the array is free.
+    pub fn rows(mut self) -> (Vec<Row>, u64, u64) {
+        self.rows.sort_by_key(|r| r.cycle);
+        (self.rows, self.end + 1, self.matmul_free)
     }
 
     /// The rows in order, with END behind the last effect.
