@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Products of two maps, softmax and normalisation: the machine's arithmetic against ONNX Runtime's.
+
+use systole_golden::graph::{run_graph, run_graph_as};
+use systole_model::approximation::{Approximation, Form};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, Op, Operand, UnderRoot};
+use systole_model::onnx::ElementType;
+
+/// Numbers without structure, the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// From 0 to 1.
+    fn part(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn between(&mut self, lo: f64, hi: f64) -> f64 {
+        lo + (hi - lo) * self.part()
+    }
+
+    /// Even in the logarithm.
+    fn scale(&mut self, lo: f64, hi: f64) -> f32 {
+        self.between(lo.ln(), hi.ln()).exp() as f32
+    }
+
+    fn size(&mut self, lo: usize, hi: usize) -> usize {
+        lo + self.next() as usize % (hi - lo + 1)
+    }
+
+    fn code(&mut self) -> i8 {
+        self.next() as i8
+    }
+
+    fn codes(&mut self, n: usize) -> Vec<i8> {
+        (0..n).map(|_| self.code()).collect()
+    }
+
+    /// About normal.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.part()).sum::<f64>() - 6.0
+    }
+}
+
+/// A graph of these layers, the shape of each one's result beside it.
+fn graph(input: [usize; 3], layers: Vec<(Op, Finish, [usize; 3])>) -> Graph {
+    let map = |shape| Map { name: String::new(), shape };
+    let maps: Vec<Map> = std::iter::once(map(input)).chain(layers.iter().map(|(.., shape)| map(*shape))).collect();
+    let border = |map: &Map| Border {
+        name: String::new(),
+        shape: map.shape.to_vec(),
+        element: ElementType::Int8,
+        order: (0..map.len() as u32).collect(),
+        float: None,
+        host: None,
+        at: vec![],
+        beside: vec![],
+    };
+    Graph {
+        name: String::new(),
+        input: border(&maps[0]),
+        output: (layers.len(), border(&maps[layers.len()])),
+        layers: layers.into_iter().map(|(op, finish, _)| Layer { name: String::new(), op, finish }).collect(),
+        maps,
+        batch: 1,
+    }
+}
+
+const ALL: Finish = Finish::Codes { lo: -128, hi: 127 };
+
+#[test]
+fn products_of_maps_are_sums_over_rows_and_columns() {
+    let mut random = Random(1);
+    for round in 0..200 {
+        let [g, m, n] = [(); 3].map(|()| random.size(1, 4));
+        let (k, transposed) = (random.size(1, 40), round % 2 == 1);
+        let (za, zb) = (random.code(), random.code());
+        let of_b = if transposed { [g, n, k] } else { [g, k, n] };
+        let (x, y) = (random.codes(g * m * k), random.codes(g * k * n));
+        let scale = random.scale(1e-4, 1e-2);
+        let zero_point = random.code();
+        let finish = match round % 4 {
+            0 | 1 => Finish::Raw32,
+            _ => Finish::Int8 { scales: vec![scale; n], zero_point, lo: -100, hi: 90, float32: false, rest: vec![] },
+        };
+        let codes = matches!(finish, Finish::Int8 { .. });
+        let op = Op::MatMul { a: 0, a_zero: za, b: 1, b_zero: zb, k, transposed };
+        let graph = graph([g, m, k], vec![(Op::Constant { codes: y.clone() }, ALL, of_b), (op, finish, [g, m, n])]);
+        let got = run_graph(&graph, &x);
+        assert_eq!((got.near, got.open.len()), (0, 0));
+        let mut expected = vec![];
+        for group in 0..g {
+            for i in 0..m {
+                for j in 0..n {
+                    let mut sum = 0i64;
+                    for l in 0..k {
+                        let b = if transposed { y[group * n * k + j * k + l] } else { y[group * k * n + l * n + j] };
+                        sum += (i64::from(x[group * m * k + i * k + l]) - i64::from(za)) * (i64::from(b) - i64::from(zb));
+                    }
+                    let code = f64::from(sum as f32 * scale).round_ties_even() + f64::from(zero_point);
+                    expected.push(if codes { code.clamp(-100.0, 90.0) as i32 } else { sum as i32 });
+                }
+            }
+        }
+        assert_eq!(got.values, expected, "[{g}, {m}, {k}] by {of_b:?}, {za}, {zb}");
+    }
+}
+
+/// How often codes differ.
+#[derive(Default)]
+struct Count {
+    all: usize,
+    open: usize,
+    differ: usize,
+    /// By how much at most.
+    most: i32,
+}
+
+impl Count {
+    /// Both forms of a graph of one layer on `x`: the machine's differs by a code, and where the reference says so.
+    fn add(&mut self, graph: &Graph, form: Form, x: &[i8]) {
+        let own = run_graph_as(graph, x, &[Approximation { layer: 0, form }]);
+        let theirs = run_graph(graph, x);
+        assert_eq!((&own.open, own.near), (&theirs.open, theirs.near));
+        self.all += x.len();
+        self.open += own.near;
+        for (i, (code, other)) in own.values.iter().zip(&theirs.values).enumerate() {
+            if code != other {
+                assert!(own.open[i], "element {i}: {code}, not {other}: {:?}", graph.layers[0]);
+                self.differ += 1;
+                self.most = self.most.max((code - other).abs());
+            }
+        }
+    }
+
+    fn say(&self, what: &str) -> f64 {
+        let share = |n: usize| 100.0 * n as f64 / self.all as f64;
+        println!(
+            "{what}: {} codes, {:.4} % differ by at most {}, {:.3} % are open",
+            self.all,
+            share(self.differ),
+            self.most,
+            share(self.open)
+        );
+        share(self.differ)
+    }
+}
+
+#[test]
+fn softmax_differs_by_a_code_near_halfway() {
+    let mut random = Random(2);
+    let mut count = Count::default();
+    while count.all < 1_200_000 {
+        let [pixels, c] = [random.size(1, 40), random.size(2, 300)];
+        let scale = random.scale(0.005, 0.5);
+        // Scores of about normal distribution, and codes of any.
+        let (wide, middle) = (random.between(0.5, 6.0) / f64::from(scale), random.between(-60.0, 60.0));
+        let any = random.next() % 4 == 0;
+        let x: Vec<i8> =
+            (0..pixels * c).map(|_| if any { random.code() } else { (middle + wide * random.normal()) as i8 }).collect();
+        let (levels, zero_point) = match random.next() % 3 {
+            0 => (256.0, -128),
+            1 => (255.0, -128),
+            _ => ((1.0 / random.scale(0.002, 0.01)).floor(), random.code()),
+        };
+        let op = Op::Softmax { input: 0, scale, levels, zero_point };
+        count.add(&graph([pixels, 1, c], vec![(op, ALL, [pixels, 1, c])]), Form::Softmax, &x);
+    }
+    let share = count.say("softmax");
+    assert!(count.most == 1 && share < 0.3, "{share} %");
+}
+
+/// A normalisation of codes that are about normal, and its codes' scale so that the result is.
+fn norm(random: &mut Random, codes: bool) -> (Graph, Vec<i8>) {
+    let [pixels, c] = [random.size(1, 20), random.size(8, 400)];
+    let (x_scale, x_zero) = (random.scale(0.001, 0.2), (random.normal() * 20.0) as i8);
+    let wide = random.scale(4.0, 60.0);
+    let middles: Vec<f64> = (0..pixels).map(|_| f64::from(x_zero) + random.normal() * f64::from(wide) / 3.0).collect();
+    let x = (0..pixels * c).map(|i| (middles[i / c] + random.normal() * f64::from(wide)) as i8).collect();
+    let under = if codes {
+        let largest = f64::from(wide * x_scale).powi(2) * random.between(1.0, 4.0);
+        let zero_point = if random.next() % 2 == 0 { -128 } else { (random.normal() * 20.0) as i8 };
+        let scale = (largest / f64::from(127 - i32::from(zero_point))) as f32;
+        let values = std::array::from_fn(|c| (i32::from(c as u8 as i8) - i32::from(zero_point)) as f32 * scale);
+        UnderRoot::Codes { scale, zero_point, values: Box::new(values) }
+    } else {
+        UnderRoot::Epsilon([1e-5, 1e-6, 1e-12][random.size(0, 2)])
+    };
+    let op = Op::Norm {
+        input: Operand { map: 0, scale: x_scale, zero_point: x_zero },
+        centered: random.next() % 4 != 0,
+        under,
+        gain: (0..c).map(|_| (1.0 + 0.3 * random.normal()) as f32).collect(),
+        bias: (0..c).map(|_| (0.3 * random.normal()) as f32).collect(),
+        scale: random.scale(0.02, 0.06),
+        zero_point: (random.normal() * 20.0) as i8,
+    };
+    (graph([pixels, 1, c], vec![(op, ALL, [pixels, 1, c])]), x)
+}
+
+#[test]
+fn normalisation_differs_by_a_code_near_halfway() {
+    let mut random = Random(3);
+    let mut count = Count::default();
+    while count.all < 1_200_000 {
+        let (graph, x) = norm(&mut random, false);
+        count.add(&graph, Form::Norm, &x);
+    }
+    let share = count.say("normalisation with epsilon");
+    assert!(count.most == 1 && share < 0.1, "{share} %");
+}
+
+#[test]
+fn normalisation_by_codes_of_the_variance_differs_by_a_code_near_halfway() {
+    let mut random = Random(4);
+    let mut count = Count::default();
+    while count.all < 1_200_000 {
+        let (graph, x) = norm(&mut random, true);
+        count.add(&graph, Form::Norm, &x);
+    }
+    count.say("normalisation by codes of the variance");
+}
