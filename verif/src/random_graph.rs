@@ -5,7 +5,7 @@ use crate::random::{codes, generator, scale};
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
 use systole_isa::Config;
-use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, SumRounding, Window};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, SumRounding, UnderRoot, Window};
 use systole_model::onnx::ElementType;
 
 /// A layer before it has an input.
@@ -58,6 +58,20 @@ pub enum Kind {
     Larger {
         /// Which of those that fit.
         back: usize,
+    },
+    /// The product with another map, or with the map itself: rows of both are maps of a batch.
+    MatMul {
+        /// Which of those that fit.
+        back: usize,
+    },
+    /// Softmax over channels; a lookup where there is no vector unit.
+    Softmax,
+    /// Normalisation over channels, with or without a mean; a lookup where there is no vector unit.
+    Norm {
+        /// The mean is subtracted.
+        centered: bool,
+        /// The variance becomes a code.
+        coded: bool,
     },
     /// Elements in another order.
     Arrange(Order),
@@ -173,6 +187,8 @@ fn channels(config: &'static str) -> impl Strategy<Value = usize> {
 
 fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
     let multiplies = Config::named(config).is_ok_and(|c| c.product);
+    let numbers = Config::named(config).is_ok_and(|c| c.vec_lanes > 0 && c.rows == c.cols);
+    let on_numbers = move |kind| if numbers { kind } else { Kind::Lookup };
     prop_oneof![
         6 => (shape(), channels(config), prop_oneof![3 => Just(0u8), 2 => Just(1), 1 => Just(2)], proptest::bool::weighted(0.2))
             .prop_map(|(window, outputs, groups, wide)| Kind::Conv { window, outputs, groups, wide }),
@@ -189,6 +205,9 @@ fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
         3 => (0usize..4).prop_map(|back| Kind::Add { back }),
         3 => (0usize..4).prop_map(move |back| if multiplies { Kind::Mul { back } } else { Kind::Add { back } }),
         1 => (0usize..4).prop_map(|back| Kind::Larger { back }),
+        2 => (0usize..4).prop_map(|back| Kind::MatMul { back }),
+        1 => Just(on_numbers(Kind::Softmax)),
+        2 => any::<[bool; 2]>().prop_map(move |[centered, coded]| on_numbers(Kind::Norm { centered, coded })),
         2 => order().prop_map(Kind::Arrange),
         2 => shape().prop_map(|window| Kind::Max { window }),
         2 => (shape(), any::<bool>()).prop_map(|(window, count_padding)| Kind::Average { window, count_padding }),
@@ -228,6 +247,8 @@ struct Builder<R: Rng> {
     rng: R,
     maps: Vec<Map>,
     layers: Vec<Layer>,
+    /// Weights may have a zero point.
+    zero: bool,
 }
 
 impl<R: Rng> Builder<R> {
@@ -389,6 +410,54 @@ impl<R: Rng> Builder<R> {
                 let finish = self.clamp();
                 self.push(Op::Larger { a: input, b: fits[back % fits.len()] }, finish, [h, w, c]);
             }
+            Kind::MatMul { back } => {
+                let fits = |m: &MapId| {
+                    let [g, pixels, channels] = self.maps[*m].shape;
+                    g == h && (channels == c || pixels == c)
+                };
+                let fits: Vec<MapId> = (0..self.maps.len()).rev().filter(fits).collect();
+                let b = fits[back % fits.len()];
+                let [_, pixels, channels] = self.maps[b].shape;
+                let transposed = channels == c && (pixels != c || self.rng.random());
+                let n = if transposed { pixels } else { channels };
+                let zero = |rng: &mut R| [0, -128, 127, rng.random_range(-128..=127)][rng.random_range(0..4)];
+                let (a_zero, b_zero) = (zero(&mut self.rng), if self.zero { zero(&mut self.rng) } else { 0 });
+                let finish = Finish::Int8 {
+                    scales: vec![scale(&mut self.rng, c); n],
+                    zero_point: self.rng_code(),
+                    lo: -128,
+                    hi: 127,
+                    float32: false,
+                    rest: vec![],
+                };
+                self.push(Op::MatMul { a: input, a_zero, b, b_zero, k: c, transposed }, finish, [h, w, n]);
+            }
+            Kind::Softmax => {
+                let scale = self.rng.random_range(0.005f32..0.2);
+                let (levels, zero_point) = [(256.0, -128), (255.0, -128), (127.0, 0)][self.rng.random_range(0..3)];
+                self.push(Op::Softmax { input, scale, levels, zero_point }, FREE, [h, w, c]);
+            }
+            Kind::Norm { centered, coded } => {
+                let input = Operand { scale: self.rng.random_range(0.01f32..0.2), ..self.operand(input) };
+                let under = if *coded {
+                    // Codes of -128 to 127 for a variance of up to about a map's own.
+                    let scale = 6000.0 * input.scale * input.scale / 255.0;
+                    let value = |code: usize| (f32::from(code as u8 as i8) + 128.0) * scale;
+                    UnderRoot::Codes { scale, zero_point: -128, values: Box::new(std::array::from_fn(value)) }
+                } else {
+                    UnderRoot::Epsilon([1e-5, 1e-12, 0.1][self.rng.random_range(0..3)])
+                };
+                let (gain, bias) = (0..c)
+                    .map(|_| {
+                        let gain = if self.rng.random_bool(0.1) { 0.0 } else { self.rng.random_range(-1.5f32..1.5) };
+                        (gain, self.rng.random_range(-1.0f32..1.0))
+                    })
+                    .unzip();
+                let (scale, zero_point) = (self.rng.random_range(0.01f32..0.04), self.rng_code());
+                let op = Op::Norm { input, centered: *centered, under, gain, bias, scale, zero_point };
+                let finish = self.clamp();
+                self.push(op, finish, [h, w, c]);
+            }
             Kind::Arrange(order) => {
                 let (shape, from) = order.of([h, w, c]);
                 self.push(Op::Arrange { input, from }, FREE, shape);
@@ -429,8 +498,13 @@ const FREE: Finish = Finish::Codes { lo: -128, hi: 127 };
 impl Case {
     /// The graph, and the codes of two inputs.
     pub fn graph(&self) -> (Graph, [Vec<i8>; 2]) {
-        let mut b =
-            Builder { rng: generator(self.seed), maps: vec![Map { name: "input".into(), shape: self.input }], layers: vec![] };
+        let zero = Config::named(self.config).is_ok_and(|c| c.weight_zero);
+        let mut b = Builder {
+            rng: generator(self.seed),
+            maps: vec![Map { name: "input".into(), shape: self.input }],
+            layers: vec![],
+            zero,
+        };
         let last = self.layers.len() - 1;
         for (i, (kind, back)) in self.layers.iter().enumerate() {
             b.layer(kind, *back, self.raw && i == last);

@@ -84,7 +84,7 @@ pub fn emit(
         timetable,
         descriptors,
         params: staged.params.clone(),
-        luts: staged.luts.clone(),
+        luts: e.luts(),
         weights,
         taps: staged.lane_taps(),
         vector: e.vector(),
@@ -153,6 +153,15 @@ impl Emitter<'_> {
             }
         }
         (bytes, bases)
+    }
+
+    /// Lookup tables; all that the machine has where words of the vector unit lie behind them.
+    fn luts(&self) -> Vec<[i8; 256]> {
+        let mut luts = self.staged.luts.clone();
+        if !self.staged.numbers.is_empty() {
+            luts.resize(self.config.lut_count as usize, [0; 256]);
+        }
+        luts
     }
 
     /// Functions and parameters of the vector unit, where it has a part.

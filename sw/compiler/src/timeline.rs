@@ -5,7 +5,7 @@
 //! sides only grow, and between loops that run with LENC they stay.
 
 use std::collections::{BTreeMap, BTreeSet};
-use systole_isa::program::{MaxOf, ScalarOp, Source, VectorDest};
+use systole_isa::program::{MaxOf, ScalarOp, Source, SumOf, VectorDest};
 use systole_isa::{Config, F24, Instruction, Latency, Loop, Matmul, Nest, Row, Scalar, Vector, Wait};
 
 /// When steps happen: the first one, and the cycle of each from it.
@@ -210,6 +210,11 @@ impl<'a> Timeline<'a> {
         if v.max != MaxOf::Off {
             writes.extend(steps.at.iter().flat_map(|&p| (0..beats).map(move |g| self.max_written(p) - g)));
         }
+        // Sums are written when they end.
+        if v.sum != SumOf::Off {
+            let ends = v.nest.iter().zip(&steps.at).filter(|(s, _)| u32::from(s.at_last) & v.reduce == v.reduce);
+            writes.extend(ends.map(|(_, &p)| self.sum_written(v, p)));
+        }
         (results, writes)
     }
 
@@ -224,12 +229,6 @@ impl<'a> Timeline<'a> {
         self.results.extend(results);
         self.s_writes.extend(writes);
         let last = steps.last();
-        // Sums are written when they end: with all loops inside the reduction once, else for each inner step.
-        if v.sum != systole_isa::program::SumOf::Off {
-            let ends = v.nest.iter().zip(&steps.at).filter(|(s, _)| u32::from(s.at_last) & v.reduce == v.reduce);
-            let written: Vec<u64> = ends.map(|(_, &p)| self.sum_written(v, p)).collect();
-            self.s_writes.extend(written);
-        }
         self.end = self.end.max(self.code_written(v, last) + 4).max(self.sum_written(v, last));
         if v.dest == VectorDest::OutFloat {
             self.out_end = self.out_end.max(self.code_written(v, last) + 4);

@@ -19,7 +19,7 @@ impl Emitter<'_> {
             ("PARAM", image.params.len() / cols, c.param_depth),
             ("TAP", image.taps.len() / (4 * cols), if c.lane_taps == 0 { 0 } else { c.tap_depth }),
             ("VECTOR", self.staged.numbers.len() / cols, c.vec_param_depth * u32::from(c.vec_lanes > 0)),
-            ("LUT", image.luts.len(), c.lut_count),
+            ("LUT", self.staged.luts.len(), c.lut_count),
             ("IN", (image.in_bytes as usize).div_ceil(cols), c.in_depth),
             ("OUT", (image.out_bytes as usize).div_ceil(cols), c.out_depth),
             ("TIMETABLE", image.timetable.len(), c.timetable_depth),
