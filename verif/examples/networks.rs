@@ -5,7 +5,7 @@
 use systole_compiler::{Options, compile};
 use systole_isa::Config;
 use systole_isa::config::CONFIGS;
-use systole_verif::workloads::{ds_cnn, mobilenet, mobilenet_on, mobilenet_v2, resnet8};
+use systole_verif::workloads::{ds_cnn, encoder, mobilenet, mobilenet_on, mobilenet_v2, resnet8};
 
 fn main() {
     let layers = std::env::args().any(|a| a == "--layers");
@@ -19,6 +19,8 @@ fn main() {
         (mobilenet_on(160), vec!["base", "base,IN_DEPTH=8192", "large"]),
         (mobilenet_on(224), vec!["base"]),
         (mobilenet_v2(96), vec!["base", "large"]),
+        (encoder(32, 128, 4), vec!["base", "small,VEC_LANES=8"]),
+        (encoder(32, 384, 6), vec!["base"]),
     ];
     let tiny = [ds_cnn(), mobilenet(), resnet8()].map(|n| (n, CONFIGS.map(|c| c.name).to_vec()));
     for ((graph, _), configs) in tiny.into_iter().chain(larger) {

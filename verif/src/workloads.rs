@@ -6,7 +6,7 @@
 use crate::random::{codes, generator, scale};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, SumRounding, Window};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, SumRounding, UnderRoot, Window};
 use systole_model::onnx::ElementType;
 
 /// A network made layer by layer, each on the map before it where it does not say otherwise.
@@ -70,6 +70,63 @@ impl Builder {
         self.push("mean", op, Finish::Codes { lo: -128, hi: 127 }, [1, 1, c])
     }
 
+    /// A map whose element at a place is that of another one at the place that `from` says.
+    pub fn turned(
+        &mut self,
+        input: MapId,
+        [h, w, c]: [usize; 3],
+        from: impl Fn(usize, usize, usize) -> (usize, usize, usize),
+    ) -> MapId {
+        let [_, width, channels] = self.maps[input].shape;
+        let of = |at: usize| {
+            let (y, x, ch) = from(at / c / w, at / c % w, at % c);
+            ((y * width + x) * channels + ch) as u32
+        };
+        let from = (0..h * w * c).map(of).collect();
+        self.push("turned", Op::Arrange { input, from }, Finish::Codes { lo: -128, hi: 127 }, [h, w, c])
+    }
+
+    /// The product of two maps of several matrices each; of the second one pixels may be columns.
+    pub fn matmul(&mut self, a: MapId, b: MapId, transposed: bool, scale: f32) -> MapId {
+        let [maps, m, k] = self.maps[a].shape;
+        let [_, pixels, channels] = self.maps[b].shape;
+        let n = if transposed { pixels } else { channels };
+        // A softmax has the lowest code for zero.
+        let softmax = a > 0 && matches!(self.layers[a - 1].op, Op::Softmax { .. });
+        let op = Op::MatMul { a, a_zero: if softmax { -128 } else { 3 }, b, b_zero: -5, k, transposed };
+        let scales = vec![scale; n];
+        let finish = Finish::Int8 { scales, zero_point: 2, lo: -128, hi: 127, float32: false, rest: vec![] };
+        self.push("matmul", op, finish, [maps, m, n])
+    }
+
+    /// Softmax over channels.
+    pub fn softmax(&mut self, input: MapId) -> MapId {
+        let op = Op::Softmax { input, scale: 0.05, levels: 256.0, zero_point: -128 };
+        self.push("softmax", op, Finish::Codes { lo: -128, hi: 127 }, self.maps[input].shape)
+    }
+
+    /// Normalisation over channels.
+    pub fn norm(&mut self, map: MapId) -> MapId {
+        let input = Operand { map, scale: 0.02, zero_point: -3 };
+        let c = self.maps[map].shape[2];
+        let (gain, bias) = (0..c).map(|_| (self.rng.random_range(0.5f32..1.5), self.rng.random_range(-0.2f32..0.2))).unzip();
+        let under = UnderRoot::Epsilon(1e-5);
+        let op = Op::Norm { input, centered: true, under, gain, bias, scale: 0.025, zero_point: 1 };
+        self.push("norm", op, Finish::Codes { lo: -128, hi: 127 }, self.maps[map].shape)
+    }
+
+    /// A function of codes: GELU of codes of a step of 0.04, in codes of 0.025.
+    pub fn function(&mut self, input: MapId) -> MapId {
+        let gelu = |code: usize| {
+            let x = f64::from(code as u8 as i8) * 0.04;
+            let y = x / (1.0 + (-1.702 * x).exp()); // its usual approximation
+            (y / 0.025).round_ties_even().clamp(-128.0, 127.0) as i8
+        };
+        let table = Box::new(std::array::from_fn(gelu));
+        let op = Op::Lookup { input, table, doubtful: vec![] };
+        self.push("function", op, Finish::Codes { lo: -128, hi: 127 }, self.maps[input].shape)
+    }
+
     /// The network, and the codes of an input.
     pub fn finish(mut self, name: &str) -> (Graph, Vec<i8>) {
         let border = |map: &Map| Border {
@@ -112,6 +169,32 @@ pub fn ds_cnn() -> (Graph, Vec<i8>) {
 /// Visual wake words: MobileNetV1 of width 0.25 on 96 x 96 pixels, 7.49 M multiplications, 208 KB of weights.
 pub fn mobilenet() -> (Graph, Vec<i8>) {
     mobilenet_on(96)
+}
+
+/// A block of an encoder, normalised behind its sums: attention of `heads` heads over `tokens` tokens of `width` channels, and a
+/// hidden layer of four times as many behind a function of codes.
+///
+/// Vaswani et al., Attention Is All You Need (2017), section 3.
+pub fn encoder(tokens: usize, width: usize, heads: usize) -> (Graph, Vec<i8>) {
+    let mut b = Builder::new(7, [tokens, 1, width]);
+    let each = width / heads;
+    let [q, k, v] = [(); 3].map(|()| {
+        let at = b.conv(0, [1, 1], 1, 1, width);
+        b.turned(at, [heads, tokens, each], |h, t, c| (t, 0, h * each + c))
+    });
+    let scores = b.matmul(q, k, true, 0.004);
+    let p = b.softmax(scores);
+    let mixed = b.matmul(p, v, false, 0.008);
+    let mixed = b.turned(mixed, [tokens, 1, width], |t, _, c| (c / each, t, c % each));
+    let mixed = b.conv(mixed, [1, 1], 1, 1, width);
+    let sum = b.add(0, mixed);
+    let normed = b.norm(sum);
+    let hidden = b.conv(normed, [1, 1], 1, 1, 4 * width);
+    let hidden = b.function(hidden);
+    let back = b.conv(hidden, [1, 1], 1, 1, width);
+    let sum = b.add(normed, back);
+    b.norm(sum);
+    b.finish(&format!("encoder block, {tokens} x {width}"))
 }
 
 /// The same on so many pixels each way.

@@ -295,7 +295,8 @@ impl Emitter<'_> {
         let block = &stage.blocks[block];
         let groups = self.groups();
         let spec = &stage.post;
-        let (pitch, _) = loops::pitch(self.staged, stage, groups);
+        let (pitch, each) = loops::pitch(self.staged, stage, groups);
+        let each = if stage.output.is_some() { groups } else { groups * each };
         let base = stage.output.map_or(0, |t| self.placement.regions[t].base * groups);
         let res_base = stage.operand.map_or(0, |t| self.placement.regions[t].base * groups);
         let res_pitch = loops::operand_pitch(self.staged, stage, groups);
@@ -308,7 +309,7 @@ impl Emitter<'_> {
         Post {
             dst_base: match &stage.fill {
                 Some(f) => f.base + block.row * f.row + block.col * f.pixel,
-                None => base + stage.first_pixel(block) * pitch / stage.wide,
+                None => base + stage.first_pixel(block) * pitch / stage.wide + stage.word() * each,
             } as u32,
             param_base: (spec.param_base + block.params + first * spec.param_pixel) as u32,
             dest: spec.dest,

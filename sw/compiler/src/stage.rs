@@ -239,6 +239,8 @@ pub struct Stage {
     pub spread: Option<Spread>,
     /// Pixels of the tensor it writes that one of its own is: their words behind each other. 1 but for copies.
     pub wide: usize,
+    /// First X word that it writes of each pixel, where other stages write the others.
+    pub piece: Option<usize>,
     /// Output over input.
     pub over: Over,
     /// Kernel rows and columns, where the lane engine runs it.
@@ -291,6 +293,11 @@ impl Stage {
     /// Whether the lane engine runs it.
     pub fn is_lane(&self) -> bool {
         matches!(self.weights, Weights::Taps(_))
+    }
+
+    /// First X word that it writes of each pixel.
+    pub fn word(&self) -> usize {
+        self.piece.unwrap_or(0)
     }
 
     /// Whether its weights are made in the run.

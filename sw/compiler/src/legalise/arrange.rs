@@ -47,9 +47,29 @@ impl Copy<'_> {
             .collect()
     }
 
+    /// Words of the source from which each piece of `piece` words of a result pixel comes, by piece and pixel, where words of a piece
+    /// lie behind each other.
+    fn pieces(&self, rows: usize, piece: usize) -> Option<Vec<Vec<usize>>> {
+        let (pixels, channels) = self.pixels();
+        let words = self.source[2].div_ceil(rows);
+        let all = channels.div_ceil(rows);
+        let word = |(pixel, channel): (usize, usize)| (pixel * words + channel / rows, channel % rows);
+        let of = |n: usize, p: usize| {
+            let begin = n * piece * rows;
+            let (first, lane) = word(self.of(p, begin));
+            let fits = |ch: usize| word(self.of(p, ch)) == (first + (ch - begin) / rows, (ch - begin) % rows);
+            (lane == 0 && (begin..(begin + piece * rows).min(channels)).all(fits)).then_some(first)
+        };
+        (0..all.div_ceil(piece)).map(|n| (0..pixels).map(|p| of(n, p)).collect()).collect()
+    }
+
     /// Strides of a window in which each channel of the result has one place and channel: those, by channel.
-    fn window(&self) -> Option<([usize; 2], Vec<([i64; 2], usize)>)> {
-        let [h, w, _] = self.result;
+    fn window(&self) -> Option<([usize; 2], [usize; 2], Vec<([i64; 2], usize)>)> {
+        // A matrix is a column; its pixels may go along a row as well.
+        let [h, w] = match self.result {
+            [h, 1, _] if self.source[1] > 1 => [1, h],
+            [h, w, _] => [h, w],
+        };
         let width = self.source[1];
         let place = |p: usize, ch: usize| {
             let (pixel, channel) = self.of(p, ch);
@@ -66,7 +86,7 @@ impl Copy<'_> {
             let moved = [(p / w) as i64 * down, (p % w) as i64 * right];
             (0..taps.len()).all(|ch| place(p, ch) == ([taps[ch].0[0] + moved[0], taps[ch].0[1] + moved[1]], taps[ch].1))
         });
-        fits.then_some(([down as usize, right as usize], taps))
+        fits.then_some(([h, w], [down as usize, right as usize], taps))
     }
 
     /// Where each `wide` pixels of the result come from one pixel of the source: which, and the number of their choice of
@@ -146,14 +166,25 @@ impl<'a> Stager<'a> {
         let (rows, groups) = (self.rows(), self.groups());
         let words = result[2].div_ceil(rows);
         let source_words = source[2].div_ceil(rows);
-        if let Some((stride, taps)) = copy.window() {
+        // Pieces of a pixel from several pixels, as heads that are put together: a copy for each piece.
+        let pieces = (1..words).rev().filter(|n| words.is_multiple_of(*n)).find_map(|n| copy.pieces(rows, n));
+        if let Some(pieces) = pieces.filter(|p| copy.words(rows).is_none() && p.iter().all(|first| runs(first).len() <= 4)) {
+            let each = words / pieces.len();
+            let mut made = None;
+            for (n, first) in pieces.iter().enumerate() {
+                let stage = Stage { piece: Some(n * each), ..self.gathering(i, tensor, first, 1, each) };
+                made = Some(self.push_part(stage, result, made));
+            }
+            return made.map(Made::Stage).ok_or_else(|| "its result is empty".into());
+        }
+        if let Some((out, stride, taps)) = copy.window() {
             let low = [0, 1].map(|d| taps.iter().map(|t| t.0[d]).min().unwrap_or(0));
             let high = [0, 1].map(|d| taps.iter().map(|t| t.0[d]).max().unwrap_or(0));
             let kernel = [0, 1].map(|d| (high[d] - low[d] + 1) as usize);
             if kernel[0] * kernel[1] * source_words * words * groups <= MOST_WEIGHTS {
                 let [h, w, _] = source;
                 let geometry = Geometry {
-                    out: [result[0], result[1]],
+                    out,
                     over: Over { size: [h, w], stride, origin: low.map(|v| v as i32) },
                     pad: false,
                     taps: (0..kernel[0] * kernel[1])
@@ -249,7 +280,12 @@ impl<'a> Stager<'a> {
 
     /// A stage of identity weights that copies words: of each `wide` pixels of the result the first word in the source.
     fn gathered(&mut self, i: usize, tensor: TensorId, first: &[usize], wide: usize, result: [usize; 3]) -> usize {
-        let words = result[2].div_ceil(self.rows()) * wide;
+        let stage = self.gathering(i, tensor, first, wide, result[2].div_ceil(self.rows()) * wide);
+        self.push(stage, result)
+    }
+
+    /// Such a stage, of `words` words of each.
+    fn gathering(&mut self, i: usize, tensor: TensorId, first: &[usize], wide: usize, words: usize) -> Stage {
         let mut blocks: Vec<Block> = vec![];
         for (at, run, gather) in runs(first) {
             for piece in tile::blocks([1, run], usize::MAX) {
@@ -258,7 +294,7 @@ impl<'a> Stager<'a> {
             }
         }
         let post = self.codes_post();
-        let stage = Stage {
+        Stage {
             layers: vec![i],
             kind: "copy",
             input: Some(tensor),
@@ -267,7 +303,6 @@ impl<'a> Stager<'a> {
             over: Over { size: [1, self.staged.tensors[tensor].pixels], stride: [1, 1], origin: [0, 0] },
             blocks,
             ..self.diagonal(words, post)
-        };
-        self.push(stage, result)
+        }
     }
 }

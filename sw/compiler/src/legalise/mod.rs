@@ -270,7 +270,7 @@ impl<'a> Stager<'a> {
             Made::Stage(s) if self.uses[map] == 1 => {
                 let (stage, [h, w, _]) = (&self.staged.stages[s], self.graph.maps[map].shape);
                 let Stage { post, spread, numbers, .. } = stage;
-                let all = spread.is_none() && stage.pixels() == h * w;
+                let all = spread.is_none() && stage.piece.is_none() && stage.pixels() == h * w;
                 (post.meeting.is_none() && numbers.is_none() && post.dest == PostDest::X && all).then_some(s)
             }
             _ => None,
@@ -309,6 +309,7 @@ impl<'a> Stager<'a> {
             out: [1, 1],
             spread: None,
             wide: 1,
+            piece: None,
             over: Over { size: [0, 0], stride: [1, 1], origin: [0, 0] },
             kernel: [1, 1],
             k_loops: vec![],
@@ -551,7 +552,11 @@ impl<'a> Stager<'a> {
         let s = &self.staged.stages[stage];
         let (to, each) = if s.post.dest == PostDest::X { (PostDest::Out, 1) } else { (s.post.dest, 4) };
         // Several stages may make it, each some pixels; or one stage several pixels as one.
-        let words = if s.spread.is_some() { channels.div_ceil(cols) } else { s.pixels() * s.n_tiles / (h * w) };
+        let words = if s.spread.is_some() || s.piece.is_some() {
+            channels.div_ceil(self.rows()) * self.groups()
+        } else {
+            s.pixels() * s.n_tiles / (h * w)
+        };
         let tensor = s.output;
         for s in self.staged.stages.iter_mut().filter(|s| tensor.is_some() && s.output == tensor) {
             (s.post.dest, s.output) = (to, None);

@@ -82,7 +82,8 @@ impl Scheduler<'_> {
                     if stage.wide > 1 {
                         for vector in 0..block.cols {
                             for &(n, e) in &ends {
-                                let at = ((block.col + vector) * stage.wide + stage.output_at()) * words + n / groups;
+                                let at =
+                                    ((block.col + vector) * stage.wide + stage.output_at()) * words + stage.word() + n / groups;
                                 let (pixel, word) = (at / words, at % words);
                                 let time = start + e + vector as u64 * period + write + see;
                                 for (word, slope) in ready[pixel / line * words + word].iter_mut().zip(self.slopes()) {
@@ -94,7 +95,7 @@ impl Scheduler<'_> {
                     }
                     for (vector, pixel, count) in stage.written(block, line) {
                         for &(n, e) in &ends {
-                            let word = &mut ready[pixel / line * words + n / groups];
+                            let word = &mut ready[pixel / line * words + stage.word() + n / groups];
                             let time = start + e + vector as u64 * period + write + see;
                             for (word, slope) in word.iter_mut().zip(self.slopes()) {
                                 // Results come slower than that: the last of them decides.

@@ -25,6 +25,7 @@ fn stage(k_tiles: usize, n_tiles: usize, pixels: usize, dest: PostDest) -> Stage
         fill: None,
         out: [1, pixels],
         wide: 1,
+        piece: None,
         over: Over { size: [1, pixels], stride: [1, 1], origin: [0, 0] },
         kernel: [1, 1],
         k_loops: vec![],
