@@ -548,7 +548,6 @@ impl<'a> Stager<'a> {
             _ => self.identity(map.saturating_sub(1), map, "copy")?,
         };
         let [h, w, channels] = self.graph.maps[map].shape;
-        let cols = self.cols();
         let s = &self.staged.stages[stage];
         let (to, each) = if s.post.dest == PostDest::X { (PostDest::Out, 1) } else { (s.post.dest, 4) };
         // Several stages may make it, each some pixels; or one stage several pixels as one.
