@@ -162,7 +162,7 @@ fn softmax_differs_by_a_code_near_halfway() {
         let scale = random.scale(0.005, 0.5);
         // Scores of about normal distribution, and codes of any.
         let (wide, middle) = (random.between(0.5, 6.0) / f64::from(scale), random.between(-60.0, 60.0));
-        let any = random.next() % 4 == 0;
+        let any = random.next().is_multiple_of(4);
         let x: Vec<i8> =
             (0..pixels * c).map(|_| if any { random.code() } else { (middle + wide * random.normal()) as i8 }).collect();
         let (levels, zero_point) = match random.next() % 3 {
@@ -186,7 +186,7 @@ fn norm(random: &mut Random, codes: bool) -> (Graph, Vec<i8>) {
     let x = (0..pixels * c).map(|i| (middles[i / c] + random.normal() * f64::from(wide)) as i8).collect();
     let under = if codes {
         let largest = f64::from(wide * x_scale).powi(2) * random.between(1.0, 4.0);
-        let zero_point = if random.next() % 2 == 0 { -128 } else { (random.normal() * 20.0) as i8 };
+        let zero_point = if random.next().is_multiple_of(2) { -128 } else { (random.normal() * 20.0) as i8 };
         let scale = (largest / f64::from(127 - i32::from(zero_point))) as f32;
         let values = std::array::from_fn(|c| (i32::from(c as u8 as i8) - i32::from(zero_point)) as f32 * scale);
         UnderRoot::Codes { scale, zero_point, values: Box::new(values) }
@@ -195,7 +195,7 @@ fn norm(random: &mut Random, codes: bool) -> (Graph, Vec<i8>) {
     };
     let op = Op::Norm {
         input: Operand { map: 0, scale: x_scale, zero_point: x_zero },
-        centered: random.next() % 4 != 0,
+        centered: !random.next().is_multiple_of(4),
         under,
         gain: (0..c).map(|_| (1.0 + 0.3 * random.normal()) as f32).collect(),
         bias: (0..c).map(|_| (0.3 * random.normal()) as f32).collect(),
@@ -254,7 +254,7 @@ fn all_that_differs_is_undecided() {
             1 => UnderRoot::Epsilon(0.0),
             _ => UnderRoot::Codes { scale: step, zero_point, values: Box::new(std::array::from_fn(value)) },
         };
-        let some = |random: &mut Random| if random.next() % 8 == 0 { 0.0 } else { random.normal() as f32 };
+        let some = |random: &mut Random| if random.next().is_multiple_of(8) { 0.0 } else { random.normal() as f32 };
         let op = Op::Norm {
             input: Operand { map: 0, scale: x_scale, zero_point: random.code() },
             centered: round % 5 != 0,
