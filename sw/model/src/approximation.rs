@@ -11,7 +11,7 @@ pub struct Approximation {
     pub form: Form,
 }
 
-/// Integer arithmetic in place of an op's own; clamps of the layer follow (docs/arithmetic.md).
+/// Integer arithmetic, or F24, in place of an op's own; clamps of the layer follow (docs/arithmetic.md).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Form {
     /// `sat8(rne((a * ma + b * mb + offset) / 2^shift) + zero_point)` of the codes a and b of an add, in its order.
@@ -47,6 +47,10 @@ pub enum Form {
     },
     /// A product or convolution without its [`crate::graph::Rest`]: constants are rounded to a step of its sums.
     WholeSteps,
+    /// A softmax in F24, on the vector unit.
+    Softmax,
+    /// A normalisation in F24, on the vector unit.
+    Norm,
 }
 
 /// Constants of a mean over so many elements.

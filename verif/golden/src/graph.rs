@@ -2,9 +2,11 @@
 //! Quantised graphs by loops over elements: the reference that everything else is compared with.
 
 use crate::operator::requant_float;
+use crate::pixel::{Codes, Norm, Softmax, Target};
 use crate::transposed;
 use std::num::Wrapping;
 use std::ops::AddAssign;
+use systole_isa::f24::functions;
 use systole_model::approximation::{Approximation, Form};
 use systole_model::graph::{Finish, Graph, Layer, Map, MeanRounding, Op, Operand, SumRounding, Window};
 
@@ -98,7 +100,12 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
         Op::Lookup { input, .. } => each(&|i| marked(*input, i)),
         Op::Arrange { input, from } => each(&|i| marked(*input, from[i] as usize)),
         Op::Constant { .. } => vec![],
-        Op::MatMul { .. } | Op::Softmax { .. } | Op::Norm { .. } => todo!(),
+        Op::MatMul { a, b, k, transposed, .. } => {
+            let term = |[at, with]: [usize; 2]| marked(*a, at) || marked(*b, with);
+            each(&|i| factors(i, map.shape, *k, *transposed).any(term))
+        }
+        Op::Softmax { input, .. } => each(&|i| (i / c * c..i / c * c + c).any(|i| marked(*input, i))),
+        Op::Norm { input, .. } => each(&|i| (i / c * c..i / c * c + c).any(|i| marked(input.map, i))),
     }
 }
 
@@ -161,7 +168,39 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
         }
         Op::Larger { a, b } => maps[*a].iter().zip(&maps[*b]).map(|(&x, &y)| clamp(x.max(y))).collect(),
         Op::Arrange { input, from } => from.iter().map(|&at| clamp(maps[*input][at as usize])).collect(),
-        Op::MatMul { .. } | Op::Softmax { .. } | Op::Norm { .. } => todo!(),
+        Op::MatMul { a, a_zero, b, b_zero, k, transposed } => {
+            let term = |[at, with]: [usize; 2]| {
+                (i32::from(maps[*a][at]) - i32::from(*a_zero)) * (i32::from(maps[*b][with]) - i32::from(*b_zero))
+            };
+            let terms = |i: usize| factors(i, map.shape, *k, *transposed).map(term);
+            let sums: Vec<i32> = (0..map.len()).map(|i| terms(i).fold(0, i32::wrapping_add)).collect();
+            let sizes = || (0..map.len()).map(|i| terms(i).map(|t| f64::from(t.abs())).sum()).collect();
+            let (results, open) = product_codes(layer, c, &sums, sizes, *k, form);
+            near = open;
+            results
+        }
+        Op::Softmax { input, scale, levels, zero_point } => {
+            let [exp2, ..] = functions();
+            let softmax = Softmax { scale: *scale, levels: *levels, target: target(layer, *zero_point), exp2 };
+            let (results, open) = by_pixel(&maps[*input], c, |x| softmax.codes(x, form.is_some()));
+            near = open;
+            results
+        }
+        Op::Norm { input, centered, under, gain, bias, scale, zero_point } => {
+            let norm = Norm {
+                x_scale: input.scale,
+                x_zero: input.zero_point,
+                centered: *centered,
+                under,
+                gain,
+                bias,
+                scale: *scale,
+                target: target(layer, *zero_point),
+            };
+            let (results, open) = by_pixel(&maps[input.map], c, |x| norm.codes(x, form.is_some()));
+            near = open;
+            results
+        }
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
         Op::Lookup { input, table, doubtful } => {
             if !doubtful.is_empty() {
@@ -193,6 +232,30 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
         }
     };
     (results, near)
+}
+
+/// Places of the factors of each term of element `i` of a product of two maps, in the one and in the other.
+fn factors(i: usize, [_, m, n]: [usize; 3], k: usize, transposed: bool) -> impl Iterator<Item = [usize; 2]> {
+    let (group, row, column) = (i / (m * n), i / n, i % n);
+    (0..k).map(move |l| {
+        let of_b = if transposed { (group * n + column) * k + l } else { (group * k + l) * n + column };
+        [row * k + l, of_b]
+    })
+}
+
+/// What a layer that makes codes itself makes of values.
+fn target(layer: &Layer, zero_point: i8) -> Target {
+    let (lo, hi) = match layer.finish {
+        Finish::Codes { lo, hi } => (lo, hi),
+        _ => (-128, 127),
+    };
+    Target { zero_point, lo, hi }
+}
+
+/// `f` of the channels of each pixel.
+fn by_pixel(x: &[i8], c: usize, f: impl Fn(&[i8]) -> Codes) -> Codes {
+    let (codes, near): (Vec<_>, Vec<_>) = x.chunks(c).map(f).unzip();
+    (codes.concat(), near.concat())
 }
 
 /// The codes of a product's sums, of `c` channels, or the sums; and which of the codes float32 could change. `sizes`: of each sum

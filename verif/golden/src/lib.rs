@@ -13,6 +13,7 @@ pub mod graph;
 mod kernel;
 mod machine;
 pub mod operator;
+mod pixel;
 mod post;
 pub mod token;
 mod transposed;
