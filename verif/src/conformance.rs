@@ -206,9 +206,10 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend, machine: &systol
     if result.status == Status::Declared {
         let notes: Vec<String> = program.split.body.1.warnings.iter().map(ToString::to_string).collect();
         result.reason = format!(
-            "declared: {} of {} elements differ from the stored output; {}",
+            "declared: {} of {} elements differ from the stored output, by {} at most; {}",
             result.differing,
             result.compared,
+            result.max_abs_diff.unwrap_or(0.0),
             notes.join("; ").replace("declared: ", "")
         );
     }

@@ -526,6 +526,8 @@ impl<'a> Stager<'a> {
                 Op::Lookup { doubtful, .. } => ("function", doubtful.len() as u32, 256),
                 Op::AveragePool { .. } => ("average pool", 0, 0),
                 Op::ConvTranspose { .. } => (TRANSPOSED, 0, 0),
+                Op::Softmax { .. } => ("softmax", 0, 0),
+                Op::Norm { .. } => ("normalisation", 0, 0),
                 _ if of.has_digits() => (OF_FUNCTION, 0, 0),
                 _ => ("product", 0, 0),
             };
