@@ -20,7 +20,8 @@
 //! | a constant for each channel | [`by_channel`] |
 //! | functions of one number | [`functions`], [`tables`] |
 //! | Concat, Max, Min, Pad by another value | [`joined`] |
-//! | Softmax | [`softmax`] |
+//! | Softmax | [`softmax`], [`tail`] |
+//! | a normalisation written as its parts | [`norms`] |
 
 pub mod bias;
 pub mod by_channel;
@@ -35,6 +36,7 @@ pub mod layout;
 pub mod mean;
 pub mod mean_product;
 pub mod moved;
+pub mod norms;
 pub mod on_sums;
 pub mod operands;
 pub mod pairs;
@@ -42,6 +44,7 @@ pub mod same_code;
 pub mod scalar;
 pub mod softmax;
 pub mod tables;
+pub mod tail;
 pub mod value;
 pub mod weights;
 pub mod with_constant;
