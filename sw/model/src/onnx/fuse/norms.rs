@@ -4,6 +4,7 @@
 //! between; where quantisers stand before and behind the sum with epsilon, as quantize_static leaves it, it computes the parts in float32.
 
 use crate::onnx::array::Array;
+use crate::onnx::element::ElementType;
 use crate::onnx::fold::facts::{Constants, Facts};
 use crate::onnx::fold::known::Known;
 use crate::onnx::fold::scales::{axis_of, list};
@@ -64,6 +65,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A zero point with its type.
+    fn codes(&self, name: &str) -> Option<(ElementType, Vec<i64>)> {
+        match self.known.get(name)? {
+            Known::Array(a) => Some((a.element(), a.integers()?)),
+            _ => None,
+        }
+    }
+
     /// The operands of a node of two, either way round.
     fn either(&self, node: &'a Node) -> [[&'a str; 2]; 2] {
         match node.proto.input.as_slice() {
@@ -105,8 +114,10 @@ impl<'a> Walk<'a> {
             let back = self.maker(name, "DequantizeLinear")?;
             let to = self.maker(back.proto.input.first()?, "QuantizeLinear")?;
             let (a, b) = (to.proto.input.get(1..)?, back.proto.input.get(1..)?);
-            let [scale, zero] = a else { return None };
-            (a == b).then(|| (to.proto.input[0].as_str(), [scale.clone(), zero.clone()]))
+            let ([scale, zero], [own, from]) = (a, b) else { return None };
+            let same =
+                self.number(scale).is_some() && self.number(scale) == self.number(own) && self.codes(zero) == self.codes(from);
+            same.then(|| (to.proto.input[0].as_str(), [scale.clone(), zero.clone()]))
         };
         pair().map_or((name, None), |(inner, codes)| (inner, Some(codes)))
     }
