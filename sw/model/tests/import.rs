@@ -212,7 +212,7 @@ fn models_that_are_not_quantised_statically_are_sent_to_the_page_about_it() {
     let mut mixed = product();
     let g = mixed.graph.as_mut().expect("a graph");
     g.node[0].output[0] = "a".into();
-    g.node.push(node("LayerNormalization", &["a"], "y"));
+    g.node.push(node("GroupNormalization", &["a"], "y"));
     let text = import(&mixed.encode_to_vec(), &Constants::new()).expect_err("a part that is not there").to_string();
     assert!(!text.contains("quantising.md"), "{text}");
 }

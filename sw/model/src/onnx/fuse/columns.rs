@@ -5,6 +5,7 @@
 use crate::onnx::element::ElementType;
 use crate::onnx::fold::known::Known;
 use crate::onnx::fold::scales::axis_of;
+use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::parse::inputs::Input;
 use crate::onnx::parse::live::keep_live;
 use crate::onnx::parse::model::Model;
@@ -12,13 +13,15 @@ use crate::onnx::parse::node::Node;
 use crate::onnx::proto::{AttributeProto, NodeProto};
 use std::collections::HashMap;
 
-/// The operator that they become, of the domain of [`crate::onnx::fuse::norms::NORMS`]. Its inputs are the indices, then a table, a scale
-/// and a zero point for each output; `places`: the index that each output takes.
+/// The operator that they become, of the domain [`NORMS`]. Its inputs are the indices, then a table, a scale
+/// and a zero point for each output; `places`: the index that each output takes, `ranks`: how many
+/// dimensions of 1 it has before its row.
 pub const COLUMNS: &str = "GatherColumns";
 
 /// One column: the index it takes, its table with scale and zero point, the codes.
 struct Column {
     place: i64,
+    rank: i64,
     inputs: [String; 3],
     output: String,
     /// The node that quantises it.
@@ -39,6 +42,7 @@ fn column(model: &Model, known: &HashMap<String, Known>, input: &Input, picks: &
     let alone = (0..rank).all(|d| d == axis || input.shape[d] == 1);
     let Some(Known::Array(index)) = picks.proto.input.get(1).and_then(|name| known.get(name)) else { return None };
     let size = input.shape[axis] as i64;
+    let ranks = rank - 1 + index.shape.len();
     let index = index.integers().filter(|i| i.len() == 1)?[0];
     let place = if index < 0 { index + size } else { index };
     let picked = picks.proto.output.first()?;
@@ -46,15 +50,22 @@ fn column(model: &Model, known: &HashMap<String, Known>, input: &Input, picks: &
     let [table, of] = rows.proto.input.as_slice() else { return None };
     let (at, quantize) = only(&model.nodes, rows.proto.output.first()?, "QuantizeLinear")?;
     let [_, scale, zero] = quantize.proto.input.as_slice() else { return None };
-    let sound = alone && (0..size).contains(&place) && of == picked && rows.int("axis", 0) == 0;
+    let plain = ["block_size", "output_dtype", "precision"].iter().all(|name| !quantize.has(name));
+    let sound = plain && alone && (0..size).contains(&place) && of == picked && rows.int("axis", 0) == 0;
     let constant = [table, scale, zero].into_iter().all(|name| known.contains_key(name));
-    let leaves = [picked, &rows.proto.output[0]].into_iter().any(|name| model.outputs.contains(name));
-    (sound && constant && !leaves && quantize.proto.attribute.is_empty()).then(|| Column {
+    let leaves = [picked, rows.proto.output.first()?].into_iter().any(|name| model.outputs.contains(name));
+    let output = quantize.proto.output.first()?.clone();
+    (sound && constant && !leaves).then(|| Column {
         place,
+        rank: ranks as i64,
         inputs: [table.clone(), scale.clone(), zero.clone()],
-        output: quantize.proto.output[0].clone(),
+        output,
         at,
     })
+}
+
+fn ints(name: &str, ints: Vec<i64>) -> AttributeProto {
+    AttributeProto { name: name.into(), ints, ..Default::default() }
 }
 
 /// Replaces the columns of each input of indices by one node.
@@ -70,12 +81,11 @@ pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
             output: columns.iter().map(|c| c.output.clone()).collect(),
             name: format!("rows by {}", input.name),
             op_type: COLUMNS.into(),
-            attribute: vec![AttributeProto {
-                name: "places".into(),
-                ints: columns.iter().map(|c| c.place).collect(),
-                ..Default::default()
-            }],
-            domain: crate::onnx::fuse::norms::NORMS.into(),
+            attribute: vec![
+                ints("places", columns.iter().map(|c| c.place).collect()),
+                ints("ranks", columns.iter().map(|c| c.rank).collect()),
+            ],
+            domain: NORMS.into(),
         });
         let mut made: Vec<Node> = vec![];
         for (i, n) in std::mem::take(&mut model.nodes).into_iter().enumerate() {

@@ -89,6 +89,7 @@ impl<'a> Walk<'a> {
         let axes = list(node, &Constants { node, known: self.known }, 1, "axes").ok()??;
         let mut axes = axes.iter().map(|&a| axis_of(a, rank).ok()).collect::<Option<Vec<usize>>>()?;
         axes.sort_unstable();
+        axes.dedup();
         (!axes.is_empty()).then_some((of, axes))
     }
 
@@ -176,7 +177,7 @@ impl<'a> Walk<'a> {
         let squared = self.square(squares)?;
         let (x, perm, centered) = match (self.deviation(of), self.deviation(squared)) {
             (Some(a), Some(b)) if a == b => {
-                let mut own: Vec<usize> = axes.iter().map(|&d| a.perm[d]).collect();
+                let mut own = axes.iter().map(|&d| a.perm.get(d).copied()).collect::<Option<Vec<usize>>>()?;
                 own.sort_unstable();
                 if own != a.axes {
                     return None;
@@ -215,13 +216,16 @@ pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
     let mut made: HashMap<usize, Vec<Node>> = HashMap::new();
     for (at, node) in model.nodes.iter().enumerate().filter(|(_, n)| n.is_standard()) {
         let Some(norm) = walk.norm(node) else { continue };
-        let (mut last, mut constants) = (at, [String::new(), String::new()]);
+        let Some(quotient) = node.proto.output.first() else { continue };
+        let (mut last, mut output, mut constants) = (at, quotient.clone(), [String::new(), String::new()]);
         for (constant, op) in constants.iter_mut().zip(["Mul", "Add"]) {
-            if let Some((next, name)) = behind(&model.nodes[last].proto.output[0], op) {
-                (last, *constant) = (next, name);
+            if let Some((next, name)) = behind(&output, op)
+                && let Some(made) = model.nodes[next].proto.output.first()
+            {
+                (last, output, *constant) = (next, made.clone(), name);
             }
         }
-        made.insert(last, nodes(node, norm, constants, model.nodes[last].proto.output[0].clone()));
+        made.insert(last, nodes(node, norm, constants, output));
     }
     if made.is_empty() {
         return;

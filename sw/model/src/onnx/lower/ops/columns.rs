@@ -53,10 +53,13 @@ pub fn columns(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec<Valu
     let all: Vec<u32> = (0..(count * width) as u32).collect();
     let whole = Eight { shape: inner, place: Rc::new(all.clone()), unsigned: false, steps: 1, ..x.clone() };
     g.view(&whole, [count, 1, width], &all);
+    let ranks = node.ints("ranks").unwrap_or_default();
     let row = |(n, unsigned): (usize, bool)| {
         let from = &all[n * width..][..width];
         let own = (0..width as u32).collect();
-        let made = g.gathered(&node.name, &whole, from, vec![1, width], [1, 1, width], own);
+        let ones = ranks.get(n).map_or(1, |&r| r as usize);
+        let shape = std::iter::repeat_n(1, ones).chain([width]).collect();
+        let made = g.gathered(&node.name, &whole, from, shape, [1, 1, width], own);
         Value::Eight(Eight { unsigned, ..made })
     };
     Ok(types.into_iter().enumerate().map(row).collect())
