@@ -154,8 +154,12 @@ fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Val
                 Some(operands) => binary(g, node, op, &operands),
                 None => unsupported(
                     format!("{op} of these operands"),
-                    "an Add takes two dequantised tensors; Sub, Mul and Div one and a constant, or one for each channel; a \
-                     normalisation by its parts divides by the root of the mean of its squares and a constant",
+                    match op {
+                        "Div" => {
+                            "Div takes a constant; a normalisation by its parts divides by the root of the mean of squares and a constant"
+                        }
+                        _ => "an Add takes two dequantised tensors; Sub, Mul and Div one and a constant, or one for each channel",
+                    },
                 ),
             },
         },
