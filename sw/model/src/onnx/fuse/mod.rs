@@ -22,10 +22,12 @@
 //! | Concat, Max, Min, Pad by another value | [`joined`] |
 //! | Softmax | [`softmax`], [`tail`] |
 //! | a normalisation written as its parts | [`norms`] |
+//! | rows of several tables by the columns of one input | [`columns`] |
 
 pub mod bias;
 pub mod by_channel;
 pub mod clip;
+pub mod columns;
 pub mod dequantized;
 pub mod digits;
 pub mod functions;

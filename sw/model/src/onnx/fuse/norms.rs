@@ -4,6 +4,7 @@
 //! between; where quantisers stand before and behind the sum with epsilon, as quantize_static leaves it, it computes the parts in float32.
 
 use crate::onnx::array::Array;
+use crate::onnx::element::ElementType;
 use crate::onnx::fold::facts::{Constants, Facts};
 use crate::onnx::fold::known::Known;
 use crate::onnx::fold::scales::{axis_of, list};
@@ -64,6 +65,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A zero point with its type.
+    fn codes(&self, name: &str) -> Option<(ElementType, Vec<i64>)> {
+        match self.known.get(name)? {
+            Known::Array(a) => Some((a.element(), a.integers()?)),
+            _ => None,
+        }
+    }
+
     /// The operands of a node of two, either way round.
     fn either(&self, node: &'a Node) -> [[&'a str; 2]; 2] {
         match node.proto.input.as_slice() {
@@ -80,6 +89,7 @@ impl<'a> Walk<'a> {
         let axes = list(node, &Constants { node, known: self.known }, 1, "axes").ok()??;
         let mut axes = axes.iter().map(|&a| axis_of(a, rank).ok()).collect::<Option<Vec<usize>>>()?;
         axes.sort_unstable();
+        axes.dedup();
         (!axes.is_empty()).then_some((of, axes))
     }
 
@@ -105,8 +115,10 @@ impl<'a> Walk<'a> {
             let back = self.maker(name, "DequantizeLinear")?;
             let to = self.maker(back.proto.input.first()?, "QuantizeLinear")?;
             let (a, b) = (to.proto.input.get(1..)?, back.proto.input.get(1..)?);
-            let [scale, zero] = a else { return None };
-            (a == b).then(|| (to.proto.input[0].as_str(), [scale.clone(), zero.clone()]))
+            let ([scale, zero], [own, from]) = (a, b) else { return None };
+            let same =
+                self.number(scale).is_some() && self.number(scale) == self.number(own) && self.codes(zero) == self.codes(from);
+            same.then(|| (to.proto.input[0].as_str(), [scale.clone(), zero.clone()]))
         };
         pair().map_or((name, None), |(inner, codes)| (inner, Some(codes)))
     }
@@ -165,7 +177,7 @@ impl<'a> Walk<'a> {
         let squared = self.square(squares)?;
         let (x, perm, centered) = match (self.deviation(of), self.deviation(squared)) {
             (Some(a), Some(b)) if a == b => {
-                let mut own: Vec<usize> = axes.iter().map(|&d| a.perm[d]).collect();
+                let mut own = axes.iter().map(|&d| a.perm.get(d).copied()).collect::<Option<Vec<usize>>>()?;
                 own.sort_unstable();
                 if own != a.axes {
                     return None;
@@ -204,13 +216,16 @@ pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
     let mut made: HashMap<usize, Vec<Node>> = HashMap::new();
     for (at, node) in model.nodes.iter().enumerate().filter(|(_, n)| n.is_standard()) {
         let Some(norm) = walk.norm(node) else { continue };
-        let (mut last, mut constants) = (at, [String::new(), String::new()]);
+        let Some(quotient) = node.proto.output.first() else { continue };
+        let (mut last, mut output, mut constants) = (at, quotient.clone(), [String::new(), String::new()]);
         for (constant, op) in constants.iter_mut().zip(["Mul", "Add"]) {
-            if let Some((next, name)) = behind(&model.nodes[last].proto.output[0], op) {
-                (last, *constant) = (next, name);
+            if let Some((next, name)) = behind(&output, op)
+                && let Some(made) = model.nodes[next].proto.output.first()
+            {
+                (last, output, *constant) = (next, made.clone(), name);
             }
         }
-        made.insert(last, nodes(node, norm, constants, model.nodes[last].proto.output[0].clone()));
+        made.insert(last, nodes(node, norm, constants, output));
     }
     if made.is_empty() {
         return;

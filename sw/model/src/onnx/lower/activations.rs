@@ -26,7 +26,7 @@ pub fn product(g: &mut Building, node: &Node, a: &Table, b: &Table) -> Result<Pe
             "give both operands two dimensions or more",
         );
     };
-    if k != bk {
+    if k != bk || [m, k, n].contains(&0) {
         return wrong(format!("a product of shapes {:?} and {:?}: {k} columns, {bk} rows", x.shape, y.shape));
     }
     let Some(lead) = joined(a_lead, b_lead) else {

@@ -2,13 +2,14 @@
 //! The table of operators: every one that is compiled, and those that are refused by name whatever their inputs are.
 
 use crate::onnx::error::Fail;
+use crate::onnx::fuse::columns::COLUMNS;
 use crate::onnx::fuse::functions::is_function;
 use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::fuse::value::{Inputs, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::ops::{
-    batch_normalization, binary, concat, conv, conv_transpose, extreme, functions, gather, host, matmul, normalization, order,
-    pad, pool, quantize, reduce, resize, slice, softmax, split, sum,
+    batch_normalization, binary, columns, concat, conv, conv_transpose, extreme, functions, gather, host, matmul, normalization,
+    order, pad, pool, quantize, reduce, resize, slice, softmax, split, sum,
 };
 use crate::onnx::parse::node::Node;
 
@@ -119,6 +120,7 @@ pub fn find(node: &Node) -> Result<Handler, Fail> {
     let (table, domain) = match domain {
         "" | "ai.onnx" => (STANDARD, ""),
         "com.microsoft" => (MICROSOFT, domain),
+        NORMS if op == COLUMNS => return Ok(All(columns::columns)),
         NORMS => return Ok(First(normalization::layer)),
         _ => {
             let reason = format!("operators of the domain '{domain}' are not known");

@@ -31,12 +31,6 @@ pub fn product(
     let weights = match any(inputs, 1)? {
         Value::Real(Real::Const(c)) => c.clone(),
         Value::Const(_) => return unsupported("its weights are float32", "quantise them (DequantizeLinear of an int8 constant)"),
-        Value::Real(Real::Pending(_) | Real::Channels(_) | Real::Joined(_)) => {
-            return unsupported(
-                "its second operand is a float32 result that is not quantised",
-                "put QuantizeLinear and DequantizeLinear before it",
-            );
-        }
         _ if matches!(any(inputs, 0)?, Value::Const(_) | Value::Real(Real::Const(_))) => {
             return unsupported(
                 "its first operand is a constant, and not its second",

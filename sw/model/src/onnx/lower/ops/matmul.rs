@@ -7,7 +7,7 @@ use crate::onnx::fold::scales::{scale, zero_point};
 use crate::onnx::fold::windows::bounded;
 use crate::onnx::fuse::bias::Bias;
 use crate::onnx::fuse::group::Fuse;
-use crate::onnx::fuse::operands::{any, eight, table_of_codes};
+use crate::onnx::fuse::operands::{any, eight, table, table_of_codes};
 use crate::onnx::fuse::value::{Conv, Eight, Inputs, Pending, PendingKind, Real, Value};
 use crate::onnx::fuse::weights::{Channels, Weights, bias, weights};
 use crate::onnx::lower::activations;
@@ -19,8 +19,10 @@ use std::rc::Rc;
 
 /// MatMul between DequantizeLinear and QuantizeLinear.
 pub fn float(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
-    if let (Value::Real(Real::Table(a)), Value::Real(Real::Table(b))) = (any(inputs, 0)?, any(inputs, 1)?) {
-        return Ok(Value::Real(Real::Pending(Rc::new(activations::product(g, node, a, b)?))));
+    let constant = |v: &Value| matches!(v, Value::Const(_) | Value::Real(Real::Const(_)));
+    if !constant(any(inputs, 0)?) && !constant(any(inputs, 1)?) {
+        let (a, b) = (table(inputs, 0, "the first operand")?, table(inputs, 1, "the second operand")?);
+        return Ok(Value::Real(Real::Pending(Rc::new(activations::product(g, node, &a, &b)?))));
     }
     let last = |rank: usize| rank.saturating_sub(1);
     product(g, node, inputs, last, |g, x, zero_point, x_scale, w, _| matmul(g, node, x, zero_point, x_scale, w))

@@ -4,6 +4,7 @@
 
 pub mod batch_normalization;
 pub mod binary;
+pub mod columns;
 pub mod concat;
 pub mod conv;
 pub mod conv_transpose;
