@@ -550,13 +550,14 @@ impl<'a> Stager<'a> {
             _ => self.identity(map.saturating_sub(1), map, "copy")?,
         };
         let [h, w, channels] = self.graph.maps[map].shape;
+        let cols = self.cols();
         let s = &self.staged.stages[stage];
         let (to, each) = if s.post.dest == PostDest::X { (PostDest::Out, 1) } else { (s.post.dest, 4) };
         // Several stages may make it, each some pixels; or one stage several pixels as one.
-        let words = if s.spread.is_some() || s.piece.is_some() {
-            channels.div_ceil(self.rows()) * self.groups()
-        } else {
-            s.pixels() * s.n_tiles / (h * w)
+        let words = match (&s.spread, s.piece) {
+            (_, Some(_)) => channels.div_ceil(self.rows()) * self.groups(),
+            (Some(_), None) => channels.div_ceil(cols),
+            (None, None) => s.pixels() * s.n_tiles / (h * w),
         };
         let tensor = s.output;
         for s in self.staged.stages.iter_mut().filter(|s| tensor.is_some() && s.output == tensor) {
