@@ -165,10 +165,3 @@ fn random_graphs_in_bands_of_rows_on_the_chip() {
         }
     }
 }
-
-#[test]
-fn random_graphs_on_base_try() {
-    for config in ["base", "wide"] {
-        campaign(config, 1, 60, &[Backend::Model, Backend::Rtl]);
-    }
-}
