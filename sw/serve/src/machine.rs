@@ -200,8 +200,9 @@ impl Bench {
                 }
                 let answer = written(encode, done)?;
                 self.desk.step(ticket.id, ticket.finish, u64::MAX);
-                let _ = parts.send(Part::Last(answer));
+                // First its place, then the answer: who reads it and asks again finds the machine free.
                 self.desk.over(ticket, ticket.finish, Some((ticket.finish - ticket.start, host)));
+                let _ = parts.send(Part::Last(answer));
                 Ok(())
             }
             (Kind::Language(l), Plan::Text(text)) => self.write(driver, l, ticket, text, parts).await,
@@ -279,14 +280,14 @@ impl Bench {
                 (false, None) => None,
             };
             since = end;
-            match (part, reason) {
-                (Some(part), None) => drop(parts.send(Part::More(part))),
-                (Some(part), Some(_)) => drop(parts.send(Part::Last(part))),
-                (None, _) => {}
-            }
             let left = parts.is_closed();
             if reason.is_some() || left {
-                self.desk.over(ticket, end, (!left || reason.is_some()).then_some((end - ticket.start, host)));
+                self.desk.over(ticket, end, reason.map(|_| (end - ticket.start, host)));
+            }
+            if let Some(part) = part {
+                let _ = parts.send(if reason.is_some() { Part::Last(part) } else { Part::More(part) });
+            }
+            if reason.is_some() || left {
                 return Ok(());
             }
         }
