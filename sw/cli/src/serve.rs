@@ -127,7 +127,8 @@ pub fn serve(args: &ServeArgs) -> Result<bool> {
         let server = Server::start(served, setup, &terms).await?;
         let [terminate, interrupt] = &mut signals;
         tokio::select! {
-            () = server.ready() => {
+            ready = server.ready() => {
+                ready?;
                 let rate = server.look().1.rate;
                 output::print(&format!("{name} on {label}, {}", machine.backend().label()));
                 output::print(&format!("  longest request   {:>9} cycles, {} us at {} MHz", output::grouped(longest), rate.micros(longest), rate.mhz));

@@ -52,12 +52,6 @@ impl Clock {
         self.rate
     }
 
-    /// Another pace from now on; the cycle stays.
-    pub fn set_pace(&mut self, pace: f64, at: Instant) {
-        (self.cycles, self.at) = (self.raw(at), at);
-        self.rate.pace = pace;
-    }
-
     fn raw(&self, at: Instant) -> f64 {
         let micros = at.saturating_duration_since(self.at).as_secs_f64() * 1e6;
         self.cycles + micros / self.rate.pace * self.rate.mhz
@@ -107,13 +101,5 @@ mod tests {
         clock.release(after(150), 500); // not late: nothing happens
         assert_eq!(clock.now(after(150), None), 184);
         assert_eq!(clock.until(after(150), 284), Duration::from_micros(50));
-    }
-
-    #[test]
-    fn another_pace_keeps_the_cycle() {
-        let begin = Instant::now();
-        let mut clock = Clock::new(Rate { mhz: 10.0, pace: 1.0 }, begin);
-        clock.set_pace(10.0, begin + Duration::from_micros(7));
-        assert_eq!(clock.now(begin + Duration::from_micros(17), None), 80);
     }
 }

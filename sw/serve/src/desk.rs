@@ -74,6 +74,8 @@ struct State {
     next: u64,
     phase: Phase,
     counts: Counts,
+    /// Why the machine never came up.
+    stillborn: Option<String>,
     /// Admitted requests in the host's time: what the pace promised.
     promised: HashMap<u64, Instant>,
 }
@@ -106,6 +108,7 @@ impl Desk {
             phase: Phase::Starting,
             counts: Counts::default(),
             promised: HashMap::new(),
+            stillborn: None,
         };
         Arc::new(Desk { state: Mutex::new(state), machine: Condvar::new(), changed: tokio::sync::Notify::new(), most, early })
     }
@@ -285,11 +288,12 @@ impl Desk {
         add(&mut self.lock().counts);
     }
 
-    /// The machine is on, and takes requests; with the pace that it can keep.
+    /// The machine is on, and takes requests; the first time its clock begins, with the pace that it can keep.
     pub fn on(&self, pace: Option<f64>) {
         let mut state = self.lock();
-        if let Some(pace) = pace {
-            state.clock.set_pace(pace, Instant::now());
+        if state.counts.power_ups == 0 {
+            let rate = state.clock.rate();
+            state.clock = Clock::new(Rate { pace: pace.unwrap_or(rate.pace), ..rate }, Instant::now());
         }
         if matches!(state.phase, Phase::Starting | Phase::Down) {
             state.phase = Phase::Serving;
@@ -314,6 +318,20 @@ impl Desk {
         drop(guard);
         self.tell();
         draining
+    }
+
+    /// The machine never came up: whoever waits for it is told why.
+    pub fn never(&self, why: String) {
+        let mut state = self.lock();
+        state.stillborn = Some(why);
+        state.phase = Phase::Down;
+        drop(state);
+        self.tell();
+    }
+
+    /// Why the machine never came up, if it did not.
+    pub fn stillborn(&self) -> Option<String> {
+        self.lock().stillborn.clone()
     }
 
     /// From now on nothing is admitted.

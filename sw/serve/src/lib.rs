@@ -28,7 +28,7 @@ pub use machine::{Setup, Trouble, Troubles};
 pub use metrics::{Counts, Now};
 pub use model::{Kind, Language, Network, Port, Served};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use axum::serve::ListenerExt;
 use desk::Desk;
 use routes::{Host, router};
@@ -91,14 +91,20 @@ impl Server {
         Ok(Server { address, desk, stop, http, machine, deadline_us })
     }
 
-    /// Waits until requests are taken.
-    pub async fn ready(&self) {
+    /// Waits until requests are taken, or the host goes down.
+    ///
+    /// # Errors
+    /// Why the machine does not come up.
+    pub async fn ready(&self) -> Result<()> {
         loop {
             let changed = self.desk.changed.notified();
-            if self.desk.is_ready() || self.desk.is_draining() {
-                return;
+            if let Some(why) = self.desk.stillborn() {
+                bail!(why);
             }
-            // What changed between the two lines above wakes nobody.
+            if self.desk.is_ready() || self.desk.is_draining() {
+                return Ok(());
+            }
+            // What changed between the lines above wakes nobody.
             let _ = tokio::time::timeout(Duration::from_millis(100), changed).await;
         }
     }

@@ -71,14 +71,23 @@ struct Bench {
     runs: std::cell::Cell<u64>,
     /// It was on since it was last switched on.
     was_on: std::cell::Cell<bool>,
+    ever_on: std::cell::Cell<bool>,
     paced: std::cell::Cell<bool>,
 }
 
 /// Runs until the desk is drained.
 pub fn run(served: Arc<Served>, desk: Arc<Desk>, setup: Setup) {
     let paced = setup.pace.is_some();
-    let bench =
-        Rc::new(Bench { served, desk, setup, hand: Mutex::new(None), runs: 0.into(), was_on: false.into(), paced: paced.into() });
+    let bench = Rc::new(Bench {
+        served,
+        desk,
+        setup,
+        hand: Mutex::new(None),
+        runs: 0.into(),
+        was_on: false.into(),
+        ever_on: false.into(),
+        paced: paced.into(),
+    });
     let mut failures = 0;
     loop {
         bench.was_on.set(false);
@@ -91,6 +100,9 @@ pub fn run(served: Arc<Served>, desk: Arc<Desk>, setup: Setup) {
             Ok(Err(error)) => error,
             Err(_) => anyhow!("the simulation panicked"),
         };
+        if !bench.ever_on.get() {
+            return bench.desk.never(format!("{error:#}"));
+        }
         failures = if bench.was_on.get() { 0 } else { failures + 1 };
         bench.look_at_failure(&error, failures);
         if failures >= PAUSES.len() {
@@ -145,6 +157,7 @@ impl Bench {
         let pace = if self.paced.get() { None } else { Some(self.pace(driver).await?) };
         self.paced.set(true);
         self.was_on.set(true);
+        self.ever_on.set(true);
         self.desk.on(pace);
         let mut hand = self.hand.lock().await;
         loop {

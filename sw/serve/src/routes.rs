@@ -116,8 +116,9 @@ impl Host {
         }
         match tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), most)).await {
             Ok(Ok(bytes)) => Ok(bytes),
-            // axum says no more of it than that it is too long or broke off; nobody reads the latter.
-            Ok(Err(_)) => Err(large()),
+            // axum has no type for it.
+            Ok(Err(error)) if error.to_string().contains("length limit") => Err(large()),
+            Ok(Err(error)) => Err(Fault::bad(format!("the request's body broke off: {error}"))),
             Err(_) => Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "the request's body did not come")),
         }
     }

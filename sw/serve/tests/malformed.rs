@@ -117,12 +117,17 @@ async fn by_the_dozen() {
     assert_eq!(answer.status, 415);
     let answer = ask(&server, INFER, "", &vec![b' '; 1 << 20]).await;
     assert_eq!(answer.status, 413);
+    // Nothing says before how long it is.
+    let mut client = Client::new(server.address).await;
+    let head = format!("POST {INFER} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n");
+    client.send(&[head.as_bytes(), &vec![b' '; 1 << 20], b"\r\n0\r\n\r\n"].concat()).await.ok();
+    assert_eq!(client.head().await.expect("an answer").status, 413);
     assert_eq!(ask(&server, "/v2/models/digits/generate", "", b"{}").await.status, 400);
     assert_eq!(ask(&server, "/v2/models/other/infer", "", b"{}").await.status, 404);
     still_serves(&server).await;
     let (counts, _) = server.stop().await.expect("it ends");
     assert_eq!((counts.admitted, counts.answered), (1, 1));
-    assert_eq!(counts.malformed, cases.len() as u64 + 8 + 4);
+    assert_eq!(counts.malformed, cases.len() as u64 + 8 + 5);
 }
 
 /// What is no HTTP at all, and what breaks off in the middle.

@@ -41,7 +41,7 @@ impl Start {
         };
         let terms = Terms { address: "127.0.0.1:0".into(), mhz: 100.0, queue: self.queue, deadline_us: self.deadline_us };
         let server = Server::start(served, setup, &terms).await.expect("it starts");
-        server.ready().await;
+        server.ready().await.expect("it comes up");
         server
     }
 
