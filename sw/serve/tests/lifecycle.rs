@@ -131,3 +131,68 @@ async fn a_request_that_always_fails_is_given_up() {
     let (counts, _) = server.stop().await.expect("it ends");
     assert_eq!((counts.answered, counts.failed, counts.power_ups), (2, 1, 5));
 }
+
+/// All of it at once: more than fits, clients that go away whenever they like, a machine that fails now and then. Whoever stays is
+/// answered as promised, and every request that was admitted is accounted for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm() {
+    let troubles: Troubles = Arc::new(|run| match run % 61 {
+        17 => Some(Trouble::Broken),
+        33 => Some(Trouble::Cycles),
+        50 => Some(Trouble::Panic),
+        _ => None,
+    });
+    let server = Start { pace: 1500.0, deadline_us: Some(40.0), troubles: Some(troubles), ..Start::default() }.digits().await;
+    let (address, set) = (server.address, Arc::new(images(64)));
+    let end = Instant::now() + Duration::from_secs(if std::env::var_os("SYSTOLE_LONG").is_some() { 60 } else { 2 });
+    let clients: Vec<_> = (0..80u64)
+        .map(|seed| {
+            let set = set.clone();
+            tokio::spawn(async move {
+                // Numbers that are as good as random here.
+                let mut state = seed * 2 + 1;
+                let mut draw = move |most: u64| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 33) % most
+                };
+                let (mut client, mut slots) = (Client::new(address).await, vec![]);
+                while Instant::now() < end {
+                    let image = draw(64) as usize;
+                    client.post(INFER, "", infer_body(&set.images[image], json!({})).as_bytes()).await.expect("sent");
+                    match draw(4) {
+                        0 => {
+                            // Gone, before or behind the headers, or in the middle.
+                            tokio::time::sleep(Duration::from_millis(draw(60))).await;
+                            client = Client::new(address).await;
+                            continue;
+                        }
+                        1 => tokio::time::sleep(Duration::from_millis(draw(30))).await,
+                        _ => {}
+                    }
+                    let answer = client.answer().await.expect("an answer");
+                    assert!(answer.status == 200 || answer.status == 503, "{}", answer.status);
+                    if answer.status == 200 {
+                        assert_eq!(answer.data(), set.outputs[image]);
+                        let said = &answer.json()["parameters"];
+                        assert!(cycles(&said["finish_us"]) <= cycles(&said["deadline_us"]));
+                        slots.push((cycles(&said["start_us"]), cycles(&said["finish_us"])));
+                    }
+                    tokio::time::sleep(Duration::from_millis(draw(40))).await;
+                }
+                slots
+            })
+        })
+        .collect();
+    let mut slots = vec![];
+    for client in clients {
+        slots.extend(client.await.expect("no client sees anything wrong"));
+    }
+    slots.sort_unstable();
+    assert!(slots.iter().all(|(start, finish)| finish - start == CYCLES));
+    assert!(slots.windows(2).all(|w| w[0].1 < w[1].0), "two on the machine at a time");
+    let (counts, now) = server.stop().await.expect("it ends");
+    assert_eq!(counts.admitted, counts.answered + counts.vanished);
+    assert_eq!((counts.failed, counts.late, now.queue), (0, 0, 0));
+    assert!(counts.answered >= slots.len() as u64 && slots.len() > 300, "{}", slots.len());
+    assert!(counts.vanished > 20 && counts.repeated > 10 && counts.refused[0] > 20, "{counts:?}");
+}
