@@ -62,6 +62,11 @@ impl Clock {
         (self.raw(at) as u64).min(cap.unwrap_or(u64::MAX))
     }
 
+    /// The next cycle that begins, within the same bound: what comes now is not launched before.
+    pub fn next(&self, at: Instant, cap: Option<u64>) -> u64 {
+        (self.raw(at).ceil() as u64).min(cap.unwrap_or(u64::MAX))
+    }
+
     /// The result that `cap` stood for is there: where the clock waited for it, it goes on from there.
     pub fn release(&mut self, at: Instant, cap: u64) {
         let raw = self.raw(at);
@@ -100,6 +105,10 @@ mod tests {
         assert_eq!(clock.now(after(150), None), 184);
         clock.release(after(150), 500); // not late: nothing happens
         assert_eq!(clock.now(after(150), None), 184);
+        assert_eq!((clock.now(after(101), None), clock.next(after(101), None)), (86, 86));
+        clock.rate.pace = 250.0;
+        assert_eq!((clock.now(after(103), None), clock.next(after(103), None), clock.next(after(103), Some(85))), (85, 86, 85));
+        clock.rate.pace = 50.0;
         assert_eq!(clock.until(after(150), 284), Duration::from_micros(50));
     }
 }

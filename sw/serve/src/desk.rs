@@ -124,7 +124,7 @@ impl Desk {
 
     /// Where a request of so many cycles would stand, or why it would not be admitted.
     fn judge(&self, state: &State, cycles: u64, allowed: u64) -> Result<Ticket, Refusal> {
-        let arrival = state.now();
+        let arrival = state.clock.next(Instant::now(), state.line.cap());
         let (queue, start) = state.line.place(arrival, cycles);
         let finish = start + cycles;
         let refuse = |reason, possible| Err(Refusal { reason, possible, cycles, allowed });

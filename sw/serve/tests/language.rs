@@ -106,7 +106,7 @@ async fn a_text_goes_on_where_the_machine_failed() {
 
 #[tokio::test]
 async fn a_reader_who_leaves_frees_the_machine_and_those_behind_come_earlier() {
-    let server = Start { pace: 300.0, ..Start::default() }.tales().await;
+    let server = Start { pace: 1000.0, ..Start::default() }.tales().await;
     let body = json!({"text_input": "", "temperature": 1.0, "seed": 2});
     let mut first = Client::new(server.address).await;
     first.post(STREAM, "", body.to_string().as_bytes()).await.expect("sent");
