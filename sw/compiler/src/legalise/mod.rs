@@ -130,6 +130,7 @@ fn stages(graph: &Graph, config: &Config, bands: bool, lines: bool) -> Result<St
             stages: vec![],
             params: vec![],
             numbers: vec![],
+            w_sram: 0,
             luts: vec![],
             warnings: vec![],
         },
@@ -634,6 +635,12 @@ fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
     let in_room = (config.in_depth * config.cols) as usize;
     for (what, needed, limit, help) in [
         ("RRAM words of R x C weights", weight_words, config.rram_depth as usize, split),
+        (
+            "words of W SRAM for weights made in the run",
+            staged.w_sram,
+            config.w_sram_depth as usize,
+            "use fewer rows or a larger configuration",
+        ),
         ("tap words of C lanes", staged.lane_taps().len() / (4 * config.cols as usize), config.tap_depth as usize, split),
         (
             "words of the vector unit's parameters",
