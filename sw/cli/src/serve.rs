@@ -25,7 +25,7 @@ pub struct ServeArgs {
     /// The port of HTTP; 0 for one that is free
     #[arg(long, default_value_t = 8000)]
     port: u16,
-    /// What runs the program
+    /// What runs the program; the serial port of a board is --board-port here
     #[arg(long, value_enum, default_value = "rtl")]
     backend: BackendName,
     #[arg(long, default_value = "base", help = sizes::HELP)]

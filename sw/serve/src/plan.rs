@@ -26,7 +26,7 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Frames that have not run.
+    /// Frames, none of which has run.
     pub fn network(frames: Vec<Vec<u8>>, encode: Encode) -> Plan {
         Plan::Network { frames, done: vec![], encode }
     }
