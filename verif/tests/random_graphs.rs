@@ -116,16 +116,31 @@ macro_rules! campaigns {
     )*};
 }
 
+/// Machines of which every model of its own would cost the quick suite half a minute: there on the instruction-level model.
+macro_rules! rare {
+    ($($name:ident: $config:literal, $beats:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            let backends = if long() { &[Backend::Model, Backend::Rtl][..] } else { &[Backend::Model] };
+            campaign($config, $beats, if long() { 250 } else { 30 }, backends);
+        }
+    )*};
+}
+
 campaigns! {
     random_graphs_on_tiny: "tiny", 1;
     random_graphs_on_small: "small", 1;
     random_graphs_on_small_with_two_beats: "small", 2;
     random_graphs_on_wide: "wide", 1;
     random_graphs_on_base: "base", 1;
-    random_graphs_on_base_with_four_beats: "base", 4;
     random_graphs_on_slim: "slim", 1;
     random_graphs_on_small_with_one_lane_and_two_beats: "small,POST_LANES=1", 2;
+}
+
+rare! {
+    random_graphs_on_base_with_four_beats: "base", 4;
     random_graphs_on_tiny_with_products: "tiny,PRODUCT=1,X_DEPTH=4096,OUT_DEPTH=2048,IN_DEPTH=2048,PARAM_DEPTH=256", 1;
+    random_graphs_on_small_with_a_vector_unit_of_half_its_lanes: "small,VEC_LANES=4", 1;
 }
 
 /// A model of its own for POST's multiplier in groups of lanes: in the long target.
