@@ -7,6 +7,7 @@
 //! instead the weights lie there a second time (a third, for -128) and are multiplied with -za, as padding is.
 
 use super::{ONE, PLAIN, Stager, param};
+use crate::report::IN_RUN;
 use crate::stage::{Fill, NWalk, Over, PostSpec, Spread, Stage, Tap, TensorId, Walk, Weights};
 use crate::tile;
 use systole_isa::PostDest;
@@ -134,7 +135,7 @@ impl Stager<'_> {
         let over = Over { size: [p.maps, b.pixels], stride: [1, 1], origin: [from as i32, 0] };
         let stage = Stage {
             layers: vec![i],
-            kind: "weights in a run",
+            kind: IN_RUN,
             input: Some(b.tensor),
             out,
             over,
@@ -196,7 +197,7 @@ impl Stager<'_> {
         let out = [1, p.m];
         Stage {
             layers: vec![i],
-            kind: "product",
+            kind: "matmul",
             input: Some(first),
             out,
             spread: (p.maps > 1).then_some(Spread { stride: [1, 1], origin: [number, 0], width: p.m }),
