@@ -6,6 +6,7 @@
 
 pub mod approximation;
 pub mod border;
+pub mod encoder;
 pub mod graph;
 pub mod host;
 pub mod onnx;
