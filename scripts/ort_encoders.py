@@ -54,16 +54,28 @@ class Graph:
     def weight(self, k, n):
         """[k, n] on the grid that its quantisation takes."""
         w = self.rng.normal(0, 1.0 / np.sqrt(k), (k, n)).astype(np.float32)
-        if self.grid is not None:
-            across = None if self.grid == "tensor" else 0
-            steps = {"seven": 63}.get(self.grid, 127)
+        return self.on_grid(w, self.grid, k, "w")
+
+    def table(self, rows, n):
+        """Of embeddings, which quantize_dynamic quantises too, as a whole."""
+        w = self.rng.normal(0, 1, (rows, n)).astype(np.float32)
+        return self.on_grid(w, self.grid and "byte", 4, "table")
+
+    def on_grid(self, w, grid, k, kind):
+        n = w.shape[1]
+        if grid is not None:
+            across = 0 if grid == "channel" else None
+            steps = {"seven": 63}.get(grid, 127)
             codes = np.rint(w / np.abs(w).max(axis=across, keepdims=True) * steps)
-            scale = self.rng.uniform(0.5, 1.5, (1, n if across == 0 else 1)).astype(np.float32) * 2 / np.sqrt(k) / 127
-            if self.grid == "seven":
-                codes.flat[0], codes.flat[1], scale = 63, -64, scale[:, :1]
+            scale = self.rng.uniform(0.5, 1.5, (1, n if across == 0 else 1)).astype(np.float32) * np.float32(2) / np.sqrt(k) / 127
+            if grid == "seven":
+                codes.flat[0], codes.flat[1] = 63, -64
+            if grid == "byte":
+                codes.flat[0], codes.flat[1] = 127, -128
             w = (codes * scale).astype(np.float32)
-        name = self.const(w, "w")
-        self.weights.append(name)
+        name = self.const(w, kind)
+        if kind == "w":
+            self.weights.append(name)
         return name
 
     def bias(self, n):
@@ -270,6 +282,8 @@ def build(seed):
     rng = np.random.default_rng(seed)
     c = draw(rng)
     fmt = c["format"]
+    # The host computes a pooled vector's product as the file has it, with codes of the whole tensor.
+    c["free"] |= fmt.startswith("dynamic") and c["head"] == "pooler" and c["kind"] != "mlp"
     grid = {"dynamic": "tensor", "dequantize_tensor": "tensor", "dynamic_unsigned": "seven"}.get(fmt, "channel")
     g = Graph(rng, c["opset"], None if c["free"] else grid)
     t, d = c["tokens"], c["d"]
@@ -287,11 +301,11 @@ def build(seed):
     mask_value[:, t - rng.integers(0, max(t // 2, 1)) :] = 0
     if c["inputs"] == "ids":
         ids = g.input("input_ids", rng.integers(0, 30, (1, t)), ["batch", "sequence"])
-        table = g.const(rng.normal(0, 1, (30, d)).astype(np.float32), "table")
+        table = g.table(30, d)
         x = g.node("Gather", [table, ids], axis=0)
         n = g.node("Squeeze", [g.node("Slice", [g.node("Shape", [ids]), g.ints(1), g.ints(2), g.ints(0)])])
         positions = g.node("Range", [g.const(np.int64(0)), n, g.const(np.int64(1))])
-        x = g.node("Add", [x, g.node("Gather", [g.const(rng.normal(0, 1, (16, d)).astype(np.float32)), positions], axis=0)])
+        x = g.node("Add", [x, g.node("Gather", [g.table(16, d), positions], axis=0)])
     else:
         x = g.input("features", rng.normal(0, 1, (1, t, d)).astype(np.float32), [1, "sequence", d])
     attention_mask = None

@@ -17,15 +17,41 @@ pub fn run(node: &Node, x: Inputs, opset: i64) -> Result<Option<Vec<Tensor>>, St
         _ if op.starts_with("Reduce") => one(reduced(node, x)?),
         "ArgMax" | "ArgMin" => one(extreme(node, x)?),
         "MatMul" => one(product(input(x, 0)?, input(x, 1)?)?),
-        "Gemm" => {
+        "FusedMatMul" => {
+            let turned = |i: usize, name: &str| -> Result<Tensor, String> {
+                let t = input(x, i)?;
+                if node.int(name, 0) == 0 { Ok(t.clone()) } else { exchanged(t) }
+            };
+            let y = product(&turned(0, "transA")?, &turned(1, "transB")?)?;
+            one(arithmetic("Mul", &y, &Tensor::floats(vec![], vec![node.float("alpha", 1.0)]))?)
+        }
+        "DynamicQuantizeMatMul" => {
+            let codes = dynamic(input(x, 0)?)?;
+            let a = less_zero(&codes[0], Some(&codes[2]), None)?;
+            let y = product(&a, &less_zero(input(x, 1)?, optional(x, 3), None)?)?;
+            let y = arithmetic("Mul", &y, &arithmetic("Mul", &codes[1], input(x, 2)?)?)?;
+            one(match optional(x, 4) {
+                Some(bias) => arithmetic("Add", &y, bias)?,
+                None => y,
+            })
+        }
+        "Gemm" | "FusedGemm" => {
             let turned = |t: &Tensor, turn: bool| if turn { transposed(t) } else { Ok(t.clone()) };
             let a = turned(input(x, 0)?, node.int("transA", 0) != 0)?;
             let b = turned(input(x, 1)?, node.int("transB", 0) != 0)?;
             let scaled = |t: &Tensor, by: f32| arithmetic("Mul", t, &Tensor::floats(vec![], vec![by]));
             let y = scaled(&product(&a, &b)?, node.float("alpha", 1.0))?;
-            one(match optional(x, 2) {
+            let y = match optional(x, 2) {
                 Some(c) => arithmetic("Add", &y, &scaled(c, node.float("beta", 1.0))?)?,
                 None => y,
+            };
+            let f = |f: fn(f32) -> f32| Tensor::floats(y.shape.clone(), y.to_floats().into_iter().map(f).collect());
+            one(match node.text("activation").as_str() {
+                "" => y,
+                "Relu" => f(|v| v.max(0.0)),
+                "Tanh" => f(f32::tanh),
+                "Sigmoid" => f(|v| 1.0 / (1.0 + (-v).exp())),
+                other => return Err(format!("the activation {other}")),
             })
         }
         "MatMulInteger" => {
@@ -151,6 +177,16 @@ fn extreme(node: &Node, x: Inputs) -> Result<Tensor, String> {
         shape.remove(axis);
     }
     Ok(Tensor::ints(shape, Kind::I64, values))
+}
+
+/// A tensor with its last two dimensions exchanged.
+fn exchanged(t: &Tensor) -> Result<Tensor, String> {
+    let &[.., r, c] = t.shape.as_slice() else { return Err(format!("a matrix of shape {:?}", t.shape)) };
+    let mut shape = t.shape.clone();
+    let last = shape.len() - 1;
+    shape.swap(last, last - 1);
+    let from: Vec<usize> = (0..t.len()).map(|n| n / (r * c) * r * c + n % r * c + n / r % c).collect();
+    Ok(t.picked(shape, &from))
 }
 
 /// A matrix with its dimensions exchanged.

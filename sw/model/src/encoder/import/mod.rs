@@ -63,6 +63,7 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Re
             match results(&net, &trace, &cut) {
                 Ok(found) => return Ok(found),
                 Err(list) => {
+                    if std::env::var("DEBUGX").is_ok() { println!("cut {cut} {norms}: {list:?}"); }
                     if least.as_ref().is_none_or(|l| list.len() < l.len()) {
                         least = Some(list);
                     }
@@ -235,7 +236,7 @@ fn finished(net: &Net, trace: &Trace, cut: &str, target: &str, made: Emitted) ->
 /// Why a node behind the machine is more than the host should compute.
 fn too_much(trace: &Trace, at: usize) -> Option<String> {
     let node = &trace.net.nodes[at];
-    let product = matches!(node.op(), "MatMul" | "Gemm" | "FusedMatMul" | "MatMulInteger" | "DynamicQuantizeMatMul" | "Einsum")
+    let product = matches!(node.op(), "MatMul" | "Gemm" | "FusedGemm" | "FusedMatMul" | "MatMulInteger" | "DynamicQuantizeMatMul" | "Einsum")
         || node.op().contains("Attention")
         || node.op().starts_with("Conv");
     let rows = match trace.value(node, 0)? {

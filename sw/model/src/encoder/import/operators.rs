@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What operators make of row-wise values: layouts, arithmetic, normalisations. Products are in [`super::products`].
 
-use super::layout::{Of, View, size};
+use super::layout::{Factor, Of, View, size};
 use super::rows::{Arg, Id, Mask, Normalised, Scored, Step};
 use super::trace::{Trace, Value};
 use crate::encoder::host::elementwise::{function, gelu, gelu_tanh, of_two};
@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 /// What an operator makes, or why it is not the machine's.
 pub type Made = Result<Vec<Value>, String>;
+
+/// A refusal that another cut may not have.
+pub const CUT: &str = "its other operand is a value of the host that is not the machine's input";
 
 const FLOATS: [i64; 4] = [1, 10, 11, 16];
 
@@ -116,12 +119,12 @@ impl Trace<'_> {
                 };
                 let (lo, hi) = (limit(1, "min", f32::MIN)?, limit(2, "max", f32::MAX)?);
                 let hi = if hi >= f64::from(f32::MAX) { f64::INFINITY } else { hi };
-                let v = self.arithmetic_on(&v)?;
+                let v = self.unordered(&v)?;
                 one(self.unary(&v, Arc::new(move |x| x.max(lo).min(hi))))
             }
             ("Sum" | "Max" | "Min", _) if node.proto.input.len() != 2 => Err("other than two operands".into()),
             (_, Some(Value::View(v))) if function(node, op).is_some() => {
-                let v = self.arithmetic_on(&v)?;
+                let v = self.unordered(&v)?;
                 let f = function(node, op).ok_or("no function")?;
                 one(self.unary(&v, Arc::from(f)))
             }
@@ -147,6 +150,14 @@ impl Trace<'_> {
         }
     }
 
+    /// A view of what arithmetic goes on, in whatever order: for what is done to all numbers alike.
+    fn unordered(&mut self, v: &View) -> Result<View, String> {
+        match self.rows[v.row].step {
+            Step::Scores(_) | Step::Weighted(_) => self.arithmetic_on(v),
+            _ => Ok(v.clone()),
+        }
+    }
+
     /// An operator of two inputs, at least one of which is row-wise.
     fn binary(&mut self, op: &'static str, node: &Node, i: usize, j: usize) -> Result<View, String> {
         match (self.value(node, i).cloned(), self.value(node, j).cloned()) {
@@ -155,7 +166,7 @@ impl Trace<'_> {
             (Some(Value::Constant(t)), Some(Value::View(b))) => self.with_constant_or_mask(op, &b, &t, true, node, i),
             (Some(Value::View(a)), Some(Value::Host(_))) if op == "Add" => self.masked(&a, Mask::Added(node.proto.input[j].clone())),
             (Some(Value::Host(_)), Some(Value::View(b))) if op == "Add" => self.masked(&b, Mask::Added(node.proto.input[i].clone())),
-            _ => Err("its other operand is one of the host's".into()),
+            _ => Err(CUT.into()),
         }
     }
 
@@ -201,9 +212,20 @@ impl Trace<'_> {
             }
             return Ok(self.scored(v, Scored { scale, ..(**s).clone() }));
         }
-        let v = self.arithmetic_on(v)?;
-        let vector = Arg::Vector(Arc::new(self.by_channel(t, &v)?));
-        let width = self.rows[v.row].width;
+        let v = if t.len() == 1 { self.unordered(v)? } else { self.arithmetic_on(v)? };
+        let mut v = v.padded(t.shape.len());
+        let mut width = self.rows[v.row].width;
+        let last = v.axes.len().saturating_sub(1);
+        let vector = match self.by_channel(t, &v) {
+            // One number of a token and one of each channel: a number of each channel.
+            Err(_) if width == 1 && t.len() > 1 && t.shape.last() == Some(&t.len()) && v.axes[last].is_empty() => {
+                width = t.len();
+                v.axes[last] = vec![Factor { of: Of::Channel, size: width, step: 1 }];
+                t.to_floats().iter().map(|&v| v.into()).collect()
+            }
+            vector => vector?,
+        };
+        let vector = Arg::Vector(Arc::new(vector));
         let (a, b) = if first { (vector, Arg::Row(v.row)) } else { (Arg::Row(v.row), vector) };
         Ok(View { row: self.push(Step::Binary(op, a, b), width), ..v })
     }
@@ -216,7 +238,7 @@ impl Trace<'_> {
     /// Scores with a mask.
     fn masked(&mut self, v: &View, mask: Mask) -> Result<View, String> {
         let Step::Scores(s) = &self.rows[v.row].step else {
-            return Err("its other operand is a value of the host that is not the machine's input".into());
+            return Err(CUT.into());
         };
         let last = v.axes.len() - 1;
         if !self.tokens_in(v, last, Of::Key) {

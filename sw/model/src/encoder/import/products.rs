@@ -23,18 +23,19 @@ impl Trace<'_> {
                 let made = self.float_product(node, a, t, 1, turn, node.int("transA", 0) != 0);
                 one(made.and_then(|v| self.times(v, scale)))
             }
-            ("Gemm", [Some(Value::View(a)), Some(Value::Constant(t)), ..]) => {
+            ("Gemm" | "FusedGemm", [Some(Value::View(a)), Some(Value::Constant(t)), ..]) => {
                 let made = self.float_product(node, a, t, 1, node.int("transB", 0) != 0, node.int("transA", 0) != 0);
                 let made = made.and_then(|v| self.times(v, node.float("alpha", 1.0)));
                 let beta = node.float("beta", 1.0);
-                one(made.and_then(|v| match values.get(2).cloned().flatten() {
+                let made = made.and_then(|v| match values.get(2).cloned().flatten() {
                     None => Ok(v),
                     Some(Value::Constant(c)) => {
                         let c = Tensor::floats(c.shape.clone(), c.to_floats().iter().map(|v| v * beta).collect());
                         self.with_constant("Add", &v, &c, false)
                     }
                     Some(_) => Err("a summand that is no constant".into()),
-                }))
+                });
+                one(made.and_then(|v| self.activated(node, v)))
             }
             ("MatMul" | "FusedMatMul", [Some(Value::View(a)), Some(Value::View(b)), ..]) => {
                 let (mut a, mut b) = (a.clone(), b.clone());
@@ -82,6 +83,19 @@ impl Trace<'_> {
             }
             _ => return None,
         })
+    }
+
+    /// The activation that ONNX Runtime joined to a product.
+    fn activated(&mut self, node: &Node, v: View) -> Result<View, String> {
+        let f: super::rows::Function = match node.text("activation").as_str() {
+            "" => return Ok(v),
+            "Relu" => Arc::new(|v: f64| v.max(0.0)),
+            "Tanh" => Arc::new(f64::tanh),
+            "Sigmoid" => Arc::new(crate::encoder::host::elementwise::sigmoid),
+            other => return Err(format!("the activation {other}")),
+        };
+        let width = self.rows[v.row].width;
+        Ok(View { row: self.push(Step::Unary(f, v.row), width), ..v })
     }
 
     fn plus_constant(&mut self, node: &Node, y: View, i: usize) -> Result<View, String> {

@@ -113,7 +113,7 @@ fn start(node: &Node, values: &HashMap<String, Value>, norms: bool) -> Option<Ve
     let constant = |i: usize| matches!(values.get(&name(i)), Some(Value::Constant(_)));
     let hosts = |i: usize| matches!(values.get(&name(i)), Some(Value::Host(_)));
     match node.op() {
-        "MatMul" | "Gemm" | "FusedMatMul" | "MatMulIntegerToFloat" if hosts(0) && constant(1) => Some(vec![name(0)]),
+        "MatMul" | "Gemm" | "FusedGemm" | "FusedMatMul" if hosts(0) && constant(1) => Some(vec![name(0)]),
         "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" if hosts(0) => Some(vec![name(0)]),
         "LayerNormalization" | "SimplifiedLayerNormalization" | "RMSNormalization" if norms && hosts(0) && constant(1) => {
             Some(vec![name(0)])
