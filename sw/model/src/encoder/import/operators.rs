@@ -150,11 +150,12 @@ impl Trace<'_> {
         }
     }
 
-    /// A view of what arithmetic goes on, in whatever order: for what is done to all numbers alike.
+    /// A view of what arithmetic goes on; copies stay copies where all numbers are treated alike.
     fn unordered(&mut self, v: &View) -> Result<View, String> {
         match self.rows[v.row].step {
             Step::Scores(_) | Step::Weighted(_) => self.arithmetic_on(v),
-            _ => Ok(v.clone()),
+            _ if v.channels().is_none() => Ok(v.clone()),
+            _ => self.ordered(v),
         }
     }
 

@@ -11,6 +11,9 @@ use crate::onnx::parse::node::Node;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// A refusal that another cut may not have.
+pub const BY_TOKEN: &str = "a constant that differs from token to token";
+
 /// What is known of a value.
 #[derive(Clone)]
 pub enum Value {
@@ -301,6 +304,11 @@ impl<'a> Trace<'a> {
         if list.len() == self.rows[row].width && list.iter().enumerate().all(|(i, &c)| i == c) {
             return row;
         }
+        // The same channels are the same value.
+        let same = |r: &Row| matches!(&r.step, Step::Select(x, l) if *x == row && **l == list);
+        if let Some(at) = self.rows.iter().position(same) {
+            return at;
+        }
         let width = list.len();
         self.push(Step::Select(row, Arc::new(list)), width)
     }
@@ -337,7 +345,7 @@ impl<'a> Trace<'a> {
             at += 1;
         });
         if !same {
-            return Err("a constant that differs from token to token".into());
+            return Err(BY_TOKEN.into());
         }
         let made: Option<Vec<f64>> = made.into_iter().map(|v| v.map(f64::from)).collect();
         let made = made.ok_or("a constant of some channels")?;
