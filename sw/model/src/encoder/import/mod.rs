@@ -64,7 +64,9 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Re
     let net = net::read(bytes, folder, &options.sizes)?;
     let mut least: Option<Vec<(usize, String)>> = None;
     // What only another cut would mend says less than the rest.
-    let rank = |list: &[(usize, String)]| list.iter().map(|(_, why)| if CUT_AGAIN.contains(&why.as_str()) { 1000 } else { 1 }).sum::<usize>();
+    let rank = |list: &[(usize, String)]| {
+        list.iter().map(|(_, why)| if CUT_AGAIN.contains(&why.as_str()) { 1000 } else { 1 }).sum::<usize>()
+    };
     for norms in [true, false] {
         let front = front(&net, norms);
         for cut in cuts(&net, &front) {
@@ -117,9 +119,7 @@ fn cuts(net: &Net, front: &Front) -> Vec<String> {
 /// Tries the graph's results, and those that lead to them.
 fn results(net: &Net, trace: &Trace, cut: &str) -> Result<Imported, Vec<(usize, String)>> {
     let makers = makers(net);
-    let ours = |n: &String| {
-        !matches!(trace.values.get(n), Some(Value::Constant(_) | Value::Host(_))) && n != cut
-    };
+    let ours = |n: &String| !matches!(trace.values.get(n), Some(Value::Constant(_) | Value::Host(_))) && n != cut;
     let roots: Vec<String> = net.outputs.iter().filter(|n| ours(n)).cloned().collect();
     let expand = |name: &str| {
         let node = &net.nodes[*makers.get(name)?];

@@ -38,7 +38,9 @@ impl Trace<'_> {
                     return Err("its shape, or its dimensions, depend on the inputs".into());
                 }
                 let (shape, _) = moves::order(node, second.as_deref(), &v.shape())?;
-                one(v.reshaped(&shape).ok_or_else(|| format!("shape {shape:?} of {:?} divides dimensions unevenly", v.shape()))?)
+                one(v
+                    .reshaped(&shape)
+                    .ok_or_else(|| format!("shape {shape:?} of {:?} divides dimensions unevenly", v.shape()))?)
             }
             ("Transpose", Some(Value::View(v))) => {
                 let rank = v.axes.len();
@@ -113,7 +115,7 @@ impl Trace<'_> {
             }
             ("Clip", Some(Value::View(v))) => {
                 let limit = |i: usize, name: &str, or: f32| match self.constant(node, i) {
-                    Some(t) => Ok(f64::from(t.to_floats()[0])),
+                    Some(t) => Ok(f64::from(t.to_floats().first().copied().unwrap_or(or))),
                     None if node.proto.input.get(i).is_some_and(|n| !n.is_empty()) => Err("limits that depend on the inputs"),
                     None => Ok(f64::from(node.float(name, or))),
                 };
@@ -165,8 +167,12 @@ impl Trace<'_> {
             (Some(Value::View(a)), Some(Value::View(b))) => self.both(op, &a, &b),
             (Some(Value::View(a)), Some(Value::Constant(t))) => self.with_constant_or_mask(op, &a, &t, false, node, j),
             (Some(Value::Constant(t)), Some(Value::View(b))) => self.with_constant_or_mask(op, &b, &t, true, node, i),
-            (Some(Value::View(a)), Some(Value::Host(_))) if op == "Add" => self.masked(&a, Mask::Added(node.proto.input[j].clone())),
-            (Some(Value::Host(_)), Some(Value::View(b))) if op == "Add" => self.masked(&b, Mask::Added(node.proto.input[i].clone())),
+            (Some(Value::View(a)), Some(Value::Host(_))) if op == "Add" => {
+                self.masked(&a, Mask::Added(node.proto.input[j].clone()))
+            }
+            (Some(Value::Host(_)), Some(Value::View(b))) if op == "Add" => {
+                self.masked(&b, Mask::Added(node.proto.input[i].clone()))
+            }
             _ => Err(CUT.into()),
         }
     }
@@ -191,7 +197,15 @@ impl Trace<'_> {
         Ok(View { row, base: 0, axes: wide.axes.clone() })
     }
 
-    fn with_constant_or_mask(&mut self, op: &'static str, v: &View, t: &Tensor, first: bool, node: &Node, at: usize) -> Result<View, String> {
+    fn with_constant_or_mask(
+        &mut self,
+        op: &'static str,
+        v: &View,
+        t: &Tensor,
+        first: bool,
+        node: &Node,
+        at: usize,
+    ) -> Result<View, String> {
         if t.len() > 1 && op == "Add" && matches!(self.rows[v.row].step, Step::Scores(_)) {
             return self.masked(v, Mask::Added(node.proto.input[at].clone()));
         }
@@ -241,7 +255,7 @@ impl Trace<'_> {
         let Step::Scores(s) = &self.rows[v.row].step else {
             return Err(CUT.into());
         };
-        let last = v.axes.len() - 1;
+        let last = v.axes.len().checked_sub(1).ok_or("a scalar")?;
         if !self.tokens_in(v, last, Of::Key) {
             return Err("a mask on scores whose last dimension is not that of keys".into());
         }
@@ -251,7 +265,7 @@ impl Trace<'_> {
     }
 
     fn softmax(&mut self, node: &Node, v: &View) -> Made {
-        let last = v.axes.len() - 1;
+        let last = v.axes.len().checked_sub(1).ok_or("a scalar")?;
         let axis = axis_of(node.int("axis", if self.net.opset < 13 { 1 } else { -1 }), v.axes.len())?;
         match &self.rows[v.row].step {
             Step::Scores(s) if axis == last && self.tokens_in(v, last, Of::Key) => {

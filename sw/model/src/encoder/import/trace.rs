@@ -74,8 +74,7 @@ pub struct Front {
 
 /// Computes [`Front`]; `norms`: normalisations count as the machine's.
 pub fn front(net: &Net, norms: bool) -> Front {
-    let mut values: HashMap<String, Value> =
-        net.constants.iter().map(|(n, t)| (n.clone(), Value::Constant(t.clone()))).collect();
+    let mut values: HashMap<String, Value> = net.constants.iter().map(|(n, t)| (n.clone(), Value::Constant(t.clone()))).collect();
     for input in &net.inputs {
         let count: usize = input.shape.iter().product();
         // Token 0 and a mask of ones are sound inputs of every model; numbers may be any.
@@ -220,7 +219,8 @@ impl<'a> Trace<'a> {
     }
 
     fn node(&mut self, node: &Node) {
-        let host = |v: Option<&Value>| matches!(v, None | Some(Value::Constant(_) | Value::Host(_) | Value::Behind(_) | Value::Unknown));
+        let host =
+            |v: Option<&Value>| matches!(v, None | Some(Value::Constant(_) | Value::Host(_) | Value::Behind(_) | Value::Unknown));
         let inputs = 0..node.proto.input.len();
         let ours = inputs.clone().any(|i| !host(self.value(node, i)));
         let lost = inputs.clone().any(|i| matches!(self.value(node, i), Some(Value::Behind(_) | Value::Unknown)));
@@ -256,7 +256,8 @@ impl<'a> Trace<'a> {
                     let count = shape.iter().product();
                     Some(Arc::new(Tensor::floats(shape, vec![0.5; count])))
                 }
-                Some(Value::NaN(_) | Value::Scale(_) | Value::Zero | Value::Scales(..) | Value::Whole(..) | Value::Unknown) | None => {
+                Some(Value::NaN(_) | Value::Scale(_) | Value::Zero | Value::Scales(..) | Value::Whole(..) | Value::Unknown)
+                | None => {
                     return vec![];
                 }
             });
