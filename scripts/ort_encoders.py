@@ -161,7 +161,7 @@ class Mask:
     """What is done to scores, computed of `attention_mask`."""
 
     def __init__(self, g, form, mask):
-        self.form = form
+        self.form, self.raw = form, mask
         if form == "none":
             return
         four = g.unsqueeze(mask, 1, 2)
@@ -191,6 +191,17 @@ class Mask:
 def attention(g, x, d, c, mask):
     h, kv, e = c["heads"], c["kv"], d // c["heads"]
     scale = 1 / np.sqrt(e)
+
+    if c["fused"] in ("one", "three") and h == kv:
+        # ONNX Runtime's own operators.
+        raw = [g.node("Cast", [mask.raw], to=6)] if mask.form != "none" else []
+        if c["fused"] == "one":
+            names = [x, g.weight(d, 3 * d), g.bias(3 * d)] + raw
+        else:
+            names = [g.node("MatMul", [x, g.weight(d, d)]) for _ in range(3)] + [g.bias(3 * d)] + raw
+        op = "Attention" if c["fused"] == "one" else "MultiHeadAttention"
+        o = g.node(op, names, domain="com.microsoft", num_heads=h)
+        return linear(g, o, d, d, c["linear"])
 
     def heads(v, n):
         shape = g.node("Concat", [g.dims(v, 0, 2), g.ints(n, e)], axis=0)
@@ -270,7 +281,7 @@ def draw(rng):
         "pre": bool(rng.integers(2)), "rms": rms, "norm": int(rng.integers(3 if rms else 4)),
         "act": pick("relu", "silu", "quick", "gelu0", "gelu1", "gelu2", "gelu3", "gelu4", "gelu5"),
         "gated": rms and bool(rng.integers(2)), "fused_gate": bool(rng.integers(2)), "bias": bool(rng.integers(2)),
-        "linear": pick("matmul", "matmul", "gemm"), "fused": pick("no", "split", "gather"), "flat": bool(rng.integers(3) == 0),
+        "linear": pick("matmul", "matmul", "gemm"), "fused": pick("no", "split", "gather", "one", "three"), "flat": bool(rng.integers(3) == 0),
         "scale": pick("div", "mul", "q", "both"), "mask": pick("none", "add", "where", "expand", "fill"),
         "guard": bool(rng.integers(2)), "inputs": pick("ids", "ids", "numbers"), "embed_norm": bool(rng.integers(2)),
         "head": pick("hidden", "hidden", "pooler", "mean", "tokens", "answer"), "optimise": bool(rng.integers(3) == 0),
@@ -395,7 +406,7 @@ def case(out, seed):
     c, g, outputs = build(seed)
     infos = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
     graph = helper.make_graph(g.nodes, f"encoder{seed}", g.inputs, infos, g.inits)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", c["opset"])], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", c["opset"]), helper.make_opsetid("com.microsoft", 1)], ir_version=8)
     name = f"{seed:04}_{c['kind']}_{c['format']}" + ("_free" if c["free"] else "")
     folder = f"{out}/{name}"
     os.makedirs(folder, exist_ok=True)
@@ -410,7 +421,8 @@ def case(out, seed):
     if fmt.startswith("dynamic"):
         unsigned = fmt == "dynamic_unsigned"
         quantize_dynamic(path, path + ".q", per_channel=fmt == "dynamic_channel", reduce_range=unsigned,
-                         weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8)
+                         weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
+                         extra_options={"DefaultTensorType": TensorProto.FLOAT})
         os.replace(path + ".q", path)
         if c["optimise"]:
             session(path, ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED, path + ".opt")

@@ -7,6 +7,7 @@
 //! backwards.
 
 mod emit;
+mod joined;
 mod layout;
 mod net;
 mod operators;

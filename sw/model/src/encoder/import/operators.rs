@@ -26,7 +26,7 @@ impl Trace<'_> {
     pub fn machine(&mut self, node: &Node) -> Made {
         let op = node.op();
         let one = |v: View| Ok(vec![Value::View(v)]);
-        if let Some(made) = self.product(node) {
+        if let Some(made) = self.joined(node).or_else(|| self.product(node)) {
             return made;
         }
         match (op, self.value(node, 0).cloned()) {
@@ -251,7 +251,10 @@ impl Trace<'_> {
     }
 
     /// Scores with a mask.
-    fn masked(&mut self, v: &View, mask: Mask) -> Result<View, String> {
+    ///
+    /// # Errors
+    /// They are no scores.
+    pub fn masked(&mut self, v: &View, mask: Mask) -> Result<View, String> {
         let Step::Scores(s) = &self.rows[v.row].step else {
             return Err(CUT.into());
         };

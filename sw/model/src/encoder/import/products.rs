@@ -136,7 +136,11 @@ impl Trace<'_> {
         self.weighted(v, name, t, Some(&coded(t.clone(), zero, scale)), false)
     }
 
-    fn weighted(&mut self, a: &View, name: &str, t: &Tensor, coded: Option<&Coded>, turn: bool) -> Result<View, String> {
+    /// A product of all channels of a token with the weights `t`; `turn`: they are stored `[outputs, inputs]`.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn weighted(&mut self, a: &View, name: &str, t: &Tensor, coded: Option<&Coded>, turn: bool) -> Result<View, String> {
         let a = self.ordered(a)?;
         let last = a.axes.len().checked_sub(1).ok_or("a product of a scalar")?;
         let width = self.rows[a.row].width;
@@ -170,7 +174,10 @@ impl Trace<'_> {
     }
 
     /// Products of queries `[.., tokens, d]` and keys `[.., d, tokens]`.
-    fn scores(&mut self, a: &View, b: &View, scale: f64) -> Result<View, String> {
+    ///
+    /// # Errors
+    /// They are none of attention.
+    pub fn scores(&mut self, a: &View, b: &View, scale: f64) -> Result<View, String> {
         let rank = a.axes.len().max(b.axes.len()).max(2);
         let (a, b) = (a.padded(rank), b.padded(rank));
         let no =
@@ -202,7 +209,10 @@ impl Trace<'_> {
     }
 
     /// Weights `[.., tokens, keys]` times values `[.., tokens, d]`.
-    fn attention(&mut self, a: &View, b: &View) -> Result<View, String> {
+    ///
+    /// # Errors
+    /// They are none of attention.
+    pub fn attention(&mut self, a: &View, b: &View) -> Result<View, String> {
         let rank = a.axes.len().max(b.axes.len()).max(2);
         let (a, b) = (a.padded(rank), b.padded(rank));
         let no = |what: &str| Err(format!("a product of attention's weights with {what}"));

@@ -120,6 +120,7 @@ fn start(node: &Node, values: &HashMap<String, Value>, norms: bool) -> Option<Ve
         "LayerNormalization" | "SimplifiedLayerNormalization" | "RMSNormalization" if norms && hosts(0) && constant(1) => {
             Some(vec![name(0)])
         }
+        "Attention" if !node.is_standard() && hosts(0) && constant(1) => Some(vec![name(0)]),
         _ => None,
     }
 }
