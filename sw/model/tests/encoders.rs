@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use systole_model::encoder::float::{cosine, float};
 use systole_model::encoder::import::{Imported, Options, RunError, import, looks_dynamic};
-use systole_model::onnx::proto::{ModelProto, TensorProto};
+use systole_model::onnx::proto::{ModelProto, NodeProto, TensorProto};
 use systole_model::onnx::{Array, ImportError, read_tensor};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verif/data/encoders");
@@ -94,15 +94,18 @@ fn encoders_are_what_onnx_runtime_computes() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 }
 
-/// A stored case of the float32 format, with a mask that is added, as a message.
+/// A stored case with a mask that is a product with a low number, and masks tokens, as a message.
 fn with_mask() -> (ModelProto, Vec<(String, Array)>) {
-    for folder in folders() {
+    for folder in folders().into_iter().filter(|f| f.starts_with(DATA)) {
         let model: ModelProto = prost::Message::decode(std::fs::read(folder.join("model.onnx")).unwrap().as_slice()).unwrap();
         let graph = model.graph.as_ref().unwrap();
+        let low: Vec<&str> = graph.initializer.iter().filter(|t| lowest(t).is_some()).map(|t| t.name.as_str()).collect();
+        let times = |n: &NodeProto| n.op_type == "Mul" && low.contains(&n.input[1].as_str());
         let has = |op: &str| graph.node.iter().any(|n| n.op_type == op);
-        let added = graph.initializer.iter().any(|t| lowest(t).is_some());
-        if added && has("Softmax") && has("Erf") && !has("Where") && !has("DynamicQuantizeLinear") {
-            return (model, tensors(&folder, "input"));
+        let inputs = tensors(&folder, "input");
+        let masks = inputs.iter().any(|(n, a)| n == "attention_mask" && a.integers().unwrap().contains(&0));
+        if masks && graph.node.iter().any(times) && has("Softmax") && has("MatMul") && !has("DynamicQuantizeLinear") {
+            return (model, inputs);
         }
     }
     panic!("no case has a mask that is added");
@@ -133,7 +136,7 @@ fn a_bias_of_attention_is_no_mask() {
 #[test]
 fn what_the_machine_does_not_have_is_refused_by_its_node() {
     let (model, inputs) = with_mask();
-    for (op, other) in [("Erf", "Sin"), ("Softmax", "Hardmax"), ("Transpose", "Dropout")] {
+    for (op, other) in [("MatMul", "Einsum"), ("Softmax", "Hardmax"), ("Add", "BitShift")] {
         let mut model = model.clone();
         let node = model.graph.as_mut().unwrap().node.iter_mut().find(|n| n.op_type == op).unwrap();
         other.clone_into(&mut node.op_type);
@@ -153,7 +156,7 @@ fn broken_encoders_are_refused_and_nothing_else_happens() {
         let model: ModelProto = prost::Message::decode(bytes.as_slice()).unwrap();
         let inputs = tensors(&folder, "input");
         let nodes = model.graph.as_ref().unwrap().node.len();
-        for n in 0..nodes {
+        for n in (tried % 3..nodes).step_by(3) {
             // An input of one node, then an operator, then the attributes are those of another.
             let other = (n * 7 + 3) % nodes;
             let mut broken = [model.clone(), model.clone(), model.clone()];
