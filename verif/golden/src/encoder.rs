@@ -2,6 +2,8 @@
 //! Encoders with scales by token, by the listing of docs/encoders.md ("A run, step by step"), with the arithmetic of [`crate::f24`]:
 //! independent of tiles, memories and timetables.
 
+pub mod random;
+
 use crate::f24::F24;
 use systole_isa::f24::{SEGMENTS, Segment, functions};
 use systole_isa::program::Function;

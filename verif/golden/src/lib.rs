@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Golden models of Systole, written from the documents.
 //!
-//! [`encoder`] computes encoders with scales by token, [`operator`] networks on plain tensors, in floating point where ONNX Runtime does; [`token`] a token of a language
-//! model: both in the vector unit's arithmetic.
+//! [`operator`] computes networks on plain tensors, in floating point where ONNX Runtime does; [`token`] a token of a language
+//! model and [`encoder`] encoders with scales by token, both in the vector unit's arithmetic.
 //! [`Machine`] runs an image instruction by instruction, bit-exact and with exact cycles, without
 //! Verilog. Where they differ, the compiler is wrong; where the machine and the RTL differ, the
 //! hardware is.
