@@ -297,7 +297,9 @@ impl<'a> Timeline<'a> {
             let steps = Self::times(&v.nest, first);
             if self.free(&v, &steps) {
                 self.mark(&v, &steps);
-                self.vector_free = steps.last() + u64::from(self.config.vec_beats());
+                // A result of 32 bits takes four cycles.
+                let least = if v.dest == VectorDest::OutFloat { 4 } else { 0 };
+                self.vector_free = steps.last() + u64::from(self.config.vec_beats()).max(least);
                 self.issue(Instruction::Vector(v), first);
                 return steps;
             }

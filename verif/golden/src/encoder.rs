@@ -9,12 +9,10 @@ use systole_isa::f24::{SEGMENTS, Segment, functions};
 use systole_isa::program::Function;
 use systole_model::encoder::{Attention, Encoder, Linear, Map, Norm, Op, Then, pad};
 
-/// Bits of the smallest number above 0: what a gain of 0 is.
+/// Bits of the smallest number above 0: what a scale or gain is that would be 0.
 const SMALLEST: u32 = 1 << 15;
 /// What a score of a token that the mask leaves out has added.
 const FAR: f64 = -1_048_576.0;
-/// How far the exponentials of the divisor lie above those of the probabilities, as a power of two.
-const LIFT: f64 = 7.98;
 
 /// F(x): the constant as an F24.
 fn constant(x: f64) -> F24 {
@@ -54,16 +52,11 @@ fn codes(map: &[F24], width: usize, relu: bool) -> Codes {
     all
 }
 
-/// The scale of a channel's weights; one of 0 is 1.
-fn weight_scale(scale: f32) -> F24 {
-    if scale == 0.0 { F24::ONE } else { constant(scale.into()) }
-}
-
-/// A gain; one that rounds to 0 is the smallest number.
-fn gain(gain: f32) -> F24 {
-    match constant(gain.into()) {
+/// A scale or gain; one that rounds to 0 is the smallest number.
+fn scale(scale: f32) -> F24 {
+    match constant(scale.into()) {
         F24::ZERO => F24::from_bits(SMALLEST),
-        gain => gain,
+        scale => scale,
     }
 }
 
@@ -102,7 +95,7 @@ impl Run<'_> {
 
     fn linear(&self, l: &Linear) -> Vec<F24> {
         let from = self.codes(l.from);
-        let scales: Vec<F24> = l.scales.iter().copied().map(weight_scale).collect();
+        let scales: Vec<F24> = l.scales.iter().copied().map(scale).collect();
         let bias: Option<Vec<F24>> = l.bias.as_ref().map(|b| b.iter().map(|&b| constant(b.into())).collect());
         let mut out = Vec::with_capacity(self.tokens * l.outputs);
         for (t, (c, &back)) in from.rows.iter().zip(&from.back).enumerate() {
@@ -125,7 +118,7 @@ impl Run<'_> {
 
     fn norm(&self, norm: &Norm) -> Vec<F24> {
         let n = norm.gain.len();
-        let gains: Vec<F24> = norm.gain.iter().copied().map(gain).collect();
+        let gains: Vec<F24> = norm.gain.iter().copied().map(scale).collect();
         let mut out = Vec::with_capacity(self.tokens * n);
         for x in self.maps[norm.from].chunks_exact(n) {
             let mx = largest(x);
@@ -151,7 +144,7 @@ impl Run<'_> {
         let vm = v.back.iter().copied().max().unwrap_or(F24::ZERO);
         let vr = vm.recip().mul(constant(127.0));
         let vn: Vec<F24> = v.back.iter().map(|vb| vb.mul(vr)).collect();
-        let vk = vm.mul(constant(16.0 * LIFT.exp2() / 127.0));
+        let vk = vm.mul(constant(16.0));
         let far = |p: usize| if self.mask[p] { F24::ZERO } else { constant(FAR) };
         let mut out = vec![];
         for (qc, qb) in q.rows.iter().zip(&q.back) {
@@ -164,10 +157,10 @@ impl Run<'_> {
                 };
                 let z: Vec<F24> = (0..self.tokens).map(score).collect();
                 let zm = z.iter().copied().max().unwrap_or(F24::ZERO);
-                let raised = zm.add(constant(-LIFT));
-                let power = |z: F24, below: F24| self.function(z.add(below.neg()), Function::Exp2);
-                let divisor = total(z.iter().map(|&z| power(z, raised).t().into()));
-                let shares: Vec<i8> = z.iter().zip(&vn).map(|(&z, &vn)| power(z, zm).mul(vn).code(0, -127, 127)).collect();
+                let power = |z: F24, kind: Function| self.function(z.add(zm.neg()), kind);
+                let divisor = total(z.iter().map(|&z| power(z, Function::Exp2Code).t().into()));
+                let share = |(&z, &vn): (&F24, &F24)| power(z, Function::Exp2).mul(vn).code(0, -127, 127);
+                let shares: Vec<i8> = z.iter().zip(&vn).map(share).collect();
                 let ro = divisor.recip().mul(vk);
                 let value = |i: usize| v.rows.iter().map(move |row| row[at + i]);
                 out.extend((0..head).map(|i| sum(shares.iter().copied(), value(i)).mul(ro)));

@@ -122,8 +122,10 @@ impl<'a> Track<'a> {
         if let Some(red) = touch.red {
             // A maximum takes its register from the first group of the first step on, a sum when it ends.
             let lead = if v.max != MaxOf::Off { self.t.max_written(0) - (self.beats - 1) } else { self.t.sum_written(v, 0) };
-            let free = self.s.free(red).max(self.s.written(red).map_or(0, |w| w + 1));
-            at = at.max((free + self.beats).saturating_sub(lead));
+            let written = self.s.written(red).map_or(0, |w| w + 1);
+            at = at.max((written + self.beats).saturating_sub(lead));
+            // Who reads it before has an earlier cycle of reading.
+            at = at.max((self.s.free(red) + self.beats).saturating_sub(u64::from(self.t.lat.vec_scalar)));
         }
         let code = self.code_time(v);
         let free = match v.dest {
@@ -213,8 +215,10 @@ impl<'a> Track<'a> {
                 _ => 0,
             };
             let read = self.s.written(a + n).unwrap_or(0).max(second);
-            let free = self.s.free(dst + n).max(self.s.written(dst + n).map_or(0, |w| w + 1));
-            ready = ready.max(read.saturating_sub(n.into())).max(free.saturating_sub(to_write + u64::from(n)));
+            // Who reads it before has an earlier cycle of reading.
+            let free = self.s.free(dst + n).saturating_sub(u64::from(self.t.lat.write_to_read));
+            let written = self.s.written(dst + n).map_or(0, |w| w + 1).saturating_sub(to_write);
+            ready = ready.max(read.max(free).max(written).saturating_sub(n.into()));
         }
         let last = self.t.scalar(op, a, b, dst, count, ready);
         let read = u64::from(self.t.lat.scalar_read);
