@@ -2,6 +2,9 @@
 //! Encoders whose activations have scales by token (docs/encoders.md): what the machine computes, as a list of operators.
 
 mod frame;
+pub mod float;
+mod host;
+pub mod import;
 
 pub use frame::{frame, pad};
 

@@ -10,12 +10,12 @@
 
 mod array;
 mod element;
-mod error;
-mod fold;
+pub(crate) mod error;
+pub(crate) mod fold;
 mod fuse;
 mod import;
 mod lower;
-mod parse;
+pub(crate) mod parse;
 pub mod proto;
 
 pub use array::{Array, Data};
