@@ -56,7 +56,7 @@ pub mod verify;
 pub use add::{AddConstants, choose_add};
 pub use decoder::{Decoder, Law, Prefill, Step, compile_decoder};
 pub use dump::{Pass, dump};
-pub use encoder::{EncoderProgram, compile_encoder};
+pub use encoder::{EncoderProgram, compile_encoder, compile_parts};
 pub use error::CompileError;
 pub use product::{ProductConstants, choose_product};
 pub use report::{Compiled, LayerReport, MemoryUse, Options, Warning};

@@ -7,11 +7,14 @@
 mod attention;
 mod emit;
 mod lay;
+mod parts;
 mod plan;
 mod pools;
 mod track;
 
 use crate::{CompileError, verify};
+pub use parts::compile_parts;
+
 use emit::{Emitter, Short, frame_words};
 use lay::Lay;
 use plan::Plan;
