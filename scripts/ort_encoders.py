@@ -54,16 +54,28 @@ class Graph:
     def weight(self, k, n):
         """[k, n] on the grid that its quantisation takes."""
         w = self.rng.normal(0, 1.0 / np.sqrt(k), (k, n)).astype(np.float32)
-        if self.grid is not None:
-            across = None if self.grid == "tensor" else 0
-            steps = {"seven": 63}.get(self.grid, 127)
+        return self.on_grid(w, self.grid, k, "w")
+
+    def table(self, rows, n):
+        """Of embeddings, which quantize_dynamic quantises too, as a whole."""
+        w = self.rng.normal(0, 1, (rows, n)).astype(np.float32)
+        return self.on_grid(w, self.grid and "byte", 4, "table")
+
+    def on_grid(self, w, grid, k, kind):
+        n = w.shape[1]
+        if grid is not None:
+            across = 0 if grid == "channel" else None
+            steps = {"seven": 63}.get(grid, 127)
             codes = np.rint(w / np.abs(w).max(axis=across, keepdims=True) * steps)
-            scale = self.rng.uniform(0.5, 1.5, (1, n if across == 0 else 1)).astype(np.float32) * 2 / np.sqrt(k) / 127
-            if self.grid == "seven":
-                codes.flat[0], codes.flat[1], scale = 63, -64, scale[:, :1]
+            scale = self.rng.uniform(0.5, 1.5, (1, n if across == 0 else 1)).astype(np.float32) * np.float32(2) / np.sqrt(k) / 127
+            if grid == "seven":
+                codes.flat[0], codes.flat[1] = 63, -64
+            if grid == "byte":
+                codes.flat[0], codes.flat[1] = 127, -128
             w = (codes * scale).astype(np.float32)
-        name = self.const(w, "w")
-        self.weights.append(name)
+        name = self.const(w, kind)
+        if kind == "w":
+            self.weights.append(name)
         return name
 
     def bias(self, n):
@@ -149,7 +161,7 @@ class Mask:
     """What is done to scores, computed of `attention_mask`."""
 
     def __init__(self, g, form, mask):
-        self.form = form
+        self.form, self.raw = form, mask
         if form == "none":
             return
         four = g.unsqueeze(mask, 1, 2)
@@ -179,6 +191,17 @@ class Mask:
 def attention(g, x, d, c, mask):
     h, kv, e = c["heads"], c["kv"], d // c["heads"]
     scale = 1 / np.sqrt(e)
+
+    if c["fused"] in ("one", "three") and h == kv:
+        # ONNX Runtime's own operators.
+        raw = [g.node("Cast", [mask.raw], to=6)] if mask.form != "none" else []
+        if c["fused"] == "one":
+            names = [x, g.weight(d, 3 * d), g.bias(3 * d)] + raw
+        else:
+            names = [g.node("MatMul", [x, g.weight(d, d)]) for _ in range(3)] + [g.bias(3 * d)] + raw
+        op = "Attention" if c["fused"] == "one" else "MultiHeadAttention"
+        o = g.node(op, names, domain="com.microsoft", num_heads=h)
+        return linear(g, o, d, d, c["linear"])
 
     def heads(v, n):
         shape = g.node("Concat", [g.dims(v, 0, 2), g.ints(n, e)], axis=0)
@@ -258,7 +281,7 @@ def draw(rng):
         "pre": bool(rng.integers(2)), "rms": rms, "norm": int(rng.integers(3 if rms else 4)),
         "act": pick("relu", "silu", "quick", "gelu0", "gelu1", "gelu2", "gelu3", "gelu4", "gelu5"),
         "gated": rms and bool(rng.integers(2)), "fused_gate": bool(rng.integers(2)), "bias": bool(rng.integers(2)),
-        "linear": pick("matmul", "matmul", "gemm"), "fused": pick("no", "split", "gather"), "flat": bool(rng.integers(3) == 0),
+        "linear": pick("matmul", "matmul", "gemm"), "fused": pick("no", "split", "gather", "one", "three"), "flat": bool(rng.integers(3) == 0),
         "scale": pick("div", "mul", "q", "both"), "mask": pick("none", "add", "where", "expand", "fill"),
         "guard": bool(rng.integers(2)), "inputs": pick("ids", "ids", "numbers"), "embed_norm": bool(rng.integers(2)),
         "head": pick("hidden", "hidden", "pooler", "mean", "tokens", "answer"), "optimise": bool(rng.integers(3) == 0),
@@ -270,6 +293,8 @@ def build(seed):
     rng = np.random.default_rng(seed)
     c = draw(rng)
     fmt = c["format"]
+    # The host computes a pooled vector's product as the file has it, with codes of the whole tensor.
+    c["free"] |= fmt.startswith("dynamic") and c["head"] == "pooler" and c["kind"] != "mlp"
     grid = {"dynamic": "tensor", "dequantize_tensor": "tensor", "dynamic_unsigned": "seven"}.get(fmt, "channel")
     g = Graph(rng, c["opset"], None if c["free"] else grid)
     t, d = c["tokens"], c["d"]
@@ -287,11 +312,11 @@ def build(seed):
     mask_value[:, t - rng.integers(0, max(t // 2, 1)) :] = 0
     if c["inputs"] == "ids":
         ids = g.input("input_ids", rng.integers(0, 30, (1, t)), ["batch", "sequence"])
-        table = g.const(rng.normal(0, 1, (30, d)).astype(np.float32), "table")
+        table = g.table(30, d)
         x = g.node("Gather", [table, ids], axis=0)
         n = g.node("Squeeze", [g.node("Slice", [g.node("Shape", [ids]), g.ints(1), g.ints(2), g.ints(0)])])
         positions = g.node("Range", [g.const(np.int64(0)), n, g.const(np.int64(1))])
-        x = g.node("Add", [x, g.node("Gather", [g.const(rng.normal(0, 1, (16, d)).astype(np.float32)), positions], axis=0)])
+        x = g.node("Add", [x, g.node("Gather", [g.table(16, d), positions], axis=0)])
     else:
         x = g.input("features", rng.normal(0, 1, (1, t, d)).astype(np.float32), [1, "sequence", d])
     attention_mask = None
@@ -381,21 +406,23 @@ def case(out, seed):
     c, g, outputs = build(seed)
     infos = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
     graph = helper.make_graph(g.nodes, f"encoder{seed}", g.inputs, infos, g.inits)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", c["opset"])], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", c["opset"]), helper.make_opsetid("com.microsoft", 1)], ir_version=8)
     name = f"{seed:04}_{c['kind']}_{c['format']}" + ("_free" if c["free"] else "")
     folder = f"{out}/{name}"
     os.makedirs(folder, exist_ok=True)
     path = f"{folder}/model.onnx"
     onnx.save(model, path)
     store(folder, session(path), g.feeds)
-    if c["optimise"]:
+    fmt = c["format"]
+    # Operators of ONNX Runtime's own have no types to quantize_dynamic.
+    if c["optimise"] and not fmt.startswith("dynamic"):
         session(path, ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED, path + ".opt")
         os.replace(path + ".opt", path)
-    fmt = c["format"]
     if fmt.startswith("dynamic"):
         unsigned = fmt == "dynamic_unsigned"
         quantize_dynamic(path, path + ".q", per_channel=fmt == "dynamic_channel", reduce_range=unsigned,
-                         weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8)
+                         weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
+                         extra_options={"DefaultTensorType": TensorProto.FLOAT})
         os.replace(path + ".q", path)
         if c["optimise"]:
             session(path, ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED, path + ".opt")

@@ -6,8 +6,11 @@
 
 use std::path::{Path, PathBuf};
 use systole_model::encoder::float::{cosine, float};
-use systole_model::encoder::import::{Imported, Options, import, looks_dynamic};
-use systole_model::onnx::{Array, read_tensor};
+use systole_model::encoder::import::{Imported, Options, RunError, import, looks_dynamic};
+use systole_model::onnx::proto::{ModelProto, TensorProto};
+use systole_model::onnx::{Array, ImportError, read_tensor};
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verif/data/encoders");
 
 fn tensors(folder: &Path, kind: &str) -> Vec<(String, Array)> {
     (0..).map_while(|i| std::fs::read(folder.join(format!("{kind}_{i}.pb"))).ok()).map(|b| read_tensor(&b).unwrap()).collect()
@@ -41,7 +44,7 @@ fn compare(imported: &Imported, inputs: &[(String, Array)], outputs: &[(String, 
 }
 
 fn folders() -> Vec<PathBuf> {
-    let mut roots = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../verif/data/encoders"))];
+    let mut roots = vec![PathBuf::from(DATA)];
     match std::env::var("SYSTOLE_ENCODERS") {
         Ok(more) => roots.extend(more.split(':').map(PathBuf::from)),
         Err(_) => println!("skipped: SYSTOLE_ENCODERS names no folder with more cases"),
@@ -89,4 +92,88 @@ fn encoders_are_what_onnx_runtime_computes() {
     }
     println!("{} of {} are equal", all.len() - wrong.len(), all.len());
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
+}
+
+/// A stored case of the float32 format, with a mask that is added, as a message.
+fn with_mask() -> (ModelProto, Vec<(String, Array)>) {
+    for folder in folders() {
+        let model: ModelProto = prost::Message::decode(std::fs::read(folder.join("model.onnx")).unwrap().as_slice()).unwrap();
+        let graph = model.graph.as_ref().unwrap();
+        let has = |op: &str| graph.node.iter().any(|n| n.op_type == op);
+        let added = graph.initializer.iter().any(|t| lowest(t).is_some());
+        if added && has("Softmax") && has("Erf") && !has("Where") && !has("DynamicQuantizeLinear") {
+            return (model, tensors(&folder, "input"));
+        }
+    }
+    panic!("no case has a mask that is added");
+}
+
+/// What a scalar holds that masks tokens.
+fn lowest(t: &TensorProto) -> Option<f32> {
+    let raw: [u8; 4] = t.raw_data.as_deref()?.try_into().ok()?;
+    (t.data_type == 1).then(|| f32::from_le_bytes(raw)).filter(|v| *v <= -1e4)
+}
+
+fn read(model: &ModelProto, inputs: &[(String, Array)]) -> Result<Imported, ImportError> {
+    import(&prost::Message::encode_to_vec(model), &options(inputs))
+}
+
+#[test]
+fn a_bias_of_attention_is_no_mask() {
+    let (mut model, inputs) = with_mask();
+    let named: Vec<(&str, Array)> = inputs.iter().map(|(n, a)| (n.as_str(), a.clone())).collect();
+    let sound = read(&model, &inputs).unwrap().prepare(&named).unwrap();
+    assert!(sound.mask.contains(&false) && sound.mask.contains(&true), "{:?}", sound.mask);
+    let low = model.graph.as_mut().unwrap().initializer.iter_mut().find(|t| lowest(t).is_some()).unwrap();
+    low.raw_data = Some((-3f32).to_le_bytes().to_vec());
+    let error = read(&model, &inputs).unwrap().prepare(&named).unwrap_err();
+    assert!(matches!(&error, RunError::Mask { what, .. } if what.contains("a bias of attention")), "{error}");
+}
+
+#[test]
+fn what_the_machine_does_not_have_is_refused_by_its_node() {
+    let (model, inputs) = with_mask();
+    for (op, other) in [("Erf", "Sin"), ("Softmax", "Hardmax"), ("Transpose", "Dropout")] {
+        let mut model = model.clone();
+        let node = model.graph.as_mut().unwrap().node.iter_mut().find(|n| n.op_type == op).unwrap();
+        other.clone_into(&mut node.op_type);
+        let error = read(&model, &inputs).unwrap_err();
+        let ImportError::Unsupported(list) = &error else { panic!("{op} as {other}: {error}") };
+        assert!(!list.is_empty() && list.iter().all(|u| !u.node.is_empty() && !u.reason.is_empty()), "{error}");
+    }
+    let error = import(&prost::Message::encode_to_vec(&model), &Options::default()).unwrap_err();
+    assert!(error.to_string().contains("'sequence' is open"), "{error}");
+}
+
+#[test]
+fn broken_encoders_are_refused_and_nothing_else_happens() {
+    let mut tried = 0;
+    for folder in folders().into_iter().filter(|f| f.starts_with(DATA)) {
+        let bytes = std::fs::read(folder.join("model.onnx")).unwrap();
+        let model: ModelProto = prost::Message::decode(bytes.as_slice()).unwrap();
+        let inputs = tensors(&folder, "input");
+        let nodes = model.graph.as_ref().unwrap().node.len();
+        for n in 0..nodes {
+            // An input of one node, then an operator, then the attributes are those of another.
+            let other = (n * 7 + 3) % nodes;
+            let mut broken = [model.clone(), model.clone(), model.clone()];
+            let from = model.graph.as_ref().unwrap().node[other].clone();
+            let of = |m: &mut ModelProto| m.graph.as_mut().unwrap().node[n].clone();
+            for (kind, m) in broken.iter_mut().enumerate() {
+                let mut node = of(m);
+                match kind {
+                    0 => node.input = from.input.iter().chain(&node.input).take(node.input.len()).cloned().collect(),
+                    1 => node.op_type.clone_from(&from.op_type),
+                    _ => node.attribute.clone_from(&from.attribute),
+                }
+                m.graph.as_mut().unwrap().node[n] = node;
+                if let Ok(read) = read(m, &inputs) {
+                    assert_eq!(read.encoder.check(), Ok(()));
+                }
+                tried += 1;
+            }
+        }
+    }
+    println!("{tried} broken models");
+    assert!(tried > 500);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Encoders whose activations have scales by token (docs/encoders.md): what the machine computes, as a list of operators.
 
-mod frame;
 pub mod float;
+mod frame;
 mod host;
 pub mod import;
 

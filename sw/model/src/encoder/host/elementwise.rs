@@ -38,7 +38,8 @@ pub fn run(node: &Node, x: Inputs) -> Result<Option<Tensor>, String> {
         "Clip" => {
             let t = input(x, 0)?;
             if let Some(v) = t.as_ints() {
-                let limit = |i: usize, or: i64| optional(x, i).and_then(Tensor::as_ints).map_or(or, |l| l[0]);
+                let limit =
+                    |i: usize, or: i64| optional(x, i).and_then(Tensor::as_ints).and_then(|l| l.first().copied()).unwrap_or(or);
                 let (lo, hi) = (limit(1, i64::MIN), limit(2, i64::MAX));
                 return Ok(Some(Tensor::ints(t.shape.clone(), t.kind, v.iter().map(|&v| v.max(lo).min(hi)).collect())));
             }

@@ -69,7 +69,7 @@ pub fn run(node: &Node, x: Inputs, opset: i64) -> Result<Option<Vec<Tensor>>, St
                 return Err("a cumulative sum that is exclusive or in reverse".into());
             }
             let (step, size) = (steps(&t.shape)[axis], t.shape[axis]);
-            let first = |i: usize| i / step % size == 0;
+            let first = |i: usize| (i / step).is_multiple_of(size);
             let made = match t.as_ints() {
                 Some(mut v) => {
                     (0..v.len()).filter(|&i| !first(i)).for_each(|i| v[i] += v[i - step]);
@@ -158,7 +158,8 @@ fn joined(node: &Node, x: Inputs) -> Result<Tensor, String> {
     let first = *parts.first().ok_or("nothing to join")?;
     let axis = axis_of(node.int("axis", 0), first.shape.len())?;
     let mut shape = first.shape.clone();
-    *shape.get_mut(axis).ok_or("scalars have no dimension")? = parts.iter().map(|p| p.shape.get(axis).copied().unwrap_or(0)).sum();
+    *shape.get_mut(axis).ok_or("scalars have no dimension")? =
+        parts.iter().map(|p| p.shape.get(axis).copied().unwrap_or(0)).sum();
     let same = |p: &&Tensor| {
         let dims = p.shape.len() == shape.len() && (0..shape.len()).all(|d| d == axis || p.shape[d] == shape[d]);
         p.kind == first.kind && dims

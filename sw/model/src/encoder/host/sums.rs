@@ -17,15 +17,41 @@ pub fn run(node: &Node, x: Inputs, opset: i64) -> Result<Option<Vec<Tensor>>, St
         _ if op.starts_with("Reduce") => one(reduced(node, x)?),
         "ArgMax" | "ArgMin" => one(extreme(node, x)?),
         "MatMul" => one(product(input(x, 0)?, input(x, 1)?)?),
-        "Gemm" => {
+        "FusedMatMul" => {
+            let turned = |i: usize, name: &str| -> Result<Tensor, String> {
+                let t = input(x, i)?;
+                if node.int(name, 0) == 0 { Ok(t.clone()) } else { exchanged(t) }
+            };
+            let y = product(&turned(0, "transA")?, &turned(1, "transB")?)?;
+            one(arithmetic("Mul", &y, &Tensor::floats(vec![], vec![node.float("alpha", 1.0)]))?)
+        }
+        "DynamicQuantizeMatMul" => {
+            let codes = dynamic(input(x, 0)?)?;
+            let a = less_zero(&codes[0], Some(&codes[2]), None)?;
+            let y = product(&a, &less_zero(input(x, 1)?, optional(x, 3), None)?)?;
+            let y = arithmetic("Mul", &y, &arithmetic("Mul", &codes[1], input(x, 2)?)?)?;
+            one(match optional(x, 4) {
+                Some(bias) => arithmetic("Add", &y, bias)?,
+                None => y,
+            })
+        }
+        "Gemm" | "FusedGemm" => {
             let turned = |t: &Tensor, turn: bool| if turn { transposed(t) } else { Ok(t.clone()) };
             let a = turned(input(x, 0)?, node.int("transA", 0) != 0)?;
             let b = turned(input(x, 1)?, node.int("transB", 0) != 0)?;
             let scaled = |t: &Tensor, by: f32| arithmetic("Mul", t, &Tensor::floats(vec![], vec![by]));
             let y = scaled(&product(&a, &b)?, node.float("alpha", 1.0))?;
-            one(match optional(x, 2) {
+            let y = match optional(x, 2) {
                 Some(c) => arithmetic("Add", &y, &scaled(c, node.float("beta", 1.0))?)?,
                 None => y,
+            };
+            let f = |f: fn(f32) -> f32| Tensor::floats(y.shape.clone(), y.to_floats().into_iter().map(f).collect());
+            one(match node.text("activation").as_str() {
+                "" => y,
+                "Relu" => f(|v| v.max(0.0)),
+                "Tanh" => f(f32::tanh),
+                "Sigmoid" => f(|v| 1.0 / (1.0 + (-v).exp())),
+                other => return Err(format!("the activation {other}")),
             })
         }
         "MatMulInteger" => {
@@ -58,6 +84,29 @@ pub fn run(node: &Node, x: Inputs, opset: i64) -> Result<Option<Vec<Tensor>>, St
             }
             let y = normalised(node, &sum, optional(x, 2), beta, !simplified)?;
             Ok(Some(vec![y, Tensor::floats(vec![0], vec![]), Tensor::floats(vec![0], vec![]), sum]))
+        }
+        "EmbedLayerNormalization" => {
+            let rows = |table: &Tensor, indices: &Tensor| -> Result<Tensor, String> {
+                let &[count, width] = table.shape.as_slice() else { return Err("a table that is no matrix".into()) };
+                let mut from = vec![];
+                for i in indices.as_ints().ok_or("indices are not integers")? {
+                    let at = super::moves::index(i, count)? * width;
+                    from.extend(at..at + width);
+                }
+                Ok(table.picked([indices.shape.as_slice(), &[width]].concat(), &from))
+            };
+            let ids = input(x, 0)?;
+            let tokens = ids.shape.last().copied().unwrap_or(1);
+            let counted = Tensor::ints(vec![1, tokens], Kind::I64, (0..tokens as i64).collect());
+            let mut sum = arithmetic("Add", &rows(input(x, 2)?, ids)?, &rows(input(x, 3)?, optional(x, 8).unwrap_or(&counted))?)?;
+            if let (Some(segments), Some(table)) = (optional(x, 1), optional(x, 4)) {
+                sum = arithmetic("Add", &sum, &rows(table, segments)?)?;
+            }
+            let made = by_line(&sum, sum.shape.len() - 1, |line| normal(line, f64::from(node.float("epsilon", 1e-12)), true));
+            let y = arithmetic("Add", &arithmetic("Mul", &made, input(x, 5)?)?, input(x, 6)?)?;
+            // How many tokens of each row count.
+            let count: i64 = optional(x, 7).and_then(Tensor::as_ints).map_or(0, |m| m.iter().sum());
+            Ok(Some(vec![y, Tensor::ints(vec![1], Kind::I32, vec![count]), sum]))
         }
         "LpNormalization" => {
             let t = input(x, 0)?;
@@ -151,6 +200,16 @@ fn extreme(node: &Node, x: Inputs) -> Result<Tensor, String> {
         shape.remove(axis);
     }
     Ok(Tensor::ints(shape, Kind::I64, values))
+}
+
+/// A tensor with its last two dimensions exchanged.
+fn exchanged(t: &Tensor) -> Result<Tensor, String> {
+    let &[.., r, c] = t.shape.as_slice() else { return Err(format!("a matrix of shape {:?}", t.shape)) };
+    let mut shape = t.shape.clone();
+    let last = shape.len() - 1;
+    shape.swap(last, last - 1);
+    let from: Vec<usize> = (0..t.len()).map(|n| n / (r * c) * r * c + n % r * c + n / r % c).collect();
+    Ok(t.picked(shape, &from))
 }
 
 /// A matrix with its dimensions exchanged.
@@ -256,17 +315,20 @@ fn softmax(node: &Node, t: &Tensor, opset: i64) -> Result<Tensor, String> {
     Ok(made.reshaped(t.shape.clone()))
 }
 
+/// Less the mean, if it is subtracted, over the root of the mean square.
+fn normal(line: &mut [f64], epsilon: f64, mean: bool) {
+    let n = line.len() as f64;
+    let mu = if mean { line.iter().sum::<f64>() / n } else { 0.0 };
+    let by = 1.0 / (line.iter().map(|v| (v - mu) * (v - mu)).sum::<f64>() / n + epsilon).sqrt();
+    line.iter_mut().for_each(|v| *v = (*v - mu) * by);
+}
+
 fn normalised(node: &Node, t: &Tensor, gain: Option<&Tensor>, bias: Option<&Tensor>, mean: bool) -> Result<Tensor, String> {
     let rank = t.shape.len();
     let axis = axis_of(node.int("axis", -1), rank)?;
     let (outer, inner): (usize, usize) = (t.shape[..axis].iter().product(), t.shape[axis..].iter().product());
     let epsilon = f64::from(node.float("epsilon", 1e-5));
-    let flat = by_line(&t.clone().reshaped(vec![outer, inner]), 1, |line| {
-        let n = line.len() as f64;
-        let mu = if mean { line.iter().sum::<f64>() / n } else { 0.0 };
-        let by = 1.0 / (line.iter().map(|v| (v - mu) * (v - mu)).sum::<f64>() / n + epsilon).sqrt();
-        line.iter_mut().for_each(|v| *v = (*v - mu) * by);
-    });
+    let flat = by_line(&t.clone().reshaped(vec![outer, inner]), 1, |line| normal(line, epsilon, mean));
     let mut y = flat.reshaped(t.shape.clone());
     for (op, by) in [("Mul", gain), ("Add", bias)] {
         if let Some(by) = by {

@@ -263,7 +263,8 @@ mod tests {
 
     #[test]
     fn halves_are_those_of_ieee_754() {
-        let pairs = [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x0001, 5.960_464_5e-8), (0x3555, 0.333_251_95), (0, 0.0)];
+        let pairs =
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x0001, 5.960_464_5e-8), (0x3555, 0.333_251_95), (0, 0.0)];
         for (bits, value) in pairs {
             assert_eq!(from_half(bits), value, "{bits:#x}");
         }

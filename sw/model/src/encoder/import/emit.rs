@@ -7,6 +7,12 @@ use crate::encoder::{Attention, Encoder, Linear, Map, Norm, Op, Then};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+/// A refusal that another cut may not have.
+pub const ALONE_CONSTANT: &str = "a constant added to what is neither a product with weights nor a normalisation";
+
+/// Likewise.
+pub const ALONE_FACTOR: &str = "a factor for each channel on what is neither a product with weights nor a normalisation";
+
 /// What was made of a value: an encoder, and what its result is times.
 pub struct Emitted {
     /// The encoder.
@@ -268,7 +274,7 @@ impl Emitter<'_> {
                 }
                 Err("a product of two activations, neither of which is a product with weights that nothing else reads".into())
             }
-            Step::Binary("Mul" | "Div", ..) => Err("a factor for each channel on what is neither a product with weights nor a normalisation".into()),
+            Step::Binary("Mul" | "Div", ..) => Err(ALONE_FACTOR.into()),
             _ => Err("arithmetic that is no function, normalisation, sum or gate of the machine".into()),
         }
     }
@@ -302,7 +308,7 @@ impl Emitter<'_> {
         let at = (0..terms.len()).rev().find(|&i| self.alone(terms[i].0) && self.linear(terms[i].0).is_some());
         let last = at.map(|i| terms.remove(i));
         if last.is_none() && constant.iter().any(|&c| c != 0.0) {
-            return Err("a constant added to what is neither a product with weights nor a normalisation".into());
+            return Err(ALONE_CONSTANT.into());
         }
         let mut sum: Option<(Map, f64)> = None;
         for (x, sign) in terms {

@@ -110,6 +110,9 @@ impl View {
     /// Places `from` to `from + count` of a dimension; `None` where they are no range of channels.
     pub fn part(&self, axis: usize, from: usize, count: usize) -> Option<View> {
         let mut view = self.clone();
+        if count == 0 {
+            return None;
+        }
         if from == 0 && count == size(&self.axes[axis]) {
             return Some(view);
         }

@@ -7,6 +7,7 @@
 //! backwards.
 
 mod emit;
+mod joined;
 mod layout;
 mod net;
 mod operators;
@@ -33,6 +34,13 @@ use trace::{Front, Trace, Value, dominators, front};
 /// Cuts and results that are tried, at most.
 const MOST: usize = 24;
 
+/// A refusal: the host computes what is behind the machine, a pooled vector's products, but not those of all tokens; of a single token
+/// not more than a quarter of what the machine does.
+const HEAVY: &str = "a product of tokens behind what the machine does not have";
+
+/// Refusals that another cut may not have.
+const CUT_AGAIN: [&str; 4] = [operators::CUT, trace::BY_TOKEN, emit::ALONE_CONSTANT, emit::ALONE_FACTOR];
+
 /// How a file is read.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -56,6 +64,10 @@ pub fn import(bytes: &[u8], options: &Options) -> Result<Imported, ImportError> 
 pub fn import_from(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Result<Imported, ImportError> {
     let net = net::read(bytes, folder, &options.sizes)?;
     let mut least: Option<Vec<(usize, String)>> = None;
+    // What only another cut would mend says less than the rest.
+    let rank = |list: &[(usize, String)]| {
+        list.iter().map(|(_, why)| if CUT_AGAIN.contains(&why.as_str()) { 1000 } else { 1 }).sum::<usize>()
+    };
     for norms in [true, false] {
         let front = front(&net, norms);
         for cut in cuts(&net, &front) {
@@ -63,7 +75,7 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Re
             match results(&net, &trace, &cut) {
                 Ok(found) => return Ok(found),
                 Err(list) => {
-                    if least.as_ref().is_none_or(|l| list.len() < l.len()) {
+                    if least.as_ref().is_none_or(|l| rank(&list) < rank(l)) {
                         least = Some(list);
                     }
                 }
@@ -108,9 +120,7 @@ fn cuts(net: &Net, front: &Front) -> Vec<String> {
 /// Tries the graph's results, and those that lead to them.
 fn results(net: &Net, trace: &Trace, cut: &str) -> Result<Imported, Vec<(usize, String)>> {
     let makers = makers(net);
-    let ours = |n: &String| {
-        !matches!(trace.values.get(n), Some(Value::Constant(_) | Value::Host(_))) && n != cut
-    };
+    let ours = |n: &String| !matches!(trace.values.get(n), Some(Value::Constant(_) | Value::Host(_))) && n != cut;
     let roots: Vec<String> = net.outputs.iter().filter(|n| ours(n)).cloned().collect();
     let expand = |name: &str| {
         let node = &net.nodes[*makers.get(name)?];
@@ -174,15 +184,19 @@ fn finished(net: &Net, trace: &Trace, cut: &str, target: &str, made: Emitted) ->
     }
     // Behind the machine: backwards from the outputs.
     let mut needed: Vec<String> = net.outputs.clone();
-    let (mut behind, mut heavy) = (vec![], vec![]);
+    let (mut behind, mut heavy, mut products) = (vec![], vec![], 0);
     for (at, node) in net.nodes.iter().enumerate().rev() {
         let outputs = || node.proto.output.iter().filter(|o| !o.is_empty());
         let made_before = |o: &String| o == target || constant(o).is_some() || host(o);
         if !outputs().any(|o| needed.contains(o) && !made_before(o)) {
             continue;
         }
-        if let Some(why) = too_much(trace, at) {
-            heavy.push((at, why));
+        match products_of(trace, at) {
+            Some(count) => products += count,
+            None => heavy.push((at, HEAVY.into())),
+        }
+        if trace.tokens == 1 && 4 * products > made.encoder.macs() && heavy.is_empty() {
+            heavy.push((at, HEAVY.into()));
         }
         needed.extend(node.inputs().map(str::to_string));
         behind.push(at);
@@ -232,20 +246,25 @@ fn finished(net: &Net, trace: &Trace, cut: &str, target: &str, made: Emitted) ->
     })
 }
 
-/// Why a node behind the machine is more than the host should compute.
-fn too_much(trace: &Trace, at: usize) -> Option<String> {
+/// The multiplications of a product behind the machine; `None`: it is of several tokens, or of two activations. Other operators have
+/// none.
+fn products_of(trace: &Trace, at: usize) -> Option<u64> {
     let node = &trace.net.nodes[at];
-    let product = matches!(node.op(), "MatMul" | "Gemm" | "FusedMatMul" | "MatMulInteger" | "DynamicQuantizeMatMul" | "Einsum")
-        || node.op().contains("Attention")
-        || node.op().starts_with("Conv");
+    let op = node.op();
+    if op.contains("Attention") || op.starts_with("Conv") || matches!(op, "Einsum" | "LSTM" | "GRU" | "RNN") {
+        return None;
+    }
+    if !matches!(op, "MatMul" | "Gemm" | "FusedGemm" | "FusedMatMul" | "MatMulInteger" | "DynamicQuantizeMatMul") {
+        return Some(0);
+    }
     let rows = match trace.value(node, 0)? {
         Value::Behind(t) | Value::Host(t) | Value::Constant(t) => t.shape.clone(),
         Value::View(v) | Value::Codes(v) => v.shape(),
-        _ => vec![trace.tokens, 1],
+        _ => return None,
     };
     let rows: usize = rows.split_last().map_or(1, |(_, rest)| rest.iter().product());
-    // A pooled vector has one row: where there is one token alone, every product has.
-    (product && (rows >= trace.tokens || rows > 1)).then(|| "a product of tokens that the machine does not reach".into())
+    let weights = trace.constant(node, 1)?.len();
+    (rows == 1).then_some(weights as u64)
 }
 
 /// What the user may want to know.

@@ -88,7 +88,9 @@ pub fn read(bytes: &[u8], folder: Option<&Path>, sizes: &BTreeMap<String, usize>
 fn input(v: &ValueInfoProto, sizes: &BTreeMap<String, usize>, notes: &mut Vec<String>) -> Result<Input, ImportError> {
     let beyond = |what: String| Err(ImportError::Beyond(format!("input '{}': {what}", v.name)));
     let tensor = v.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let Some((tensor, dims)) = tensor.and_then(|t| t.shape.as_ref().map(|s| (t, s))) else { return beyond("has no shape".into()) };
+    let Some((tensor, dims)) = tensor.and_then(|t| t.shape.as_ref().map(|s| (t, s))) else {
+        return beyond("has no shape".into());
+    };
     let Some(kind) = Kind::from_code(tensor.elem_type.into()) else {
         return beyond(format!("element type {} of onnx.proto", tensor.elem_type));
     };
@@ -153,6 +155,7 @@ pub fn looks_dynamic(bytes: &[u8]) -> bool {
     if is(&["DynamicQuantizeLinear", "DynamicQuantizeMatMul"]) {
         return !is(&["ConvInteger"]);
     }
-    let fixed = graph.node.iter().any(|n| n.op_type == "QuantizeLinear" || n.op_type.starts_with('Q') && n.op_type != "QuickGelu");
+    let fixed =
+        graph.node.iter().any(|n| n.op_type == "QuantizeLinear" || n.op_type.starts_with('Q') && n.op_type != "QuickGelu");
     !fixed && is(&["MatMul", "Gemm", "FusedMatMul"]) && !is(&["Conv", "ConvTranspose", "ConvInteger", "MaxPool", "LSTM", "GRU"])
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What operators make of row-wise values: layouts, arithmetic, normalisations. Products are in [`super::products`].
 
-use super::layout::{Of, View, size};
+use super::layout::{Factor, Of, View, size};
 use super::rows::{Arg, Id, Mask, Normalised, Scored, Step};
 use super::trace::{Trace, Value};
 use crate::encoder::host::elementwise::{function, gelu, gelu_tanh, of_two};
@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// What an operator makes, or why it is not the machine's.
 pub type Made = Result<Vec<Value>, String>;
 
+/// A refusal that another cut may not have.
+pub const CUT: &str = "its other operand is a value of the host that is not the machine's input";
+
 const FLOATS: [i64; 4] = [1, 10, 11, 16];
 
 impl Trace<'_> {
@@ -23,7 +26,7 @@ impl Trace<'_> {
     pub fn machine(&mut self, node: &Node) -> Made {
         let op = node.op();
         let one = |v: View| Ok(vec![Value::View(v)]);
-        if let Some(made) = self.product(node) {
+        if let Some(made) = self.joined(node).or_else(|| self.product(node)) {
             return made;
         }
         match (op, self.value(node, 0).cloned()) {
@@ -35,7 +38,9 @@ impl Trace<'_> {
                     return Err("its shape, or its dimensions, depend on the inputs".into());
                 }
                 let (shape, _) = moves::order(node, second.as_deref(), &v.shape())?;
-                one(v.reshaped(&shape).ok_or_else(|| format!("shape {shape:?} of {:?} divides dimensions unevenly", v.shape()))?)
+                one(v
+                    .reshaped(&shape)
+                    .ok_or_else(|| format!("shape {shape:?} of {:?} divides dimensions unevenly", v.shape()))?)
             }
             ("Transpose", Some(Value::View(v))) => {
                 let rank = v.axes.len();
@@ -110,18 +115,18 @@ impl Trace<'_> {
             }
             ("Clip", Some(Value::View(v))) => {
                 let limit = |i: usize, name: &str, or: f32| match self.constant(node, i) {
-                    Some(t) => Ok(f64::from(t.to_floats()[0])),
+                    Some(t) => Ok(f64::from(t.to_floats().first().copied().unwrap_or(or))),
                     None if node.proto.input.get(i).is_some_and(|n| !n.is_empty()) => Err("limits that depend on the inputs"),
                     None => Ok(f64::from(node.float(name, or))),
                 };
                 let (lo, hi) = (limit(1, "min", f32::MIN)?, limit(2, "max", f32::MAX)?);
                 let hi = if hi >= f64::from(f32::MAX) { f64::INFINITY } else { hi };
-                let v = self.arithmetic_on(&v)?;
+                let v = self.unordered(&v)?;
                 one(self.unary(&v, Arc::new(move |x| x.max(lo).min(hi))))
             }
             ("Sum" | "Max" | "Min", _) if node.proto.input.len() != 2 => Err("other than two operands".into()),
             (_, Some(Value::View(v))) if function(node, op).is_some() => {
-                let v = self.arithmetic_on(&v)?;
+                let v = self.unordered(&v)?;
                 let f = function(node, op).ok_or("no function")?;
                 one(self.unary(&v, Arc::from(f)))
             }
@@ -147,15 +152,28 @@ impl Trace<'_> {
         }
     }
 
+    /// A view of what arithmetic goes on; copies stay copies where all numbers are treated alike.
+    fn unordered(&mut self, v: &View) -> Result<View, String> {
+        match self.rows[v.row].step {
+            Step::Scores(_) | Step::Weighted(_) => self.arithmetic_on(v),
+            _ if v.channels().is_none() => Ok(v.clone()),
+            _ => self.ordered(v),
+        }
+    }
+
     /// An operator of two inputs, at least one of which is row-wise.
     fn binary(&mut self, op: &'static str, node: &Node, i: usize, j: usize) -> Result<View, String> {
         match (self.value(node, i).cloned(), self.value(node, j).cloned()) {
             (Some(Value::View(a)), Some(Value::View(b))) => self.both(op, &a, &b),
             (Some(Value::View(a)), Some(Value::Constant(t))) => self.with_constant_or_mask(op, &a, &t, false, node, j),
             (Some(Value::Constant(t)), Some(Value::View(b))) => self.with_constant_or_mask(op, &b, &t, true, node, i),
-            (Some(Value::View(a)), Some(Value::Host(_))) if op == "Add" => self.masked(&a, Mask::Added(node.proto.input[j].clone())),
-            (Some(Value::Host(_)), Some(Value::View(b))) if op == "Add" => self.masked(&b, Mask::Added(node.proto.input[i].clone())),
-            _ => Err("its other operand is one of the host's".into()),
+            (Some(Value::View(a)), Some(Value::Host(_))) if op == "Add" => {
+                self.masked(&a, Mask::Added(node.proto.input[j].clone()))
+            }
+            (Some(Value::Host(_)), Some(Value::View(b))) if op == "Add" => {
+                self.masked(&b, Mask::Added(node.proto.input[i].clone()))
+            }
+            _ => Err(CUT.into()),
         }
     }
 
@@ -179,7 +197,15 @@ impl Trace<'_> {
         Ok(View { row, base: 0, axes: wide.axes.clone() })
     }
 
-    fn with_constant_or_mask(&mut self, op: &'static str, v: &View, t: &Tensor, first: bool, node: &Node, at: usize) -> Result<View, String> {
+    fn with_constant_or_mask(
+        &mut self,
+        op: &'static str,
+        v: &View,
+        t: &Tensor,
+        first: bool,
+        node: &Node,
+        at: usize,
+    ) -> Result<View, String> {
         if t.len() > 1 && op == "Add" && matches!(self.rows[v.row].step, Step::Scores(_)) {
             return self.masked(v, Mask::Added(node.proto.input[at].clone()));
         }
@@ -201,9 +227,20 @@ impl Trace<'_> {
             }
             return Ok(self.scored(v, Scored { scale, ..(**s).clone() }));
         }
-        let v = self.arithmetic_on(v)?;
-        let vector = Arg::Vector(Arc::new(self.by_channel(t, &v)?));
-        let width = self.rows[v.row].width;
+        let v = if t.len() == 1 { self.unordered(v)? } else { self.arithmetic_on(v)? };
+        let mut v = v.padded(t.shape.len());
+        let mut width = self.rows[v.row].width;
+        let last = v.axes.len().saturating_sub(1);
+        let vector = match self.by_channel(t, &v) {
+            // One number of a token and one of each channel: a number of each channel.
+            Err(_) if width == 1 && t.len() > 1 && t.shape.last() == Some(&t.len()) && v.axes[last].is_empty() => {
+                width = t.len();
+                v.axes[last] = vec![Factor { of: Of::Channel, size: width, step: 1 }];
+                t.to_floats().iter().map(|&v| v.into()).collect()
+            }
+            vector => vector?,
+        };
+        let vector = Arg::Vector(Arc::new(vector));
         let (a, b) = if first { (vector, Arg::Row(v.row)) } else { (Arg::Row(v.row), vector) };
         Ok(View { row: self.push(Step::Binary(op, a, b), width), ..v })
     }
@@ -214,11 +251,14 @@ impl Trace<'_> {
     }
 
     /// Scores with a mask.
-    fn masked(&mut self, v: &View, mask: Mask) -> Result<View, String> {
+    ///
+    /// # Errors
+    /// They are no scores.
+    pub fn masked(&mut self, v: &View, mask: Mask) -> Result<View, String> {
         let Step::Scores(s) = &self.rows[v.row].step else {
-            return Err("its other operand is a value of the host that is not the machine's input".into());
+            return Err(CUT.into());
         };
-        let last = v.axes.len() - 1;
+        let last = v.axes.len().checked_sub(1).ok_or("a scalar")?;
         if !self.tokens_in(v, last, Of::Key) {
             return Err("a mask on scores whose last dimension is not that of keys".into());
         }
@@ -228,7 +268,7 @@ impl Trace<'_> {
     }
 
     fn softmax(&mut self, node: &Node, v: &View) -> Made {
-        let last = v.axes.len() - 1;
+        let last = v.axes.len().checked_sub(1).ok_or("a scalar")?;
         let axis = axis_of(node.int("axis", if self.net.opset < 13 { 1 } else { -1 }), v.axes.len())?;
         match &self.rows[v.row].step {
             Step::Scores(s) if axis == last && self.tokens_in(v, last, Of::Key) => {

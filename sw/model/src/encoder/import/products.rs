@@ -23,18 +23,19 @@ impl Trace<'_> {
                 let made = self.float_product(node, a, t, 1, turn, node.int("transA", 0) != 0);
                 one(made.and_then(|v| self.times(v, scale)))
             }
-            ("Gemm", [Some(Value::View(a)), Some(Value::Constant(t)), ..]) => {
+            ("Gemm" | "FusedGemm", [Some(Value::View(a)), Some(Value::Constant(t)), ..]) => {
                 let made = self.float_product(node, a, t, 1, node.int("transB", 0) != 0, node.int("transA", 0) != 0);
                 let made = made.and_then(|v| self.times(v, node.float("alpha", 1.0)));
                 let beta = node.float("beta", 1.0);
-                one(made.and_then(|v| match values.get(2).cloned().flatten() {
+                let made = made.and_then(|v| match values.get(2).cloned().flatten() {
                     None => Ok(v),
                     Some(Value::Constant(c)) => {
                         let c = Tensor::floats(c.shape.clone(), c.to_floats().iter().map(|v| v * beta).collect());
                         self.with_constant("Add", &v, &c, false)
                     }
                     Some(_) => Err("a summand that is no constant".into()),
-                }))
+                });
+                one(made.and_then(|v| self.activated(node, v)))
             }
             ("MatMul" | "FusedMatMul", [Some(Value::View(a)), Some(Value::View(b)), ..]) => {
                 let (mut a, mut b) = (a.clone(), b.clone());
@@ -62,16 +63,15 @@ impl Trace<'_> {
                 Ok(vec![Value::Whole(v.clone(), node.proto.input[1].clone(), t.clone(), zero)])
             }
             ("Cast", [Some(w @ Value::Whole(..)), ..]) if node.int("to", 0) == 1 => Ok(vec![w.clone()]),
-            ("Mul", [Some(Value::Scale(row)), Some(Value::Constant(t)), ..] | [Some(Value::Constant(t)), Some(Value::Scale(row)), ..]) => {
-                Ok(vec![Value::Scales(*row, t.clone())])
-            }
+            (
+                "Mul",
+                [Some(Value::Scale(row)), Some(Value::Constant(t)), ..] | [Some(Value::Constant(t)), Some(Value::Scale(row)), ..],
+            ) => Ok(vec![Value::Scales(*row, t.clone())]),
             (
                 "Mul",
                 [Some(Value::Whole(v, name, t, zero)), Some(Value::Scales(row, scale)), ..]
                 | [Some(Value::Scales(row, scale)), Some(Value::Whole(v, name, t, zero)), ..],
-            ) if v.row == *row => {
-                one(self.integer_product(v, name, t, zero.clone(), scale.clone()))
-            }
+            ) if v.row == *row => one(self.integer_product(v, name, t, zero.clone(), scale.clone())),
             ("DynamicQuantizeMatMul", [Some(Value::View(v)), Some(Value::Constant(t)), ..]) => {
                 let made = self.fused_integers(node, v, t, 2, 3);
                 one(made.and_then(|y| self.plus_constant(node, y, 4)))
@@ -82,6 +82,19 @@ impl Trace<'_> {
             }
             _ => return None,
         })
+    }
+
+    /// The activation that ONNX Runtime joined to a product.
+    fn activated(&mut self, node: &Node, v: View) -> Result<View, String> {
+        let f: super::rows::Function = match node.text("activation").as_str() {
+            "" => return Ok(v),
+            "Relu" => Arc::new(|v: f64| v.max(0.0)),
+            "Tanh" => Arc::new(f64::tanh),
+            "Sigmoid" => Arc::new(crate::encoder::host::elementwise::sigmoid),
+            other => return Err(format!("the activation {other}")),
+        };
+        let width = self.rows[v.row].width;
+        Ok(View { row: self.push(Step::Unary(f, v.row), width), ..v })
     }
 
     fn plus_constant(&mut self, node: &Node, y: View, i: usize) -> Result<View, String> {
@@ -112,13 +125,24 @@ impl Trace<'_> {
     }
 
     /// The numbers of an integer product: scales and zero points have no dimension, or that of outputs.
-    fn integer_product(&mut self, v: &View, name: &str, t: &Arc<Tensor>, zero: Option<Arc<Tensor>>, scale: Arc<Tensor>) -> Result<View, String> {
+    fn integer_product(
+        &mut self,
+        v: &View,
+        name: &str,
+        t: &Arc<Tensor>,
+        zero: Option<Arc<Tensor>>,
+        scale: Arc<Tensor>,
+    ) -> Result<View, String> {
         self.weighted(v, name, t, Some(&coded(t.clone(), zero, scale)), false)
     }
 
-    fn weighted(&mut self, a: &View, name: &str, t: &Tensor, coded: Option<&Coded>, turn: bool) -> Result<View, String> {
+    /// A product of all channels of a token with the weights `t`; `turn`: they are stored `[outputs, inputs]`.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn weighted(&mut self, a: &View, name: &str, t: &Tensor, coded: Option<&Coded>, turn: bool) -> Result<View, String> {
         let a = self.ordered(a)?;
-        let last = a.axes.len() - 1;
+        let last = a.axes.len().checked_sub(1).ok_or("a product of a scalar")?;
         let width = self.rows[a.row].width;
         if !a.is(last, Of::Channel, width, 1) || matches!(self.rows[a.row].step, Step::Scores(_) | Step::Weighted(_)) {
             return Err("a product over other than all channels of a token".into());
@@ -150,10 +174,14 @@ impl Trace<'_> {
     }
 
     /// Products of queries `[.., tokens, d]` and keys `[.., d, tokens]`.
-    fn scores(&mut self, a: &View, b: &View, scale: f64) -> Result<View, String> {
+    ///
+    /// # Errors
+    /// They are none of attention.
+    pub fn scores(&mut self, a: &View, b: &View, scale: f64) -> Result<View, String> {
         let rank = a.axes.len().max(b.axes.len()).max(2);
         let (a, b) = (a.padded(rank), b.padded(rank));
-        let no = || format!("a product of two activations of shapes {:?} and {:?} that is none of attention", a.shape(), b.shape());
+        let no =
+            || format!("a product of two activations of shapes {:?} and {:?} that is none of attention", a.shape(), b.shape());
         if !self.tokens_in(&a, rank - 2, Of::Token) || !self.tokens_in(&b, rank - 1, Of::Token) {
             return Err(no());
         }
@@ -181,12 +209,18 @@ impl Trace<'_> {
     }
 
     /// Weights `[.., tokens, keys]` times values `[.., tokens, d]`.
-    fn attention(&mut self, a: &View, b: &View) -> Result<View, String> {
-        let rank = a.axes.len().max(b.axes.len());
+    ///
+    /// # Errors
+    /// They are none of attention.
+    pub fn attention(&mut self, a: &View, b: &View) -> Result<View, String> {
+        let rank = a.axes.len().max(b.axes.len()).max(2);
         let (a, b) = (a.padded(rank), b.padded(rank));
         let no = |what: &str| Err(format!("a product of attention's weights with {what}"));
         let Step::Weighted(s) = self.rows[a.row].step.clone() else { return no("values") };
-        if !self.tokens_in(&a, rank - 2, Of::Token) || !self.tokens_in(&a, rank - 1, Of::Key) || !self.tokens_in(&b, rank - 2, Of::Token) {
+        if !self.tokens_in(&a, rank - 2, Of::Token)
+            || !self.tokens_in(&a, rank - 1, Of::Key)
+            || !self.tokens_in(&b, rank - 2, Of::Token)
+        {
             return no("what are no values of all tokens");
         }
         let wide = a.shape()[..rank - 2].to_vec();

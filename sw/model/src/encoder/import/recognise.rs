@@ -46,9 +46,11 @@ fn noise(n: usize) -> f64 {
     f64::from(h ^ h >> 13) / f64::from(u32::MAX) * 2.0 - 1.0
 }
 
-/// What the arithmetic that makes a value is, of the nearest value that explains it.
+/// What the arithmetic that makes a value is, of the farthest value that explains it: what LayerNormalization does behind the mean alone
+/// would be RMSNormalization of it.
 pub fn recognise(rows: &[Row], id: Id) -> Option<Form> {
-    leaves(rows, id).into_iter().filter(|&x| rows[x].width == rows[id].width).find_map(|x| act(rows, id, x).or_else(|| norm(rows, id, x)))
+    let leaves = leaves(rows, id).into_iter().rev().filter(|&x| rows[x].width == rows[id].width);
+    leaves.into_iter().find_map(|x| act(rows, id, x).or_else(|| norm(rows, id, x)))
 }
 
 fn act(rows: &[Row], id: Id, x: Id) -> Option<Form> {

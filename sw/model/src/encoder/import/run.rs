@@ -128,8 +128,7 @@ impl Imported {
         for node in nodes {
             let x: Vec<Option<Arc<Tensor>>> = node.proto.input.iter().map(|n| values.get(n).cloned()).collect();
             let made = host::run(node, &x, self.opset);
-            let made =
-                made.map_err(|what| RunError::Node { node: node.name.clone(), op: node.op().to_string(), what })?;
+            let made = made.map_err(|what| RunError::Node { node: node.name.clone(), op: node.op().to_string(), what })?;
             for (name, t) in node.proto.output.iter().zip(made).filter(|(n, _)| !n.is_empty() && **n != self.target) {
                 values.insert(name.clone(), Arc::new(t));
             }
@@ -168,7 +167,9 @@ impl Imported {
                 }
                 numbers.iter().map(|&v| v == 0.0).collect()
             }
-            Mask::Counts(_, truth) => t.as_ints().unwrap_or_default().iter().map(|&v| (v != 0) == *truth).collect(),
+            Mask::Counts(_, truth) => {
+                t.as_ints().ok_or_else(|| bad("is no tensor of truth values"))?.iter().map(|&v| (v != 0) == *truth).collect()
+            }
         };
         let last = t.shape.last().copied().unwrap_or(1).max(1);
         let row = counts.get(..last).unwrap_or(&[]);

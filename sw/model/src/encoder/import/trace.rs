@@ -11,6 +11,9 @@ use crate::onnx::parse::node::Node;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// A refusal that another cut may not have.
+pub const BY_TOKEN: &str = "a constant that differs from token to token";
+
 /// What is known of a value.
 #[derive(Clone)]
 pub enum Value {
@@ -71,8 +74,7 @@ pub struct Front {
 
 /// Computes [`Front`]; `norms`: normalisations count as the machine's.
 pub fn front(net: &Net, norms: bool) -> Front {
-    let mut values: HashMap<String, Value> =
-        net.constants.iter().map(|(n, t)| (n.clone(), Value::Constant(t.clone()))).collect();
+    let mut values: HashMap<String, Value> = net.constants.iter().map(|(n, t)| (n.clone(), Value::Constant(t.clone()))).collect();
     for input in &net.inputs {
         let count: usize = input.shape.iter().product();
         // Token 0 and a mask of ones are sound inputs of every model; numbers may be any.
@@ -113,11 +115,12 @@ fn start(node: &Node, values: &HashMap<String, Value>, norms: bool) -> Option<Ve
     let constant = |i: usize| matches!(values.get(&name(i)), Some(Value::Constant(_)));
     let hosts = |i: usize| matches!(values.get(&name(i)), Some(Value::Host(_)));
     match node.op() {
-        "MatMul" | "Gemm" | "FusedMatMul" | "MatMulIntegerToFloat" if hosts(0) && constant(1) => Some(vec![name(0)]),
+        "MatMul" | "Gemm" | "FusedGemm" | "FusedMatMul" if hosts(0) && constant(1) => Some(vec![name(0)]),
         "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" if hosts(0) => Some(vec![name(0)]),
         "LayerNormalization" | "SimplifiedLayerNormalization" | "RMSNormalization" if norms && hosts(0) && constant(1) => {
             Some(vec![name(0)])
         }
+        "Attention" if !node.is_standard() && hosts(0) && constant(1) => Some(vec![name(0)]),
         _ => None,
     }
 }
@@ -217,7 +220,8 @@ impl<'a> Trace<'a> {
     }
 
     fn node(&mut self, node: &Node) {
-        let host = |v: Option<&Value>| matches!(v, None | Some(Value::Constant(_) | Value::Host(_) | Value::Behind(_) | Value::Unknown));
+        let host =
+            |v: Option<&Value>| matches!(v, None | Some(Value::Constant(_) | Value::Host(_) | Value::Behind(_) | Value::Unknown));
         let inputs = 0..node.proto.input.len();
         let ours = inputs.clone().any(|i| !host(self.value(node, i)));
         let lost = inputs.clone().any(|i| matches!(self.value(node, i), Some(Value::Behind(_) | Value::Unknown)));
@@ -253,7 +257,8 @@ impl<'a> Trace<'a> {
                     let count = shape.iter().product();
                     Some(Arc::new(Tensor::floats(shape, vec![0.5; count])))
                 }
-                Some(Value::NaN(_) | Value::Scale(_) | Value::Zero | Value::Scales(..) | Value::Whole(..) | Value::Unknown) | None => {
+                Some(Value::NaN(_) | Value::Scale(_) | Value::Zero | Value::Scales(..) | Value::Whole(..) | Value::Unknown)
+                | None => {
                     return vec![];
                 }
             });
@@ -301,6 +306,11 @@ impl<'a> Trace<'a> {
         if list.len() == self.rows[row].width && list.iter().enumerate().all(|(i, &c)| i == c) {
             return row;
         }
+        // The same channels are the same value.
+        let same = |r: &Row| matches!(&r.step, Step::Select(x, l) if *x == row && **l == list);
+        if let Some(at) = self.rows.iter().position(same) {
+            return at;
+        }
         let width = list.len();
         self.push(Step::Select(row, Arc::new(list)), width)
     }
@@ -337,7 +347,7 @@ impl<'a> Trace<'a> {
             at += 1;
         });
         if !same {
-            return Err("a constant that differs from token to token".into());
+            return Err(BY_TOKEN.into());
         }
         let made: Option<Vec<f64>> = made.into_iter().map(|v| v.map(f64::from)).collect();
         let made = made.ok_or("a constant of some channels")?;

@@ -39,7 +39,9 @@ pub fn follow(node: &Node, x: Inputs, all: &mut AllCoded) {
     let Some(first) = x.first().and_then(Option::as_ref) else { return };
     let made = match node.op() {
         "Cast" if node.int("to", 0) == 1 || node.int("to", 0) == 10 => match first.kind {
-            Kind::I8 | Kind::U8 | Kind::I32 if first.shape.len() > 1 => Some(Coded { codes: first.clone(), zero: None, scale: one() }),
+            Kind::I8 | Kind::U8 | Kind::I32 if first.shape.len() > 1 => {
+                Some(Coded { codes: first.clone(), zero: None, scale: one() })
+            }
             _ => None,
         },
         "DequantizeLinear" if first.shape.len() > 1 && node.int("block_size", 0) == 0 => {
@@ -55,18 +57,22 @@ pub fn follow(node: &Node, x: Inputs, all: &mut AllCoded) {
                 (None, Some(c)) => optional(x, 0).map(|by| (c, by)),
                 _ => None,
             };
-            pair.filter(|(c, by)| broadcast(&[&c.codes.shape, &by.shape]).is_ok_and(|s| s == c.codes.shape)).and_then(|(c, by)| {
-                let scale = crate::encoder::host::elementwise::arithmetic("Mul", &c.scale, by).ok()?;
-                Some(Coded { scale: Arc::new(scale), ..c.clone() })
+            pair.filter(|(c, by)| broadcast(&[&c.codes.shape, &by.shape]).is_ok_and(|s| s == c.codes.shape)).and_then(
+                |(c, by)| {
+                    let scale = crate::encoder::host::elementwise::arithmetic("Mul", &c.scale, by).ok()?;
+                    Some(Coded { scale: Arc::new(scale), ..c.clone() })
+                },
+            )
+        }
+        "Sub" => {
+            all.get(name(0)).filter(|c| c.zero.is_none() && c.scale.len() == 1 && c.scale.to_floats() == [1.0]).and_then(|c| {
+                let by = optional(x, 1)?;
+                let whole = by.to_floats().iter().all(|v| v.fract() == 0.0 && v.abs() <= 255.0);
+                let fits = broadcast(&[&c.codes.shape, &by.shape]).is_ok_and(|s| s == c.codes.shape);
+                let zero = Tensor::ints(by.shape.clone(), Kind::I32, by.to_floats().iter().map(|&v| v as i64).collect());
+                (whole && fits).then(|| Coded { zero: Some(Arc::new(zero)), ..c.clone() })
             })
         }
-        "Sub" => all.get(name(0)).filter(|c| c.zero.is_none() && c.scale.len() == 1 && c.scale.to_floats() == [1.0]).and_then(|c| {
-            let by = optional(x, 1)?;
-            let whole = by.to_floats().iter().all(|v| v.fract() == 0.0 && v.abs() <= 255.0);
-            let fits = broadcast(&[&c.codes.shape, &by.shape]).is_ok_and(|s| s == c.codes.shape);
-            let zero = Tensor::ints(by.shape.clone(), Kind::I32, by.to_floats().iter().map(|&v| v as i64).collect());
-            (whole && fits).then(|| Coded { zero: Some(Arc::new(zero)), ..c.clone() })
-        }),
         "Transpose" => all.get(name(0)).and_then(|c| {
             let rank = c.codes.shape.len();
             let turn = |t: &Arc<Tensor>| -> Option<Arc<Tensor>> {
