@@ -47,6 +47,9 @@ pub enum CompileError {
     /// A language model of a shape, or a machine, that the decoder's compiler does not take: which, and what it takes.
     #[error("this language model does not run there: {0}")]
     Decoder(String),
+    /// An encoder of a shape, or a machine, that the encoders' compiler does not take: which, and what it takes.
+    #[error("this encoder does not run there: {0}")]
+    Encoder(String),
     /// The checker refused the schedule: a fault of the compiler.
     #[error("the compiler made a program that breaks the machine's rules; please report it: {0}")]
     Verify(#[from] VerifyError),

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use systole_isa::program::{MaxOf, ScalarOp, Source, SumOf, VectorDest};
-use systole_isa::{Config, F24, Instruction, Latency, Loop, Matmul, Nest, Row, Scalar, Vector, Wait};
+use systole_isa::{Config, F24, Instruction, Latency, Load, Loop, Matmul, Nest, Row, Scalar, Vector, Wait};
 
 /// When steps happen: the first one, and the cycle of each from it.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub(crate) struct Timeline<'a> {
 pub(crate) enum Second<R = u32> {
     /// A register of S.
     S(R),
+    /// A register of S that all steps read.
+    Fixed(R),
     /// A constant, rounded to F24.
     Constant(f64),
     /// The operation has none.
@@ -241,6 +243,50 @@ impl<'a> Timeline<'a> {
         Steps { at: nest.iter().map(|s| first + s.time).collect() }
     }
 
+    /// A product of `rows` rows of `k` words of X from `x` on with `n` words of weights that lie at `w`; sums at least `least`
+    /// cycles apart. Sums of a word of outputs come row by row.
+    ///
+    /// Weights are read for each row again, or held over the rows, whichever takes fewer cycles.
+    pub fn matmul(&self, x: usize, rows: usize, k: usize, n: usize, w: usize, least: u64) -> Matmul {
+        let d = u64::from(self.config.weight_beats);
+        let (words, ways) = (k as u64, u64::from(self.config.rram_ways));
+        let m = Matmul { x_base: x as u32, w_base: w as u32, first: true, last: true, ..Matmul::default() };
+        let span = (words - 1) * d + 1;
+        let period = (words * d).max(least);
+        // Jumping back to a row's first word: its way must have rested.
+        let back = (words * d + (ways - words * d % ways) % ways).max(least);
+        let (held, reload) = (rows as u64 * least.max(1), (rows as u64 - 1) * back + period);
+        let held_tile = held.max(d);
+        if rows == 1 || reload <= words * held_tile {
+            let nest = nest(&[
+                lp(k, d - 1, [1, 1, 0, 0, 0]),
+                lp(rows, back - span, [k as i64, 0, 0, 0, 0]),
+                lp(n, period - span, [0, k as i64, 0, 0, 0]),
+            ]);
+            return Matmul { reduce: u32::from(k > 1), nest, ..m };
+        }
+        let gap = held_tile - (held - least.max(1)) - 1;
+        Matmul {
+            hold: 1,
+            reduce: u32::from(k > 1) << 1,
+            nest: nest(&[
+                lp(rows, least.max(1) - 1, [k as i64, 0, 1, 0, 0]),
+                lp(k, gap, [1, 1, 0, 0, 0]),
+                lp(n, gap, [0, k as i64, 0, 0, 0]),
+            ]),
+            ..m
+        }
+    }
+
+    /// A LOAD, alone on its unit. Its first step.
+    pub fn load(&mut self, load: Load) -> u64 {
+        let words = Instruction::Load(load.clone()).words();
+        let first = self.room(words, 0);
+        self.end = self.end.max(first + load.nest.span() + u64::from(self.lat.load_write));
+        self.issue(Instruction::Load(load), first);
+        first
+    }
+
     /// A VECTOR on words of V, first step at `earliest` or later.
     pub fn stream(&mut self, v: Vector, earliest: u64) -> Steps {
         debug_assert_eq!(v.src, Source::V);
@@ -251,7 +297,9 @@ impl<'a> Timeline<'a> {
             let steps = Self::times(&v.nest, first);
             if self.free(&v, &steps) {
                 self.mark(&v, &steps);
-                self.vector_free = steps.last() + u64::from(self.config.vec_beats());
+                // A result of 32 bits takes four cycles.
+                let least = if v.dest == VectorDest::OutFloat { 4 } else { 0 };
+                self.vector_free = steps.last() + u64::from(self.config.vec_beats()).max(least);
                 self.issue(Instruction::Vector(v), first);
                 return steps;
             }
@@ -350,7 +398,7 @@ impl<'a> Timeline<'a> {
     /// A SCALAR on `count` numbers behind each other; operands are in S since `ready`. The cycle of the last write.
     pub fn scalar(&mut self, op: ScalarOp, a: u32, b: Second, dst: u32, count: usize, ready: u64) -> u64 {
         let imm = if let Second::Constant(c) = b { Some(F24::from_f64(c)) } else { None };
-        let register = if let Second::S(r) = b { r } else { 0 };
+        let register = if let Second::S(r) | Second::Fixed(r) = b { r } else { 0 };
         let s = Scalar {
             op,
             a_base: a,

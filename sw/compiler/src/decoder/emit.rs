@@ -85,41 +85,6 @@ impl<'a> Emitter<'a> {
         u64::from(self.config.vec_beats())
     }
 
-    /// A product of `rows` rows of `k` words of X from `x` on with `n` words of weights that lie at `w`; sums at least `least`
-    /// cycles apart. Sums of a word of outputs come row by row.
-    ///
-    /// Weights are read for each row again, or held over the rows, whichever takes fewer cycles.
-    fn matmul(&self, x: usize, rows: usize, k: usize, n: usize, w: usize, least: u64) -> Matmul {
-        let d = u64::from(self.config.weight_beats);
-        let (words, ways) = (k as u64, u64::from(self.config.rram_ways));
-        let m = Matmul { x_base: x as u32, w_base: w as u32, first: true, last: true, ..Matmul::default() };
-        let span = (words - 1) * d + 1;
-        let period = (words * d).max(least);
-        // Jumping back to a row's first word: its way must have rested.
-        let back = (words * d + (ways - words * d % ways) % ways).max(least);
-        let (held, reload) = (rows as u64 * least.max(1), (rows as u64 - 1) * back + period);
-        let held_tile = held.max(d);
-        if rows == 1 || reload <= words * held_tile {
-            let nest = nest(&[
-                lp(k, d - 1, [1, 1, 0, 0, 0]),
-                lp(rows, back - span, [k as i64, 0, 0, 0, 0]),
-                lp(n, period - span, [0, k as i64, 0, 0, 0]),
-            ]);
-            return Matmul { reduce: u32::from(k > 1), nest, ..m };
-        }
-        let gap = held_tile - (held - least.max(1)) - 1;
-        Matmul {
-            hold: 1,
-            reduce: u32::from(k > 1) << 1,
-            nest: nest(&[
-                lp(rows, least.max(1) - 1, [k as i64, 0, 1, 0, 0]),
-                lp(k, gap, [1, 1, 0, 0, 0]),
-                lp(n, gap, [0, k as i64, 0, 0, 0]),
-            ]),
-            ..m
-        }
-    }
-
     /// Sums of a product of all rows: loops over rows and `n` words, with what a row and a word add to the addresses. A maximum
     /// is taken over the words of each row.
     pub fn sums(&self, v: Vector, row: [i64; 5], n: usize, word: [i64; 5]) -> Vector {
@@ -137,6 +102,7 @@ impl<'a> Emitter<'a> {
     pub fn scalar(&mut self, op: ScalarOp, a: S, b: Second<S>, dst: S, ready: u64) -> u64 {
         let b = match b {
             Second::S(b) => Second::S(self.reg(b)),
+            Second::Fixed(b) => Second::Fixed(self.reg(b)),
             Second::Constant(c) => Second::Constant(c),
             Second::None => Second::None,
         };
@@ -159,7 +125,7 @@ impl<'a> Emitter<'a> {
     /// A product of all rows of codes, `k` words each, and what takes its sums.
     #[allow(clippy::too_many_arguments)]
     pub fn product(&mut self, x: usize, k: usize, n: usize, w: usize, v: Vector, codes: &Written, earliest: u64) -> Steps {
-        let m = self.matmul(self.at(x, k), self.count(), k, n, w, self.least());
+        let m = self.t.matmul(self.at(x, k), self.count(), k, n, w, self.least());
         let ready = self.reads(&m, codes);
         self.t.product(m, v, ready, earliest)
     }
@@ -363,7 +329,7 @@ impl<'a> Emitter<'a> {
             ..drain()
         };
         let v = walk(v, &[(lp(vocab, 0, [4, 1, 0, 0, 0]), true)]);
-        let m = self.matmul(self.at(self.p.codes, d), 1, d, vocab, self.l.classifier.base, self.least().max(4));
+        let m = self.t.matmul(self.at(self.p.codes, d), 1, d, vocab, self.l.classifier.base, self.least().max(4));
         let ready = self.reads(&m, &codes);
         self.t.product(m, v, ready, self.t.after_s(a));
     }

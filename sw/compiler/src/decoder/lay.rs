@@ -2,7 +2,7 @@
 //! Where a decoder's weights and parameters lie: tiles in order of use, shared by all its programs.
 
 use super::shape::Shape;
-use super::weights::Weights;
+use crate::laid::Weights;
 use systole_isa::{Config, F24};
 use systole_llm::{Matrix, Quantised};
 

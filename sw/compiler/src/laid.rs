@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Weight tiles in order of use, and the vector unit's parameters.
+//! Weight tiles in order of use, and the vector unit's parameters, of programs that run on tokens.
 
 use std::collections::HashMap;
 use systole_isa::{Config, F24, f24};
 use systole_llm::Matrix;
 
-pub(super) struct Weights {
+pub(crate) struct Weights {
     c: usize,
     ways: usize,
     /// Tile by tile, rows of C bytes.
@@ -25,7 +25,8 @@ impl Weights {
         self.c
     }
 
-    fn words(&self) -> usize {
+    /// Weight words so far.
+    pub fn words(&self) -> usize {
         self.tiles.len() / (self.c * self.c)
     }
 
@@ -39,14 +40,15 @@ impl Weights {
         row: &dyn Fn(usize) -> Option<usize>,
         column: &dyn Fn(usize) -> Option<usize>,
     ) -> usize {
+        self.product(k, n, |input, output| column(input).zip(row(output)).map_or(0, |(i, o)| m.codes[o * m.inputs + i]))
+    }
+
+    /// A matrix of `k` by `n` words by what joins an input to an output. The first word.
+    pub fn product(&mut self, k: usize, n: usize, value: impl Fn(usize, usize) -> i8) -> usize {
         let base = self.words();
         for (n, k) in (0..n).flat_map(|n| (0..k).map(move |k| (n, k))) {
             for r in 0..self.c {
-                let input = column(k * self.c + r);
-                for c in 0..self.c {
-                    let output = row(n * self.c + c);
-                    self.tiles.push(input.zip(output).map_or(0, |(i, o)| m.codes[o * m.inputs + i]));
-                }
+                self.tiles.extend((0..self.c).map(|c| value(k * self.c + r, n * self.c + c)));
             }
         }
         base
@@ -69,7 +71,12 @@ impl Weights {
 
     /// Parameter words of these scales, 0 where there is none; the first. Equal ones are stored once.
     pub fn scales(&mut self, scales: impl Iterator<Item = Option<F24>>) -> u32 {
-        let words: Vec<u64> = scales.map(|s| f24::encode_param(s.unwrap_or(F24::ZERO), F24::ZERO)).collect();
+        self.lines(scales.map(|s| (s.unwrap_or(F24::ZERO), F24::ZERO)))
+    }
+
+    /// Parameter words of these scales and biases; the first. Equal ones are stored once.
+    pub fn lines(&mut self, lines: impl Iterator<Item = (F24, F24)>) -> u32 {
+        let words: Vec<u64> = lines.map(|(s, b)| f24::encode_param(s, b)).collect();
         *self.known.entry(words.clone()).or_insert_with(|| {
             let at = self.params.len() / self.c;
             self.params.extend(words);
