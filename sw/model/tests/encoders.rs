@@ -129,8 +129,26 @@ fn a_bias_of_attention_is_no_mask() {
     assert!(sound.mask.contains(&false) && sound.mask.contains(&true), "{:?}", sound.mask);
     let low = model.graph.as_mut().unwrap().initializer.iter_mut().find(|t| lowest(t).is_some()).unwrap();
     low.raw_data = Some((-3f32).to_le_bytes().to_vec());
+    // Without a masked token it would be one: only a run tells.
     let error = read(&model, &inputs).unwrap().prepare(&named).unwrap_err();
     assert!(matches!(&error, RunError::Mask { what, .. } if what.contains("a bias of attention")), "{error}");
+}
+
+#[test]
+fn a_mask_of_later_tokens_is_refused_when_the_file_is_read() {
+    let (mut model, inputs) = with_mask();
+    let tokens = inputs.iter().find(|(n, _)| n == "attention_mask").unwrap().1.shape[1];
+    let graph = model.graph.as_mut().unwrap();
+    let low: Vec<String> = graph.initializer.iter().filter(|t| lowest(t).is_some()).map(|t| t.name.clone()).collect();
+    let made = graph.node.iter().find(|n| n.op_type == "Mul" && low.contains(&n.input[1])).unwrap().output[0].clone();
+    for input in graph.node.iter_mut().flat_map(|n| &mut n.input).filter(|i| **i == made) {
+        "later".clone_into(input);
+    }
+    let numbers = (0..tokens * tokens).map(|i| if i % tokens > i / tokens { -1e9 } else { 0.0 }).collect();
+    let dims = vec![1, 1, tokens as i64, tokens as i64];
+    graph.initializer.push(TensorProto { name: "later".into(), dims, data_type: 1, float_data: numbers, ..Default::default() });
+    let error = read(&model, &inputs).unwrap_err();
+    assert!(matches!(error, ImportError::Unsupported(_)) && error.to_string().contains("the same for all queries"), "{error}");
 }
 
 #[test]

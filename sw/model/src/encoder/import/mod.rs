@@ -179,8 +179,7 @@ fn finished(net: &Net, trace: &Trace, cut: &str, target: &str, made: Emitted) ->
     let host = |n: &str| matches!(trace.values.get(n), Some(Value::Host(_)));
     let mut wanted: Vec<String> = vec![cut.to_string()];
     for mask in made.masks.iter().flatten() {
-        let (rows::Mask::Added(name) | rows::Mask::Counts(name, _)) = mask;
-        wanted.push(name.clone());
+        wanted.push(mask.name().to_string());
     }
     // Behind the machine: backwards from the outputs.
     let mut needed: Vec<String> = net.outputs.clone();
@@ -229,7 +228,7 @@ fn finished(net: &Net, trace: &Trace, cut: &str, target: &str, made: Emitted) ->
     let mut notes = net.notes.clone();
     notes.extend(said(trace, &made, behind.len(), before.len()));
     let pick = |list: &[usize]| list.iter().map(|&at| net.nodes[at].clone()).collect::<Vec<_>>();
-    Ok(Imported {
+    let imported = Imported {
         encoder: made.encoder,
         inputs: net.inputs.clone(),
         outputs: net.outputs.clone(),
@@ -243,7 +242,21 @@ fn finished(net: &Net, trace: &Trace, cut: &str, target: &str, made: Emitted) ->
         before: pick(&before),
         behind: pick(&behind),
         constants: constants.into_iter().map(|(n, t)| (n, Arc::clone(&t))).collect(),
-    })
+    };
+    // On the made-up inputs nothing is masked: what is no mask for them is none.
+    let known = |name: &str| match trace.values.get(name) {
+        Some(Value::Constant(t) | Value::Host(t)) => Some((name.to_string(), t.clone())),
+        _ => None,
+    };
+    let masks = || imported.masks.iter().flatten();
+    let values = masks().filter_map(|m| known(m.name())).collect();
+    for mask in masks() {
+        if let Err(e) = imported.tokens_of(mask, &values) {
+            let at = net.nodes.iter().position(|n| n.inputs().any(|i| i == mask.name()));
+            return Err(vec![(at.unwrap_or(0), e.to_string())]);
+        }
+    }
+    Ok(imported)
 }
 
 /// The multiplications of a product behind the machine; `None`: it is of several tokens, or of two activations. Other operators have

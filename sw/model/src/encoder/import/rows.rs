@@ -42,6 +42,14 @@ pub enum Mask {
     Counts(String, bool),
 }
 
+impl Mask {
+    /// The tensor's name.
+    pub fn name(&self) -> &str {
+        let (Mask::Added(name) | Mask::Counts(name, _)) = self;
+        name
+    }
+}
+
 /// What makes a value.
 #[derive(Clone)]
 pub enum Step {

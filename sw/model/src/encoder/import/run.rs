@@ -145,7 +145,7 @@ impl Imported {
                 counts.iter_mut().zip(self.tokens_of(mask, values)?).for_each(|(c, m)| *c &= m);
             }
             if all.as_ref().is_some_and(|first| *first != counts) {
-                let name = masks.first().or(self.masks[0].first()).map_or("", name_of);
+                let name = masks.first().or(self.masks[0].first()).map_or("", Mask::name);
                 return Err(RunError::Mask { name: name.into(), what: "is not the same for all attentions".into() });
             }
             all = Some(counts);
@@ -154,10 +154,10 @@ impl Imported {
     }
 
     /// Which tokens count by one mask; an error where it says other things for different queries or heads.
-    fn tokens_of(&self, mask: &Mask, values: &HashMap<String, Arc<Tensor>>) -> Result<Vec<bool>, RunError> {
+    pub(super) fn tokens_of(&self, mask: &Mask, values: &HashMap<String, Arc<Tensor>>) -> Result<Vec<bool>, RunError> {
         let tokens = self.encoder.tokens;
-        let bad = |what: &str| RunError::Mask { name: name_of(mask).into(), what: what.into() };
-        let t = values.get(name_of(mask)).ok_or_else(|| bad("is not computed"))?;
+        let bad = |what: &str| RunError::Mask { name: mask.name().into(), what: what.into() };
+        let t = values.get(mask.name()).ok_or_else(|| bad("is not computed"))?;
         let counts: Vec<bool> = match mask {
             Mask::Added(_) => {
                 let numbers = t.to_floats();
@@ -178,10 +178,4 @@ impl Imported {
         }
         Ok(if row.len() == tokens { row.to_vec() } else { vec![row.first().copied().unwrap_or(true); tokens] })
     }
-}
-
-/// The tensor of a mask.
-fn name_of(mask: &Mask) -> &str {
-    let (Mask::Added(name) | Mask::Counts(name, _)) = mask;
-    name
 }

@@ -188,3 +188,34 @@ fn push(w: &mut Weights, row: &[f32], scale: f32, changes: &mut Changes) {
     w.codes.extend(made.iter().map(|&v| (sign * v) as i8));
     w.scales.push(scale.abs() * by);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_beyond_127_are_divided_where_that_changes_them_less() {
+        // Less zero points 100 and 127: 155, -100, -60 and 128, -127, 0, the latter of a negative scale.
+        let codes = Arc::new(Tensor::ints(vec![3, 2], Kind::U8, vec![255, 255, 0, 0, 40, 127]));
+        let zero = Arc::new(Tensor::ints(vec![2], Kind::U8, vec![100, 127]));
+        let scale = Arc::new(Tensor::floats(vec![2], vec![0.5, -0.25]));
+        let value = Tensor::floats(vec![3, 2], vec![0.0; 6]);
+        let mut changes = Changes::default();
+        let w = weights("w", &value, Some(&coded(codes, Some(zero), scale)), false, &mut changes).unwrap();
+        assert_eq!(w.codes, [127, -82, -49, -127, 126, 0]);
+        assert_eq!(w.scales, [0.5 * (155.0 / 127.0), 0.25 * (128.0 / 127.0)]);
+        assert_eq!((changes.beyond.0, changes.floats), (2, 0));
+        assert!(changes.beyond.1 <= 0.5 / 127.0, "{}", changes.beyond.1);
+    }
+
+    #[test]
+    fn float32_takes_a_scale_for_each_output_whichever_way_it_is_stored() {
+        let values = vec![1.27, -0.5, 0.0, 2.0, 0.635, 254.0];
+        let mut changes = Changes::default();
+        let w = weights("w", &Tensor::floats(vec![2, 3], values), None, false, &mut changes).unwrap();
+        assert_eq!(w.codes, [81, 127, -100, 127, 0, 127]);
+        let turned = vec![1.27, 2.0, -0.5, 0.635, 0.0, 254.0];
+        let t = weights("w", &Tensor::floats(vec![3, 2], turned), None, true, &mut changes).unwrap();
+        assert_eq!((t, changes.floats), (w, 2));
+    }
+}
