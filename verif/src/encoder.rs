@@ -124,14 +124,31 @@ pub fn sizes(bytes: &[u8], inputs: &[Array]) -> BTreeMap<String, usize> {
     of.flat_map(|(name, a)| a.shape.iter().enumerate().map(move |(d, &n)| (format!("{name}:{d}"), n))).collect()
 }
 
-fn numbers(a: &Array) -> Vec<f64> {
-    match &a.data {
-        Data::F32(v) => v.iter().map(|&v| v.into()).collect(),
-        Data::I8(v) => v.iter().map(|&v| v.into()).collect(),
-        Data::U8(v) => v.iter().map(|&v| v.into()).collect(),
-        Data::I32(v) => v.iter().map(|&v| v.into()).collect(),
-        Data::I64(v) => v.iter().map(|&v| v as f64).collect(),
+/// Cosine of two tensors and their largest difference, over the tokens that count where the first or second dimension is the
+/// tokens'; none where they have different sizes.
+pub fn apart(a: &Array, b: &Array, mask: &[bool]) -> Option<(f64, f64)> {
+    let numbers = |a: &Array| -> Vec<f64> {
+        match &a.data {
+            Data::F32(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::I8(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::U8(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::I32(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::I64(v) => v.iter().map(|&v| v as f64).collect(),
+        }
+    };
+    let (x, y) = (numbers(a), numbers(b));
+    if x.len() != y.len() {
+        return None;
     }
+    let tokens = match a.shape.as_slice() {
+        [1, t, ..] | [t, ..] if *t == mask.len() => *t,
+        _ => 1,
+    };
+    let each = x.len() / tokens;
+    let counts = |i: &usize| tokens == 1 || mask[i / each.max(1)];
+    let kept: Vec<usize> = (0..x.len()).filter(counts).collect();
+    let off = kept.iter().map(|&i| (x[i] - y[i]).abs()).fold(0.0, f64::max);
+    Some((cosine(kept.iter().map(|&i| x[i]), kept.iter().map(|&i| y[i])), off))
 }
 
 /// Runs every data set of a case whose activations have no scales. Where every number is the golden model's and every output is
@@ -192,19 +209,14 @@ pub fn run_case(
         }
         let outputs = imported.finish(&prepared, &ran.result)?;
         for ((name, got), (_, want)) in outputs.iter().zip(&set.outputs) {
-            let (got, want) = (numbers(got), numbers(want));
-            if got.len() != want.len() {
-                return end(
-                    Status::Failed,
-                    format!("data set {n}: {name} has {} numbers, not {}", got.len(), want.len()),
-                    verdict,
-                );
-            }
-            let off = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            verdict.differing += got.iter().zip(&want).filter(|(a, b)| a != b).count();
+            let Some((near, off)) = apart(got, want, &prepared.mask) else {
+                let reason = format!("data set {n}: {name} has {} numbers, not {}", got.len(), want.len());
+                return end(Status::Failed, reason, verdict);
+            };
             verdict.compared += got.len();
+            verdict.differing += crate::onnx_case::differing(got, want, false);
             verdict.max_abs_diff = Some(verdict.max_abs_diff.unwrap_or(0.0).max(off));
-            least = least.min(cosine(got.iter().copied(), want.iter().copied()));
+            least = least.min(near);
         }
     }
     if case.sets.is_empty() {

@@ -14,7 +14,7 @@ use systole_isa::Config;
 use systole_model::encoder::import::{Imported, Kind, Options, import_from, input_names, looks_dynamic, open_dimensions};
 use systole_model::encoder::{Encoder, Op};
 use systole_model::onnx::{Array, Data, ElementType};
-use systole_verif::encoder::{Outcome, cosine, sizes};
+use systole_verif::encoder::{Outcome, apart, sizes};
 
 /// Scales of activations that a file does not have.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -260,22 +260,6 @@ pub fn run(path: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     report(&l, &config, machine, &ran, &prepared.mask, &outputs, &floats, &expected)
 }
 
-/// Cosine of two tensors, and the largest difference.
-fn apart(a: &Array, b: &Array) -> Option<(f64, f64)> {
-    let numbers = |a: &Array| -> Vec<f64> {
-        match &a.data {
-            Data::F32(v) => v.iter().map(|&v| v.into()).collect(),
-            Data::I64(v) => v.iter().map(|&v| v as f64).collect(),
-            Data::I32(v) => v.iter().map(|&v| v.into()).collect(),
-            Data::I8(v) => v.iter().map(|&v| v.into()).collect(),
-            Data::U8(v) => v.iter().map(|&v| v.into()).collect(),
-        }
-    };
-    let (a, b) = (numbers(a), numbers(b));
-    let off = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    (a.len() == b.len()).then(|| (cosine(a.iter().copied(), b.iter().copied()), off))
-}
-
 #[allow(clippy::too_many_arguments)]
 fn report(
     l: &Loaded,
@@ -291,8 +275,8 @@ fn report(
     let measured: u64 = ran.cycles_measured.iter().sum();
     let predicted = cycles(&l.parts);
     let utilisation = utilisation(&l.parts, config);
-    let near: Vec<Option<(f64, f64)>> = outputs.iter().zip(floats).map(|(a, b)| apart(&a.1, &b.1)).collect();
-    let judged: Vec<Option<(f64, f64)>> = outputs.iter().zip(expected).map(|(a, b)| apart(&a.1, b)).collect();
+    let near: Vec<Option<(f64, f64)>> = outputs.iter().zip(floats).map(|(a, b)| apart(&a.1, &b.1, mask)).collect();
+    let judged: Vec<Option<(f64, f64)>> = outputs.iter().zip(expected).map(|(a, b)| apart(&a.1, b, mask)).collect();
     let close = |j: &Option<(f64, f64)>| j.is_some_and(|j| j.0 >= systole_verif::encoder::LEAST_COSINE);
     let good = ran.is_good() && judged.iter().all(close);
     if machine.json {
