@@ -181,6 +181,11 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend, machine: &systol
         Some(Fault::Broken(reason)) => return Ok(verdict(Status::Failed, reason.clone())),
         None => {}
     }
+    let file = case.path.join("model.onnx");
+    let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    if systole_model::encoder::import::looks_dynamic(&bytes) {
+        return crate::encoder::run_case(case, &bytes, config, backend, machine);
+    }
     let graph = match case.graph()? {
         Ok(graph) => graph,
         Err(e) if e.is_unsupported() => return Ok(verdict(Status::Unsupported, e.to_string())),

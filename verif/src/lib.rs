@@ -7,6 +7,7 @@ pub mod campaign;
 pub mod compare;
 pub mod conformance;
 pub mod digits;
+pub mod encoder;
 pub mod energy;
 pub mod gemm;
 pub mod model_transport;

@@ -87,6 +87,16 @@ impl JudgeArgs {
         !self.expect.is_empty() || self.labels.is_some()
     }
 
+    /// Reads what the outputs of a network without static scales are compared with, `.npy` of float32 or `.pb`, the first ones.
+    ///
+    /// # Errors
+    /// A file that is not there or of another kind, more of them than `outputs`; labels.
+    pub fn read_plain(&self, outputs: usize) -> Result<Vec<Array>> {
+        ensure!(self.labels.is_none(), "--labels are for networks with static scales");
+        ensure!(self.expect.len() <= outputs, "--expect: {} tensors for {outputs} outputs", self.expect.len());
+        self.expect.iter().map(|file| tensor(file, ElementType::Float32)).collect()
+    }
+
     /// Reads what the outputs of `inputs` are compared with; none: one run, whose inputs' names do not matter.
     ///
     /// # Errors

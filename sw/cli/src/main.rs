@@ -3,6 +3,7 @@
 
 mod board;
 mod doctor;
+mod encoder;
 mod energy;
 mod explore;
 mod fault;

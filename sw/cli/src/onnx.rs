@@ -22,6 +22,8 @@ use systole_verif::{npy, onnx_case};
 pub struct InspectArgs {
     /// The model: ONNX, llama2.c's .bin, or a folder with a language model
     model: PathBuf,
+    #[command(flatten)]
+    dynamic: crate::encoder::DynamicArgs,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -34,6 +36,8 @@ pub struct CompileArgs {
     model: PathBuf,
     #[command(flatten)]
     ready: generate::Ready,
+    #[command(flatten)]
+    dynamic: crate::encoder::DynamicArgs,
     /// Write the image
     #[arg(short, long, value_name = "M.img")]
     output: Option<PathBuf>,
@@ -168,6 +172,9 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
     if score::is_language_model(&model) {
         return score::inspect(&model, args.json);
     }
+    if crate::encoder::is_one(&args.model) {
+        return crate::encoder::inspect(&args.model, &args.dynamic, args.json);
+    }
     let graph = load(&args.model).map_err(|e| match e.downcast_ref::<ImportError>() {
         Some(ImportError::Unsupported(_) | ImportError::NotQuantised(_)) => match share(&args.model) {
             Ok(share) => anyhow!("{e:#}\n  {share}"),
@@ -270,6 +277,9 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
     if score::is_language_model(&model) {
         return generate::compile(&model, &args.output, &config, &args.ready, args.json);
     }
+    if crate::encoder::is_one(&args.model) {
+        return crate::encoder::compile(&args.model, &args.output, &config, &args.dynamic, args.json);
+    }
     let graph = load(&args.model)?;
     let context = || args.model.display().to_string();
     let begin = std::time::Instant::now();
@@ -341,14 +351,23 @@ fn write_tensor(path: &Path, array: &Array) -> Result<()> {
 
 /// The first output at `path`, others beside it with their names behind that of the file.
 fn write_tensors(path: &Path, arrays: &[Array], graph: &Graph) -> Result<()> {
-    for (n, (array, border)) in arrays.iter().zip(graph.output.1.all()).enumerate() {
+    let named = graph.output.1.all().map(|b| b.name.clone()).zip(arrays.iter().cloned());
+    write_named(path, &named.collect::<Vec<_>>())
+}
+
+/// Tensors with their names: the first to `path`, others beside it with theirs.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_named(path: &Path, tensors: &[(String, Array)]) -> Result<()> {
+    for (n, (output, array)) in tensors.iter().enumerate() {
         if n == 0 {
             write_tensor(path, array)?;
             continue;
         }
         let legal = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let name = format!("{stem}.{}.npy", border.name.chars().map(legal).collect::<String>());
+        let name = format!("{stem}.{}.npy", output.chars().map(legal).collect::<String>());
         write_tensor(&path.with_file_name(name), array)?;
     }
     Ok(())

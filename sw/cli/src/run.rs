@@ -43,6 +43,8 @@ pub struct RunArgs {
     #[arg(long)]
     pub layers: bool,
     #[command(flatten)]
+    pub dynamic: crate::encoder::DynamicArgs,
+    #[command(flatten)]
     pub judge: crate::judge::JudgeArgs,
     #[command(flatten)]
     pub machine: Machine,
@@ -76,6 +78,12 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         }
         if !model.is_file() {
             bail!("there is no network or file '{}'; give digits, digits-cnn, or the path of an ONNX model", args.network);
+        }
+        if crate::encoder::is_one(model) {
+            if args.batch_dir.is_some() {
+                bail!("--batch-dir is for networks with static scales; give {} its inputs by --input", args.network);
+            }
+            return crate::encoder::run(model, &args.input, args);
         }
         return match (&args.input, &args.batch_dir) {
             (_, Some(folder)) => crate::onnx::run_folder(model, folder, args),

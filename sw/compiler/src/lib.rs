@@ -41,7 +41,7 @@ pub mod emit;
 pub mod encoder;
 pub mod error;
 mod laid;
-mod legalise;
+pub mod legalise;
 pub mod loops;
 pub mod place;
 pub mod product;

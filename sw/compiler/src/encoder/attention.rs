@@ -76,7 +76,7 @@ impl Emitter<'_> {
             [(k, VectorDest::WColumn, cache.keys, cache.key_scales), (v, VectorDest::WRow, cache.values, cache.value_scales)]
         {
             let largest = self.largest(chunk, from)?;
-            let code = self.to_codes(largest)?;
+            let code = self.code_scale(largest)?;
             let back = self.back(largest)?;
             self.had_largest(chunk, from);
             let words = self.words(from);
@@ -184,7 +184,7 @@ impl Emitter<'_> {
     fn queries(&mut self, chunk: &mut Chunk, a: &Attention, heads: Heads, lanes: u32) -> Result<Queries, Short> {
         let (rows, gap, slots, words) = (self.rows, self.k.gap(), heads.slots(), heads.q());
         let largest = self.largest(chunk, a.q)?;
-        let code = self.to_codes(largest)?;
+        let code = self.code_scale(largest)?;
         let scale = self.back(largest)?;
         self.had_largest(chunk, a.q);
         let factor = Second::Constant(std::f64::consts::LOG2_E * f64::from(a.scale));

@@ -353,7 +353,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// What makes codes of numbers, in new registers: 127 / largest.
-    pub fn to_codes(&mut self, largest: u32) -> Result<u32, Short> {
+    pub fn code_scale(&mut self, largest: u32) -> Result<u32, Short> {
         let code = self.take_s()?;
         self.scalar(ScalarOp::Recip, largest, Second::None, code);
         self.scalar(ScalarOp::Mul, code, Second::Constant(127.0), code);
@@ -374,7 +374,7 @@ impl<'a> Emitter<'a> {
         }
         let relu = map > 0 && matches!(&self.model.ops[map - 1], Op::Linear(l) if l.then == Then::Relu);
         let largest = self.largest(chunk, map)?;
-        let code = self.to_codes(largest)?;
+        let code = self.code_scale(largest)?;
         let back = self.back(largest)?;
         self.had_largest(chunk, map);
         let at = &chunk.maps[&map];
@@ -538,7 +538,7 @@ impl<'a> Emitter<'a> {
         let from = self.at(chunk, n.from);
         let largest = self.largest(chunk, n.from)?;
         // sq; then the sum of squares, and a.
-        let a = self.to_codes(largest)?;
+        let a = self.code_scale(largest)?;
         let inv = self.back(largest)?;
         self.had_largest(chunk, n.from);
         let tmp = self.take_v(rows * words)?;

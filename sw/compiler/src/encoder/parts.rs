@@ -33,13 +33,7 @@ fn part(model: &Encoder, from: Map, to: Map) -> Encoder {
         }
         op
     });
-    Encoder {
-        name: model.name.clone(),
-        tokens: model.tokens,
-        width: model.width_of(from),
-        ops: ops.collect(),
-        output: to - from,
-    }
+    Encoder { name: model.name.clone(), tokens: model.tokens, width: model.width_of(from), ops: ops.collect(), output: to - from }
 }
 
 /// `model` in as few parts as the machine takes, one alone where it has room for all.

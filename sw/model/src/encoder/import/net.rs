@@ -143,6 +143,14 @@ pub fn open(bytes: &[u8]) -> Result<Vec<String>, ImportError> {
     Ok(made)
 }
 
+/// Names of what a run is given, in the order of the file; none where it cannot be read.
+pub fn input_names(bytes: &[u8]) -> Vec<String> {
+    let Ok(model) = <ModelProto as prost::Message>::decode(bytes) else { return vec![] };
+    let Some(graph) = model.graph else { return vec![] };
+    let constant = |name: &String| graph.initializer.iter().any(|t| t.name == *name);
+    graph.input.iter().map(|i| i.name.clone()).filter(|n| !constant(n)).collect()
+}
+
 /// Whether a file is of the kinds that are read here rather than a statically quantised one: its activations have no scales, and it
 /// multiplies by matrices without sliding windows.
 pub fn looks_dynamic(bytes: &[u8]) -> bool {

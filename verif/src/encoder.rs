@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Encoders with scales by token (docs/encoders.md): run on a machine, compared with the golden model in every number and with the
+//! float network by cosine.
+
+use crate::conformance::{Status, Verdict};
+use crate::onnx_case::Case;
+use crate::{Backend, run_frames};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use systole_compiler::{CompileError, EncoderProgram, compile_parts};
+use systole_golden::encoder::run as golden;
+use systole_isa::Config;
+use systole_model::encoder::import::{Options, import_from, input_names};
+use systole_model::encoder::{Encoder, float, frame};
+use systole_model::onnx::{Array, Data};
+
+/// Least cosine between an output and the float network's, below which a case fails: what MiniLM is asked for.
+pub const LEAST_COSINE: f64 = 0.99;
+
+/// What came of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// The result, `[tokens][width]`.
+    #[serde(skip)]
+    pub result: Vec<f32>,
+    /// The float network's, of the same input.
+    #[serde(skip)]
+    pub float: Vec<f64>,
+    /// Cycles of each part, as the compiler said.
+    pub cycles_predicted: Vec<u64>,
+    /// Cycles of each part.
+    pub cycles_measured: Vec<u64>,
+    /// Numbers compared with the golden model.
+    pub compared: usize,
+    /// Numbers that differ.
+    pub mismatches: usize,
+    /// The first of them: part, token, channel, found, expected.
+    pub first_mismatch: Option<(usize, usize, usize, f32, f32)>,
+}
+
+impl Outcome {
+    /// Whether every number and every cycle is as it should be.
+    pub fn is_good(&self) -> bool {
+        self.mismatches == 0 && self.cycles_measured == self.cycles_predicted
+    }
+
+    /// Cosine of each token that counts to the float network's: mean and least.
+    pub fn cosines(&self, mask: &[bool]) -> (f64, f64) {
+        let width = self.result.len() / mask.len();
+        let rows = self.result.chunks_exact(width).zip(self.float.chunks_exact(width)).zip(mask);
+        let each: Vec<f64> = rows
+            .filter(|(_, counts)| **counts)
+            .map(|((a, b), _)| cosine(a.iter().map(|&a| f64::from(a)), b.iter().copied()))
+            .collect();
+        let mean = each.iter().sum::<f64>() / each.len().max(1) as f64;
+        (mean, each.into_iter().fold(1.0, f64::min))
+    }
+}
+
+/// Cosine of the angle between two vectors; 1 where both are 0.
+pub fn cosine(a: impl Iterator<Item = f64>, b: impl Iterator<Item = f64>) -> f64 {
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (a, b) in a.zip(b) {
+        ab += a * b;
+        aa += a * a;
+        bb += b * b;
+    }
+    if aa == 0.0 && bb == 0.0 { 1.0 } else { ab / (aa * bb).sqrt().max(f64::MIN_POSITIVE) }
+}
+
+/// Runs the parts of an encoder one behind the other, each part's image loaded anew.
+///
+/// # Errors
+/// Building the model, loading, running.
+pub fn run(
+    parts: &[(Encoder, EncoderProgram)],
+    x: &[f32],
+    mask: &[bool],
+    config: &Config,
+    backend: Backend,
+    options: &systole_chip::Options,
+) -> Result<Outcome> {
+    let cols = config.cols as usize;
+    let mut out = Outcome {
+        result: x.to_vec(),
+        float: x.iter().map(|&x| x.into()).collect(),
+        cycles_predicted: vec![],
+        cycles_measured: vec![],
+        compared: 0,
+        mismatches: 0,
+        first_mismatch: None,
+    };
+    for (n, (model, program)) in parts.iter().enumerate() {
+        let bytes = frame(&out.result, model.width, mask, cols);
+        let frames = vec![bytes.iter().map(|&b| b as u8).collect()];
+        let ran = run_frames(backend, config, &program.image, frames, options, |_| {})?;
+        let run = ran.outputs.first().context("no run")?;
+        let got = program.numbers(&run.frame);
+        let lanes = program.width.next_multiple_of(cols);
+        let want = golden(model, &bytes, cols);
+        for (i, &found) in got.iter().enumerate() {
+            let (token, channel) = (i / program.width, i % program.width);
+            let want = f32::from_bits(want[token * lanes + channel].word());
+            if found.to_bits() != want.to_bits() {
+                out.mismatches += 1;
+                out.first_mismatch.get_or_insert((n, token, channel, found, want));
+            }
+        }
+        out.compared += got.len();
+        out.cycles_predicted.push(program.cycles);
+        out.cycles_measured.push(run.cycles);
+        let input: Vec<f32> = out.float.iter().map(|&x| x as f32).collect();
+        out.float = float::float(model, &input, mask);
+        out.result = got;
+    }
+    Ok(out)
+}
+
+/// Sizes of dimensions that a file leaves open, from the tensors that a run is given.
+pub fn sizes(bytes: &[u8], inputs: &[Array]) -> BTreeMap<String, usize> {
+    let names = input_names(bytes);
+    let of = names.iter().zip(inputs);
+    of.flat_map(|(name, a)| a.shape.iter().enumerate().map(move |(d, &n)| (format!("{name}:{d}"), n))).collect()
+}
+
+/// Cosine of two tensors and their largest difference, over the tokens that count where the first or second dimension is the
+/// tokens'; none where they have different sizes.
+pub fn apart(a: &Array, b: &Array, mask: &[bool]) -> Option<(f64, f64)> {
+    let numbers = |a: &Array| -> Vec<f64> {
+        match &a.data {
+            Data::F32(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::I8(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::U8(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::I32(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::I64(v) => v.iter().map(|&v| v as f64).collect(),
+        }
+    };
+    let (x, y) = (numbers(a), numbers(b));
+    if x.len() != y.len() {
+        return None;
+    }
+    let tokens = match a.shape.as_slice() {
+        [1, t, ..] | [t, ..] if *t == mask.len() => *t,
+        _ => 1,
+    };
+    let each = x.len() / tokens;
+    let counts = |i: &usize| tokens == 1 || mask[i / each.max(1)];
+    let kept: Vec<usize> = (0..x.len()).filter(counts).collect();
+    let off = kept.iter().map(|&i| (x[i] - y[i]).abs()).fold(0.0, f64::max);
+    Some((cosine(kept.iter().map(|&i| x[i]), kept.iter().map(|&i| y[i])), off))
+}
+
+/// Runs every data set of a case whose activations have no scales. Where every number is the golden model's and every output is
+/// within [`LEAST_COSINE`] of the stored one it is *declared*.
+///
+/// # Errors
+/// A model that cannot be read, a simulation that cannot be built.
+pub fn run_case(
+    case: &Case,
+    bytes: &[u8],
+    config: &Config,
+    backend: Backend,
+    machine: &systole_chip::Options,
+) -> Result<Verdict> {
+    let mut verdict = Verdict {
+        name: case.name.clone(),
+        status: Status::Declared,
+        reason: String::new(),
+        differing: 0,
+        compared: 0,
+        declared_layers: 0,
+        max_abs_diff: None,
+        cycles_predicted: None,
+        cycles_measured: None,
+    };
+    let end = |status, reason: String, v: Verdict| Ok(Verdict { status, reason, ..v });
+    let mut least = 1f64;
+    for (n, set) in case.sets.iter().enumerate() {
+        let inputs: Vec<Array> = set.inputs.iter().map(|(_, a)| a.clone()).collect();
+        let options = Options { sizes: sizes(bytes, &inputs) };
+        let imported = match import_from(bytes, Some(&case.path), &options) {
+            Ok(i) => i,
+            Err(e) if e.is_unsupported() => return end(Status::Unsupported, e.to_string(), verdict),
+            Err(e) => return end(Status::Failed, e.to_string(), verdict),
+        };
+        let parts = match compile_parts(&imported.encoder, config) {
+            Ok(p) => p,
+            Err(e @ (CompileError::DoesNotFit { .. } | CompileError::Encoder(_))) => {
+                return end(Status::Unsupported, e.to_string(), verdict);
+            }
+            Err(e) => return end(Status::Failed, e.to_string(), verdict),
+        };
+        let named: Vec<(&str, Array)> = imported.inputs.iter().map(|i| i.name.as_str()).zip(inputs).collect();
+        let prepared = match imported.prepare(&named) {
+            Ok(p) => p,
+            Err(e) => return end(Status::Failed, format!("data set {n}: {e}"), verdict),
+        };
+        let ran = run(&parts, &prepared.x, &prepared.mask, config, backend, machine)
+            .with_context(|| format!("{}, data set {n}", case.name))?;
+        verdict.cycles_predicted = Some(ran.cycles_predicted.iter().sum());
+        verdict.cycles_measured = Some(ran.cycles_measured.iter().sum());
+        if !ran.is_good() {
+            let reason = format!(
+                "data set {n}: {} of {} numbers are not the golden model's, {:?} cycles predicted, {:?} measured",
+                ran.mismatches, ran.compared, ran.cycles_predicted, ran.cycles_measured
+            );
+            return end(Status::Failed, reason, verdict);
+        }
+        let outputs = imported.finish(&prepared, &ran.result)?;
+        for ((name, got), (_, want)) in outputs.iter().zip(&set.outputs) {
+            let Some((near, off)) = apart(got, want, &prepared.mask) else {
+                let reason = format!("data set {n}: {name} has {} numbers, not {}", got.len(), want.len());
+                return end(Status::Failed, reason, verdict);
+            };
+            verdict.compared += got.len();
+            verdict.differing += crate::onnx_case::differing(got, want, false);
+            verdict.max_abs_diff = Some(verdict.max_abs_diff.unwrap_or(0.0).max(off));
+            least = least.min(near);
+        }
+    }
+    if case.sets.is_empty() {
+        return end(Status::Unsupported, "no data set says how long its sequences are".into(), verdict);
+    }
+    let off = verdict.max_abs_diff.unwrap_or(0.0);
+    let text = format!("scales by token: cosine {least:.5} to the stored output, {off:.4} off at most");
+    let status = if least >= LEAST_COSINE { Status::Declared } else { Status::Failed };
+    end(status, if status == Status::Failed { format!("{text}; {LEAST_COSINE} is asked") } else { text }, verdict)
+}

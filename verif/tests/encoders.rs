@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Encoders with scales by token on the RTL: every number the golden model's, every cycle as predicted (docs/encoders.md).
+
+use systole_compiler::{CompileError, compile_parts};
+use systole_golden::encoder::random::{Limits, Random, random};
+use systole_isa::Config;
+use systole_verif::{Backend, encoder};
+
+/// Runs random encoders on the machine `label`; how many had room.
+fn on_rtl(label: &str, seeds: std::ops::Range<u64>) -> usize {
+    let config = Config::named(label).unwrap();
+    let mut ran = 0;
+    for seed in seeds {
+        let limits = Limits { cols: config.cols as usize, tokens: 20, width: 40, blocks: 2, wild: seed % 2 == 1 };
+        let (model, x, mask) = random(&mut Random(seed), limits);
+        let parts = match compile_parts(&model, &config) {
+            Ok(parts) => parts,
+            Err(CompileError::DoesNotFit { .. } | CompileError::Isa(_) | CompileError::Encoder(_)) => continue,
+            Err(e) => panic!("{label}, seed {seed}: {e}"),
+        };
+        let options = systole_chip::Options { seed: seed + 1, ..Default::default() };
+        let out = encoder::run(&parts, &x, &mask, &config, Backend::Rtl, &options).unwrap();
+        assert!(out.is_good(), "{label}, seed {seed}: {out:?}");
+        ran += 1;
+    }
+    ran
+}
+
+#[test]
+fn random_encoders_run_on_base() {
+    assert!(on_rtl("base", 0..8) >= 5);
+}
+
+#[test]
+fn a_number_or_a_cycle_that_is_off_is_found() {
+    let config = Config::named("base").unwrap();
+    let limits = Limits { cols: 16, tokens: 8, width: 32, blocks: 1, wild: false };
+    let (model, x, mask) = random(&mut Random(2), limits);
+    let mut parts = compile_parts(&model, &config).unwrap();
+    let good = encoder::run(&parts, &x, &mask, &config, Backend::Model, &Default::default()).unwrap();
+    assert!(good.is_good());
+    let (mean, least) = good.cosines(&mask);
+    assert!(mean > 0.98 && least > 0.95, "{mean}, {least}");
+    // A weight's bit in the image only.
+    let mut broken = parts.clone();
+    let at = broken[0].1.image.weights.iter().rposition(|&w| w != 0).unwrap();
+    broken[0].1.image.weights[at] ^= 64;
+    let bad = encoder::run(&broken, &x, &mask, &config, Backend::Model, &Default::default()).unwrap();
+    assert!(bad.mismatches > 0 && !bad.is_good() && bad.first_mismatch.is_some());
+    parts[0].1.cycles += 1;
+    assert!(!encoder::run(&parts, &x, &mask, &config, Backend::Model, &Default::default()).unwrap().is_good());
+}
