@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small transformers of drawn forms with what ONNX Runtime makes of them, as cases for sw/model/tests/encoders.rs.
 
-    ort_encoders.py OUT COUNT SEED        cases that a seed draws: OUT/NAME/model.onnx, input_N.pb, output_N.pb
+    ort_encoders.py OUT COUNT SEED        cases that a seed draws: OUT/NAME/model.onnx, test_data_set_0
     ort_encoders.py OUT MODEL NAME=SIZE.. one case of a model of one's own, its open dimensions as given
 
 Weights lie on a grid of 127 steps of each output channel's (or tensor's) largest, so that a model whose weights are quantised is the
@@ -394,6 +394,8 @@ def session(path, level=ort.GraphOptimizationLevel.ORT_DISABLE_ALL, saved=None):
 
 
 def store(folder, s, feeds):
+    folder = f"{folder}/test_data_set_0"
+    os.makedirs(folder, exist_ok=True)
     for i, (name, value) in enumerate(feeds.items()):
         with open(f"{folder}/input_{i}.pb", "wb") as f:
             f.write(numpy_helper.from_array(value, name).SerializeToString())

@@ -50,3 +50,19 @@ fn a_number_or_a_cycle_that_is_off_is_found() {
     parts[0].1.cycles += 1;
     assert!(!encoder::run(&parts, &x, &mask, &config, Backend::Model, &Default::default()).unwrap().is_good());
 }
+
+#[test]
+fn stored_cases_of_all_formats_are_near_what_onnx_runtime_gave() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/encoders");
+    let cases = systole_verif::onnx_case::cases(&folder).unwrap();
+    assert!(cases.len() >= 20, "{} cases", cases.len());
+    let config = Config::named("base,TIMETABLE_DEPTH=4096,DESC_DEPTH=8192").unwrap();
+    let mut declared = 0;
+    for case in cases {
+        let v = systole_verif::conformance::run_case(&case, &config, Backend::Model, &Default::default()).unwrap();
+        println!("{}: {:?}, {}", v.name, v.status, v.reason);
+        assert_ne!(v.status, systole_verif::conformance::Status::Failed, "{}: {}", v.name, v.reason);
+        declared += usize::from(v.status == systole_verif::conformance::Status::Declared);
+    }
+    assert!(declared >= 18, "{declared} ran");
+}

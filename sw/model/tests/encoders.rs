@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Encoders that scripts/ort_encoders.py drew, read and computed in float64, against ONNX Runtime's float32.
 //!
-//! Cases are folders with model.onnx, input_N.pb and output_N.pb, in verif/data/encoders and in the folders that the environment
+//! Cases are folders with model.onnx and test_data_set_0 (input_N.pb, output_N.pb), in verif/data/encoders and in the folders that the environment
 //! variable `SYSTOLE_ENCODERS` names, by colons.
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,10 @@ use systole_model::onnx::{Array, ImportError, read_tensor};
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verif/data/encoders");
 
 fn tensors(folder: &Path, kind: &str) -> Vec<(String, Array)> {
-    (0..).map_while(|i| std::fs::read(folder.join(format!("{kind}_{i}.pb"))).ok()).map(|b| read_tensor(&b).unwrap()).collect()
+    (0..)
+        .map_while(|i| std::fs::read(folder.join(format!("test_data_set_0/{kind}_{i}.pb"))).ok())
+        .map(|b| read_tensor(&b).unwrap())
+        .collect()
 }
 
 /// Sizes of all dimensions, by input and number.

@@ -10,6 +10,7 @@ mod lay;
 mod parts;
 mod plan;
 mod pools;
+mod repeat;
 mod track;
 
 use crate::{CompileError, verify};
@@ -72,6 +73,8 @@ pub fn compile_encoder(model: &Encoder, config: &Config) -> Result<EncoderProgra
     config.check()?;
     model.check().map_err(CompileError::Encoder)?;
     takes(model, config)?;
+    let macs = model.macs();
+    let model = &repeat::repeated(model, config.cols as usize);
     let plan = Plan::new(model);
     let lay = Lay::new(model, config).map_err(CompileError::Encoder)?;
     fits(model, &lay, config)?;
@@ -89,7 +92,7 @@ pub fn compile_encoder(model: &Encoder, config: &Config) -> Result<EncoderProgra
         }
     }
     match (best, short) {
-        (Some(best), _) => Ok(best),
+        (Some(best), _) => Ok(EncoderProgram { macs, ..best }),
         (None, Some(e)) => Err(e),
         (None, None) => Err(CompileError::Encoder(format!("{} has too few columns", config.label()))),
     }
