@@ -51,7 +51,7 @@ fn passes(
     let mut model = parse(bytes, folder, constants)?;
     merge(&mut model);
     let mut known = fold(&mut model)?;
-    norms::find(&mut model, &known);
+    norms::find(&mut model, &mut known);
     columns::find(&mut model, &known);
     let lowered = lowered(&mut model, &mut known)?;
     Ok((model, known, lowered))

@@ -98,7 +98,7 @@ fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Val
             Ok(Value::Real(Real::Pending(Rc::new(add(g, &node.name, &t, &u)?))))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Mul" => {
-            Ok(Value::Real(Real::Pending(Rc::new(mul(g, t, u)?))))
+            Ok(Value::Real(Real::Pending(Rc::new(mul(g, &node.name, t, u)?))))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Sub" => {
             let (t, u) = (linearised(g, node, t)?, linearised(g, node, u)?);

@@ -2,7 +2,7 @@
 //! LayerNormalization and RMSNormalization of dequantised codes, and the node that stands for either written as its parts. ONNX Runtime
 //! computes them in float32.
 
-use crate::graph::UnderRoot;
+use crate::graph::{Operand, UnderRoot};
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::fold::known::constant;
 use crate::onnx::fold::scales::{axis_of, result_zero, scale, zero_point};
@@ -13,7 +13,7 @@ use crate::onnx::fuse::tables::map;
 use crate::onnx::fuse::value::{Eight, Inputs, Norm, PendingKind, Real, Table, Value};
 use crate::onnx::fuse::with_constant::{compute, fusible, scalar};
 use crate::onnx::lower::building::Building;
-use crate::onnx::lower::pixels::pixels;
+use crate::onnx::lower::pixels::{Pixels, pixels};
 use crate::onnx::lower::products::pending;
 use crate::onnx::lower::requantise::{codes_of, linearised};
 use crate::onnx::lower::two::operand;
@@ -30,7 +30,8 @@ pub fn layer(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fai
         _ => (axis_of(node.int("axis", -1), rank)?..rank).collect(),
     };
     let centered = if parts { node.int("centered", 1) != 0 } else { node.op() == "LayerNormalization" };
-    let under = match (parts, inputs.get(4).and_then(Option::as_ref)) {
+    let root = inputs.get(8).and_then(Option::as_ref).filter(|_| parts);
+    let mut under = match (parts, inputs.get(4).and_then(Option::as_ref)) {
         (false, _) => UnderRoot::Epsilon(node.float("epsilon", 1e-5)),
         (true, None) => UnderRoot::Epsilon(scalar(any(inputs, 3)?).unwrap_or(0.0)),
         (true, Some(_)) => codes(g, node, inputs)?,
@@ -38,10 +39,46 @@ pub fn layer(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fai
     let shape = x.eight.shape.clone();
     let (gain, bias) = (by_axes(inputs, 1, &shape, &axes, 1.0)?, by_axes(inputs, 2, &shape, &axes, 0.0)?);
     let lies = pixels(g, &node.name, &x.eight, &axes)?;
-    let input = operand(g, &Table { eight: lies.eight, ..x })?;
+    let input = operand(g, &Table { eight: lies.eight.clone(), ..x })?;
+    if let (Some(_), UnderRoot::Epsilon(epsilon)) = (root, &under) {
+        under = UnderRoot::Map { of: of_pixels(g, node, inputs, &shape, &axes, &lies)?, epsilon: *epsilon };
+    }
     let of = |all: &[f32]| lies.along.iter().map(|&a| all[a]).collect();
     let kind = PendingKind::Norm(Rc::new(Norm { input, centered, under, gain: of(&gain), bias: of(&bias) }));
     Ok(Value::Real(Real::Pending(Rc::new(pending(kind, shape, lies.map, lies.order, Fuse::Never)))))
+}
+
+/// What stands under the root where other layers make it: a map of one code for each pixel of the tensor that is normalised.
+fn of_pixels(
+    g: &mut Building,
+    node: &Node,
+    inputs: Inputs,
+    shape: &[usize],
+    axes: &[usize],
+    lies: &Pixels,
+) -> Result<Operand, Fail> {
+    let t = linearised(g, node, &table(inputs, 8, "what stands under the root")?)?;
+    let first = shape.len().checked_sub(t.eight.shape.len());
+    let own = |d: usize| first.and_then(|first| d.checked_sub(first)).map_or(1, |d| t.eight.shape[d]);
+    if first.is_none() || (0..shape.len()).any(|d| own(d) != if axes.contains(&d) { 1 } else { shape[d] }) {
+        return unsupported(
+            format!("a tensor of shape {shape:?} divided by roots of shape {:?}", t.eight.shape),
+            "divide by a number for each element that is left of what is normalised",
+        );
+    }
+    let at = |mut place: usize| {
+        let (mut index, mut step) = (0, 1);
+        for (d, &size) in shape.iter().enumerate().rev() {
+            index += if axes.contains(&d) { 0 } else { place % size * step };
+            step *= if axes.contains(&d) { 1 } else { size };
+            place /= size;
+        }
+        index as u32
+    };
+    let [h, w, c] = lies.map;
+    let order: Vec<u32> = lies.order.iter().step_by(c).map(|&place| at(place as usize)).collect();
+    let eight = g.arranged(&node.name, &t.eight, [h, w, 1], &order);
+    operand(g, &Table { eight, ..t })
 }
 
 /// What stands under the root by the code of the variance: the code dequantised, with epsilon, through the second quantiser if there is
