@@ -2,7 +2,7 @@
 //! What the host computes at a graph's edges, in float32: in front of the first QuantizeLinear, behind the last
 //! DequantizeLinear. Nothing of it counts among the machine's cycles. In the middle of a graph nothing runs here.
 
-use crate::graph::Window;
+use crate::graph::{UnderRoot, Window};
 use crate::onnx::{Array, Data, ElementType};
 use std::fmt;
 
@@ -60,6 +60,15 @@ pub enum HostOp {
         /// Likewise its table, row by row.
         tables: Vec<Vec<f32>>,
     },
+    /// LayerNormalization or RMSNormalization.
+    Norm(HostNorm),
+    /// The tensor itself, where that is wanted, and normalisations of it, along a new first dimension.
+    Norms {
+        /// The tensor comes first.
+        plain: bool,
+        /// The normalisations.
+        norms: Vec<HostNorm>,
+    },
     /// Softmax along a dimension.
     Softmax {
         /// The dimension.
@@ -108,6 +117,48 @@ pub enum HostOp {
     Reshape(Vec<usize>),
 }
 
+/// A normalisation of groups of elements, in float32 in the order of ONNX Runtime's kernel: both sums element by element, the variance
+/// the mean of squares less the square of the mean. Where the variance has codes, the parts of one by themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostNorm {
+    /// Places of the elements, group behind group.
+    pub groups: Vec<u32>,
+    /// The mean is subtracted.
+    pub centered: bool,
+    /// What stands under the root: no map.
+    pub under: UnderRoot,
+    /// Of each element of a group.
+    pub gain: Vec<f32>,
+    /// Of each element of a group.
+    pub bias: Vec<f32>,
+}
+
+impl HostNorm {
+    fn run(&self, v: &[f32]) -> Vec<f32> {
+        let (n, mut out) = (self.gain.len().max(1), vec![0f32; v.len()]);
+        for group in self.groups.chunks(n) {
+            let x = || group.iter().map(|&at| v[at as usize]);
+            let sum = x().fold(0f32, |sum, x| sum + x);
+            let mean = if self.centered { sum / n as f32 } else { 0.0 };
+            let root = match &self.under {
+                UnderRoot::Codes { scale, zero_point, values } => {
+                    let variance = x().fold(0f32, |sum, x| sum + (x - mean) * (x - mean)) / n as f32;
+                    values[crate::quantise(variance, *scale, *zero_point) as u8 as usize].sqrt()
+                }
+                UnderRoot::Epsilon(epsilon) => {
+                    let squares = x().fold(0f32, |sum, x| sum + x * x) / n as f32;
+                    (if self.centered { squares - mean * mean + epsilon } else { squares + epsilon }).sqrt()
+                }
+                UnderRoot::Map { .. } => f32::NAN,
+            };
+            for ((&at, gain), bias) in group.iter().zip(&self.gain).zip(&self.bias) {
+                out[at as usize] = (v[at as usize] - mean) / root * gain + bias;
+            }
+        }
+        out
+    }
+}
+
 /// An operator with two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arithmetic {
@@ -134,7 +185,10 @@ impl Host {
     /// Whether some result depends on several elements.
     pub fn mixes(&self) -> bool {
         let mixing = |op: &HostOp| {
-            matches!(op, HostOp::Softmax { .. } | HostOp::QLinearSoftmax { .. } | HostOp::ArgMax { .. } | HostOp::Pool { .. })
+            matches!(
+                op,
+                HostOp::Softmax { .. } | HostOp::QLinearSoftmax { .. } | HostOp::ArgMax { .. } | HostOp::Pool { .. } | HostOp::Norm(_)
+            )
         };
         self.ops.iter().any(mixing)
     }
@@ -158,6 +212,7 @@ impl fmt::Display for HostOp {
             HostOp::Arithmetic { op: Arithmetic::Div, .. } => "Div",
             HostOp::Pool { max: true, .. } => "MaxPool",
             HostOp::Pool { .. } => "AveragePool",
+            HostOp::Norm(_) | HostOp::Norms { .. } => "normalisation",
             HostOp::Softmax { log: false, .. } => "Softmax",
             HostOp::Softmax { .. } => "LogSoftmax",
             HostOp::QLinearSoftmax { .. } => "QLinearSoftmax",
@@ -197,7 +252,7 @@ fn sum_of_all(values: &[f32]) -> f32 {
 
 impl HostOp {
     fn rounds(&self) -> bool {
-        matches!(self, HostOp::Values(_) | HostOp::Softmax { .. } | HostOp::Pool { max: false, .. })
+        matches!(self, HostOp::Values(_) | HostOp::Softmax { .. } | HostOp::Pool { max: false, .. } | HostOp::Norm(_))
     }
 
     /// The element type of its result, where it is another than float32.
@@ -230,6 +285,7 @@ impl HostOp {
             HostOp::Reshape(new) => new.clone(),
             HostOp::Rows { shape: row, .. } => [shape, row].concat(),
             HostOp::Columns { places, width, .. } => vec![places.len(), *width],
+            HostOp::Norms { plain, norms } => [&[usize::from(*plain) + norms.len()], shape].concat(),
             _ => shape.to_vec(),
         }
     }
@@ -303,6 +359,11 @@ impl HostOp {
             HostOp::Columns { places, width, tables } => {
                 let all = x.integers().unwrap_or_default();
                 floats(places.iter().zip(tables).flat_map(|(&p, t)| row_of(t, *width, all[p])).copied().collect())
+            }
+            HostOp::Norm(norm) => floats(norm.run(v)),
+            HostOp::Norms { plain, norms } => {
+                let own = if *plain { v } else { &[] };
+                floats(own.iter().copied().chain(norms.iter().flat_map(|norm| norm.run(v))).collect())
             }
             HostOp::Softmax { axis, log } => {
                 let mut out = vec![0f32; v.len()];

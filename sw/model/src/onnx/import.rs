@@ -9,7 +9,10 @@ use crate::onnx::fold::facts::Facts;
 use crate::onnx::fold::known::Known;
 use crate::onnx::fold::windows::BATCH;
 use crate::onnx::fuse::columns;
+use crate::onnx::fuse::contrib;
+use crate::onnx::fuse::input_norms;
 use crate::onnx::fuse::norms;
+use crate::onnx::fuse::picked;
 use crate::onnx::fuse::pairs::merge;
 use crate::onnx::lower::walk::{Lowered, lower};
 use crate::onnx::parse::model::{Constants, Model, parse};
@@ -49,10 +52,13 @@ fn passes(
     constants: &Constants,
 ) -> Result<(Model, HashMap<String, Known>, Lowered), ImportError> {
     let mut model = parse(bytes, folder, constants)?;
+    contrib::find(&mut model);
     merge(&mut model);
     let mut known = fold(&mut model)?;
     norms::find(&mut model, &mut known);
+    picked::find(&mut model, &known);
     columns::find(&mut model, &known);
+    input_norms::find(&mut model, &known);
     let lowered = lowered(&mut model, &mut known)?;
     Ok((model, known, lowered))
 }

@@ -156,9 +156,11 @@ fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Val
                     format!("{op} of these operands"),
                     match op {
                         "Div" => {
-                            "Div takes a constant; a normalisation by its parts divides by the root of the mean of squares and a constant"
+                            "a Div takes a constant; a normalisation by its parts divides by the root of a mean of squares or of codes, one for each pixel, along the dimensions of its mean"
                         }
-                        _ => "an Add takes two dequantised tensors; Sub, Mul and Div one and a constant, or one for each channel",
+                        "Mul" => "a Mul takes two dequantised tensors of one shape, one with a factor for each channel or pixel, or one and a constant",
+                        "Sub" => "a Sub takes two dequantised tensors of one shape, or one and a constant",
+                        _ => "an Add takes two dequantised tensors of one shape, or one and a constant",
                     },
                 ),
             },

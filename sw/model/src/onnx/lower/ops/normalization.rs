@@ -2,11 +2,15 @@
 //! LayerNormalization and RMSNormalization of dequantised codes, and the node that stands for either written as its parts. ONNX Runtime
 //! computes them in float32.
 
-use crate::graph::{Operand, UnderRoot};
+use crate::graph::{Codes, Operand, UnderRoot};
+use crate::host::{HostNorm, HostOp};
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::fold::known::constant;
 use crate::onnx::fold::scales::{axis_of, result_zero, scale, zero_point};
 use crate::onnx::fuse::group::Fuse;
+use crate::onnx::fold::windows::bounded;
+use crate::onnx::fuse::input_norms::NORM_INPUTS;
+use crate::onnx::fuse::layout::natural;
 use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::fuse::operands::{any, linear, table};
 use crate::onnx::fuse::tables::map;
@@ -33,7 +37,7 @@ pub fn layer(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fai
     let root = inputs.get(8).and_then(Option::as_ref).filter(|_| parts);
     let mut under = match (parts, inputs.get(4).and_then(Option::as_ref)) {
         (false, _) => UnderRoot::Epsilon(node.float("epsilon", 1e-5)),
-        (true, None) => UnderRoot::Epsilon(scalar(any(inputs, 3)?).unwrap_or(0.0)),
+        (true, None) => UnderRoot::Epsilon(inputs.get(3).and_then(Option::as_ref).and_then(scalar).unwrap_or(0.0)),
         (true, Some(_)) => codes(g, node, inputs)?,
     };
     let shape = x.eight.shape.clone();
@@ -44,8 +48,75 @@ pub fn layer(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fai
         under = UnderRoot::Map { of: of_pixels(g, node, inputs, &shape, &axes, &lies)?, epsilon: *epsilon };
     }
     let of = |all: &[f32]| lies.along.iter().map(|&a| all[a]).collect();
+    let fuse = Fuse::Never;
     let kind = PendingKind::Norm(Rc::new(Norm { input, centered, under, gain: of(&gain), bias: of(&bias) }));
-    Ok(Value::Real(Real::Pending(Rc::new(pending(kind, shape, lies.map, lies.order, Fuse::Never)))))
+    Ok(Value::Real(Real::Pending(Rc::new(pending(kind, shape, lies.map, lies.order, fuse)))))
+}
+
+/// Normalisations of the graph's float32 input, which the host computes, and the input itself where something reads it: the codes of each.
+pub fn of_input(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec<Value>, Fail> {
+    let Value::Real(Real::Input(x)) = any(inputs, 0)? else {
+        return unsupported("what it normalises is float32", "put QuantizeLinear and DequantizeLinear before it");
+    };
+    let x = x.clone();
+    if x.steps != 0 || !g.source(&x).host.is_empty() || g.source(&x).codes.is_some() {
+        return unsupported("the float32 input goes two ways before it is quantised", "quantise it first");
+    }
+    let plain = node.int("plain", 0) != 0;
+    let count = x.place.len();
+    let mut norms = vec![];
+    for (n, i) in (1 + 2 * usize::from(plain)..inputs.len()).step_by(NORM_INPUTS).enumerate() {
+        let axes: Vec<usize> = node.ints(&format!("axes{n}")).unwrap_or_default().iter().map(|&a| a as usize).collect();
+        let own = [&[None][..], &inputs[i + 2..i + NORM_INPUTS]].concat();
+        let under = match own.get(4).and_then(Option::as_ref) {
+            Some(_) => codes(g, node, &own)?,
+            None => UnderRoot::Epsilon(match own[3].as_ref() {
+                Some(epsilon) => scalar(epsilon).unwrap_or(0.0),
+                None => node.float(&format!("epsilon{n}"), 0.0),
+            }),
+        };
+        let (gain, bias) = (by_axes(&own, 1, &x.shape, &axes, 1.0)?, by_axes(&own, 2, &x.shape, &axes, 0.0)?);
+        let groups = groups(&x.shape, &axes);
+        norms.push(HostNorm { groups, centered: node.int(&format!("centered{n}"), 1) != 0, under, gain, bias });
+    }
+    let parts = usize::from(plain) + norms.len();
+    let (mut scales, mut zero_points, mut types) = (vec![], vec![], vec![]);
+    for i in (0..parts).map(|p| if plain && p > 0 { 3 + (p - 1) * NORM_INPUTS } else { 1 + p * NORM_INPUTS }) {
+        let (zero, unsigned) = result_zero(node, &zero_point(inputs, i + 1)?)?;
+        scales.push(scale(inputs, i)?);
+        zero_points.push(zero);
+        types.push(unsigned);
+    }
+    let (map, order) = natural(&x.shape, g.convolves);
+    let inner = [&[parts], &x.shape[..]].concat();
+    bounded(&inner)?;
+    let source = g.source(&x);
+    source.host.push(HostOp::Norms { plain, norms });
+    source.inner = inner.clone();
+    source.codes = Some(Codes { scales, zero_points, axis: 0 });
+    let all: Vec<u32> = (0..(parts * count) as u32).collect();
+    let whole = Eight { shape: inner, place: Rc::new(all), unsigned: false, steps: 1, ..x.clone() };
+    let rows: Vec<u32> = (0..parts).flat_map(|p| order.iter().map(move |&o| (p * count) as u32 + o)).collect();
+    g.view(&whole, [parts * map[0], map[1], map[2]], &rows);
+    let part = |(p, unsigned): (usize, bool)| {
+        let from = &rows[p * count..][..count];
+        let made = g.gathered(&node.name, &whole, from, x.shape.clone(), map, order.clone());
+        Value::Eight(Eight { unsigned, ..made })
+    };
+    Ok(types.into_iter().enumerate().map(part).collect())
+}
+
+/// Places of a tensor's elements by what is normalised together, along some dimensions.
+fn groups(shape: &[usize], axes: &[usize]) -> Vec<u32> {
+    let steps: Vec<usize> = (0..shape.len()).map(|d| shape[d + 1..].iter().product()).collect();
+    let along = |axes: &[usize]| {
+        axes.iter().fold(vec![0usize], |all, &d| {
+            all.iter().flat_map(|at| (0..shape[d]).map(|i| at + i * steps[d]).collect::<Vec<usize>>()).collect()
+        })
+    };
+    let left: Vec<usize> = (0..shape.len()).filter(|d| !axes.contains(d)).collect();
+    let inner = along(axes);
+    along(&left).into_iter().flat_map(|at| inner.iter().map(move |i| (at + i) as u32)).collect()
 }
 
 /// What stands under the root where other layers make it: a map of one code for each pixel of the tensor that is normalised.
