@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks for scripts/ort_rules.py of what stands around attention: normalisations whose squares have codes, as QOperator networks have
-them, of the float32 input and at the end of a graph; a token that Concat puts in front; Gelu with a bias."""
+them, of the float32 input and at the end of a graph; a token that Concat puts in front."""
 import numpy as np
 
 from ort_attention import Blocks, ints, number
@@ -91,6 +91,20 @@ def edges(m):
         else:
             g.quantize(g.node("Add", [m.real(g, "x", scale(g)), made]), m.fitting(g, size), m.zero(g))
         yield f"normalization_{name}_{m.name}", g
+    # Divided in float32 by the root of codes, as QOperator leaves it.
+    low, top = (0, 255) if m.unsigned else (-128, 127)
+    g = m.new([1, 6, 12])
+    g.x = g.rng.normal(size=(1, 6, 12)).astype(np.float32)
+    own, sq, mean = (g.codes(*c) for c in ((scale(g), m.zero(g)), (0.04, low), (0.012, low)))
+    total = g.codes(0.0121, low)
+    x = g.node("QuantizeLinear", ["x", *own])
+    v = g.node("DequantizeLinear", [microsoft(g, "QLinearMul", [x, *own, x, *own, *sq]), *sq])
+    v = g.node("QuantizeLinear", [g.node("ReduceMean", [v], axes=[-1], keepdims=1), *mean])
+    v = microsoft(g, "QLinearAdd", [v, *mean, g.constant(g.kind(top)), *g.codes(1e-5 / 255, low), *total])
+    made = g.node("Div", ["x", g.node("Sqrt", [g.node("DequantizeLinear", [v, *total])])])
+    made = m.real(g, made, scale(g))
+    g.quantize(g.node("Add", [g.node("DequantizeLinear", [x, *own]), made]), scale(g), m.zero(g))
+    yield f"normalization_input_squares_{m.name}", g
     g = m.new([1, 7, 10])
     s, z = m.draw(g)
     made, _ = m.linear(g, g.real("x", s, z), 10, 12, 74 * s)
@@ -102,6 +116,28 @@ def edges(m):
     made = g.node("Gather", [made, g.constant(np.int64(0))], axis=1)
     g.quantize(made, scale(g), m.zero(g))
     yield f"normalization_picked_{m.name}", g
+
+
+def embedded(m):
+    """Rows of a table of codes, as QOperator has them; a normalisation of the input in other orders."""
+    low, high = (0, 256) if m.unsigned else (-128, 128)
+    g = m.new([1, 7])
+    g.x = g.rng.integers(-20, 20, size=(1, 7)).astype(np.int64)
+    s, z = m.draw(g)
+    rows = g.node("Gather", [g.constant(g.rng.integers(low, high, size=(20, 8)).astype(g.kind)), "x"])
+    made, size = m.linear(g, g.node("DequantizeLinear", [rows, *g.codes(s, z)]), 8, 10, 74 * s)
+    g.quantize(made, m.fitting(g, size), m.zero(g))
+    yield f"embedding_in_codes_{m.name}", g
+    g = m.new([1, 6, 12])
+    g.x = g.rng.normal(size=(1, 6, 12)).astype(np.float32)
+    gain = g.constant(g.rng.uniform(0.3, 1.5, 12).astype(np.float32))
+    made = g.node("LayerNormalization", ["x", gain], axis=-1, epsilon=1e-5)
+    s, z = 0.02, m.zero(g)
+    parts = [m.real(g, g.node("Reshape", [made, ints(g, 6, 12)]), s, z), m.real(g, g.node("Transpose", [made], perm=[0, 2, 1]), s, z)]
+    by = [m.linear(g, part, n, 9, 1.5) for part, n in zip(parts, (12, 6))]
+    g.quantize(g.node("MatMul", [g.node("Reshape", [by[1][0], ints(g, 12, 9)]), g.node("Transpose", [by[0][0]], perm=[1, 0])]),
+               m.fitting(g, by[0][1] * by[1][1] * 3), m.zero(g))
+    yield f"normalization_input_moved_{m.name}", g
 
 
 def joined(m):
@@ -135,17 +171,7 @@ def joined(m):
         yield f"concat_constant_{name}_{m.name}", g
 
 
-def gelus(m):
-    for kind in ("BiasGelu", "FastGelu"):
-        g = m.new([6, 10])
-        s, z = m.draw(g)
-        x, size = m.linear(g, g.real("x", s, z), 10, 8, 74 * s)
-        by = g.constant((g.rng.normal(size=8) * size / 4).astype(np.float32))
-        g.quantize(microsoft(g, kind, [x, by]), m.fitting(g, size), m.zero(g))
-        yield f"biased_{kind.lower()}_{m.name}", g
-
-
 def transformers(graph, seed, unsigned):
     m = Blocks(graph, seed, unsigned, 3_100_000)
-    for part in (roots, in_codes, edges, joined, gelus):
+    for part in (roots, in_codes, edges, embedded, joined):
         yield from part(m)

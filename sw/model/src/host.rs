@@ -127,6 +127,8 @@ pub struct HostNorm {
     pub centered: bool,
     /// What stands under the root: no map.
     pub under: UnderRoot,
+    /// Squares by codes of the elements; `None`: of the elements.
+    pub squares: Option<HostSquares>,
     /// Of each element of a group.
     pub gain: Vec<f32>,
     /// Of each element of a group.
@@ -142,7 +144,8 @@ impl HostNorm {
             let mean = if self.centered { sum / n as f32 } else { 0.0 };
             let root = match &self.under {
                 UnderRoot::Codes { scale, zero_point, values } => {
-                    let variance = x().fold(0f32, |sum, x| sum + (x - mean) * (x - mean)) / n as f32;
+                    let square = |x: f32| self.squares.as_ref().map_or((x - mean) * (x - mean), |squares| squares.of(x));
+                    let variance = x().fold(0f32, |sum, x| sum + square(x)) / n as f32;
                     values[crate::quantise(variance, *scale, *zero_point) as u8 as usize].sqrt()
                 }
                 UnderRoot::Epsilon(epsilon) => {
@@ -156,6 +159,23 @@ impl HostNorm {
             }
         }
         out
+    }
+}
+
+/// Squares that are codes: of codes of numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostSquares {
+    /// Of the codes that are squared.
+    pub scale: f32,
+    /// Of the codes that are squared.
+    pub zero_point: i8,
+    /// What the square of each code stands for, by `code as u8`.
+    pub values: Box<[f32; 256]>,
+}
+
+impl HostSquares {
+    fn of(&self, x: f32) -> f32 {
+        self.values[crate::quantise(x, self.scale, self.zero_point) as u8 as usize]
     }
 }
 

@@ -16,6 +16,7 @@ use crate::onnx::fuse::picked;
 use crate::onnx::fuse::pairs::merge;
 use crate::onnx::lower::walk::{Lowered, lower};
 use crate::onnx::parse::model::{Constants, Model, parse};
+use crate::onnx::parse::node::Node;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -79,9 +80,22 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -
     let (model, _, lowered) = passes(bytes, folder, constants)?;
     let list = match lowered {
         Lowered::Graph(graph) => return Ok(Imported { graph: *graph, notes: model.notes }),
-        Lowered::Refused(list) => list.into_iter().map(|(_, u)| u).collect(),
+        Lowered::Refused(list) => advised(&model, list.into_iter().map(|(_, u)| u).collect()),
     };
     Err(if model.quantised { ImportError::Unsupported(list) } else { ImportError::NotQuantised(list) })
+}
+
+/// What does not run, with what helps where a network has operators on codes (QuantFormat.QOperator) and something reads float32: that format
+/// leaves what it has no such operator for between floats.
+fn advised(model: &Model, mut list: Vec<Unsupported>) -> Vec<Unsupported> {
+    let on_codes = |n: &Node| n.op().starts_with("QLinear") || n.op() == "QGemm";
+    if model.nodes.iter().any(on_codes) {
+        for u in list.iter_mut().filter(|u| u.reason.contains("float32 input") || u.reason.contains("float32 result")) {
+            let before = if u.help.is_empty() { String::new() } else { format!("{}; or ", u.help) };
+            u.help = format!("{before}quantise with QuantFormat.QDQ, which does so around each operator");
+        }
+    }
+    list
 }
 
 /// Lowers a model as it is: a matrix has as many rows as its batch. Where windows would slide over several images, and no node mixes them,
@@ -131,6 +145,6 @@ pub fn survey(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -> Res
             }
         }
     }
-    let unsupported = refused.into_iter().map(|(_, u)| u).collect();
+    let unsupported = advised(&model, refused.into_iter().map(|(_, u)| u).collect());
     Ok(Survey { nodes: model.nodes.len(), unsupported, macs, running, unknown, notes: model.notes })
 }

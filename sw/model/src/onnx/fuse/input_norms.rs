@@ -18,8 +18,8 @@ use std::collections::HashMap;
 /// is 1, and [`NORM_INPUTS`] for each normalisation, the n-th with the attributes `axes`n, `centered`n, `epsilon`n.
 pub const INPUT_NORMS: &str = "InputNorms";
 /// Scale and zero point of a normalisation's codes, gain, bias, epsilon, then scale and zero point of the codes of its variance and of those
-/// of the sum with epsilon; names of what is not there are empty.
-pub const NORM_INPUTS: usize = 9;
+/// of the sum with epsilon, of the codes that are squared and of the squares; names of what is not there are empty.
+pub const NORM_INPUTS: usize = 13;
 
 /// A normalisation of the input.
 struct Norm {
@@ -45,7 +45,9 @@ fn norm(model: &Model, known: &HashMap<String, Known>, input: &Input, node: &Nod
     let own = node.proto.domain == NORMS && node.op() == "LayerNormalization";
     let standard = matches!(node.op(), "LayerNormalization" | "RMSNormalization" | "SimplifiedLayerNormalization");
     let rank = input.shape.len();
-    if !(own && node.proto.input.len() < NORM_INPUTS || standard && node.is_standard()) || rank == 0 {
+    // What other nodes make of the input's codes the host has not.
+    let whole = node.proto.input.get(8).is_none_or(String::is_empty);
+    if !(own && whole || standard && node.is_standard()) || rank == 0 {
         return None;
     }
     let of = |i: usize| node.proto.input.get(i).cloned().unwrap_or_default();
@@ -53,9 +55,14 @@ fn norm(model: &Model, known: &HashMap<String, Known>, input: &Input, node: &Nod
     let mut readers = model.nodes.iter().enumerate().filter(|(_, n)| n.inputs().any(|i| i == output));
     let (at, quantize) = readers.next()?;
     let [scale, zero] = quantiser(quantize, known)?;
-    let rest = if own { [3, 4, 5, 6, 7].map(of) } else { Default::default() };
-    let [epsilon, a, b, c, d] = rest;
-    let inputs = [scale, zero, of(1), of(2), epsilon, a, b, c, d];
+    let rest = |i: usize| if own { of(i) } else { String::new() };
+    let inputs = std::array::from_fn(|i| match i {
+        0 => scale.clone(),
+        1 => zero.clone(),
+        2 | 3 => of(i - 1),
+        4..=8 => rest(i - 1),
+        _ => rest(i),
+    });
     let sound = of(0) == input.name
         && readers.next().is_none()
         && !model.outputs.contains(output)

@@ -23,7 +23,7 @@
 //! | Softmax | [`softmax`], [`tail`] |
 //! | a normalisation written as its parts | [`norms`] |
 //! | normalisations of the graph's float32 input | [`input_norms`] |
-//! | parts of a normalisation | [`picked`] |
+//! | parts and other orders of a normalisation | [`picked`] |
 //! | operators that are two | [`contrib`] |
 //! | rows of several tables by the columns of one input | [`columns`] |
 

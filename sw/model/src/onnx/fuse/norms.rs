@@ -17,7 +17,8 @@ use std::rc::Rc;
 
 /// The domain of the node that they become. Its inputs are the tensor, gain, bias, epsilon, then scale and zero point of the quantiser
 /// behind the variance and of that behind the sum with epsilon, or in place
-/// of both, the ninth, what stands under the root where it is codes that other nodes make; its attributes `axes`, and `centered`: the mean is subtracted.
+/// of both, the ninth, what stands under the root where it is codes that other nodes make, and of the graph's input four more: scale and zero point of
+/// its codes that are squared, and of the squares; its attributes `axes`, and `centered`: the mean is subtracted.
 pub const NORMS: &str = "systole";
 
 /// What a normalisation is made of.
@@ -34,6 +35,8 @@ struct Norm {
     made: Option<Dequantised>,
     /// What stands under the root beside epsilon, where it is what codes stand for.
     root: Option<String>,
+    /// Scale and zero point of the codes that are squared, and of the squares, where what is divided is the graph's input.
+    squares: Option<[String; 4]>,
     /// Scale and zero point behind the variance, and behind the sum.
     quantisers: [Option<[String; 2]>; 2],
 }
@@ -246,7 +249,48 @@ impl<'a> Walk<'a> {
             Some(_) => return None,
             None => (of.to_string(), (0..shape.len()).collect(), false),
         };
-        Some(Norm { x, perm, axes, centered, epsilon, made: None, root: Some(root.into()), quantisers: [None, None] })
+        let none = Norm {
+            x,
+            perm,
+            axes,
+            centered,
+            epsilon,
+            made: None,
+            root: Some(root.into()),
+            squares: None,
+            quantisers: [None, None],
+        };
+        match self.squares_of(of, under, &none.axes) {
+            Some((Sum { first, epsilon, made, second, .. }, squares)) => Some(Norm {
+                epsilon: format!("{epsilon} (epsilon)"),
+                made: Some(made),
+                root: None,
+                squares: Some(squares),
+                quantisers: [Some(first), Some(second)],
+                ..none
+            }),
+            None => Some(none),
+        }
+    }
+
+    /// Codes of squares of the graph's input, whose mean and a constant stand under a root: how they become codes. So the host can make
+    /// them, which alone has the input in float32.
+    fn squares_of(&self, of: &str, under: &str, axes: &[usize]) -> Option<(Sum<'a>, [String; 4])> {
+        let sum = self.plus_codes(under).filter(|_| !self.makers.contains_key(of))?;
+        let (squares, along) = self.mean(sum.variance)?;
+        let back = self.maker(squares, "DequantizeLinear")?;
+        let mul = &self.nodes[*self.makers.get(back.proto.input.first()?.as_str())?];
+        let [a, scale_a, zero_a, b, scale_b, zero_b, scale, zero] = mul.proto.input.as_slice() else { return None };
+        let [_, own, own_zero] = back.proto.input.as_slice() else { return None };
+        let to = self.maker(a, "QuantizeLinear")?;
+        let [x, x_scale, x_zero] = to.proto.input.as_slice() else { return None };
+        let sound = mul.proto.domain == "com.microsoft"
+            && mul.op() == "QLinearMul"
+            && (a == b && x == of && along == axes)
+            && self.same([scale_a, zero_a], [scale_b, zero_b])
+            && self.same([scale_a, zero_a], [x_scale, x_zero])
+            && self.same([scale, zero], [own, own_zero]);
+        sound.then(|| (sum, [scale_a, zero_a, scale, zero].map(String::clone)))
     }
 
     /// Whether a deviation is from the mean along these dimensions of what reads it.
@@ -281,7 +325,7 @@ impl<'a> Walk<'a> {
             _ => return None,
         };
         let epsilon = if made.is_some() { format!("{epsilon} (epsilon)") } else { epsilon.to_string() };
-        Some(Norm { x, perm, axes, centered, epsilon, made, root: None, quantisers: [first, second] })
+        Some(Norm { x, perm, axes, centered, epsilon, made, root: None, squares: None, quantisers: [first, second] })
     }
 }
 
@@ -356,9 +400,10 @@ fn nodes(quotient: &Node, norm: Norm, [gain, bias]: [String; 2], output: String)
     for codes in norm.quantisers {
         input.extend(codes.unwrap_or_default());
     }
-    if let Some(root) = norm.root {
-        input.extend(std::iter::repeat_n(String::new(), 8 - input.len()));
-        input.push(root);
+    if norm.root.is_some() || norm.squares.is_some() {
+        input.resize(8, String::new());
+        input.push(norm.root.unwrap_or_default());
+        input.extend(norm.squares.into_iter().flatten());
     }
     made.push(Node::new(NodeProto {
         input,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Parts of a normalisation that nothing has quantised, as a classifier takes its first token: QuantizeLinear behind Gather or Slice goes in
-//! front of it. It goes element by element, and ONNX Runtime fuses it with no normalisation, so the codes are the same.
+//! Parts and other orders of a normalisation that nothing has quantised, as a classifier takes its first token and QOperator networks reshape it
+//! for each product that reads it: QuantizeLinear behind goes in front, once for all that have the same. It goes element by element, and
+//! ONNX Runtime fuses it with no normalisation, so the codes are the same.
 
+use crate::onnx::array::Array;
 use crate::onnx::fold::known::Known;
 use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::parse::model::Model;
 use crate::onnx::parse::node::Node;
 use crate::onnx::proto::NodeProto;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Whether a node makes a normalisation.
 fn normalises(node: &Node) -> bool {
@@ -15,44 +17,94 @@ fn normalises(node: &Node) -> bool {
     op && (node.is_standard() || node.proto.domain == NORMS)
 }
 
-/// Whether a node only takes parts, by constants.
-fn takes_parts(node: &Node, known: &HashMap<String, Known>) -> bool {
+/// Whether a node only takes parts, or says in which order elements are counted, by constants.
+fn moves(node: &Node, known: &HashMap<String, Known>) -> bool {
     let constant = node.inputs().skip(1).all(|name| known.contains_key(name));
-    matches!(node.op(), "Gather" | "Slice") && node.is_standard() && constant
+    let op = matches!(node.op(), "Gather" | "Slice" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose");
+    op && node.is_standard() && constant
 }
 
-/// Puts QuantizeLinear in front of Gather and Slice behind a normalisation.
+/// What reads a normalisation and ends in codes.
+struct Reader {
+    /// What moves its elements; `None`: it is quantised at once.
+    part: Option<usize>,
+    /// QuantizeLinear.
+    quantize: usize,
+    /// That one's first scale and zero point with its type.
+    codes: [Array; 2],
+}
+
+/// Puts QuantizeLinear in front of what moves the elements of a normalisation.
 pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
-    let makers: HashMap<&str, &Node> =
-        model.nodes.iter().filter_map(|n| n.proto.output.first().map(|o| (o.as_str(), n))).collect();
-    let only = |name: &str| {
-        let mut readers = model.nodes.iter().enumerate().filter(|(_, n)| n.inputs().any(|i| i == name));
-        readers.next().filter(|_| readers.next().is_none() && !model.outputs.iter().any(|o| o == name))
+    let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, node) in model.nodes.iter().enumerate() {
+        node.inputs().for_each(|name| readers.entry(name).or_default().push(at));
+    }
+    let leaves: HashSet<&str> = model.outputs.iter().map(String::as_str).collect();
+    let codes = |at: usize| -> Option<[Array; 2]> {
+        let node = &model.nodes[at];
+        let [_, scale, zero] = node.proto.input.as_slice() else { return None };
+        let one = |name: &String| match known.get(name) {
+            Some(Known::Array(a)) if a.len() == 1 => Some(Array::clone(a)),
+            _ => None,
+        };
+        let plain = ["block_size", "output_dtype", "precision"].iter().all(|name| !node.has(name));
+        let quantises = node.op() == "QuantizeLinear" && node.is_standard() && plain;
+        quantises.then(|| Some([one(scale)?, one(zero)?])).flatten()
     };
-    let mut swapped = vec![];
-    for (at, part) in model.nodes.iter().enumerate().filter(|(_, n)| takes_parts(n, known)) {
-        let (Some(of), Some(output)) = (part.proto.input.first(), part.proto.output.first()) else { continue };
-        let Some((behind, quantize)) = only(output) else { continue };
-        let [_, scale, zero] = quantize.proto.input.as_slice() else { continue };
-        let one = |name: &String| matches!(known.get(name), Some(Known::Array(a)) if a.len() == 1);
-        if makers.get(of.as_str()).is_some_and(|n| normalises(n))
-            && quantize.op() == "QuantizeLinear"
-            && quantize.is_standard()
-            && one(scale)
-            && one(zero)
-        {
-            swapped.push((at, behind));
+    let reader = |&at: &usize| -> Option<Reader> {
+        if let Some(codes) = codes(at) {
+            return Some(Reader { part: None, quantize: at, codes });
+        }
+        let output = model.nodes[at].proto.output.first().filter(|o| !leaves.contains(o.as_str()))?;
+        let &[quantize] = readers.get(output.as_str())?.as_slice() else { return None };
+        let codes = codes(quantize).filter(|_| moves(&model.nodes[at], known))?;
+        Some(Reader { part: Some(at), quantize, codes })
+    };
+    let (mut ahead, mut changed): (HashMap<usize, Vec<Node>>, HashMap<usize, Option<Node>>) = (HashMap::new(), HashMap::new());
+    for (at, norm) in model.nodes.iter().enumerate().filter(|(_, n)| normalises(n)) {
+        let Some(output) = norm.proto.output.first() else { continue };
+        let mut groups: Vec<Vec<Reader>> = vec![];
+        for reader in readers.get(output.as_str()).into_iter().flatten().filter_map(reader) {
+            match groups.iter_mut().find(|group| group[0].codes == reader.codes) {
+                Some(group) => group.push(reader),
+                None => groups.push(vec![reader]),
+            }
+        }
+        for (n, group) in groups.iter().enumerate().filter(|(_, group)| group.iter().any(|r| r.part.is_some())) {
+            let whole = format!("{output} (codes {n})");
+            let first = &model.nodes[group[0].quantize];
+            let with = |of: &Node, input: &str, output: &str| {
+                let input = std::iter::once(input.to_string()).chain(of.proto.input.iter().skip(1).cloned()).collect();
+                Node { proto: NodeProto { input, output: vec![output.into()], ..of.proto.clone() }, ..of.clone() }
+            };
+            ahead.entry(at).or_default().push(with(first, output, &whole));
+            for reader in group {
+                let own = &model.nodes[reader.quantize].proto.output[0];
+                match reader.part {
+                    Some(part) => {
+                        changed.insert(part, Some(with(&model.nodes[part], &whole, own)));
+                        changed.insert(reader.quantize, None);
+                    }
+                    None => {
+                        let same = NodeProto {
+                            input: vec![whole.clone()],
+                            output: vec![own.clone()],
+                            name: model.nodes[reader.quantize].name.clone(),
+                            op_type: "Identity".into(),
+                            attribute: vec![],
+                            domain: String::new(),
+                        };
+                        changed.insert(reader.quantize, Some(Node::new(same)));
+                    }
+                }
+            }
         }
     }
-    for (at, behind) in swapped {
-        let (part, quantize) = (model.nodes[at].clone(), model.nodes[behind].clone());
-        let whole = format!("{} (codes)", part.proto.input[0]);
-        let with = |of: &Node, input: String, output: String| {
-            let rest = of.proto.input.iter().skip(1).cloned();
-            let input = std::iter::once(input).chain(rest).collect();
-            Node { proto: NodeProto { input, output: vec![output], ..of.proto.clone() }, ..of.clone() }
-        };
-        model.nodes[at] = with(&quantize, part.proto.input[0].clone(), whole.clone());
-        model.nodes[behind] = with(&part, whole, quantize.proto.output[0].clone());
+    let mut made = vec![];
+    for (at, node) in std::mem::take(&mut model.nodes).into_iter().enumerate() {
+        made.extend(changed.remove(&at).unwrap_or(Some(node)));
+        made.extend(ahead.remove(&at).unwrap_or_default());
     }
+    model.nodes = made;
 }

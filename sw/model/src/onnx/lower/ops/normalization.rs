@@ -3,7 +3,7 @@
 //! computes them in float32.
 
 use crate::graph::{Codes, Operand, UnderRoot};
-use crate::host::{HostNorm, HostOp};
+use crate::host::{HostNorm, HostOp, HostSquares};
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::fold::known::constant;
 use crate::onnx::fold::scales::{axis_of, result_zero, scale, zero_point};
@@ -77,7 +77,11 @@ pub fn of_input(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec<Val
         };
         let (gain, bias) = (by_axes(&own, 1, &x.shape, &axes, 1.0)?, by_axes(&own, 2, &x.shape, &axes, 0.0)?);
         let groups = groups(&x.shape, &axes);
-        norms.push(HostNorm { groups, centered: node.int(&format!("centered{n}"), 1) != 0, under, gain, bias });
+        let squares = match own.get(8).and_then(Option::as_ref) {
+            Some(_) => Some(squares(g, node, &own)?),
+            None => None,
+        };
+        norms.push(HostNorm { groups, squares, centered: node.int(&format!("centered{n}"), 1) != 0, under, gain, bias });
     }
     let parts = usize::from(plain) + norms.len();
     let (mut scales, mut zero_points, mut types) = (vec![], vec![], vec![]);
@@ -104,6 +108,21 @@ pub fn of_input(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec<Val
         Value::Eight(Eight { unsigned, ..made })
     };
     Ok(types.into_iter().enumerate().map(part).collect())
+}
+
+/// Squares of codes as codes: how a number becomes a code, and what the square of each stands for.
+fn squares(g: &mut Building, node: &Node, inputs: Inputs) -> Result<HostSquares, Fail> {
+    let (own, zero) = (scale(inputs, 8)?, zero_point(inputs, 9)?);
+    let (zero_of, unsigned) = result_zero(node, &zero)?;
+    let none = Eight { map: 0, shape: vec![], place: Rc::default(), unsigned, steps: 0 };
+    let x = linear(none, own, zero)?;
+    let square = map(&x, |v| Ok(v * v))?;
+    let square = Table { scalar: fusible("Mul", &x, &Value::Real(Real::Table(x.clone())), None), ..square };
+    let (to, zero) = (scale(inputs, 10)?, zero_point(inputs, 11)?);
+    let (zero_to, unsigned) = result_zero(node, &zero)?;
+    let (codes, _) = codes_of(g, &square, to, zero_to, unsigned)?;
+    let values = std::array::from_fn(|i| (f32::from(codes[i]) - f32::from(zero_to)) * to);
+    Ok(HostSquares { scale: own, zero_point: zero_of, values: Box::new(values) })
 }
 
 /// Places of a tensor's elements by what is normalised together, along some dimensions.
