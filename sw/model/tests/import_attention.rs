@@ -172,8 +172,13 @@ fn what_is_no_normalisation_is_refused_part_by_part() {
 
 /// Of each normalisation: whether the mean is subtracted, and what stands under its root.
 fn norms(graph: &Graph) -> Vec<(bool, &UnderRoot)> {
-    let one = |op| if let Op::Norm { centered, under, .. } = op { Some((*centered, under)) } else { None };
-    graph.layers.iter().filter_map(|l| one(&l.op)).collect()
+    let mut all = vec![];
+    for layer in &graph.layers {
+        if let Op::Norm { centered, under, .. } = &layer.op {
+            all.push((*centered, under));
+        }
+    }
+    all
 }
 
 #[test]

@@ -26,8 +26,8 @@ fn moves(node: &Node, known: &HashMap<String, Known>) -> bool {
 
 /// What reads a normalisation and ends in codes.
 struct Reader {
-    /// What moves its elements; `None`: it is quantised at once.
-    part: Option<usize>,
+    /// What moves its elements, one behind the other; none: it is quantised at once.
+    parts: Vec<usize>,
     /// QuantizeLinear.
     quantize: usize,
     /// That one's first scale and zero point with its type.
@@ -53,13 +53,17 @@ pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
         quantises.then(|| Some([one(scale)?, one(zero)?])).flatten()
     };
     let reader = |&at: &usize| -> Option<Reader> {
-        if let Some(codes) = codes(at) {
-            return Some(Reader { part: None, quantize: at, codes });
+        let (mut at, mut parts) = (at, vec![]);
+        loop {
+            if let Some(codes) = codes(at) {
+                return Some(Reader { parts, quantize: at, codes });
+            }
+            let node = &model.nodes[at];
+            let output = node.proto.output.first().filter(|o| moves(node, known) && !leaves.contains(o.as_str()))?;
+            parts.push(at);
+            let &[next] = readers.get(output.as_str())?.as_slice() else { return None };
+            at = next;
         }
-        let output = model.nodes[at].proto.output.first().filter(|o| !leaves.contains(o.as_str()))?;
-        let &[quantize] = readers.get(output.as_str())?.as_slice() else { return None };
-        let codes = codes(quantize).filter(|_| moves(&model.nodes[at], known))?;
-        Some(Reader { part: Some(at), quantize, codes })
     };
     let (mut ahead, mut changed): (HashMap<usize, Vec<Node>>, HashMap<usize, Option<Node>>) = (HashMap::new(), HashMap::new());
     for (at, norm) in model.nodes.iter().enumerate().filter(|(_, n)| normalises(n)) {
@@ -71,7 +75,7 @@ pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
                 None => groups.push(vec![reader]),
             }
         }
-        for (n, group) in groups.iter().enumerate().filter(|(_, group)| group.iter().any(|r| r.part.is_some())) {
+        for (n, group) in groups.iter().enumerate().filter(|(_, group)| group.iter().any(|r| !r.parts.is_empty())) {
             let whole = format!("{output} (codes {n})");
             let first = &model.nodes[group[0].quantize];
             let with = |of: &Node, input: &str, output: &str| {
@@ -81,23 +85,22 @@ pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
             ahead.entry(at).or_default().push(with(first, output, &whole));
             for reader in group {
                 let own = &model.nodes[reader.quantize].proto.output[0];
-                match reader.part {
-                    Some(part) => {
-                        changed.insert(part, Some(with(&model.nodes[part], &whole, own)));
-                        changed.insert(reader.quantize, None);
-                    }
-                    None => {
-                        let same = NodeProto {
-                            input: vec![whole.clone()],
-                            output: vec![own.clone()],
-                            name: model.nodes[reader.quantize].name.clone(),
-                            op_type: "Identity".into(),
-                            attribute: vec![],
-                            domain: String::new(),
-                        };
-                        changed.insert(reader.quantize, Some(Node::new(same)));
-                    }
+                let mut input = whole.clone();
+                for (n, &part) in reader.parts.iter().enumerate() {
+                    let last = n + 1 == reader.parts.len();
+                    let output = if last { own.clone() } else { format!("{} (codes)", model.nodes[part].proto.output[0]) };
+                    changed.insert(part, Some(with(&model.nodes[part], &input, &output)));
+                    input = output;
                 }
+                let same = || NodeProto {
+                    input: vec![whole.clone()],
+                    output: vec![own.clone()],
+                    name: model.nodes[reader.quantize].name.clone(),
+                    op_type: "Identity".into(),
+                    attribute: vec![],
+                    domain: String::new(),
+                };
+                changed.insert(reader.quantize, reader.parts.is_empty().then(|| Node::new(same())));
             }
         }
     }
