@@ -174,9 +174,10 @@ impl Verdict {
                 (0, _) => (output::good(&text), String::new()),
                 (_, false) => (output::bad(&text), ", which has another shape or type".into()),
                 _ if self.declared => {
-                    let what = "see the notes on declared layers, which count codes of the machine, in front of what the host computes";
+                    let what =
+                        "see the notes on declared layers, which count codes of the machine, in front of what the host computes";
                     (text, format!(", by up to {largest}: {what}"))
-                },
+                }
                 _ => (output::bad(&text), format!(", by up to {largest}")),
             };
             output::print(&format!(

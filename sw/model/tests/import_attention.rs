@@ -243,11 +243,18 @@ fn normalisations_at_the_edges_are_the_hosts() {
         let sum = NodeProto {
             op_type: "QLinearConcat".into(),
             domain: "com.microsoft".into(),
-            input: [&g.node[last].input[1], &g.node[last].input[2], "y0", &g.node[last].input[1], &g.node[last].input[2], "again"]
-                .into_iter()
-                .map(|s: &str| s.to_string())
-                .chain([g.node[0].input[1].clone(), g.node[0].input[2].clone()])
-                .collect(),
+            input: [
+                &g.node[last].input[1],
+                &g.node[last].input[2],
+                "y0",
+                &g.node[last].input[1],
+                &g.node[last].input[2],
+                "again",
+            ]
+            .into_iter()
+            .map(|s: &str| s.to_string())
+            .chain([g.node[0].input[1].clone(), g.node[0].input[2].clone()])
+            .collect(),
             output: vec!["y".into()],
             attribute: vec![AttributeProto { name: "axis".into(), i: 1, ..Default::default() }],
             ..Default::default()

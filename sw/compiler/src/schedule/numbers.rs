@@ -290,7 +290,8 @@ impl Passes<'_> {
             nest: nest(&[lp(chunk.count, self.beat - 1, [1, 0, 0, 0, 0])]),
             ..Matmul::default()
         };
-        let v = Vector { mul1: Mul1::Scale, add: Add::Bias, sum: SumOf::T, param_base: first, red_base: chunk.of_numbers, ..drain() };
+        let v =
+            Vector { mul1: Mul1::Scale, add: Add::Bias, sum: SumOf::T, param_base: first, red_base: chunk.of_numbers, ..drain() };
         let v = walk(v, &[(lp(1, 0, [0; 5]), true), (lp(chunk.count, 0, [0, 0, 0, 0, 1]), false)]);
         let steps = self.t.product(m, v.clone(), 0, 0);
         self.t.sum_written(&v, steps.last())

@@ -86,7 +86,11 @@ pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
             .collect();
         let all = model.nodes.iter().filter(reads).count();
         let norms: Vec<Norm> = model.nodes.iter().filter(reads).filter_map(|n| norm(model, known, &input, n)).collect();
-        if norms.is_empty() || quantisers.len() > 1 || norms.len() + quantisers.len() != all || model.outputs.contains(&input.name) {
+        if norms.is_empty()
+            || quantisers.len() > 1
+            || norms.len() + quantisers.len() != all
+            || model.outputs.contains(&input.name)
+        {
             continue;
         }
         let Some(first) = norms.iter().map(|n| n.at).chain(quantisers.iter().map(|q| q.0)).min() else { continue };

@@ -75,7 +75,14 @@ fn normalised(g: &Building, p: &Pending) -> Option<Outside> {
     let by = |of: &[f32]| along.iter().map(|&channel| of[channel]).collect();
     let groups = p.order.chunks(c).flat_map(|pixel| along.iter().map(|&channel| pixel[channel])).collect();
     let under = norm.under.clone();
-    let op = HostOp::Norm(HostNorm { groups, centered: norm.centered, under, squares: None, gain: by(&norm.gain), bias: by(&norm.bias) });
+    let op = HostOp::Norm(HostNorm {
+        groups,
+        centered: norm.centered,
+        under,
+        squares: None,
+        gain: by(&norm.gain),
+        bias: by(&norm.bias),
+    });
     let eight = Eight { map: norm.input.map, shape: p.shape.clone(), place: Rc::new(place), unsigned: false, steps: 0 };
     let codes = Codes { scales: vec![norm.input.scale], zero_points: vec![norm.input.zero_point], axis: 0 };
     Some(Outside { eight, codes, ops: Rc::new(vec![op]), shape: p.shape.clone(), by: "a normalisation".into() })

@@ -158,7 +158,9 @@ fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Val
                         "Div" => {
                             "a Div takes a constant; a normalisation by its parts divides by the root of a mean of squares or of codes, one for each pixel, along the dimensions of its mean"
                         }
-                        "Mul" => "a Mul takes two dequantised tensors of one shape, one with a factor for each channel or pixel, or one and a constant",
+                        "Mul" => {
+                            "a Mul takes two dequantised tensors of one shape, one with a factor for each channel or pixel, or one and a constant"
+                        }
                         "Sub" => "a Sub takes two dequantised tensors of one shape, or one and a constant",
                         _ => "an Add takes two dequantised tensors of one shape, or one and a constant",
                     },
