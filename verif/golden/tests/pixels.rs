@@ -251,10 +251,12 @@ fn normalisation_by_roots_of_another_map_differs_by_a_code_near_halfway() {
         };
         let [pixels, one, c] = of_variance.maps[0].shape;
         let epsilon = if random.next().is_multiple_of(2) { 0.0 } else { scale * random.scale(1e-3, 10.0) };
-        // Below its zero point a code has no root: all of a pixel is undecided, and nothing else is said of it.
+        // Below its zero point a code has no root: all of a pixel is undecided, and nothing else is said of it. The root of 0 is none to
+        // divide by either: the sign of each distance decides.
         let negative = zero_point > -128 && random.next().is_multiple_of(4);
+        let least = zero_point + i8::from(epsilon == 0.0);
         let codes =
-            random.codes(pixels).into_iter().map(|code| if negative { code.min(zero_point - 1) } else { code.max(zero_point) });
+            random.codes(pixels).into_iter().map(|code| if negative { code.min(zero_point - 1) } else { code.max(least) });
         let codes = codes.collect();
         let under = UnderRoot::Map { of: Operand { map: 1, scale, zero_point }, epsilon };
         let op = Op::Norm { input, centered, under, gain, bias, scale: sy, zero_point: zy };
