@@ -23,6 +23,7 @@ from ort_cases import options
 from ort_maps import maps
 from ort_means import means
 from ort_rnn import recurrent
+from ort_transformers import transformers
 
 
 class Graph:
@@ -470,6 +471,7 @@ def cases():
         yield from means(Graph, 1, unsigned)
         yield from batched(Graph, 1, unsigned)
         yield from blocks(Graph, 1, unsigned)
+        yield from transformers(Graph, 1, unsigned)
     yield from recurrent(Graph, 1)
 
 
@@ -481,6 +483,7 @@ def drawn(seeds):
             yield from means(Graph, seed, unsigned)
             yield from batched(Graph, seed, unsigned)
             yield from blocks(Graph, seed, unsigned)
+            yield from transformers(Graph, seed, unsigned)
         yield from recurrent(Graph, seed)
 
 

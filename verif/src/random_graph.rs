@@ -72,6 +72,8 @@ pub enum Kind {
         centered: bool,
         /// The variance becomes a code.
         coded: bool,
+        /// What stands under the root is another map's, whatever the variance.
+        mapped: bool,
     },
     /// Elements in another order.
     Arrange(Order),
@@ -207,7 +209,7 @@ fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
         1 => (0usize..4).prop_map(|back| Kind::Larger { back }),
         2 => (0usize..4).prop_map(|back| Kind::MatMul { back }),
         1 => Just(on_numbers(Kind::Softmax)),
-        2 => any::<[bool; 2]>().prop_map(move |[centered, coded]| on_numbers(Kind::Norm { centered, coded })),
+        2 => any::<[bool; 3]>().prop_map(move |[centered, coded, mapped]| on_numbers(Kind::Norm { centered, coded, mapped })),
         2 => order().prop_map(Kind::Arrange),
         2 => shape().prop_map(|window| Kind::Max { window }),
         2 => (shape(), any::<bool>()).prop_map(|(window, count_padding)| Kind::Average { window, count_padding }),
@@ -437,9 +439,17 @@ impl<R: Rng> Builder<R> {
                 let (levels, zero_point) = [(256.0, -128), (255.0, -128), (127.0, 0)][self.rng.random_range(0..3)];
                 self.push(Op::Softmax { input, scale, levels, zero_point }, FREE, [h, w, c]);
             }
-            Kind::Norm { centered, coded } => {
+            Kind::Norm { centered, coded, mapped } => {
+                let from = input;
                 let input = Operand { scale: self.rng.random_range(0.01f32..0.2), ..self.operand(input) };
-                let under = if *coded {
+                let under = if *mapped {
+                    // Codes of any sign: below the zero point the machine has 0.
+                    self.conv(from, Window::POINT, [h, w], 1, 1, false, false);
+                    let of = self.operand(self.maps.len() - 1);
+                    let scale = 6000.0 * input.scale * input.scale / 255.0;
+                    let of = Operand { scale, zero_point: if *coded { -128 } else { of.zero_point }, ..of };
+                    UnderRoot::Map { of, epsilon: [0.0, 1e-5, 0.1][self.rng.random_range(0..3)] }
+                } else if *coded {
                     // Codes of -128 to 127 for a variance of up to about a map's own.
                     let scale = 6000.0 * input.scale * input.scale / 255.0;
                     let value = |code: usize| (f32::from(code as u8 as i8) + 128.0) * scale;

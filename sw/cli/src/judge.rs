@@ -183,7 +183,11 @@ impl Verdict {
             let (text, why) = match (wrong, largest.is_finite()) {
                 (0, _) => (output::good(&text), String::new()),
                 (_, false) => (output::bad(&text), ", which has another shape or type".into()),
-                _ if self.declared => (text, format!(", by up to {largest}: see the notes on declared layers")),
+                _ if self.declared => {
+                    let what =
+                        "see the notes on declared layers, which count codes of the machine, in front of what the host computes";
+                    (text, format!(", by up to {largest}: {what}"))
+                }
                 _ => (output::bad(&text), format!(", by up to {largest}")),
             };
             output::print(&format!(

@@ -51,7 +51,8 @@ fn sharing(graph: &Staged, a: TensorId, b: TensorId) -> Option<usize> {
             let (input, output) = (s.input, s.output);
             cost += 2 * usize::from((Some(a), Some(b)) == (input, output) || (Some(b), Some(a)) == (input, output));
         }
-        let Some(operand) = s.operand else { continue };
+        // The vector unit's comes in by the array, behind its input.
+        let Some(operand) = s.operand.filter(|_| s.numbers.is_none()) else { continue };
         let other = if a == operand {
             b
         } else if b == operand {
@@ -88,7 +89,7 @@ fn sharing(graph: &Staged, a: TensorId, b: TensorId) -> Option<usize> {
 /// nothing reads it later.
 fn replaced(graph: &Staged, t: TensorId) -> Option<TensorId> {
     let Source::Stage(s) = graph.tensors[t].source else { return None };
-    let operand = graph.stages[s].operand?;
+    let operand = graph.stages[s].operand.filter(|_| graph.stages[s].numbers.is_none())?;
     let size = |t: TensorId| (graph.tensors[t].words, graph.tensors[t].pixels);
     let stage = &graph.stages[s];
     let alike = size(operand) == size(t) && stage.output_at() == stage.operand_at();

@@ -259,6 +259,14 @@ pub enum UnderRoot {
         /// What stands under the root.
         values: Box<[f32; 256]>,
     },
+    /// What the codes of a map with one channel for each pixel stand for, and a constant: the variance is made by other layers, or
+    /// any other number is.
+    Map {
+        /// The map, of as many pixels.
+        of: Operand,
+        /// The constant.
+        epsilon: f32,
+    },
 }
 
 /// How a sum or product becomes a code, by what ONNX Runtime runs for it (docs/arithmetic.md, "Residual add", "Products of maps").
@@ -373,6 +381,7 @@ impl Layer {
             | Op::Softmax { input, .. }
             | Op::Arrange { input, .. } => vec![input],
             Op::Larger { a, b } | Op::MatMul { a, b, .. } => vec![a, b],
+            Op::Norm { ref input, under: UnderRoot::Map { ref of, .. }, .. } => vec![input.map, of.map],
             Op::AveragePool { ref input, .. } | Op::Norm { ref input, .. } => vec![input.map],
             Op::Constant { .. } => vec![],
             Op::Add { a, b, .. } | Op::Mul { a, b, .. } => vec![a.map, b.map],
@@ -542,6 +551,10 @@ impl Graph {
                 | Op::Softmax { input, .. }
                 | Op::Arrange { input, .. } => *input = number[*input],
                 Op::Larger { a, b } | Op::MatMul { a, b, .. } => (*a, *b) = (number[*a], number[*b]),
+                Op::Norm { input, under: UnderRoot::Map { of, .. }, .. } => {
+                    input.map = number[input.map];
+                    of.map = number[of.map];
+                }
                 Op::AveragePool { input, .. } | Op::Norm { input, .. } => input.map = number[input.map],
                 Op::Constant { .. } => {}
                 Op::Add { a, b, .. } | Op::Mul { a, b, .. } => {

@@ -6,6 +6,9 @@ use crate::graph::Window;
 use crate::onnx::{Array, Data, ElementType};
 use std::fmt;
 
+mod norm;
+pub use norm::{HostNorm, HostSquares};
+
 /// An operator on a tensor at the edge. Each is ONNX's of that name; the arithmetic is float32 in the order that ONNX's
 /// reference has it, functions by float64 and rounded.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +62,15 @@ pub enum HostOp {
         width: usize,
         /// Likewise its table, row by row.
         tables: Vec<Vec<f32>>,
+    },
+    /// LayerNormalization or RMSNormalization.
+    Norm(HostNorm),
+    /// The tensor itself, where that is wanted, and normalisations of it, along a new first dimension.
+    Norms {
+        /// The tensor comes first.
+        plain: bool,
+        /// The normalisations.
+        norms: Vec<HostNorm>,
     },
     /// Softmax along a dimension.
     Softmax {
@@ -134,7 +146,14 @@ impl Host {
     /// Whether some result depends on several elements.
     pub fn mixes(&self) -> bool {
         let mixing = |op: &HostOp| {
-            matches!(op, HostOp::Softmax { .. } | HostOp::QLinearSoftmax { .. } | HostOp::ArgMax { .. } | HostOp::Pool { .. })
+            matches!(
+                op,
+                HostOp::Softmax { .. }
+                    | HostOp::QLinearSoftmax { .. }
+                    | HostOp::ArgMax { .. }
+                    | HostOp::Pool { .. }
+                    | HostOp::Norm(_)
+            )
         };
         self.ops.iter().any(mixing)
     }
@@ -158,6 +177,7 @@ impl fmt::Display for HostOp {
             HostOp::Arithmetic { op: Arithmetic::Div, .. } => "Div",
             HostOp::Pool { max: true, .. } => "MaxPool",
             HostOp::Pool { .. } => "AveragePool",
+            HostOp::Norm(_) | HostOp::Norms { .. } => "normalisation",
             HostOp::Softmax { log: false, .. } => "Softmax",
             HostOp::Softmax { .. } => "LogSoftmax",
             HostOp::QLinearSoftmax { .. } => "QLinearSoftmax",
@@ -197,7 +217,7 @@ fn sum_of_all(values: &[f32]) -> f32 {
 
 impl HostOp {
     fn rounds(&self) -> bool {
-        matches!(self, HostOp::Values(_) | HostOp::Softmax { .. } | HostOp::Pool { max: false, .. })
+        matches!(self, HostOp::Values(_) | HostOp::Softmax { .. } | HostOp::Pool { max: false, .. } | HostOp::Norm(_))
     }
 
     /// The element type of its result, where it is another than float32.
@@ -230,6 +250,7 @@ impl HostOp {
             HostOp::Reshape(new) => new.clone(),
             HostOp::Rows { shape: row, .. } => [shape, row].concat(),
             HostOp::Columns { places, width, .. } => vec![places.len(), *width],
+            HostOp::Norms { plain, norms } => [&[usize::from(*plain) + norms.len()], shape].concat(),
             _ => shape.to_vec(),
         }
     }
@@ -303,6 +324,11 @@ impl HostOp {
             HostOp::Columns { places, width, tables } => {
                 let all = x.integers().unwrap_or_default();
                 floats(places.iter().zip(tables).flat_map(|(&p, t)| row_of(t, *width, all[p])).copied().collect())
+            }
+            HostOp::Norm(norm) => floats(norm.run(v)),
+            HostOp::Norms { plain, norms } => {
+                let own = if *plain { v } else { &[] };
+                floats(own.iter().copied().chain(norms.iter().flat_map(|norm| norm.run(v))).collect())
             }
             HostOp::Softmax { axis, log } => {
                 let mut out = vec![0f32; v.len()];

@@ -170,6 +170,139 @@ fn what_is_no_normalisation_is_refused_part_by_part() {
     refused("normalization_simplified_int8_1", &["adds two tensors in float32"], skip);
 }
 
+/// Of each normalisation: whether the mean is subtracted, and what stands under its root.
+fn norms(graph: &Graph) -> Vec<(bool, &UnderRoot)> {
+    let mut all = vec![];
+    for layer in &graph.layers {
+        if let Op::Norm { centered, under, .. } = &layer.op {
+            all.push((*centered, under));
+        }
+    }
+    all
+}
+
+#[test]
+fn squares_with_a_quantiser_of_their_own_are_layers_and_the_root_has_their_map() {
+    for kind in ["int8", "uint8"] {
+        for (name, centred, lookups) in [
+            ("squares", false, 2),
+            ("squares_image", false, 2),
+            ("squares_few", false, 2),
+            ("root", false, 1),
+            ("root_centred", true, 1),
+        ] {
+            let graph = sound(&format!("normalization_{name}_{kind}_1"));
+            let [(centered, UnderRoot::Map { of, epsilon })] = norms(&graph)[..] else { panic!("{name}: one, by a map") };
+            assert_eq!((centered, *epsilon > 0.0), (centred, name.starts_with("root")), "{name}");
+            // The square is a function of a code, the mean a product with ones, the sum with epsilon another function: nothing is moved.
+            assert_eq!(graph.maps[of.map].shape[2], 1, "{name}");
+            assert!(count(&graph, |op| matches!(op, Op::Lookup { .. })) <= lookups, "{name}");
+            assert_eq!(count(&graph, |op| matches!(op, Op::Arrange { .. })), 0, "{name}");
+            let ones = |op: &Op| matches!(op, Op::Conv { weights, .. } if weights.iter().all(|&w| w == 1));
+            assert_eq!(count(&graph, ones), 1, "{name}");
+        }
+        // With QLinearAdd behind the variance it is the normalisation by codes of one layer.
+        let graph = sound(&format!("normalization_in_codes_{kind}_1"));
+        assert!(matches!(norms(&graph)[..], [(true, UnderRoot::Codes { .. })]) && graph.layers.len() == 1);
+    }
+}
+
+#[test]
+fn a_factor_for_each_pixel_is_copied_to_its_channels() {
+    let graph = sound("normalization_factors_int8_1");
+    let Op::Mul { a, b, .. } = &graph.layers.last().expect("a layer").op else { panic!("a product") };
+    assert_eq!(graph.maps[a.map].shape, graph.maps[b.map].shape);
+    assert_eq!(norms(&graph).len(), 0);
+}
+
+#[test]
+fn normalisations_at_the_edges_are_the_hosts() {
+    for kind in ["int8", "uint8"] {
+        for (name, parts, first, machine) in [
+            ("input", 2, Some(12), 0),
+            ("input_alone", 1, Some(12), 0),
+            ("input_squares", 2, Some(12), 0),
+            ("input_moved", 1, Some(12), 0),
+            ("behind", 1, None, 0),
+            ("picked", 1, None, 1),
+        ] {
+            let graph = sound(&format!("normalization_{name}_{kind}_1"));
+            assert_eq!(norms(&graph).len(), machine, "{name}");
+            let host = graph.input.host.as_ref().map(|h| (h.inner.clone(), h.ops.len()));
+            assert_eq!(host, first.map(|n| (vec![parts, 1, 6, n], 1)), "{name}");
+            let behind = graph.output.1.host.as_ref().map_or(0, |h| h.ops.len());
+            assert_eq!(behind, usize::from(name == "behind"), "{name}");
+        }
+    }
+    // The input's codes by two scales: nothing says which of them goes with the rest.
+    refused("normalization_input_int8_1", &["LayerNormalization", "float32 input"], |g| {
+        let twice = NodeProto { output: vec!["again".into()], ..node(g, "QuantizeLinear").clone() };
+        let other = NodeProto { input: vec!["x".into(), twice.input[1].clone(), twice.input[2].clone()], ..twice };
+        g.node.insert(0, other);
+        let last = g.node.iter().rposition(|n| n.op_type == "QuantizeLinear").expect("it");
+        let sum = NodeProto {
+            op_type: "QLinearConcat".into(),
+            domain: "com.microsoft".into(),
+            input: [
+                &g.node[last].input[1],
+                &g.node[last].input[2],
+                "y0",
+                &g.node[last].input[1],
+                &g.node[last].input[2],
+                "again",
+            ]
+            .into_iter()
+            .map(|s: &str| s.to_string())
+            .chain([g.node[0].input[1].clone(), g.node[0].input[2].clone()])
+            .collect(),
+            output: vec!["y".into()],
+            attribute: vec![AttributeProto { name: "axis".into(), i: 1, ..Default::default() }],
+            ..Default::default()
+        };
+        g.node[last].output[0] = "y0".into();
+        g.node.push(sum);
+    });
+}
+
+#[test]
+fn a_constant_that_is_joined_is_one_map_beside_the_copies() {
+    for kind in ["int8", "uint8"] {
+        for (name, shape) in [
+            ("token", [8, 1, 8]),
+            ("token_scaled", [6, 1, 8]),
+            ("token_float", [6, 1, 8]),
+            ("token_expanded", [7, 1, 8]),
+            ("token_in_codes", [6, 1, 8]),
+            ("channels", [5, 1, 11]),
+        ] {
+            let graph = sound(&format!("concat_constant_{name}_{kind}_1"));
+            let at: Vec<usize> = (0..graph.layers.len()).filter(|&i| matches!(graph.layers[i].op, Op::Constant { .. })).collect();
+            let [at] = at[..] else { panic!("{name}: one constant") };
+            assert_eq!(graph.maps[at + 1].shape, shape, "{name}");
+        }
+    }
+    refused("concat_constant_token_int8_1", &["(Concat)", "constants alone"], |g| {
+        let concat = node(g, "Concat");
+        let token = concat.input[0].clone();
+        concat.input = vec![token.clone(), token];
+    });
+}
+
+/// A bias in front of FastGelu is not left out.
+#[test]
+fn biases_of_functions_count() {
+    refused("normalization_picked_int8_1", &["(Add)", "float32 result"], |g| {
+        let n = node(g, "Gather");
+        *n = NodeProto {
+            op_type: "FastGelu".into(),
+            domain: "com.microsoft".into(),
+            input: vec![n.input[0].clone(), "c0".into()],
+            ..n.clone()
+        };
+        n.attribute.clear();
+    });
+}
+
 #[test]
 fn columns_of_indices_take_rows_of_their_tables() {
     let graph = sound("embedding_of_columns_int8_1");

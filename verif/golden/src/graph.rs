@@ -8,7 +8,7 @@ use std::num::Wrapping;
 use std::ops::AddAssign;
 use systole_isa::f24::functions;
 use systole_model::approximation::{Approximation, Form};
-use systole_model::graph::{Finish, Graph, Layer, Map, MeanRounding, Op, Operand, SumRounding, Window};
+use systole_model::graph::{Finish, Graph, Layer, Map, MeanRounding, Op, Operand, SumRounding, UnderRoot, Window};
 
 /// What a graph gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,10 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
             each(&|i| factors(i, map.shape, *k, *transposed).any(term))
         }
         Op::Softmax { input, .. } => each(&|i| (i / c * c..i / c * c + c).any(|i| marked(*input, i))),
-        Op::Norm { input, .. } => each(&|i| (i / c * c..i / c * c + c).any(|i| marked(input.map, i))),
+        Op::Norm { input, under, .. } => each(&|i| {
+            let root = matches!(under, UnderRoot::Map { of, .. } if marked(of.map, i / c));
+            root || (i / c * c..i / c * c + c).any(|i| marked(input.map, i))
+        }),
     }
 }
 
@@ -197,7 +200,15 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
                 scale: *scale,
                 target: target(layer, *zero_point),
             };
-            let (results, open) = by_pixel(&maps[input.map], c, |x| norm.codes(x, form.is_some()));
+            let root = |pixel: usize| match under {
+                UnderRoot::Map { of, .. } => maps[of.map][pixel],
+                _ => 0,
+            };
+            let mut pixel = 0..;
+            let (results, open) = by_pixel(&maps[input.map], c, |x| {
+                let at = pixel.next().unwrap_or(0);
+                norm.codes(x, root(at), form.is_some())
+            });
             near = open;
             results
         }
@@ -253,7 +264,7 @@ fn target(layer: &Layer, zero_point: i8) -> Target {
 }
 
 /// `f` of the channels of each pixel.
-fn by_pixel(x: &[i8], c: usize, f: impl Fn(&[i8]) -> Codes) -> Codes {
+fn by_pixel(x: &[i8], c: usize, f: impl FnMut(&[i8]) -> Codes) -> Codes {
     let (codes, near): (Vec<_>, Vec<_>) = x.chunks(c).map(f).unzip();
     (codes.concat(), near.concat())
 }

@@ -140,26 +140,28 @@ struct Machine {
     mu: F24,
     d: Vec<F24>,
     q: F24,
+    /// The code that a map has for the pixel.
+    root: i8,
 }
 
 impl Norm<'_> {
-    /// Its codes; `machine`: the machine's.
-    pub fn codes(&self, x: &[i8], machine: bool) -> Codes {
+    /// Its codes; `root`: where a map has what stands under the root, its code; `machine`: the machine's.
+    pub fn codes(&self, x: &[i8], root: i8, machine: bool) -> Codes {
         let x: Vec<i32> = x.iter().map(|&x| i32::from(x) - i32::from(self.x_zero)).collect();
         let n = x.len() as f64;
         let t = F24::from_int(x.iter().map(|&x| i64::from(F24::from_int(x).t())).sum::<i64>());
         let mu = if self.centered { t.mul(constant(1.0 / (16.0 * n))) } else { F24::ZERO };
         let d: Vec<F24> = x.iter().map(|&x| F24::from_int(x).add(mu.neg())).collect();
         let q = F24::from_int(d.iter().map(|d| i64::from(d.t()).pow(2)).sum::<i64>());
-        let of = Machine { mu, d, q };
+        let of = Machine { mu, d, q, root };
         let near = self.undecided(&x, &of);
-        (if machine { self.machine(&of) } else { self.float32(&x) }, near)
+        (if machine { self.machine(&of) } else { self.float32(&x, root) }, near)
     }
 
     /// `h`: what a code of the variance stands for under the root.
     fn step(&self) -> f64 {
         match self.under {
-            UnderRoot::Epsilon(_) => 0.0,
+            UnderRoot::Epsilon(_) | UnderRoot::Map { .. } => 0.0,
             UnderRoot::Codes { zero_point, values, .. } => f64::from(values[127]) / f64::from(127 - i32::from(*zero_point)),
         }
     }
@@ -174,6 +176,11 @@ impl Norm<'_> {
                 let u = w.mul(constant(-1.0)).max(constant(-f64::from(127 - i32::from(*zero_point))));
                 u.mul(constant(-self.step()))
             }
+            UnderRoot::Map { of: map, epsilon } => {
+                let t = F24::from_int(i64::from(F24::from_int(i32::from(of.root) - i32::from(map.zero_point)).t()));
+                let v = t.mul(constant(f64::from(map.scale) / 16.0)).max(F24::ZERO);
+                v.add(constant(f64::from(*epsilon)))
+            }
         };
         let r = v.rsqrt();
         let smallest = F24::from_bits(1 << 15);
@@ -185,7 +192,7 @@ impl Norm<'_> {
     }
 
     /// Sums are exact: in float32 their order is ONNX Runtime's own affair. All else is float32.
-    fn float32(&self, x: &[i32]) -> Vec<i32> {
+    fn float32(&self, x: &[i32], root: i8) -> Vec<i32> {
         let (mean, variance) = self.moments(x);
         let mean = (mean * f64::from(self.x_scale)) as f32;
         let variance = (variance * f64::from(self.x_scale).powi(2)) as f32;
@@ -194,6 +201,7 @@ impl Norm<'_> {
             UnderRoot::Codes { scale, zero_point, values } => {
                 values[variance_code((variance / scale).into(), *zero_point) as u8 as usize]
             }
+            UnderRoot::Map { of, epsilon } => (f32::from(root) - f32::from(of.zero_point)) * of.scale + epsilon,
         }
         .sqrt();
         let code = |((&x, &gain), &bias): ((&i32, &f32), &f32)| {
@@ -235,6 +243,16 @@ impl Norm<'_> {
                 }
                 let steps = f64::from(i32::from(codes[0]) - i32::from(*zero_point));
                 (f64::from(values[codes[0] as u8 as usize]), self.step() * steps, UNIT)
+            }
+            UnderRoot::Map { of: map, epsilon } => {
+                let steps = f64::from(i32::from(of.root) - i32::from(map.zero_point));
+                let v = steps * f64::from(map.scale) + f64::from(*epsilon);
+                if steps < 0.0 {
+                    // The machine has 0 in its place; of a number below zero ONNX Runtime has no root.
+                    return vec![true; x.len()];
+                }
+                // Two constants, the product and the sum.
+                (v, v, 1.5 * UNIT)
             }
         };
         let r = 1.0 / v.sqrt();

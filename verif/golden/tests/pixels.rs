@@ -3,7 +3,7 @@
 
 use systole_golden::graph::{run_graph, run_graph_as};
 use systole_model::approximation::{Approximation, Form};
-use systole_model::graph::{Border, Finish, Graph, Layer, Map, Op, Operand, UnderRoot};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, MeanRounding, Op, Operand, UnderRoot, Window};
 use systole_model::onnx::ElementType;
 
 /// Numbers without structure, the same on every machine.
@@ -126,14 +126,14 @@ struct Count {
 impl Count {
     /// Both forms of a graph of one layer on `x`: the machine's differs by a code, and where the reference says so.
     fn add(&mut self, graph: &Graph, form: Form, x: &[i8]) {
-        let own = run_graph_as(graph, x, &[Approximation { layer: 0, form }]);
+        let own = run_graph_as(graph, x, &[Approximation { layer: graph.layers.len() - 1, form }]);
         let theirs = run_graph(graph, x);
         assert_eq!((&own.open, own.near), (&theirs.open, theirs.near));
         self.all += x.len();
         self.open += own.near;
         for (i, (code, other)) in own.values.iter().zip(&theirs.values).enumerate() {
             if code != other {
-                assert!(own.open[i], "element {i}: {code}, not {other}: {:?}", graph.layers[0]);
+                assert!(own.open[i], "element {i}: {code}, not {other}: {:?}", graph.layers.last());
                 self.differ += 1;
                 self.most = self.most.max((code - other).abs());
             }
@@ -228,6 +228,85 @@ fn normalisation_by_codes_of_the_variance_differs_by_a_code_near_halfway() {
     let share = count.say("normalisation by codes of the variance");
     // A code of the variance more or less is more than one of the result.
     assert!(count.most <= 2 && share < 0.1, "{share} %");
+}
+
+/// The same by the codes of another map, of any scale and on both sides of their zero point.
+#[test]
+fn normalisation_by_roots_of_another_map_differs_by_a_code_near_halfway() {
+    let mut random = Random(7);
+    let (mut count, mut below) = (Count::default(), Count::default());
+    while count.all < 600_000 || below.all < 50_000 {
+        let (of_variance, x) = norm(&mut random, true);
+        let Op::Norm {
+            input,
+            centered,
+            under: UnderRoot::Codes { scale, zero_point, .. },
+            gain,
+            bias,
+            scale: sy,
+            zero_point: zy,
+        } = of_variance.layers[0].op.clone()
+        else {
+            panic!("a normalisation by codes")
+        };
+        let [pixels, one, c] = of_variance.maps[0].shape;
+        let epsilon = if random.next().is_multiple_of(2) { 0.0 } else { scale * random.scale(1e-3, 10.0) };
+        // Below its zero point a code has no root: all of a pixel is undecided, and nothing else is said of it. The root of 0 is none to
+        // divide by either: the sign of each distance decides.
+        let negative = zero_point > -128 && random.next().is_multiple_of(4);
+        let least = zero_point + i8::from(epsilon == 0.0);
+        let codes =
+            random.codes(pixels).into_iter().map(|code| if negative { code.min(zero_point - 1) } else { code.max(least) });
+        let codes = codes.collect();
+        let under = UnderRoot::Map { of: Operand { map: 1, scale, zero_point }, epsilon };
+        let op = Op::Norm { input, centered, under, gain, bias, scale: sy, zero_point: zy };
+        let layers = vec![(Op::Constant { codes }, ALL, [pixels, one, 1]), (op, ALL, [pixels, one, c])];
+        (if negative { &mut below } else { &mut count }).add(&graph([pixels, one, c], layers), Form::Norm, &x);
+    }
+    let share = count.say("normalisation by roots of another map");
+    assert!(count.most == 1 && share < 0.1, "{share} %");
+    assert_eq!(below.open, below.all);
+}
+
+/// A map's marks reach the pixels whose roots it has, and no others.
+#[test]
+fn marks_of_what_stands_under_a_root_reach_its_pixel() {
+    let mut random = Random(8);
+    let (pixels, c, mut seen) = (6, 5, [0; 2]);
+    for _ in 0..300 {
+        let x = random.codes(pixels * c);
+        let mean = Op::AveragePool {
+            input: Operand { map: 1, scale: 1.0, zero_point: 0 },
+            window: Window { kernel: [1, 2], pads: [0, 0, 0, 1], ..Window::POINT },
+            count_padding: true,
+            scale: 1.0,
+            zero_point: 0,
+            rounding: MeanRounding::Float32,
+        };
+        let first =
+            Op::Conv { input: 0, zero_point: 0, window: Window::POINT, groups: 1, weights: vec![1, 0, 0, 0, 0], bias: vec![0] };
+        let finish = Finish::Int8 { scales: vec![1.0], zero_point: 0, lo: -128, hi: 127, float32: false, rest: vec![] };
+        let under = UnderRoot::Map { of: Operand { map: 2, scale: 1.0, zero_point: -128 }, epsilon: 1.0 };
+        let op = Op::Norm {
+            input: Operand { map: 0, scale: 1e-3, zero_point: 0 },
+            centered: false,
+            under,
+            gain: vec![1e-3; c],
+            bias: vec![0.0; c],
+            scale: 1.0,
+            zero_point: 0,
+        };
+        let layers = vec![(first, finish, [1, pixels, 1]), (mean, ALL, [1, pixels, 1]), (op, ALL, [1, pixels, c])];
+        let got = run_graph(&graph([1, pixels, c], layers), &x);
+        for pixel in 0..pixels {
+            // Half of a sum of two codes lies halfway where that is odd.
+            let code = |p: usize| if p < pixels { i32::from(x[p * c]) } else { 0 };
+            let odd = (code(pixel) + code(pixel + 1)) % 2 != 0;
+            seen[usize::from(odd)] += 1;
+            assert!((0..c).all(|channel| got.open[pixel * c + channel] == odd), "pixel {pixel}: {odd}");
+        }
+    }
+    assert!(seen.iter().all(|&s| s > 100), "{seen:?}");
 }
 
 /// Scales of any size, pixels of one value, gains and constants of 0: where codes differ the reference says so.

@@ -32,7 +32,8 @@ impl Stager<'_> {
         self.has_numbers()?;
         let Operand { map, scale: x_scale, zero_point: x_zero } = *input;
         let (x_scale, scale) = (f64::from(x_scale), f64::from(*scale));
-        let under = match under {
+        let root = under;
+        let under = match root {
             UnderRoot::Epsilon(epsilon) => Under::Epsilon((*epsilon).into()),
             UnderRoot::Codes { scale, zero_point, values } => {
                 let most = f64::from(127 - i32::from(*zero_point));
@@ -49,6 +50,12 @@ impl Stager<'_> {
                 }
                 Under::Codes { scale: (*scale).into(), most, each }
             }
+            UnderRoot::Map { of, epsilon } => Under::Operand {
+                first: self.numbers(|_| (1.0, -f64::from(of.zero_point)), 1),
+                scale: of.scale.into(),
+                signed: of.zero_point != -128,
+                epsilon: (*epsilon).into(),
+            },
         };
         let channels = gain.len();
         let first = self.numbers(|_| (1.0, -f64::from(x_zero)), channels);
@@ -60,7 +67,12 @@ impl Stager<'_> {
             channels,
         );
         let function = Function::Norm { centered: *centered, gain: gains, scale: x_scale, under };
-        self.on_numbers(i, map, first, *zero_point, function, Form::Norm)
+        let stage = self.on_numbers(i, map, first, *zero_point, function, Form::Norm)?;
+        if let UnderRoot::Map { of, .. } = root {
+            let operand = self.tensor(of.map)?;
+            self.staged.stages[stage].operand = Some(operand);
+        }
+        Ok(stage)
     }
 
     /// Whether there is a vector unit that a tensor's words fit.

@@ -39,6 +39,8 @@ struct Passes<'a> {
     /// Cycles from a step to the next.
     beat: u64,
     x: usize,
+    /// First word of what stands under the root, where a tensor has it.
+    root: usize,
     /// First word of the results, and the codes they are.
     out: Vector,
     /// When each word of the results is written.
@@ -109,6 +111,7 @@ impl Scheduler<'_> {
             words,
             beat: u64::from(self.config.vec_beats()),
             x: region(stage.input),
+            root: region(stage.operand),
             out,
             written: vec![0; stage.pixels() * words],
         }
@@ -227,15 +230,20 @@ impl Passes<'_> {
         };
         let v = match self.numbers.function {
             Function::Softmax { .. } => Vector { add: Add::MinusScalar, function: Some(Table::Exp2), sum: SumOf::T, ..base },
-            Function::Norm { centered, .. } => {
-                Vector { add: if centered { Add::MinusScalar } else { Add::Zero }, sum: SumOf::TSquared, ..base }
+            Function::Norm { centered, under, .. } => {
+                let add = if centered { Add::MinusScalar } else { Add::Zero };
+                let sum = if matches!(under, Under::Operand { .. }) { SumOf::Off } else { SumOf::TSquared };
+                Vector { add, sum, ..base }
             }
         };
         let w = self.words as i64;
         let v = self.walk(v, chunk, [1, 1, 1, 0, 0], [w, 0, w, 0, 1], self.beat - 1);
         let steps = self.t.stream(v.clone(), ready);
-        let mut at = self.t.sum_written(&v, steps.last());
         let s = chunk.of_numbers;
+        let mut at = match self.numbers.function {
+            Function::Norm { under: Under::Operand { first, .. }, .. } => self.roots(chunk, first),
+            _ => self.t.sum_written(&v, steps.last()),
+        };
         match self.numbers.function {
             Function::Softmax { levels } => {
                 at = self.scalar(ScalarOp::Recip, s, Second::None, chunk, at);
@@ -256,11 +264,37 @@ impl Passes<'_> {
                         at = self.scalar(ScalarOp::Max, s, Second::Constant(-most), chunk, at);
                         at = self.scalar(ScalarOp::Mul, s, Second::Constant(-each), chunk, at);
                     }
+                    Under::Operand { scale, signed, epsilon, .. } => {
+                        at = self.scalar(ScalarOp::Mul, s, Second::Constant(scale / 16.0), chunk, at);
+                        if signed {
+                            at = self.scalar(ScalarOp::Max, s, Second::Constant(0.0), chunk, at);
+                        }
+                        if epsilon != 0.0 {
+                            at = self.scalar(ScalarOp::Add, s, Second::Constant(epsilon), chunk, at);
+                        }
+                    }
                 }
                 at = self.scalar(ScalarOp::Rsqrt, s, Second::None, chunk, at);
             }
         }
         self.t.after_s(Self::first_of(chunk, at)).max(self.behind(&v, &steps))
+    }
+
+    /// What stands under the roots of a chunk comes in by the array, a word a pixel, as sums of one number. When the last is there.
+    fn roots(&mut self, chunk: &Chunk, first: u32) -> u64 {
+        let m = Matmul {
+            x_base: (self.root + chunk.first) as u32,
+            hold: 1,
+            first: true,
+            last: true,
+            nest: nest(&[lp(chunk.count, self.beat - 1, [1, 0, 0, 0, 0])]),
+            ..Matmul::default()
+        };
+        let v =
+            Vector { mul1: Mul1::Scale, add: Add::Bias, sum: SumOf::T, param_base: first, red_base: chunk.of_numbers, ..drain() };
+        let v = walk(v, &[(lp(1, 0, [0; 5]), true), (lp(chunk.count, 0, [0, 0, 0, 0, 1]), false)]);
+        let steps = self.t.product(m, v.clone(), 0, 0);
+        self.t.sum_written(&v, steps.last())
     }
 
     /// Codes of a chunk's numbers.

@@ -50,4 +50,15 @@ pub enum Under {
         /// What a code stands for.
         each: f64,
     },
+    /// What the codes of the stage's operand stand for, one for each pixel, and a constant.
+    Operand {
+        /// Parameter words by which its codes become numbers.
+        first: u32,
+        /// Scale of its codes.
+        scale: f64,
+        /// They may be below their zero point.
+        signed: bool,
+        /// The constant.
+        epsilon: f64,
+    },
 }

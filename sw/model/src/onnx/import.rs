@@ -9,10 +9,14 @@ use crate::onnx::fold::facts::Facts;
 use crate::onnx::fold::known::Known;
 use crate::onnx::fold::windows::BATCH;
 use crate::onnx::fuse::columns;
+use crate::onnx::fuse::contrib;
+use crate::onnx::fuse::input_norms;
 use crate::onnx::fuse::norms;
 use crate::onnx::fuse::pairs::merge;
+use crate::onnx::fuse::picked;
 use crate::onnx::lower::walk::{Lowered, lower};
 use crate::onnx::parse::model::{Constants, Model, parse};
+use crate::onnx::parse::node::Node;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -49,10 +53,13 @@ fn passes(
     constants: &Constants,
 ) -> Result<(Model, HashMap<String, Known>, Lowered), ImportError> {
     let mut model = parse(bytes, folder, constants)?;
+    contrib::find(&mut model);
     merge(&mut model);
     let mut known = fold(&mut model)?;
-    norms::find(&mut model, &known);
+    norms::find(&mut model, &mut known);
+    picked::find(&mut model, &known);
     columns::find(&mut model, &known);
+    input_norms::find(&mut model, &known);
     let lowered = lowered(&mut model, &mut known)?;
     Ok((model, known, lowered))
 }
@@ -73,9 +80,22 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -
     let (model, _, lowered) = passes(bytes, folder, constants)?;
     let list = match lowered {
         Lowered::Graph(graph) => return Ok(Imported { graph: *graph, notes: model.notes }),
-        Lowered::Refused(list) => list.into_iter().map(|(_, u)| u).collect(),
+        Lowered::Refused(list) => advised(&model, list.into_iter().map(|(_, u)| u).collect()),
     };
     Err(if model.quantised { ImportError::Unsupported(list) } else { ImportError::NotQuantised(list) })
+}
+
+/// What does not run, with what helps where a network has operators on codes (QuantFormat.QOperator) and something reads float32: that format
+/// leaves what it has no such operator for between floats.
+fn advised(model: &Model, mut list: Vec<Unsupported>) -> Vec<Unsupported> {
+    let on_codes = |n: &Node| n.op().starts_with("QLinear") || n.op() == "QGemm";
+    if model.nodes.iter().any(on_codes) {
+        for u in list.iter_mut().filter(|u| u.reason.contains("float32 input") || u.reason.contains("float32 result")) {
+            let before = if u.help.is_empty() { String::new() } else { format!("{}; or ", u.help) };
+            u.help = format!("{before}quantise with QuantFormat.QDQ, which does so around each operator");
+        }
+    }
+    list
 }
 
 /// Lowers a model as it is: a matrix has as many rows as its batch. Where windows would slide over several images, and no node mixes them,
@@ -125,6 +145,6 @@ pub fn survey(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -> Res
             }
         }
     }
-    let unsupported = refused.into_iter().map(|(_, u)| u).collect();
+    let unsupported = advised(&model, refused.into_iter().map(|(_, u)| u).collect());
     Ok(Survey { nodes: model.nodes.len(), unsupported, macs, running, unknown, notes: model.notes })
 }

@@ -6,7 +6,7 @@ use crate::onnx::array::{Array, Data};
 use crate::onnx::error::{Fail, ImportError, unsupported, wrong};
 use crate::onnx::fold::facts::Constants;
 use crate::onnx::fold::integers::{computed, of_shape};
-use crate::onnx::fold::known::{Dequantised, Known};
+use crate::onnx::fold::known::{Dequantised, Known, constant as given};
 use crate::onnx::fold::plan::plan;
 use crate::onnx::fold::quantized::{dequantize, quantize};
 use crate::onnx::fold::shapes::infer;
@@ -16,10 +16,13 @@ use crate::onnx::parse::node::Node;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// Elements of a constant that is made larger.
+const LARGEST: usize = 1 << 22;
+
 type Fold = fn(&Node, &[Option<Known>]) -> Result<Known, Fail>;
 
 /// Operators that are computed here where their inputs are constants: domain, name, function.
-const FOLDS: [(&str, &str, Fold); 14] = [
+const FOLDS: [(&str, &str, Fold); 15] = [
     ("", "Constant", constant),
     ("", "Identity", same),
     ("", "Dropout", same),
@@ -34,6 +37,7 @@ const FOLDS: [(&str, &str, Fold); 14] = [
     ("", "Transpose", moved),
     ("", "DepthToSpace", moved),
     ("", "SpaceToDepth", moved),
+    ("", "Expand", expand),
 ];
 
 /// All constants of a model by name; nodes that were computed are no more among its nodes. A node of constants that cannot be computed
@@ -144,6 +148,67 @@ fn constant(node: &Node, _: &[Option<Known>]) -> Result<Known, Fail> {
     Ok(Known::Array(Rc::new(Array { shape, data })))
 }
 
+/// Expand of a constant with one scale at most.
+fn expand(_: &Node, inputs: &[Option<Known>]) -> Result<Known, Fail> {
+    let Some(to) = given(inputs, 1)?.and_then(|a| a.integers()) else { return wrong("input 1 is no shape") };
+    let (from, one) = match inputs.first() {
+        Some(Some(Known::Array(a))) => (a.shape.clone(), true),
+        Some(Some(Known::Dequantised(c))) => (c.shape.clone(), c.scales.len() == 1),
+        _ => return wrong("input 0 is missing"),
+    };
+    let rank = from.len().max(to.len());
+    let at = |d: usize, len: usize| (d + len).checked_sub(rank);
+    let mut shape = vec![];
+    for d in 0..rank {
+        let own = at(d, from.len()).map_or(1, |d| from[d]);
+        let wanted = at(d, to.len()).map_or(Ok(1), |d| usize::try_from(to[d]));
+        match wanted {
+            Ok(wanted) if own == wanted || wanted == 1 => shape.push(own),
+            Ok(wanted) if own == 1 => shape.push(wanted),
+            _ => return wrong(format!("shape {from:?} does not broadcast to {to:?}")),
+        }
+    }
+    let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= LARGEST);
+    let (Some(count), true) = (count, one) else {
+        return unsupported(format!("a constant of shape {shape:?}, or with several scales"), "store it as it is used");
+    };
+    let from_of = |mut place: usize| {
+        let (mut index, mut step) = (0, 1);
+        for (d, &size) in shape.iter().enumerate().rev() {
+            let own = at(d, from.len()).map_or(1, |d| from[d]);
+            index += if own == 1 { 0 } else { place % size * step };
+            step *= own;
+            place /= size;
+        }
+        index as u32
+    };
+    let moves: Vec<u32> = (0..count).map(from_of).collect();
+    Ok(match inputs.first() {
+        Some(Some(Known::Dequantised(c))) => {
+            let ints = moves.iter().map(|&from| c.ints[from as usize]).collect();
+            Known::Dequantised(Dequantised { shape, ints: Rc::new(ints), ..c.clone() })
+        }
+        Some(Some(Known::Array(a))) => Known::Array(Rc::new(picked(a, shape, &moves))),
+        _ => return wrong("input 0 is missing"),
+    })
+}
+
+/// An array of elements of another.
+fn picked(a: &Array, shape: Vec<usize>, moves: &[u32]) -> Array {
+    fn pick<T: Copy>(v: &mut Vec<T>, moves: &[u32]) {
+        *v = moves.iter().map(|&from| v[from as usize]).collect();
+    }
+    let mut data = a.data.clone();
+    match &mut data {
+        Data::I8(v) => pick(v, moves),
+        Data::U8(v) => pick(v, moves),
+        Data::I32(v) => pick(v, moves),
+        Data::I64(v) => pick(v, moves),
+        Data::F32(v) => pick(v, moves),
+    }
+    Array { shape, data }
+}
+
 fn same(_: &Node, inputs: &[Option<Known>]) -> Result<Known, Fail> {
     match inputs.first() {
         Some(Some(value)) => Ok(value.clone()),
@@ -174,18 +239,10 @@ fn moved(node: &Node, inputs: &[Option<Known>]) -> Result<Known, Fail> {
         }
         Some(Some(Known::Array(a))) => {
             let (shape, moves) = plan(node, node.op(), inputs, &a.shape)?;
-            let mut array = (**a).clone();
-            if let Some(moves) = moves {
-                match &mut array.data {
-                    Data::I8(v) => pick(v, &moves),
-                    Data::U8(v) => pick(v, &moves),
-                    Data::I32(v) => pick(v, &moves),
-                    Data::I64(v) => pick(v, &moves),
-                    Data::F32(v) => pick(v, &moves),
-                }
-            }
-            array.shape = shape;
-            Ok(Known::Array(Rc::new(array)))
+            Ok(Known::Array(Rc::new(match moves {
+                Some(moves) => picked(a, shape, &moves),
+                None => Array { shape, ..(**a).clone() },
+            })))
         }
         _ => wrong("input 0 is missing"),
     }

@@ -4,7 +4,7 @@
 //! QuantizeLinear keeps order, so it may come before a comparison.
 
 use crate::onnx::error::{Fail, unsupported};
-use crate::onnx::fuse::value::{Joined, Real, Table, Value};
+use crate::onnx::fuse::value::{Joined, Part, Real, Table, Value};
 use std::rc::Rc;
 
 impl Joined {
@@ -12,7 +12,11 @@ impl Joined {
     pub fn through(&self, f: impl Fn(&Table) -> Result<Table, Fail>) -> Result<Value, Fail> {
         match self {
             Joined::Side { parts, axis } => {
-                let parts = parts.iter().map(f).collect::<Result<Vec<Table>, Fail>>()?;
+                let through = |part: &Part| match part {
+                    Part::Table(t) => f(t).map(Part::Table),
+                    Part::Constant(..) => unsupported("a function of tensors joined to a constant", "quantise them first"),
+                };
+                let parts = parts.iter().map(through).collect::<Result<Vec<Part>, Fail>>()?;
                 Ok(Value::Real(Real::Joined(Rc::new(Joined::Side { parts, axis: *axis }))))
             }
             Joined::Extreme { .. } => unsupported("a function of a maximum or minimum", "quantise it first"),

@@ -22,17 +22,22 @@
 //! | Concat, Max, Min, Pad by another value | [`joined`] |
 //! | Softmax | [`softmax`], [`tail`] |
 //! | a normalisation written as its parts | [`norms`] |
+//! | normalisations of the graph's float32 input | [`input_norms`] |
+//! | parts and other orders of a normalisation | [`picked`] |
+//! | operators that are two | [`contrib`] |
 //! | rows of several tables by the columns of one input | [`columns`] |
 
 pub mod bias;
 pub mod by_channel;
 pub mod clip;
 pub mod columns;
+pub mod contrib;
 pub mod dequantized;
 pub mod digits;
 pub mod functions;
 pub mod group;
 pub mod hinges;
+pub mod input_norms;
 pub mod joined;
 pub mod layout;
 pub mod mean;
@@ -42,6 +47,7 @@ pub mod norms;
 pub mod on_sums;
 pub mod operands;
 pub mod pairs;
+pub mod picked;
 pub mod same_code;
 pub mod scalar;
 pub mod softmax;

@@ -308,11 +308,20 @@ pub struct Channels {
     pub clip: Clip,
 }
 
+/// What a Concat puts beside others.
+#[derive(Clone)]
+pub enum Part {
+    /// Values of codes.
+    Table(Table),
+    /// Constants: shape, values row-major.
+    Constant(Vec<usize>, Rc<Vec<f32>>),
+}
+
 /// Values that become codes when they are quantised: not before, for what they are made of has no one scale.
 #[derive(Clone)]
 pub enum Joined {
     /// What a Concat puts together.
-    Side { parts: Vec<Table>, axis: i64 },
+    Side { parts: Vec<Part>, axis: i64 },
     /// The greatest, or least, of each element.
     Extreme { parts: Vec<Table>, least: bool },
     /// With padding of a value that is none of the codes'.

@@ -194,20 +194,43 @@ pub fn padded(g: &mut Building, node: &Node, e: &Eight, pads: &[(usize, i64, i64
     copy(g, node, e, &part, (layout, shape), blank)
 }
 
-/// Tensors side by side along a dimension: each copied to its place, and the copies added up. Their codes are left as they are.
-pub fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result<Eight, Fail> {
-    let Some(first) = parts.first() else { return wrong("nothing to join") };
+/// What is put beside others.
+#[derive(Clone)]
+pub enum Piece {
+    /// A tensor in a map.
+    Map(Eight),
+    /// Codes that are always the same, of this shape, row-major.
+    Constant(Vec<usize>, Vec<i8>),
+}
+
+impl Piece {
+    fn shape(&self) -> &[usize] {
+        match self {
+            Piece::Map(e) => &e.shape,
+            Piece::Constant(shape, _) => shape,
+        }
+    }
+}
+
+/// Tensors side by side along a dimension: each copied to its place, and the copies added up; constants are one map, with 0 where the
+/// others are, that is added to them. Codes are left as they are.
+///
+/// # Errors
+/// Constants alone; shapes or types that differ; a dimension of no map.
+pub fn join_pieces(g: &mut Building, node: &Node, parts: &[Piece], axis: i64) -> Result<Eight, Fail> {
+    let tensor = |p: &Piece| if let Piece::Map(e) = p { Some(e.clone()) } else { None };
+    let Some(first) = parts.iter().find_map(tensor) else { return unsupported("constants alone are joined", "fold it") };
     let axis = axis_of(axis, first.shape.len())?;
     let mut shape = first.shape.clone();
-    shape[axis] = parts.iter().map(|p| p.shape.get(axis).copied().unwrap_or(0)).sum();
+    shape[axis] = parts.iter().map(|p| p.shape().get(axis).copied().unwrap_or(0)).sum();
     for p in parts {
-        let fits = p.shape.len() == shape.len() && (0..shape.len()).all(|d| d == axis || p.shape[d] == shape[d]);
-        if !fits || p.unsigned != first.unsigned {
-            return wrong(format!("shapes {:?} and {:?} along dimension {axis}, or their types, differ", first.shape, p.shape));
+        let fits = p.shape().len() == shape.len() && (0..shape.len()).all(|d| d == axis || p.shape()[d] == shape[d]);
+        if !fits || matches!(p, Piece::Map(e) if e.unsigned != first.unsigned) {
+            return wrong(format!("shapes {:?} and {:?} along dimension {axis}, or their types, differ", first.shape, p.shape()));
         }
     }
     // Of an input without a layout the others decide.
-    let decides = parts.iter().find(|p| !g.is_open(p)).unwrap_or(first);
+    let decides = parts.iter().filter_map(tensor).find(|p| !g.is_open(p)).unwrap_or(first.clone());
     let layout = layout_of(g, node, &mut decides.clone())?;
     let Some(along) = layout.along(&shape, axis) else {
         return unsupported(
@@ -216,7 +239,23 @@ pub fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result
         );
     };
     let (mut at, mut sum): (usize, Option<Eight>) = (0, None);
+    let behind: usize = shape[axis + 1..].iter().product();
+    let mut fixed: Option<Vec<i8>> = None;
+    let mut tensors = vec![];
     for p in parts {
+        match p {
+            Piece::Map(e) => tensors.push((at, e.clone())),
+            Piece::Constant(own, codes) => {
+                let all = fixed.get_or_insert_with(|| vec![0; shape.iter().product()]);
+                for (row, codes) in codes.chunks((own[axis] * behind).max(1)).enumerate() {
+                    all[(row * shape[axis] + at) * behind..][..codes.len()].copy_from_slice(codes);
+                }
+            }
+        }
+        at += p.shape()[axis];
+    }
+    for (at, p) in &tensors {
+        let at = *at;
         let Some((map, order)) = layout.map(&p.shape) else { return wrong("a shape without a map") };
         let p = &g.arranged(&node.name, p, map, &order);
         let [.., c] = g.maps[p.map].shape;
@@ -226,20 +265,29 @@ pub fn join(g: &mut Building, node: &Node, parts: &[Eight], axis: i64) -> Result
         } else {
             part.from[along as usize] = -(at as i64);
         }
-        at += p.shape[axis];
         let placed = copy(g, node, p, &part, (layout, shape.clone()), 0)?;
         sum = Some(match sum {
             None => placed,
-            Some(before) => {
-                let side = |e: &Eight| Operand { map: e.map, scale: 1.0, zero_point: 0 };
-                let (a, b) = (side(&before), side(&placed));
-                let op = Op::Add { a, b, scale: 1.0, zero_point: 0, rounding: SumRounding::Float32 };
-                let Some((map, order)) = layout.map(&shape) else { return wrong("a shape without a map") };
-                g.push(&node.name, op, Finish::Codes { lo: -128, hi: 127 }, shape.clone(), map, order, first.unsigned)
-            }
+            Some(before) => beside(g, node, &before, &placed),
         });
     }
+    if let (Some(codes), Some(before)) = (fixed, &sum) {
+        let order = g.places(before);
+        let codes = order.iter().map(|&place| codes[place as usize]).collect();
+        let (map, name) = (g.maps[before.map].shape, format!("{} (constant)", node.name));
+        let finish = Finish::Codes { lo: -128, hi: 127 };
+        let constant = g.push(&name, Op::Constant { codes }, finish, shape, map, order, first.unsigned);
+        sum = Some(beside(g, node, before, &constant));
+    }
     sum.ok_or_else(|| Fail::Wrong("nothing to join".into()))
+}
+
+/// Two maps in one layout of which one has the code 0 wherever the other has not.
+fn beside(g: &mut Building, node: &Node, a: &Eight, b: &Eight) -> Eight {
+    let side = |e: &Eight| Operand { map: e.map, scale: 1.0, zero_point: 0 };
+    let op = Op::Add { a: side(a), b: side(b), scale: 1.0, zero_point: 0, rounding: SumRounding::Float32 };
+    let (map, order) = (g.maps[a.map].shape, g.places(a));
+    g.push(&node.name, op, Finish::Codes { lo: -128, hi: 127 }, a.shape.clone(), map, order, a.unsigned)
 }
 
 /// A map that windows slide over.

@@ -44,11 +44,19 @@ fn pointwise(node: &Node, op: &str, inputs: Inputs, shape: &[usize]) -> Result<O
     Ok(Some(HostOp::Arithmetic { op: arithmetic, shape: array.shape.clone(), values: values.to_vec(), first }))
 }
 
-/// Gather of the rows of a constant table, by an input that has their indices: an embedding.
-fn rows(node: &Node, inputs: Inputs) -> Result<HostOp, Fail> {
+/// Gather of the rows of a constant table, by an input that has their indices: an embedding. Of a table of codes the second result says whether
+/// they are uint8; the rows are codes then.
+fn rows(node: &Node, inputs: Inputs) -> Result<(HostOp, Option<bool>), Fail> {
+    let mut codes = None;
     let (shape, values) = match any(inputs, 0)? {
         Value::Const(a) => match a.floats() {
             Some(v) => (a.shape.clone(), v.to_vec()),
+            None if matches!(a.element(), ElementType::Int8 | ElementType::Uint8) => {
+                let unsigned = a.element() == ElementType::Uint8;
+                codes = Some(unsigned);
+                let off = if unsigned { 128 } else { 0 };
+                (a.shape.clone(), a.integers().unwrap_or_default().iter().map(|v| (v - off) as f32).collect())
+            }
             None => return unsupported(format!("a table of {}", a.element()), "dequantise it before Gather"),
         },
         Value::Real(Real::Const(c)) => (c.shape.clone(), c.floats()),
@@ -57,19 +65,24 @@ fn rows(node: &Node, inputs: Inputs) -> Result<HostOp, Fail> {
     if node.int("axis", 0) != 0 || shape.is_empty() || values.is_empty() {
         return unsupported(format!("rows of shape {shape:?} along axis {}", node.int("axis", 0)), "gather along axis 0");
     }
-    Ok(HostOp::Rows { shape: shape[1..].to_vec(), values })
+    Ok((HostOp::Rows { shape: shape[1..].to_vec(), values }, codes))
 }
 
 /// An operator on the float32 input that nothing has quantised; `None`: one that the host does not compute.
 pub fn before(g: &mut Building, node: &Node, op: &str, inputs: Inputs, x: &Eight) -> Result<Option<Value>, Fail> {
     let global = matches!(op, "GlobalAveragePool" | "GlobalMaxPool");
+    let mut codes = None;
     let made = match op {
         "MaxPool" | "GlobalMaxPool" | "AveragePool" | "GlobalAveragePool" => {
             let (window, ..) = pool(node, &x.shape, global)?;
             let count_padding = !global && node.int("count_include_pad", 0) != 0;
             HostOp::Pool { window, max: op.ends_with("MaxPool"), count_padding }
         }
-        "Gather" if g.source(x).element == ElementType::Int64 => rows(node, inputs)?,
+        "Gather" if g.source(x).element == ElementType::Int64 => {
+            let (made, of) = rows(node, inputs)?;
+            codes = of;
+            made
+        }
         _ => match pointwise(node, op, inputs, &x.shape)? {
             Some(made) => made,
             None => return Ok(None),
@@ -95,6 +108,10 @@ pub fn before(g: &mut Building, node: &Node, op: &str, inputs: Inputs, x: &Eight
     source.inner = shape.clone();
     let count = shape.iter().product::<usize>() as u32;
     let eight = Eight { shape, place: Rc::new((0..count).collect()), steps: source.host.len(), ..x.clone() };
+    if let Some(unsigned) = codes {
+        source.codes = Some(Codes { scales: vec![1.0], zero_points: vec![0], axis: 0 });
+        return Ok(Some(Value::Eight(Eight { unsigned, ..eight })));
+    }
     Ok(Some(Value::Real(Real::Input(eight))))
 }
 

@@ -5,9 +5,9 @@ use crate::graph::{Finish, Op};
 use crate::onnx::error::{Fail, wrong};
 use crate::onnx::fold::scales::{result_zero, scale, zero_point};
 use crate::onnx::fuse::operands::codes_as_values;
-use crate::onnx::fuse::value::{Eight, Inputs, Joined, PendingKind, Table, Value};
+use crate::onnx::fuse::value::{Eight, Inputs, Joined, Part, PendingKind, Table, Value};
 use crate::onnx::lower::building::Building;
-use crate::onnx::lower::copies::{join, padded};
+use crate::onnx::lower::copies::{Piece, join_pieces, padded};
 use crate::onnx::lower::requantise::{lookup, quantize_table};
 use crate::onnx::lower::two::add;
 use crate::onnx::parse::node::Node;
@@ -28,8 +28,15 @@ pub fn quantise_joined(g: &mut Building, node: &Node, inputs: Inputs, joined: &J
     };
     match joined {
         Joined::Side { parts, axis } => {
-            let parts = parts.iter().map(|t| codes(g, t)).collect::<Result<Vec<Eight>, Fail>>()?;
-            Ok(Value::Eight(join(g, node, &parts, *axis)?))
+            let (zero, _) = result_zero(node, &zero_point(inputs, 2)?)?;
+            let piece = |part: &Part| match part {
+                Part::Table(t) => codes(g, t).map(Piece::Map),
+                Part::Constant(shape, values) => {
+                    Ok(Piece::Constant(shape.clone(), values.iter().map(|&v| quantise(v, scale, zero)).collect()))
+                }
+            };
+            let parts = parts.iter().map(piece).collect::<Result<Vec<Piece>, Fail>>()?;
+            Ok(Value::Eight(join_pieces(g, node, &parts, *axis)?))
         }
         Joined::Extreme { parts, least } => {
             // QuantizeLinear keeps order, so it may come first. The least are the greatest of codes turned around.

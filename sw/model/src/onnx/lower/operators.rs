@@ -4,6 +4,7 @@
 use crate::onnx::error::Fail;
 use crate::onnx::fuse::columns::COLUMNS;
 use crate::onnx::fuse::functions::is_function;
+use crate::onnx::fuse::input_norms::INPUT_NORMS;
 use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::fuse::value::{Inputs, Value};
 use crate::onnx::lower::building::Building;
@@ -121,6 +122,7 @@ pub fn find(node: &Node) -> Result<Handler, Fail> {
         "" | "ai.onnx" => (STANDARD, ""),
         "com.microsoft" => (MICROSOFT, domain),
         NORMS if op == COLUMNS => return Ok(All(columns::columns)),
+        NORMS if op == INPUT_NORMS => return Ok(All(normalization::of_input)),
         NORMS => return Ok(First(normalization::layer)),
         _ => {
             let reason = format!("operators of the domain '{domain}' are not known");

@@ -5,14 +5,16 @@
 //! pixel of all their maps, as wide as the widest of them; a copy takes each out. Several outputs lie side by side in one map: by
 //! channels where they have as many pixels, else pixel behind pixel; copies put them there.
 
-use crate::graph::{Border, Codes, Finish, MapId, Op, Operand, SumRounding, Window};
-use crate::host::{Host, HostOp};
+use crate::graph::{Border, Codes, Finish, MapId, Op, Operand, SumRounding, UnderRoot, Window};
+use crate::host::{Host, HostNorm, HostOp};
 use crate::onnx::element::ElementType;
 use crate::onnx::error::{ImportError, Unsupported};
 use crate::onnx::fold::windows::bounded_product;
-use crate::onnx::fuse::value::{Eight, Outside, Real, Value};
+use crate::onnx::fuse::clip::Clip;
+use crate::onnx::fuse::value::{Eight, Outside, Pending, PendingKind, Real, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::edge::outside;
+use std::rc::Rc;
 
 /// A tensor that leaves, in its own map.
 pub struct Leaving {
@@ -57,6 +59,35 @@ fn bytes(g: &mut Building, name: &str, e: &Eight) -> Result<Leaving, ImportError
     Ok(Leaving { eight: e.clone(), border })
 }
 
+/// A normalisation that nothing quantises, of codes of the machine: the host's. `None`: something else, or a map has what stands under
+/// its root.
+fn normalised(g: &Building, p: &Pending) -> Option<Outside> {
+    let PendingKind::Norm(norm) = &p.kind else { return None };
+    if matches!(norm.under, UnderRoot::Map { .. }) || p.clip != Clip::NONE {
+        return None;
+    }
+    // Of each element of the tensor: its place in the tensor that the map was made as.
+    let mut place = vec![0; p.order.len()];
+    p.order.iter().zip(g.order[norm.input.map].iter()).for_each(|(&own, &base)| place[own as usize] = base);
+    let c = norm.gain.len();
+    let mut along: Vec<usize> = (0..c).collect();
+    along.sort_by_key(|&channel| p.order[channel]);
+    let by = |of: &[f32]| along.iter().map(|&channel| of[channel]).collect();
+    let groups = p.order.chunks(c).flat_map(|pixel| along.iter().map(|&channel| pixel[channel])).collect();
+    let under = norm.under.clone();
+    let op = HostOp::Norm(HostNorm {
+        groups,
+        centered: norm.centered,
+        under,
+        squares: None,
+        gain: by(&norm.gain),
+        bias: by(&norm.bias),
+    });
+    let eight = Eight { map: norm.input.map, shape: p.shape.clone(), place: Rc::new(place), unsigned: false, steps: 0 };
+    let codes = Codes { scales: vec![norm.input.scale], zero_points: vec![norm.input.zero_point], axis: 0 };
+    Some(Outside { eight, codes, ops: Rc::new(vec![op]), shape: p.shape.clone(), by: "a normalisation".into() })
+}
+
 /// What a value is where it leaves the graph.
 pub fn leaving(g: &mut Building, name: &str, value: Value) -> Result<Leaving, ImportError> {
     let mut host = None;
@@ -85,6 +116,11 @@ pub fn leaving(g: &mut Building, name: &str, value: Value) -> Result<Leaving, Im
                 "a constant for each channel behind the last DequantizeLinear, where the host computes with scalars alone",
                 "put QuantizeLinear and DequantizeLinear behind it, or end the graph before it",
             );
+        }
+        Value::Real(Real::Pending(p)) if normalised(g, &p).is_some() => {
+            let Some(o) = normalised(g, &p) else { return cannot(name, "the output is unknown", "") };
+            host = Some((o.shape, o.ops.to_vec()));
+            (o.eight, ElementType::Float32, Some(o.codes))
         }
         Value::Real(_) => {
             return cannot(

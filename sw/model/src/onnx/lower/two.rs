@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Two tensors of one shape as operands of one layer: sums, differences, products of maps.
 
-use crate::graph::{Finish, Op, Operand};
+use crate::graph::{Finish, Op, Operand, Window};
 use crate::onnx::element::ElementType;
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::fold::known::Dequantised;
@@ -135,8 +135,34 @@ fn by_channel(g: &mut Building, x: &Eight, factors: &Eight) -> bool {
     places.iter().enumerate().all(|(element, &place)| of[place as usize] == flat[element % c])
 }
 
+/// Factors of which each is that of all channels of a pixel of `x`, copied to these; `None`: others.
+fn by_pixel(g: &mut Building, name: &str, x: &Eight, factors: &Eight) -> Option<Eight> {
+    let of = broadcast(&factors.shape, &x.shape)?;
+    let places = g.places(x);
+    let map = g.maps[x.map].shape;
+    let [h, w, c] = map;
+    if c == 1 || factors.place.len() != h * w {
+        return None;
+    }
+    let all: Vec<u32> = places.iter().map(|&place| of[place as usize]).collect();
+    if all.chunks(c).any(|pixel| pixel.iter().any(|f| *f != pixel[0])) {
+        return None;
+    }
+    let order: Vec<u32> = all.iter().step_by(c).copied().collect();
+    let one = g.arranged(name, factors, [h, w, 1], &order);
+    // A product with ones: a copy for each channel.
+    let op = Op::Conv { input: one.map, zero_point: 0, window: Window::POINT, groups: 1, weights: vec![1; c], bias: vec![0; c] };
+    let finish = Finish::Int8 { scales: vec![1.0; c], zero_point: 0, lo: -128, hi: 127, float32: false, rest: vec![] };
+    Some(g.push(&format!("{name} (factors)"), op, finish, x.shape.clone(), map, places, factors.unsigned))
+}
+
+/// What a product of two tensors is fused to.
+fn pair_of(t: &Table, u: &Table) -> Fuse {
+    if t.vector || u.vector { Fuse::Never } else { Fuse::pair(t.eight.unsigned, u.eight.unsigned) }
+}
+
 /// The product of two dequantised tensors.
-pub fn mul(g: &mut Building, t: &Table, u: &Table) -> Result<Pending, Fail> {
+pub fn mul(g: &mut Building, name: &str, t: &Table, u: &Table) -> Result<Pending, Fail> {
     let (a, b) = if t.eight.shape == u.eight.shape {
         // The one with a layout decides it for an input that has none yet.
         let (first, second) = if t.eight.map == 0 { (u, t) } else { (t, u) };
@@ -152,10 +178,14 @@ pub fn mul(g: &mut Building, t: &Table, u: &Table) -> Result<Pending, Fail> {
         (first, second)
     } else {
         let (x, factors) = if t.eight.place.len() >= u.eight.place.len() { (t, u) } else { (u, t) };
+        if let Some(eight) = by_pixel(g, name, &x.eight, &factors.eight) {
+            let product = mul(g, name, x, &Table { eight, ..factors.clone() })?;
+            return Ok(Pending { fuse: pair_of(t, u), ..product });
+        }
         if !by_channel(g, &x.eight, &factors.eight) {
             return unsupported(
                 format!("shapes {:?} and {:?} are multiplied", t.eight.shape, u.eight.shape),
-                "multiply tensors of one shape, or one with a factor for each channel",
+                "multiply tensors of one shape, or one with a factor for each channel or each pixel",
             );
         }
         (x, factors)
@@ -168,7 +198,7 @@ pub fn mul(g: &mut Building, t: &Table, u: &Table) -> Result<Pending, Fail> {
         map: g.maps[a.eight.map].shape,
         order: Rc::new(order),
         clip: Clip::NONE,
-        fuse: if t.vector || u.vector { Fuse::Never } else { Fuse::pair(t.eight.unsigned, u.eight.unsigned) },
+        fuse: pair_of(t, u),
         moved: false,
     })
 }

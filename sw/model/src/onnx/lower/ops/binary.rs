@@ -98,7 +98,7 @@ fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Val
             Ok(Value::Real(Real::Pending(Rc::new(add(g, &node.name, &t, &u)?))))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Mul" => {
-            Ok(Value::Real(Real::Pending(Rc::new(mul(g, t, u)?))))
+            Ok(Value::Real(Real::Pending(Rc::new(mul(g, &node.name, t, u)?))))
         }
         (Value::Real(Real::Table(t)), Value::Real(Real::Table(u))) if op == "Sub" => {
             let (t, u) = (linearised(g, node, t)?, linearised(g, node, u)?);
@@ -156,9 +156,13 @@ fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Val
                     format!("{op} of these operands"),
                     match op {
                         "Div" => {
-                            "Div takes a constant; a normalisation by its parts divides by the root of the mean of squares and a constant"
+                            "a Div takes a constant; a normalisation by its parts divides by the root of a mean of squares or of codes, one for each pixel, along the dimensions of its mean"
                         }
-                        _ => "an Add takes two dequantised tensors; Sub, Mul and Div one and a constant, or one for each channel",
+                        "Mul" => {
+                            "a Mul takes two dequantised tensors of one shape, one with a factor for each channel or pixel, or one and a constant"
+                        }
+                        "Sub" => "a Sub takes two dequantised tensors of one shape, or one and a constant",
+                        _ => "an Add takes two dequantised tensors of one shape, or one and a constant",
                     },
                 ),
             },

@@ -2,18 +2,22 @@
 //! LayerNormalization and RMSNormalization of dequantised codes, and the node that stands for either written as its parts. ONNX Runtime
 //! computes them in float32.
 
-use crate::graph::UnderRoot;
+use crate::graph::{Codes, Operand, UnderRoot};
+use crate::host::{HostNorm, HostOp, HostSquares};
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::fold::known::constant;
 use crate::onnx::fold::scales::{axis_of, result_zero, scale, zero_point};
+use crate::onnx::fold::windows::bounded;
 use crate::onnx::fuse::group::Fuse;
+use crate::onnx::fuse::input_norms::NORM_INPUTS;
+use crate::onnx::fuse::layout::natural;
 use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::fuse::operands::{any, linear, table};
 use crate::onnx::fuse::tables::map;
 use crate::onnx::fuse::value::{Eight, Inputs, Norm, PendingKind, Real, Table, Value};
 use crate::onnx::fuse::with_constant::{compute, fusible, scalar};
 use crate::onnx::lower::building::Building;
-use crate::onnx::lower::pixels::pixels;
+use crate::onnx::lower::pixels::{Pixels, pixels};
 use crate::onnx::lower::products::pending;
 use crate::onnx::lower::requantise::{codes_of, linearised};
 use crate::onnx::lower::two::operand;
@@ -30,18 +34,141 @@ pub fn layer(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fai
         _ => (axis_of(node.int("axis", -1), rank)?..rank).collect(),
     };
     let centered = if parts { node.int("centered", 1) != 0 } else { node.op() == "LayerNormalization" };
-    let under = match (parts, inputs.get(4).and_then(Option::as_ref)) {
+    let root = inputs.get(8).and_then(Option::as_ref).filter(|_| parts);
+    let mut under = match (parts, inputs.get(4).and_then(Option::as_ref)) {
         (false, _) => UnderRoot::Epsilon(node.float("epsilon", 1e-5)),
-        (true, None) => UnderRoot::Epsilon(scalar(any(inputs, 3)?).unwrap_or(0.0)),
+        (true, None) => UnderRoot::Epsilon(inputs.get(3).and_then(Option::as_ref).and_then(scalar).unwrap_or(0.0)),
         (true, Some(_)) => codes(g, node, inputs)?,
     };
     let shape = x.eight.shape.clone();
     let (gain, bias) = (by_axes(inputs, 1, &shape, &axes, 1.0)?, by_axes(inputs, 2, &shape, &axes, 0.0)?);
     let lies = pixels(g, &node.name, &x.eight, &axes)?;
-    let input = operand(g, &Table { eight: lies.eight, ..x })?;
+    let input = operand(g, &Table { eight: lies.eight.clone(), ..x })?;
+    if let (Some(_), UnderRoot::Epsilon(epsilon)) = (root, &under) {
+        under = UnderRoot::Map { of: of_pixels(g, node, inputs, &shape, &axes, &lies)?, epsilon: *epsilon };
+    }
     let of = |all: &[f32]| lies.along.iter().map(|&a| all[a]).collect();
+    let fuse = Fuse::Never;
     let kind = PendingKind::Norm(Rc::new(Norm { input, centered, under, gain: of(&gain), bias: of(&bias) }));
-    Ok(Value::Real(Real::Pending(Rc::new(pending(kind, shape, lies.map, lies.order, Fuse::Never)))))
+    Ok(Value::Real(Real::Pending(Rc::new(pending(kind, shape, lies.map, lies.order, fuse)))))
+}
+
+/// Normalisations of the graph's float32 input, which the host computes, and the input itself where something reads it: the codes of each.
+pub fn of_input(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec<Value>, Fail> {
+    let Value::Real(Real::Input(x)) = any(inputs, 0)? else {
+        return unsupported("what it normalises is float32", "put QuantizeLinear and DequantizeLinear before it");
+    };
+    let x = x.clone();
+    if x.steps != 0 || !g.source(&x).host.is_empty() || g.source(&x).codes.is_some() {
+        return unsupported("the float32 input goes two ways before it is quantised", "quantise it first");
+    }
+    let plain = node.int("plain", 0) != 0;
+    let count = x.place.len();
+    let mut norms = vec![];
+    for (n, i) in (1 + 2 * usize::from(plain)..inputs.len()).step_by(NORM_INPUTS).enumerate() {
+        let axes: Vec<usize> = node.ints(&format!("axes{n}")).unwrap_or_default().iter().map(|&a| a as usize).collect();
+        let own = [&[None][..], &inputs[i + 2..i + NORM_INPUTS]].concat();
+        let under = match own.get(4).and_then(Option::as_ref) {
+            Some(_) => codes(g, node, &own)?,
+            None => UnderRoot::Epsilon(match own[3].as_ref() {
+                Some(epsilon) => scalar(epsilon).unwrap_or(0.0),
+                None => node.float(&format!("epsilon{n}"), 0.0),
+            }),
+        };
+        let (gain, bias) = (by_axes(&own, 1, &x.shape, &axes, 1.0)?, by_axes(&own, 2, &x.shape, &axes, 0.0)?);
+        let groups = groups(&x.shape, &axes);
+        let squares = match own.get(8).and_then(Option::as_ref) {
+            Some(_) => Some(squares(g, node, &own)?),
+            None => None,
+        };
+        norms.push(HostNorm { groups, squares, centered: node.int(&format!("centered{n}"), 1) != 0, under, gain, bias });
+    }
+    let parts = usize::from(plain) + norms.len();
+    let (mut scales, mut zero_points, mut types) = (vec![], vec![], vec![]);
+    for i in (0..parts).map(|p| if plain && p > 0 { 3 + (p - 1) * NORM_INPUTS } else { 1 + p * NORM_INPUTS }) {
+        let (zero, unsigned) = result_zero(node, &zero_point(inputs, i + 1)?)?;
+        scales.push(scale(inputs, i)?);
+        zero_points.push(zero);
+        types.push(unsigned);
+    }
+    let (map, order) = natural(&x.shape, g.convolves);
+    let inner = [&[parts], &x.shape[..]].concat();
+    bounded(&inner)?;
+    let source = g.source(&x);
+    source.host.push(HostOp::Norms { plain, norms });
+    source.inner = inner.clone();
+    source.codes = Some(Codes { scales, zero_points, axis: 0 });
+    let all: Vec<u32> = (0..(parts * count) as u32).collect();
+    let whole = Eight { shape: inner, place: Rc::new(all), unsigned: false, steps: 1, ..x.clone() };
+    let rows: Vec<u32> = (0..parts).flat_map(|p| order.iter().map(move |&o| (p * count) as u32 + o)).collect();
+    g.view(&whole, [parts * map[0], map[1], map[2]], &rows);
+    let part = |(p, unsigned): (usize, bool)| {
+        let from = &rows[p * count..][..count];
+        let made = g.gathered(&node.name, &whole, from, x.shape.clone(), map, order.clone());
+        Value::Eight(Eight { unsigned, ..made })
+    };
+    Ok(types.into_iter().enumerate().map(part).collect())
+}
+
+/// Squares of codes as codes: how a number becomes a code, and what the square of each stands for.
+fn squares(g: &mut Building, node: &Node, inputs: Inputs) -> Result<HostSquares, Fail> {
+    let (own, zero) = (scale(inputs, 8)?, zero_point(inputs, 9)?);
+    let (zero_of, unsigned) = result_zero(node, &zero)?;
+    let none = Eight { map: 0, shape: vec![], place: Rc::default(), unsigned, steps: 0 };
+    let x = linear(none, own, zero)?;
+    let square = map(&x, |v| Ok(v * v))?;
+    let square = Table { scalar: fusible("Mul", &x, &Value::Real(Real::Table(x.clone())), None), ..square };
+    let (to, zero) = (scale(inputs, 10)?, zero_point(inputs, 11)?);
+    let (zero_to, unsigned) = result_zero(node, &zero)?;
+    let (codes, _) = codes_of(g, &square, to, zero_to, unsigned)?;
+    let values = std::array::from_fn(|i| (f32::from(codes[i]) - f32::from(zero_to)) * to);
+    Ok(HostSquares { scale: own, zero_point: zero_of, values: Box::new(values) })
+}
+
+/// Places of a tensor's elements by what is normalised together, along some dimensions.
+fn groups(shape: &[usize], axes: &[usize]) -> Vec<u32> {
+    let steps: Vec<usize> = (0..shape.len()).map(|d| shape[d + 1..].iter().product()).collect();
+    let along = |axes: &[usize]| {
+        axes.iter().fold(vec![0usize], |all, &d| {
+            all.iter().flat_map(|at| (0..shape[d]).map(|i| at + i * steps[d]).collect::<Vec<usize>>()).collect()
+        })
+    };
+    let left: Vec<usize> = (0..shape.len()).filter(|d| !axes.contains(d)).collect();
+    let inner = along(axes);
+    along(&left).into_iter().flat_map(|at| inner.iter().map(move |i| (at + i) as u32)).collect()
+}
+
+/// What stands under the root where other layers make it: a map of one code for each pixel of the tensor that is normalised.
+fn of_pixels(
+    g: &mut Building,
+    node: &Node,
+    inputs: Inputs,
+    shape: &[usize],
+    axes: &[usize],
+    lies: &Pixels,
+) -> Result<Operand, Fail> {
+    let t = linearised(g, node, &table(inputs, 8, "what stands under the root")?)?;
+    let first = shape.len().checked_sub(t.eight.shape.len());
+    let own = |d: usize| first.and_then(|first| d.checked_sub(first)).map_or(1, |d| t.eight.shape[d]);
+    if first.is_none() || (0..shape.len()).any(|d| own(d) != if axes.contains(&d) { 1 } else { shape[d] }) {
+        return unsupported(
+            format!("a tensor of shape {shape:?} divided by roots of shape {:?}", t.eight.shape),
+            "divide by a number for each element that is left of what is normalised",
+        );
+    }
+    let at = |mut place: usize| {
+        let (mut index, mut step) = (0, 1);
+        for (d, &size) in shape.iter().enumerate().rev() {
+            index += if axes.contains(&d) { 0 } else { place % size * step };
+            step *= if axes.contains(&d) { 1 } else { size };
+            place /= size;
+        }
+        index as u32
+    };
+    let [h, w, c] = lies.map;
+    let order: Vec<u32> = lies.order.iter().step_by(c).map(|&place| at(place as usize)).collect();
+    let eight = g.arranged(&node.name, &t.eight, [h, w, 1], &order);
+    operand(g, &Table { eight, ..t })
 }
 
 /// What stands under the root by the code of the variance: the code dequantised, with epsilon, through the second quantiser if there is

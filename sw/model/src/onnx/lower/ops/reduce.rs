@@ -6,9 +6,9 @@ use crate::onnx::error::{Fail, unsupported};
 use crate::onnx::fold::scales::{axis_of, list};
 use crate::onnx::fuse::clip::Clip;
 use crate::onnx::fuse::group::Fuse;
-use crate::onnx::fuse::layout::Layout;
+use crate::onnx::fuse::layout::{Layout, natural};
 use crate::onnx::fuse::operands::{any, codes_as_values, table};
-use crate::onnx::fuse::value::{Eight, Inputs, Pending, PendingKind, Real, Table, Value};
+use crate::onnx::fuse::value::{Conv, Eight, Inputs, Pending, PendingKind, Real, Table, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::layout_of;
 use crate::onnx::lower::mean_of;
@@ -39,6 +39,65 @@ fn by_layout(g: &mut Building, node: &Node, e: &mut Eight, axes: &[usize]) -> Re
     Ok(Some([h, w]))
 }
 
+/// Shape of the map and place of each element in the tensor, where what is reduced are the channels of each pixel as the tensor lies.
+fn of_channels(g: &mut Building, e: &Eight, axes: &[usize]) -> Option<([usize; 3], Vec<u32>)> {
+    let rank = e.shape.len();
+    let count: usize = axes.iter().map(|&a| e.shape[a]).product();
+    let (map, order) = if g.is_open(e) { natural(&e.shape, g.convolves) } else { (g.maps[e.map].shape, g.places(e)) };
+    if count < 2 || map[2] != count || order.len() == count {
+        return None;
+    }
+    let mut steps = vec![0; rank];
+    let mut step = 1;
+    for d in (0..rank).rev().filter(|d| !axes.contains(d)) {
+        steps[d] = step;
+        step *= e.shape[d];
+    }
+    let rest = |&place: &u32| {
+        let (mut place, mut index) = (place as usize, 0);
+        for d in (0..rank).rev() {
+            index += place % e.shape[d] * steps[d];
+            place /= e.shape[d];
+        }
+        index as u32
+    };
+    let all: Vec<u32> = order.iter().map(rest).collect();
+    let one = |pixel: &[u32]| pixel.iter().all(|p| *p == pixel[0]);
+    all.chunks(count).all(one).then(|| ([map[0], map[1], 1], all.into_iter().step_by(count).collect()))
+}
+
+/// The mean over each pixel's channels: a product with ones, in float32 as ONNX Runtime has it.
+fn channel_mean(
+    g: &mut Building,
+    node: &Node,
+    t: &Table,
+    (scale, zero_point): (f32, i8),
+    axes: &[usize],
+    (map, order): ([usize; 3], Vec<u32>),
+) -> Value {
+    g.settle(&t.eight);
+    let count = g.maps[t.eight.map].shape[2];
+    let keep = node.int("keepdims", 1) != 0;
+    let shape = &t.eight.shape;
+    let left = (0..shape.len()).filter(|d| keep || !axes.contains(d)).map(|d| if axes.contains(&d) { 1 } else { shape[d] });
+    let kind = PendingKind::Conv(Conv {
+        input: t.eight.map,
+        zero_point,
+        window: Window::POINT,
+        groups: 1,
+        weights: Rc::new(vec![1; count]),
+        bias: Rc::new(vec![0]),
+        scales: Rc::new(vec![(f64::from(scale) / count as f64) as f32]),
+        float: None,
+        bare_matmul: false,
+        transposed: false,
+        edge: false,
+    });
+    let (shape, order) = (left.collect(), Rc::new(order));
+    let pending = Pending { kind, shape, map, order, clip: Clip::NONE, fuse: Fuse::Never, moved: false };
+    Value::Real(Real::Pending(Rc::new(pending)))
+}
+
 /// ReduceMax and ReduceMean over some dimensions: a pool whose window is the whole map, whose channels are the others.
 pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     let op = node.op();
@@ -60,6 +119,11 @@ pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fa
         Some(axes) => axes.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<usize>, Fail>>()?,
         None => (0..rank).collect(),
     };
+    if let (Some((scale, zero_point)), "ReduceMean", None) = (t.linear(), op, &by_channel)
+        && let Some((map, order)) = of_channels(g, &t.eight, &axes)
+    {
+        return Ok(channel_mean(g, node, &t, (scale, zero_point), &axes, (map, order)));
+    }
     // A dimension of 1 is reduced or not, as it fits.
     let kept: Vec<usize> = (0..rank).filter(|d| !axes.contains(d)).collect();
     let (window, order) = match by_layout(g, node, &mut t.eight, &axes)? {

@@ -1,0 +1,1 @@
+Boutput_0JH`es^YYYzYsYeffu`YYYYYlYYghçYYYsYYZYltkìYYYjgYYYYqñ≠YYYâYYho`_YYlYYYYxhkY

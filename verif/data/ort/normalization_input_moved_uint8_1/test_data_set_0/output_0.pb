@@ -1,0 +1,1 @@
+Boutput_0JH_yX\atChwNNiâo|jCdj\VcwSShLVis9HhSGlZXLIlÜIYàShtYYnWbm]]eÅz0çx@ñ1Åo

@@ -1,0 +1,1 @@
+(Boutput_0Jx‘ˆj‡…tgŸe¡V¬¿ª_N u—:±¸«jb¿u‘$kã„hT¡xZ|„`{@N_kª©a:€mx›/Þu„=]GƒÎ‡›‰=BvLéˆª‹‡wm‘¤§:lŠK¢K„„­•QyÇ—R—V0•ÙU€„Fj<bT“_}
