@@ -6,10 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 (($#)) || set -- random:1 random:2 random:3 ones
-suites=()
-for path in verif/tests/block_*.rs verif/tests/chip.rs verif/tests/hand_programs.rs verif/tests/rram.rs; do
-    suites+=(--test "$(basename "$path" .rs)")
-done
+suites=(--test block --test chip --test hand_programs --test rram)
 for x in "$@"; do
     printf 'registers and memories begin as: %s\n' "$x"
     VERILATED_X=$x VERILATED_OPT=${VERILATED_OPT:--O1} cargo test -p systole-verif --no-fail-fast "${suites[@]}"

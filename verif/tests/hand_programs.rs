@@ -13,7 +13,7 @@ use systole_isa::nest::{Nest, Stride};
 use systole_isa::program::{Pad, Post, PostDest, Program, Row};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fingerprint};
-use systole_verif::{Backend, random, run_frames};
+use systole_verif::{Backend, MIXED, long, random, run_frames};
 
 fn nest(loops: &[(u32, u8, [i32; 3])]) -> Nest {
     let strides: Vec<Stride> =
@@ -148,9 +148,15 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
     }
 }
 
+/// The first of them; in the long suite also those whose models no other test of the quick one has.
+fn quick<'a>(all: &[(&'a str, u32)], count: usize) -> Vec<(&'a str, u32)> {
+    all[..if long() { all.len() } else { count }].to_vec()
+}
+
 #[test]
 fn weights_made_at_run_time_are_stored_by_column_and_by_row() {
-    side_by_side([("tiny", 1), ("tiny", 4), ("small", 2), ("wide", 1)], |(name, beats)| {
+    let all = [("tiny", 1), ("tiny", 4), (MIXED, 2), ("wide", 1), ("nano", 1), ("small", 2)];
+    side_by_side(quick(&all, 5), |(name, beats)| {
         [true, false].into_iter().for_each(|by_column| run_time_weights(name, beats, by_column));
     });
 }
@@ -221,10 +227,9 @@ fn nest_of(vectors: u32) -> Nest {
 
 #[test]
 fn zero_points_of_weights_count_for_their_own_words_alone() {
-    let all = [("wide", 1), ("base", 1), ("base", 2), ("tiny,WEIGHT_ZERO=1", 1), ("large", 1)];
+    let all = [("wide", 1), ("base", 1), (MIXED, 2), ("base", 2), ("tiny,WEIGHT_ZERO=1", 1), ("large", 1)];
     // The far columns of large are in the row slice's bench, too.
-    let count = if std::env::var_os("SYSTOLE_LONG").is_some() { all.len() } else { all.len() - 1 };
-    side_by_side(all.into_iter().take(count), |(name, beats)| zero_points(name, beats));
+    side_by_side(quick(&all, 3), |(name, beats)| zero_points(name, beats));
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn a_cell_that_sticks_in_the_image_that_runs_is_counted_alike() {
 #[test]
 fn chip_and_model_agree_in_cells_table_records_and_registers_after_every_command() {
     let works = Rc::new(works(&Config::named("tiny").unwrap()));
-    let cases = if std::env::var_os("SYSTOLE_LONG").is_some() { 200 } else { 8 };
+    let cases = if systole_verif::long() { 200 } else { 8 };
     let mut runner = TestRunner::new(Cases { cases, failure_persistence: None, ..Cases::default() });
     let strategy = (1u64..1000, prop::collection::vec(command(), 1..10));
     runner.run(&strategy, |(seed, commands)| alike(seed, &commands, &works)).unwrap();

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The chip's streams: IN and OUT buffers, the image upload.
 
-mod common;
-
-use common::{bench, block, side_by_side};
+use crate::common::{bench, block, side_by_side};
 use harness::axi::{Monitor, StreamSink, StreamSource};
 use harness::{Pause, Stream};
 use std::collections::VecDeque;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What stands between a serial line and the chip's AXI (docs/board.md): bytes, frames, requests and answers.
 
-mod common;
-
-use common::bench;
+use crate::common::bench;
 use harness::verilated::Spec;
 use harness::{Clock, Signal, Sim, Stream};
 use rand::RngExt;

@@ -2,9 +2,7 @@
 //! Arithmetic leaves: multipliers, requantiser, residual add, accumulators, each against the
 //! documents.
 
-mod common;
-
-use common::{bench, block, block_variants};
+use crate::common::{bench, block, block_variants};
 use harness::Stream;
 use harness::verilated::Spec;
 use rand::RngExt;
