@@ -83,8 +83,9 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
     let weights = small_codes(&mut rng, r * c);
     let count = c as u32; // vectors that the matrix is made of, and as many that it is multiplied with
     let words = 2 * count * g;
+    let gap = config.post_beats() as u8 - 1; // POST takes a vector in groups of lanes
     let load = Load { mask: ((1u64 << c) - 1) as u32, nest: nest(&[(words, 0, [1, c as i32, 0])]), ..Default::default() };
-    let make = Matmul { hold: 1, first: true, last: true, nest: nest(&[(count, 0, [1, 0, 1])]), ..Default::default() };
+    let make = Matmul { hold: 1, first: true, last: true, nest: nest(&[(count, gap, [1, 0, 1])]), ..Default::default() };
     let (word, step) = (3u32, if by_column { g } else { 1 });
     let dst_base = if by_column { word * c as u32 * g } else { word * r as u32 };
     let keep = Post {
@@ -92,7 +93,7 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
         dest: if by_column { PostDest::WColumn } else { PostDest::WRow },
         lo: -128,
         hi: 127,
-        nest: nest(&[(count, 0, [step as i32, 0, 0])]),
+        nest: nest(&[(count, gap, [step as i32, 0, 0])]),
         ..Default::default()
     };
     let multiply = Matmul {

@@ -131,13 +131,21 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
 /// # Errors
 /// [`verilated::Error::Source`] where a file is not there.
 pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
+    netlist_spec_of("systole_top", folder)
+}
+
+/// The same for the netlist of a module of the chip.
+///
+/// # Errors
+/// As [`netlist_spec`].
+pub fn netlist_spec_of(top: &str, folder: &Path) -> Result<Spec, verilated::Error> {
     let list = folder.join("files.f");
     let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;
     for path in &sources {
         std::fs::metadata(path).map_err(|source| verilated::Error::Source { path: path.clone(), source })?;
     }
     // A netlist is not written for readers: nobody mends its widths.
-    let spec = Spec::new("systole_top").sources(sources).argument("-Wno-lint").argument("-Wno-fatal");
+    let spec = Spec::new(top).sources(sources).argument("-Wno-lint").argument("-Wno-fatal");
     Ok(includes.into_iter().fold(spec, Spec::include_dir))
 }
 

@@ -6,6 +6,8 @@
 
 #![allow(dead_code)]
 
+pub mod netlist;
+
 use harness::verilated::Spec;
 use harness::{Clock, Sim};
 use std::future::Future;
