@@ -17,6 +17,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from ort_attention import blocks
 from ort_batches import batches as batched
 from ort_cases import options
 from ort_maps import maps
@@ -468,6 +469,7 @@ def cases():
         yield from maps(Graph, 1, unsigned)
         yield from means(Graph, 1, unsigned)
         yield from batched(Graph, 1, unsigned)
+        yield from blocks(Graph, 1, unsigned)
     yield from recurrent(Graph, 1)
 
 
@@ -478,6 +480,7 @@ def drawn(seeds):
             yield from maps(Graph, seed, unsigned)
             yield from means(Graph, seed, unsigned)
             yield from batched(Graph, seed, unsigned)
+            yield from blocks(Graph, seed, unsigned)
         yield from recurrent(Graph, seed)
 
 

@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'hd684cb67
+`define SYSTOLE_FINGERPRINT 32'h5f499a20
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -511,7 +511,7 @@
 `ifndef SYSTOLE_OWN_LUT_COUNT
 `define SYSTOLE_OWN_LUT_COUNT 1
 `endif
-`define SYSTOLE_CFG_LUT_COUNT(id) ((id) == 255 ? `SYSTOLE_OWN_LUT_COUNT : (id) == 0 ? 1 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 4 : (id) == 4 ? 4 : (id) == 5 ? 1 : 2)
+`define SYSTOLE_CFG_LUT_COUNT(id) ((id) == 255 ? `SYSTOLE_OWN_LUT_COUNT : (id) == 0 ? 1 : (id) == 1 ? 2 : (id) == 2 ? 2 : (id) == 3 ? 8 : (id) == 4 ? 8 : (id) == 5 ? 1 : 2)
 `ifndef SYSTOLE_OWN_IN_DEPTH
 `define SYSTOLE_OWN_IN_DEPTH 1024
 `endif

@@ -99,7 +99,9 @@ fn each_rule_of_onnx_runtimes_arithmetic_holds() {
     }
     let verdicts = verdicts(&folder, Backend::Model);
     assert_eq!(named(&verdicts, Status::Failed), Vec::<&str>::new());
-    let of_functions = |v: &Verdict| v.name.starts_with("linear_") || v.name.starts_with("mean_of_");
+    // Where ONNX Runtime has float32 and the machine digits or F24, which elements differ depends on the data.
+    let float = ["linear_", "mean_of_", "attention_", "normalization_", "softmax_"];
+    let of_functions = |v: &Verdict| float.iter().any(|name| v.name.starts_with(name));
     let (resized, others): (Vec<Verdict>, Vec<Verdict>) = verdicts.into_iter().partition(of_functions);
     let declared = [
         "sum_flatten",
@@ -255,7 +257,8 @@ fn a_case_of_another_element_type_or_without_data_stops_no_other() {
     let verdicts = verdicts(folder.path(), Backend::Model);
     assert_eq!(named(&verdicts, Status::Passed), ["a_sound", "i_sound"]);
     assert_eq!(named(&verdicts, Status::Unsupported), ["b_float16", "c_int16", "d_float8", "e_int4", "f_unheard_of"]);
-    assert_eq!(named(&verdicts, Status::Failed), ["g_no_data", "h_broken"]);
+    assert_eq!(named(&verdicts, Status::Failed), ["h_broken"]);
+    assert_eq!(named(&verdicts, Status::Unstored), ["g_no_data"]);
     for (verdict, word) in verdicts[1..].iter().zip(["float16", "int16", "float8e4m3fn", "int4", "number 99", "test_data_set_0"])
     {
         assert!(verdict.reason.contains(word), "{}: {}", verdict.name, verdict.reason);

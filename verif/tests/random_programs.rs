@@ -124,12 +124,12 @@ fn check(case: &Case, backends: &[Backend]) -> Result<bool, TestCaseError> {
     Ok(true)
 }
 
-/// 5 programs, 240 in the long suite. `rare`: on the RTL only there, for its model takes long to build; 20 on the instruction-level model in the
+/// 5 programs, 240 in the long suite. `rare`: on the RTL only there, for its model takes long to build; 40 on the instruction-level model in the
 /// quick one.
 fn campaign(config: &'static str, beats: u32, rare: bool) {
     let (cases, backends) = match (long(), rare) {
         (true, _) => (240, &[Backend::Model, Backend::Rtl][..]),
-        (false, true) => (20, &[Backend::Model][..]),
+        (false, true) => (40, &[Backend::Model][..]),
         (false, false) => (5, &[Backend::Model, Backend::Rtl][..]),
     };
     let mut runner = runner(cases);

@@ -32,7 +32,7 @@ pub struct Ready {
 
 impl Ready {
     /// Quantised and compiled: for the context asked for, or for the longest that fits.
-    fn compile(&self, path: &Path, model: &systole_llm::Model, config: &Config) -> Result<(Quantised, Decoder)> {
+    pub fn compile(&self, path: &Path, model: &systole_llm::Model, config: &Config) -> Result<(Quantised, Decoder)> {
         let name = path.file_stem().map_or_else(|| "model".into(), |n| n.to_string_lossy().into_owned());
         let context = self.context.map(|c| model.sizes.context.min(c as usize));
         let mut quantised = quantise(model, &Options { context, calibration: self.calibrate as usize, ..Options::default() });

@@ -14,6 +14,7 @@ mod output;
 mod rram;
 mod run;
 mod score;
+mod serve;
 mod show;
 mod sizes;
 
@@ -42,6 +43,8 @@ enum Verb {
     Inspect(onnx::InspectArgs),
     /// Let a language model write, and know the cycles of each token before
     Generate(generate::GenerateArgs),
+    /// Serve a model over HTTP (inference protocol v2), each answer's time known before (docs/serving.md)
+    Serve(serve::ServeArgs),
     /// How near the machine's arithmetic is to a float language model
     Score(score::ScoreArgs),
     /// Compile an ONNX model to an image
@@ -186,6 +189,7 @@ fn main() -> ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Inspect(args) => onnx::inspect(&args),
         Verb::Generate(args) => generate::generate(&args),
+        Verb::Serve(args) => serve::serve(&args),
         Verb::Score(args) => score::score(&args),
         Verb::Compile(args) => onnx::compile(&args),
         Verb::Conformance(args) => onnx::conformance(&args),

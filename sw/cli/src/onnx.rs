@@ -602,9 +602,9 @@ pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
     bar.finish_and_clear();
     let count = |s: Status| verdicts.iter().filter(|v| v.status == s).count();
     let (passed, failed, unsupported) = (count(Status::Passed), count(Status::Failed), count(Status::Unsupported));
-    let declared = count(Status::Declared);
+    let (declared, unstored) = (count(Status::Declared), count(Status::Unstored));
     if args.machine.json {
-        let json = json!({"config": config.name, "backend": args.machine.backend(), "passed": passed, "declared": declared, "failed": failed,
+        let json = json!({"config": config.name, "backend": args.machine.backend(), "passed": passed, "declared": declared, "unstored": unstored, "failed": failed,
             "unsupported": unsupported, "cases": verdicts});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
@@ -619,14 +619,16 @@ pub fn conformance(args: &ConformanceArgs) -> Result<bool> {
                     (output::good("passed     "), cycles + &note)
                 }
                 Status::Declared => ("declared   ".to_string(), v.reason.clone()),
+                Status::Unstored => ("unstored   ".to_string(), v.reason.clone()),
                 Status::Failed => (output::bad("FAILED     "), v.reason.clone()),
                 Status::Unsupported => ("unsupported".to_string(), v.reason.replace('\n', " ")),
             };
             output::print(&format!("{word}  {:<40} {detail}", v.name));
         }
         let most = verdicts.iter().filter_map(|v| v.max_abs_diff).fold(0.0, f64::max);
+        let without = if unstored > 0 { format!(" {unstored} without stored outputs,") } else { String::new() };
         output::print(&format!(
-            "{passed} passed, {declared} with declared differences, {failed} failed, {unsupported} unsupported; largest difference to the stored outputs {most}"
+            "{passed} passed, {declared} with declared differences,{without} {failed} failed, {unsupported} unsupported; largest difference to the stored outputs {most}"
         ));
     }
     Ok(failed == 0)

@@ -132,7 +132,7 @@ fn a_model_that_does_not_run_says_how_much_of_it_would() {
     graph.node.push(node("QuantizeLinear", &["f0", "s"], "codes"));
     graph.node.push(node("DequantizeLinear", &["codes", "s"], "real"));
     graph.node.push(node("MatMul", &["real", "f"], "y"));
-    graph.node.push(node("LayerNormalization", &["sums"], "f0"));
+    graph.node.push(node("GroupNormalization", &["sums"], "f0"));
     graph.initializer.push(tensor("s", &[], 1, 0.5f32.to_le_bytes().to_vec()));
     graph.output.push(ValueInfoProto { name: "det".into(), r#type: None });
     std::fs::write(&path, model.encode_to_vec()).expect("written");
@@ -142,7 +142,7 @@ fn a_model_that_does_not_run_says_how_much_of_it_would() {
     for words in [
         "3 nodes of the graph cannot run",
         "det (Det): Det is not compiled",
-        "f0 (LayerNormalization)",
+        "f0 (GroupNormalization)",
         "y (MatMul): its weights are float32",
         "3 of 6 nodes would run, with 20 of 36 multiplications (55.6 %)",
         "note: input 'x': its first dimension, 'N', is taken as a batch of 1",

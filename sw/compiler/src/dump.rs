@@ -88,7 +88,11 @@ fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
     }
     for (i, s) in staged.stages.iter().enumerate() {
         let reads = s.input.map_or("nothing".into(), |t| format!("tensor {t}"));
-        let writes = s.output.map_or("OUT".into(), |t| format!("tensor {t}"));
+        let writes = match (s.output, s.fill) {
+            (Some(t), _) => format!("tensor {t}"),
+            (None, Some(_)) => "W SRAM".into(),
+            (None, None) => "OUT".into(),
+        };
         let weights = match &s.weights {
             Weights::Tiles(_) if s.w_zero != 0 => {
                 format!("{} x {} tiles, weights less {}", s.k_tiles(), s.n_tiles, s.w_zero)
@@ -148,6 +152,16 @@ fn places(text: &mut String, staged: &Staged, placement: &Placement) {
 
 fn tiles(text: &mut String, staged: &Staged, schedule: &Schedule, config: &Config) {
     for (i, (s, &plan)) in staged.stages.iter().zip(&schedule.plans).enumerate() {
+        if let Some(numbers) = &s.numbers {
+            let _ = writeln!(
+                text,
+                "stage {i}: vector unit, {} pixels of {} channels: {:?}",
+                s.pixels(),
+                numbers.channels,
+                numbers.function
+            );
+            continue;
+        }
         if let Some(steps) = loops::LaneSteps::of(s) {
             let _ = writeln!(text, "stage {i}: lane engine, {} steps: {steps:?}", steps.all());
             continue;
@@ -195,6 +209,10 @@ fn times(text: &mut String, graph: &Graph, staged: &Staged, schedule: &Schedule)
     for p in &schedule.lanes {
         let what = staged.stages[p.stage].name(graph);
         lines.push((p.row, format!("LANE    {what}: steps {} to {}", p.start, p.start + p.busy - 1)));
+    }
+    for p in &schedule.numbers {
+        let what = staged.stages[p.stage].name(graph);
+        lines.extend(p.rows.iter().map(|r| (r.cycle, format!("{:<7} {what}", r.instruction.unit().name()))));
     }
     for &(stage, block, row) in &schedule.posts {
         lines.push((row, format!("POST    {}, block {block}", staged.stages[stage].name(graph))));

@@ -39,6 +39,9 @@ pub struct Warning {
 /// What a product is called whose terms are digits of a function.
 pub const OF_FUNCTION: &str = "mean of a function";
 
+/// What a stage is called that makes weights in a run.
+pub const IN_RUN: &str = "weights in a run";
+
 /// What a transposed convolution is called.
 pub const TRANSPOSED: &str = "transposed convolution";
 
@@ -183,6 +186,7 @@ impl LayerReport {
             let empty = match self.kind {
                 "grouped convolution" => "zero weights outside the groups",
                 "convolution" | "product" => "ragged tiles",
+                "matmul" => "weights in a run, zero points",
                 _ => "no multiplications",
             };
             // All parts but one multiply the same activations again.
@@ -234,6 +238,13 @@ impl LayerReport {
 
     /// Adds a further stage of the same layers.
     pub(crate) fn join(&mut self, other: &LayerReport, config: &Config) {
+        if self.kind == IN_RUN {
+            (self.kind, self.m) = (other.kind, 0);
+        }
+        if other.kind == "matmul" {
+            self.m += other.m;
+        }
+        self.macs += other.macs;
         self.k_tiles += other.k_tiles;
         self.parts = self.parts.max(other.parts);
         self.w_words += other.w_words;

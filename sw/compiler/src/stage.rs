@@ -418,6 +418,8 @@ pub struct Staged {
     pub params: Vec<Param>,
     /// Parameters of the vector unit, C lanes a word.
     pub numbers: Vec<u64>,
+    /// Words of W SRAM that weights made in the run take.
+    pub w_sram: usize,
     /// Lookup tables.
     pub luts: Vec<[i8; 256]>,
     /// What is not exact.

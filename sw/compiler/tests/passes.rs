@@ -199,7 +199,7 @@ fn the_report_adds_up() {
     assert_eq!(c.layers.len(), 2);
     assert_eq!(c.law, 4 * (7 * 3 + 3));
     assert_eq!(c.cycles, c.program.cycles());
-    assert!(c.memory.iter().all(|m| m.used <= m.size && m.used > 0 || ["LUT", "TAP"].contains(&m.memory)));
+    assert!(c.memory.iter().all(|m| m.used <= m.size && m.used > 0 || ["LUT", "TAP", "W SRAM", "VECTOR"].contains(&m.memory)));
     assert_eq!(c.image.program().unwrap(), c.program);
     assert!(c.utilisation > 0.0 && c.utilisation < 1.0);
 }

@@ -51,6 +51,15 @@ pub enum HostOp {
         /// The table, row by row.
         values: Vec<f32>,
     },
+    /// Rows of several constant tables, each by an index of its own, counted from the table's end where that is negative.
+    Columns {
+        /// Of each row of the result: which of the indices it takes.
+        places: Vec<usize>,
+        /// Elements of a row.
+        width: usize,
+        /// Likewise its table, row by row.
+        tables: Vec<Vec<f32>>,
+    },
     /// Softmax along a dimension.
     Softmax {
         /// The dimension.
@@ -156,7 +165,7 @@ impl fmt::Display for HostOp {
             HostOp::Quantize { .. } => "QuantizeLinear",
             HostOp::Dequantize { .. } => "DequantizeLinear",
             HostOp::Reshape(_) => "Reshape",
-            HostOp::Rows { .. } => "Gather",
+            HostOp::Rows { .. } | HostOp::Columns { .. } => "Gather",
         })
     }
 }
@@ -170,6 +179,13 @@ fn around(shape: &[usize], axis: usize) -> [usize; 3] {
 fn lines(shape: &[usize], axis: usize) -> impl Iterator<Item = Vec<usize>> {
     let [before, size, behind] = around(shape, axis);
     (0..before).flat_map(move |b| (0..behind).map(move |i| (0..size).map(|n| (b * size + n) * behind + i).collect()))
+}
+
+/// A row of a table, counted from its end where the index is negative.
+fn row_of(table: &[f32], width: usize, index: i64) -> &[f32] {
+    let rows = (table.len() / width.max(1)) as i64;
+    let index = if index < 0 { index + rows } else { index };
+    &table[index.clamp(0, rows - 1) as usize * width..][..width]
 }
 
 /// A sum in the order of ONNX Runtime's pool of a whole image: every fourth element by itself, the four in two pairs, then what is left.
@@ -213,6 +229,7 @@ impl HostOp {
             }
             HostOp::Reshape(new) => new.clone(),
             HostOp::Rows { shape: row, .. } => [shape, row].concat(),
+            HostOp::Columns { places, width, .. } => vec![places.len(), *width],
             _ => shape.to_vec(),
         }
     }
@@ -280,11 +297,12 @@ impl HostOp {
                 floats(out)
             }
             HostOp::Rows { shape: row, values } => {
-                let width: usize = row.iter().product();
-                let rows = (values.len() / width.max(1)) as i64;
-                let row = |i: i64| (if i < 0 { i + rows } else { i }).clamp(0, rows - 1) as usize * width;
                 let all = x.integers().unwrap_or_default();
-                floats(all.into_iter().flat_map(|i| &values[row(i)..][..width]).copied().collect())
+                floats(all.into_iter().flat_map(|i| row_of(values, row.iter().product(), i)).copied().collect())
+            }
+            HostOp::Columns { places, width, tables } => {
+                let all = x.integers().unwrap_or_default();
+                floats(places.iter().zip(tables).flat_map(|(&p, t)| row_of(t, *width, all[p])).copied().collect())
             }
             HostOp::Softmax { axis, log } => {
                 let mut out = vec![0f32; v.len()];

@@ -100,8 +100,8 @@ fn broken_models_are_refused_with_the_place_and_the_reason() {
     refused(&change(&|g| g.node[0].input[0] = "y".into()), &["'y'", "cycle"]);
     refused(&change(&|g| g.output[0].name = "z".into()), &["'z'"]);
     refused(
-        &change(&|g| g.node[0].op_type = "LayerNormalization".into()),
-        &["1 node", "QLinearMatMul of y (LayerNormalization)", "host"],
+        &change(&|g| g.node[0].op_type = "GroupNormalization".into()),
+        &["1 node", "QLinearMatMul of y (GroupNormalization)", "host"],
     );
     refused(&change(&|g| g.node[0].domain = "acme".into()), &["acme"]);
     let mut m = product();
@@ -118,11 +118,11 @@ fn everything_unsupported_is_named_at_once() {
     let mut m = product();
     let g = m.graph.as_mut().expect("a graph");
     g.node[0].output[0] = "a".into();
-    g.node.push(node("LayerNormalization", &["a"], "b"));
+    g.node.push(node("GroupNormalization", &["a"], "b"));
     g.node.push(node("Einsum", &["a"], "c"));
     g.node.push(node("Mul", &["b", "c"], "y"));
     let Err(ImportError::Unsupported(list)) = import(&m.encode_to_vec(), &Constants::new()) else { panic!("unsupported nodes") };
-    assert_eq!(list.iter().map(|u| u.op.as_str()).collect::<Vec<_>>(), ["LayerNormalization", "Einsum"]);
+    assert_eq!(list.iter().map(|u| u.op.as_str()).collect::<Vec<_>>(), ["GroupNormalization", "Einsum"]);
     assert!(list.iter().all(|u| !u.reason.is_empty()));
 }
 
@@ -212,7 +212,7 @@ fn models_that_are_not_quantised_statically_are_sent_to_the_page_about_it() {
     let mut mixed = product();
     let g = mixed.graph.as_mut().expect("a graph");
     g.node[0].output[0] = "a".into();
-    g.node.push(node("LayerNormalization", &["a"], "y"));
+    g.node.push(node("GroupNormalization", &["a"], "y"));
     let text = import(&mixed.encode_to_vec(), &Constants::new()).expect_err("a part that is not there").to_string();
     assert!(!text.contains("quantising.md"), "{text}");
 }

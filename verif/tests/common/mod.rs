@@ -24,6 +24,13 @@ pub fn block_variants(top: &str) -> [Spec; 2] {
     [block(top), block_of(top, systole_chip::source_list_for("ecp5").unwrap()).source(cell)]
 }
 
+/// The block as Yosys makes it for an ECP5, with these sizes.
+pub fn block_netlist(top: &str, sizes: &[&str]) -> Spec {
+    let sizes = sizes.iter().flat_map(|size| ["--set", size]);
+    let folder = netlist::netlist(top, &["--block", top].into_iter().chain(sizes).collect::<Vec<_>>());
+    systole_chip::netlist_spec_of(top, &folder).unwrap()
+}
+
 fn block_of(top: &str, (sources, includes): (Vec<PathBuf>, Vec<PathBuf>)) -> Spec {
     includes.into_iter().fold(Spec::new(top).sources(sources), Spec::include_dir)
 }

@@ -276,6 +276,7 @@ impl Staged {
             stages: vec![],
             params: self.params.clone(),
             numbers: self.numbers.clone(),
+            w_sram: self.w_sram,
             luts: self.luts.clone(),
             warnings: self.warnings.clone(),
         }

@@ -15,6 +15,7 @@ impl Emitter<'_> {
         let x = self.placement.regions.iter().map(|r| r.base + r.words).max().unwrap_or(0);
         [
             ("X", x, c.x_depth),
+            ("W SRAM", self.staged.w_sram, c.w_sram_depth),
             ("RRAM", image.weights.len() / tile, c.rram_depth),
             ("PARAM", image.params.len() / cols, c.param_depth),
             ("TAP", image.taps.len() / (4 * cols), if c.lane_taps == 0 { 0 } else { c.tap_depth }),

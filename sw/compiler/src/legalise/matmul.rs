@@ -7,6 +7,7 @@
 //! instead the weights lie there a second time (a third, for -128) and are multiplied with -za, as padding is.
 
 use super::{ONE, PLAIN, Stager, param};
+use crate::report::IN_RUN;
 use crate::stage::{Fill, NWalk, Over, PostSpec, Spread, Stage, Tap, TensorId, Walk, Weights};
 use crate::tile;
 use systole_isa::PostDest;
@@ -83,15 +84,8 @@ impl Stager<'_> {
             transposed,
         };
         let depth = self.config.w_sram_depth as usize;
-        let at_once = (depth / p.words()).min(maps);
-        if at_once == 0 {
-            return Err(format!(
-                "the second operand takes {} words of W SRAM, {} has {depth}; take a configuration with more (W_SRAM_DEPTH), or fewer \
-                 rows",
-                p.words(),
-                self.config.label()
-            ));
-        }
+        let at_once = (depth / p.words()).clamp(1, maps);
+        self.staged.w_sram = self.staged.w_sram.max(at_once * p.words());
         let first = self.tensor(a)?;
         let tensor = self.tensor(b)?;
         let (pixels, channels) = if transposed { (n, k) } else { (k, n) };
@@ -108,7 +102,7 @@ impl Stager<'_> {
         for from in (0..maps).step_by(at_once) {
             let count = at_once.min(maps - from);
             for time in 0..p.times {
-                self.into_w_sram(i, &p, &second, (from, count), time);
+                self.fill_w_sram(i, &p, &second, (from, count), time);
             }
             for number in 0..count {
                 let stage = self.by_w_sram(i, &p, (first, a_zero, b_zero), (from + number, number), post.clone());
@@ -127,7 +121,7 @@ impl Stager<'_> {
     }
 
     /// Writes the second operand's maps `from ..`, `count` of them, into W SRAM.
-    fn into_w_sram(&mut self, i: usize, p: &Product, b: &Operand, (from, count): (usize, usize), time: usize) {
+    fn fill_w_sram(&mut self, i: usize, p: &Product, b: &Operand, (from, count): (usize, usize), time: usize) {
         let (rows, cols, groups) = (self.rows(), self.cols(), self.groups());
         let words = self.staged.tensors[b.tensor].words;
         let (k_step, n_step) = p.steps();
@@ -141,7 +135,7 @@ impl Stager<'_> {
         let over = Over { size: [p.maps, b.pixels], stride: [1, 1], origin: [from as i32, 0] };
         let stage = Stage {
             layers: vec![i],
-            kind: "weights in a run",
+            kind: IN_RUN,
             input: Some(b.tensor),
             out,
             over,
@@ -203,7 +197,7 @@ impl Stager<'_> {
         let out = [1, p.m];
         Stage {
             layers: vec![i],
-            kind: "product",
+            kind: "matmul",
             input: Some(first),
             out,
             spread: (p.maps > 1).then_some(Spread { stride: [1, 1], origin: [number, 0], width: p.m }),

@@ -130,6 +130,7 @@ fn stages(graph: &Graph, config: &Config, bands: bool, lines: bool) -> Result<St
             stages: vec![],
             params: vec![],
             numbers: vec![],
+            w_sram: 0,
             luts: vec![],
             warnings: vec![],
         },
@@ -526,6 +527,8 @@ impl<'a> Stager<'a> {
                 Op::Lookup { doubtful, .. } => ("function", doubtful.len() as u32, 256),
                 Op::AveragePool { .. } => ("average pool", 0, 0),
                 Op::ConvTranspose { .. } => (TRANSPOSED, 0, 0),
+                Op::Softmax { .. } => ("softmax", 0, 0),
+                Op::Norm { .. } => ("normalisation", 0, 0),
                 _ if of.has_digits() => (OF_FUNCTION, 0, 0),
                 _ => ("product", 0, 0),
             };
@@ -552,10 +555,10 @@ impl<'a> Stager<'a> {
         let s = &self.staged.stages[stage];
         let (to, each) = if s.post.dest == PostDest::X { (PostDest::Out, 1) } else { (s.post.dest, 4) };
         // Several stages may make it, each some pixels; or one stage several pixels as one.
-        let words = if s.spread.is_some() || s.piece.is_some() {
-            channels.div_ceil(self.rows()) * self.groups()
-        } else {
-            s.pixels() * s.n_tiles / (h * w)
+        let words = match (&s.spread, s.piece) {
+            (_, Some(_)) => channels.div_ceil(self.rows()) * self.groups(),
+            (Some(_), None) => channels.div_ceil(cols),
+            (None, None) => s.pixels() * s.n_tiles / (h * w),
         };
         let tensor = s.output;
         for s in self.staged.stages.iter_mut().filter(|s| tensor.is_some() && s.output == tensor) {
@@ -632,6 +635,12 @@ fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
     let in_room = (config.in_depth * config.cols) as usize;
     for (what, needed, limit, help) in [
         ("RRAM words of R x C weights", weight_words, config.rram_depth as usize, split),
+        (
+            "words of W SRAM for weights made in the run",
+            staged.w_sram,
+            config.w_sram_depth as usize,
+            "use fewer rows or a larger configuration",
+        ),
         ("tap words of C lanes", staged.lane_taps().len() / (4 * config.cols as usize), config.tap_depth as usize, split),
         (
             "words of the vector unit's parameters",

@@ -8,6 +8,8 @@ use crate::onnx::fold::constants::fold;
 use crate::onnx::fold::facts::Facts;
 use crate::onnx::fold::known::Known;
 use crate::onnx::fold::windows::BATCH;
+use crate::onnx::fuse::columns;
+use crate::onnx::fuse::norms;
 use crate::onnx::fuse::pairs::merge;
 use crate::onnx::lower::walk::{Lowered, lower};
 use crate::onnx::parse::model::{Constants, Model, parse};
@@ -49,6 +51,8 @@ fn passes(
     let mut model = parse(bytes, folder, constants)?;
     merge(&mut model);
     let mut known = fold(&mut model)?;
+    norms::find(&mut model, &known);
+    columns::find(&mut model, &known);
     let lowered = lowered(&mut model, &mut known)?;
     Ok((model, known, lowered))
 }

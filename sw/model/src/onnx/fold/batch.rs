@@ -174,6 +174,16 @@ fn mixes(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], carries: 
                 across()
             }
         }
+        // Two activations, matrix by matrix.
+        "MatMul" if carries == [true, true] => {
+            let apart = rank(0) == rank(1) && rank(0) > Some(2);
+            (!apart).then(|| "a product of its elements with each other".into())
+        }
+        "LayerNormalization" | "RMSNormalization" | "SimplifiedLayerNormalization" => match node.ints("axes") {
+            Some(axes) if axes.contains(&0) => across(),
+            Some(_) => alone(0),
+            None => axis(-1, 0).or(alone(0)),
+        },
         "MatMul" | "MatMulInteger" | "QLinearMatMul" => {
             let weights = if op == "QLinearMatMul" { 3 } else { 1 };
             let flat = shapes.get(weights).copied().flatten().is_some_and(|w| w.len() <= 2 || w[0] == 1);

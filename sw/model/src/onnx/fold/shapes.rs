@@ -150,6 +150,11 @@ fn of(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], opset: i64) 
             let wanted: Option<Vec<usize>> = wanted.iter().map(|&d| size(d)).collect();
             one(wanted.and_then(|w| broadcast(&[x, &w])))
         }
+        // What columns of indices become, before anything is lowered.
+        "GatherColumns" => {
+            let of = |(n, &rank): (usize, &i64)| Some([&vec![1; size(rank)?][..], &[*shape(1 + 3 * n)?.last()?]].concat());
+            Ok(node.ints("ranks").unwrap_or_default().iter().enumerate().map(of).collect())
+        }
         "Shape" => one(Some(vec![x.len()])),
         _ if op.starts_with("Reduce") => one(Some(reduced(node, given, x)?)),
         _ => Ok(None),

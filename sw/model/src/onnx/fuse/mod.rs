@@ -20,11 +20,14 @@
 //! | a constant for each channel | [`by_channel`] |
 //! | functions of one number | [`functions`], [`tables`] |
 //! | Concat, Max, Min, Pad by another value | [`joined`] |
-//! | Softmax | [`softmax`] |
+//! | Softmax | [`softmax`], [`tail`] |
+//! | a normalisation written as its parts | [`norms`] |
+//! | rows of several tables by the columns of one input | [`columns`] |
 
 pub mod bias;
 pub mod by_channel;
 pub mod clip;
+pub mod columns;
 pub mod dequantized;
 pub mod digits;
 pub mod functions;
@@ -35,6 +38,7 @@ pub mod layout;
 pub mod mean;
 pub mod mean_product;
 pub mod moved;
+pub mod norms;
 pub mod on_sums;
 pub mod operands;
 pub mod pairs;
@@ -42,6 +46,7 @@ pub mod same_code;
 pub mod scalar;
 pub mod softmax;
 pub mod tables;
+pub mod tail;
 pub mod value;
 pub mod weights;
 pub mod with_constant;

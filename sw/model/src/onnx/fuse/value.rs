@@ -2,7 +2,7 @@
 //! What a name in the graph stands for while it is read: codes in a map, or a float32 expression of them that waits for what quantises
 //! it. What ONNX Runtime fuses is known only there, so nothing is computed before.
 
-use crate::graph::{Codes, MapId, Operand, Window};
+use crate::graph::{Codes, MapId, Operand, UnderRoot, Window};
 use crate::host::HostOp;
 use crate::onnx::array::Array;
 use crate::onnx::error::Fail;
@@ -180,9 +180,44 @@ pub struct Pending {
 #[derive(Clone)]
 pub enum PendingKind {
     Conv(Conv),
-    Add { a: Operand, b: Operand },
-    Mul { a: Operand, b: Operand },
-    Average { input: Operand, window: Window, count_padding: bool, global: bool },
+    Add {
+        a: Operand,
+        b: Operand,
+    },
+    Mul {
+        a: Operand,
+        b: Operand,
+    },
+    Average {
+        input: Operand,
+        window: Window,
+        count_padding: bool,
+        global: bool,
+    },
+    /// `scale`: of a step of the sums.
+    MatMul {
+        a: MapId,
+        a_zero: i8,
+        b: MapId,
+        b_zero: i8,
+        k: usize,
+        transposed: bool,
+        scale: f32,
+    },
+    Softmax {
+        input: MapId,
+        scale: f32,
+    },
+    Norm(Rc<Norm>),
+}
+
+/// A normalisation of the channels of each pixel.
+pub struct Norm {
+    pub input: Operand,
+    pub centered: bool,
+    pub under: UnderRoot,
+    pub gain: Vec<f32>,
+    pub bias: Vec<f32>,
 }
 
 /// The bias of a layer in float32: whole steps of the sums, and real numbers.

@@ -5,6 +5,7 @@
 
 use crate::onnx::element::ElementType;
 use crate::onnx::error::{Fail, unsupported};
+use crate::onnx::fold::known::Dequantised;
 use crate::onnx::fuse::clip::Clip;
 use crate::onnx::fuse::scalar::{Scalar, ScalarOp, Side};
 use crate::onnx::fuse::value::{Real, Table, Value};
@@ -82,6 +83,29 @@ pub fn same_shape(t: &Table, other: &Value) -> Result<(), Fail> {
         );
     }
     Ok(())
+}
+
+/// A constant of one scale as one of this shape, which it broadcasts to and does not have; whether it is one number along the last
+/// dimension of the tensor that has several elements.
+pub fn broadcast(c: &Dequantised, shape: &[usize]) -> Option<(Dequantised, bool)> {
+    let first = shape.len().checked_sub(c.shape.len())?;
+    let fits = c.shape.iter().zip(&shape[first..]).all(|(&d, &size)| d == 1 || d == size);
+    if !fits || c.shape == shape || c.scales.len() != 1 {
+        return None;
+    }
+    let own = |d: usize| d.checked_sub(first).map_or(1, |d| c.shape[d]);
+    let at = |mut place: usize| {
+        let (mut index, mut step) = (0, 1);
+        for (d, &size) in shape.iter().enumerate().rev() {
+            index += if own(d) == 1 { 0 } else { place % size * step };
+            step *= own(d);
+            place /= size;
+        }
+        c.ints[index]
+    };
+    let ints = Rc::new((0..shape.iter().product()).map(at).collect());
+    let single = (0..shape.len()).rev().find(|&d| shape[d] > 1).is_some_and(|d| own(d) == 1);
+    Some((Dequantised { shape: shape.to_vec(), ints, ..c.clone() }, single))
 }
 
 /// What an operator makes of two numbers in float32.

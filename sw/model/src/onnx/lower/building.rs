@@ -6,6 +6,7 @@ use crate::host::HostOp;
 use crate::onnx::element::ElementType;
 use crate::onnx::fuse::layout::natural;
 use crate::onnx::fuse::value::Eight;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 /// An input of the graph.
@@ -35,6 +36,8 @@ pub struct Building {
     pub convolves: bool,
     /// Initialisers are listed as inputs too: no constants to ONNX Runtime, for a run may give others.
     pub overridable: bool,
+    /// Names that something behind reads which the host does not compute.
+    pub middle: HashSet<String>,
 }
 
 impl Building {

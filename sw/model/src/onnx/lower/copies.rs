@@ -24,7 +24,12 @@ pub fn layout_of(g: &mut Building, node: &Node, e: &mut Eight) -> Result<Layout,
             return Ok(layout);
         }
     }
-    for layout in [natural, Layout::Matrix] {
+    // The same words under other rows and columns cost nothing.
+    let lies = g.places(e);
+    let channels = g.maps[e.map].shape[2];
+    let free = |l: Layout| l.map(&e.shape).is_some_and(|(map, order)| map[2] == channels && order == lies);
+    let first = [natural, Layout::Matrix].into_iter().find(|&l| free(l)).unwrap_or(natural);
+    for layout in [first, Layout::Matrix] {
         if let Some((map, order)) = layout.map(&e.shape) {
             let from: Vec<u32> = order.clone();
             *e = g.gathered(&node.name, e, &from, e.shape.clone(), map, order);

@@ -4,6 +4,7 @@
 //!
 //! It imports every earlier pass. A file in `ops` imports no other of them, but for the two modes of Resize.
 
+pub mod activations;
 pub mod building;
 pub mod channels;
 pub mod copies;
@@ -13,6 +14,7 @@ pub mod mean_of;
 pub mod operators;
 pub mod ops;
 pub mod outputs;
+pub mod pixels;
 pub mod pools;
 pub mod products;
 pub mod requantise;

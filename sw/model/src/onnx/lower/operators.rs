@@ -2,12 +2,14 @@
 //! The table of operators: every one that is compiled, and those that are refused by name whatever their inputs are.
 
 use crate::onnx::error::Fail;
+use crate::onnx::fuse::columns::COLUMNS;
 use crate::onnx::fuse::functions::is_function;
+use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::fuse::value::{Inputs, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::ops::{
-    batch_normalization, binary, concat, conv, conv_transpose, extreme, functions, gather, host, matmul, order, pad, pool,
-    quantize, reduce, resize, slice, split, sum,
+    batch_normalization, binary, columns, concat, conv, conv_transpose, extreme, functions, gather, host, matmul, normalization,
+    order, pad, pool, quantize, reduce, resize, slice, softmax, split, sum,
 };
 use crate::onnx::parse::node::Node;
 
@@ -25,6 +27,9 @@ use Handler::{All, First, Refused};
 
 const RECURRENT: &str = "its steps are float32 operators that have no scales";
 const RECURRENT_HELP: &str = "scripts/expand_rnn.py writes it as quantised operators, where its input comes from DequantizeLinear or --calibrate gives inputs";
+
+const SKIP: &str = "it adds two tensors in float32 before it normalises them";
+const SKIP_HELP: &str = "write it as Add, QuantizeLinear, DequantizeLinear and LayerNormalization";
 
 /// Operators of ONNX.
 const STANDARD: &[(&str, Handler)] = &[
@@ -69,14 +74,13 @@ const STANDARD: &[(&str, Handler)] = &[
     ("SpaceToDepth", First(order::layout)),
     ("Identity", First(order::same)),
     ("Dropout", First(order::same)),
-    ("Softmax", First(host::softmax)),
-    ("LogSoftmax", First(host::softmax)),
+    ("Softmax", First(softmax::softmax)),
+    ("LogSoftmax", First(softmax::softmax)),
     ("ArgMax", First(host::arg_max)),
     ("Constant", Refused("a constant that is no tensor of numbers", "write it as an initialiser")),
-    (
-        "LayerNormalization",
-        Refused("LayerNormalization has no unit in the machine yet", "end the graph before it, and compute it on the host"),
-    ),
+    ("LayerNormalization", First(normalization::layer)),
+    ("RMSNormalization", First(normalization::layer)),
+    ("SimplifiedLayerNormalization", First(normalization::layer)),
     ("GRU", Refused(RECURRENT, RECURRENT_HELP)),
     ("LSTM", Refused(RECURRENT, RECURRENT_HELP)),
     (
@@ -100,8 +104,11 @@ const MICROSOFT: &[(&str, Handler)] = &[
     ("QLinearConcat", First(concat::qlinear_concat)),
     ("QLinearSigmoid", First(functions::qlinear)),
     ("QLinearLeakyRelu", First(functions::qlinear)),
-    ("QLinearSoftmax", First(host::qlinear_softmax)),
+    ("QLinearSoftmax", First(softmax::qlinear)),
     ("QGemm", First(matmul::qgemm)),
+    ("SimplifiedLayerNormalization", First(normalization::layer)),
+    ("SkipLayerNormalization", Refused(SKIP, SKIP_HELP)),
+    ("SkipSimplifiedLayerNormalization", Refused(SKIP, SKIP_HELP)),
 ];
 
 /// What is done with a node.
@@ -113,6 +120,8 @@ pub fn find(node: &Node) -> Result<Handler, Fail> {
     let (table, domain) = match domain {
         "" | "ai.onnx" => (STANDARD, ""),
         "com.microsoft" => (MICROSOFT, domain),
+        NORMS if op == COLUMNS => return Ok(All(columns::columns)),
+        NORMS => return Ok(First(normalization::layer)),
         _ => {
             let reason = format!("operators of the domain '{domain}' are not known");
             return Err(Fail::Unsupported(reason, "use operators of ONNX or com.microsoft".into()));

@@ -31,10 +31,16 @@ pub fn product(
     let weights = match any(inputs, 1)? {
         Value::Real(Real::Const(c)) => c.clone(),
         Value::Const(_) => return unsupported("its weights are float32", "quantise them (DequantizeLinear of an int8 constant)"),
+        _ if matches!(any(inputs, 0)?, Value::Const(_) | Value::Real(Real::Const(_))) => {
+            return unsupported(
+                "its first operand is a constant, and not its second",
+                "transpose the product: (A B)^T = B^T A^T",
+            );
+        }
         _ => {
             return unsupported(
-                "both operands are computed by the graph",
-                "products of two activations come with run-time weights",
+                "its weights are computed by the graph",
+                "MatMul takes two activations, both dequantised; other products take constant weights",
             );
         }
     };

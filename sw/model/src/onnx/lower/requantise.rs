@@ -8,7 +8,7 @@ use crate::onnx::fuse::clip::Clip;
 use crate::onnx::fuse::group::Fuse;
 use crate::onnx::fuse::mean::rounding_of;
 use crate::onnx::fuse::scalar::Scalar;
-use crate::onnx::fuse::value::{Conv, Eight, Pending, PendingKind, Table, TableKind, Value};
+use crate::onnx::fuse::value::{Conv, Eight, Norm, Pending, PendingKind, Table, TableKind, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::parse::node::Node;
 use crate::quantise;
@@ -20,6 +20,15 @@ use std::rc::Rc;
 /// Values with several scales; several zero points.
 pub fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero: &ZeroPoints) -> Result<Value, Fail> {
     let (zero_point, unsigned) = result_zero(node, zero)?;
+    let (table, doubtful) = codes_of(g, t, scale, zero_point, unsigned)?;
+    Ok(Value::Eight(lookup(g, node, &t.eight, table, doubtful, unsigned)))
+}
+
+/// The code of each value of a table, by the code it is a function of, as u8; and which of these are doubtful.
+///
+/// # Errors
+/// Values with several scales.
+pub fn codes_of(g: &Building, t: &Table, scale: f32, zero_point: i8, unsigned: bool) -> Result<(Box<[i8; 256]>, Vec<u8>), Fail> {
     let Some(values) = t.values() else {
         return unsupported("codes with a scale for each channel are requantised", "quantise activations per tensor");
     };
@@ -38,7 +47,7 @@ pub fn quantize_table(g: &mut Building, node: &Node, t: &Table, scale: f32, zero
             e > 0.0 && (v - v.floor() - 0.5).abs() <= e + v.abs() / f64::from(1 << 23) && v.abs() < 256.0 + e
         })
         .collect();
-    Ok(Value::Eight(lookup(g, node, &t.eight, table, doubtful, unsigned)))
+    Ok((table, doubtful))
 }
 
 /// A table whose values are those of codes with one scale: its own, or where all values are codes of the scale that they are a
@@ -100,13 +109,7 @@ pub fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, 
     let codes = Finish::Codes { lo, hi };
     let (op, finish) = match &p.kind {
         PendingKind::Conv(c) => {
-            let scales: Vec<f32> = c.scales.iter().map(|s| s / scale).collect();
-            if let Some(s) = scales.iter().find(|s| !legal(**s) || **s >= 16_777_216.0) {
-                return unsupported(
-                    format!("combined scale {s:e}; it must be a normal number below 2^24"),
-                    "quantise with scales that fit the values",
-                );
-            }
+            let scales = c.scales.iter().map(|s| combined(s / scale)).collect::<Result<Vec<f32>, Fail>>()?;
             let (op, rest) = convolution(c, fused)?;
             (op, Finish::Int8 { scales, zero_point, lo, hi, float32: !fused, rest })
         }
@@ -123,8 +126,40 @@ pub fn quantize_pending(g: &mut Building, node: &Node, p: &Pending, scale: f32, 
             let (input, window, count_padding) = (*input, *window, *count_padding);
             (Op::AveragePool { input, window, count_padding, scale, zero_point, rounding }, codes)
         }
+        &PendingKind::MatMul { a, a_zero, b, b_zero, k, transposed, scale: step } => {
+            let s = step / scale;
+            if !fused {
+                return unsupported(
+                    "a product of two activations that ONNX Runtime computes in float32",
+                    "quantise both and the product to one type, with nothing but QuantizeLinear behind it",
+                );
+            }
+            let finish = Finish::Int8 { scales: vec![combined(s)?; p.map[2]], zero_point, lo, hi, float32: false, rest: vec![] };
+            (Op::MatMul { a, a_zero, b, b_zero, k, transposed }, finish)
+        }
+        &PendingKind::Softmax { input, scale: x_scale } => {
+            // ONNX Runtime's kernel counts in whole steps from 0 to 1; in float32 it is any number of them.
+            let levels = if fused { (1.0 / scale).floor() } else { 1.0 / scale };
+            (Op::Softmax { input, scale: x_scale, levels, zero_point }, codes)
+        }
+        PendingKind::Norm(norm) => {
+            let Norm { input, centered, under, gain, bias } = &**norm;
+            let (input, centered, under) = (*input, *centered, under.clone());
+            (Op::Norm { input, centered, under, gain: gain.clone(), bias: bias.clone(), scale, zero_point }, codes)
+        }
     };
     Ok(Value::Eight(g.push(&node.name, op, finish, p.shape.clone(), p.map, p.order.to_vec(), unsigned)))
+}
+
+/// The combined scale of a layer, as the machine takes it.
+fn combined(s: f32) -> Result<f32, Fail> {
+    if !legal(s) || s >= 16_777_216.0 {
+        return unsupported(
+            format!("combined scale {s:e}; it must be a normal number below 2^24"),
+            "quantise with scales that fit the values",
+        );
+    }
+    Ok(s)
 }
 
 /// The layer of a convolution, and what its bias leaves out.

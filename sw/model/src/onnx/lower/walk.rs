@@ -8,6 +8,7 @@ use crate::onnx::element::ElementType;
 use crate::onnx::error::{Fail, ImportError, Unsupported};
 use crate::onnx::fold::facts::Facts;
 use crate::onnx::fold::known::Known;
+use crate::onnx::fuse::tail::in_the_middle;
 use crate::onnx::fuse::value::{Eight, Real, Value};
 use crate::onnx::lower::building::{Building, Source};
 use crate::onnx::lower::edge;
@@ -54,7 +55,13 @@ pub fn lower(model: &Model, known: &HashMap<String, Known>) -> Result<Lowered, I
         model,
         values: known.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect(),
         readers: readers(&model.nodes, &model.outputs),
-        graph: Building { opset: model.opset, convolves: model.convolves, overridable: model.overridable, ..Building::default() },
+        graph: Building {
+            opset: model.opset,
+            convolves: model.convolves,
+            overridable: model.overridable,
+            middle: in_the_middle(&model.nodes, |name| known.contains_key(name)),
+            ..Building::default()
+        },
         unsupported: vec![],
         tainted: HashSet::new(),
         facts: None,

@@ -13,7 +13,7 @@ use crate::onnx::fuse::on_sums;
 use crate::onnx::fuse::operands::any;
 use crate::onnx::fuse::tables::{map, of_values};
 use crate::onnx::fuse::value::{Channels, Inputs, Pending, PendingKind, Real, Table, Value};
-use crate::onnx::fuse::with_constant::{compute, fusible, same_shape, scalar, scaled};
+use crate::onnx::fuse::with_constant::{broadcast, compute, fusible, same_shape, scalar, scaled};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::channels::{of_table, quantised};
 use crate::onnx::lower::requantise::{linearised, quantize_integers, quantize_table};
@@ -150,11 +150,37 @@ fn binary(g: &mut Building, node: &Node, op: &str, inputs: Inputs) -> Result<Val
         _ if node.inputs().count() < 2 => wrong("an operand is missing"),
         _ => match by_channel(g, node, op, inputs)? {
             Some(value) => Ok(value),
-            None => unsupported(
-                format!("{op} of these operands"),
-                "an Add takes two dequantised tensors; Sub, Mul and Div one and a constant, or one for each channel",
-            ),
+            None => match wider(op, a, b) {
+                Some(operands) => binary(g, node, op, &operands),
+                None => unsupported(
+                    format!("{op} of these operands"),
+                    match op {
+                        "Div" => {
+                            "Div takes a constant; a normalisation by its parts divides by the root of the mean of squares and a constant"
+                        }
+                        _ => "an Add takes two dequantised tensors; Sub, Mul and Div one and a constant, or one for each channel",
+                    },
+                ),
+            },
         },
+    }
+}
+
+/// The operands of a sum or difference with a constant that broadcasts to the tensor, with all of the constant.
+fn wider(op: &str, a: &Value, b: &Value) -> Option<[Option<Value>; 2]> {
+    let (t, c, first) = match (a, b) {
+        (Value::Real(Real::Table(t)), Value::Real(Real::Const(c))) => (t, c, false),
+        (Value::Real(Real::Const(c)), Value::Real(Real::Table(t))) => (t, c, true),
+        _ => return None,
+    };
+    let (full, single) = broadcast(c, &t.eight.shape)?;
+    let (t, full) = (Some(Value::Real(Real::Table(t.clone()))), Some(Value::Real(Real::Const(full))));
+    match (op, first) {
+        // A constant that is one number where ONNX Runtime's inner loop goes is its second operand.
+        ("Add", true) if !single => Some([full, t]),
+        ("Sub", true) => Some([full, t]),
+        ("Add" | "Sub", _) => Some([t, full]),
+        _ => None,
     }
 }
 

@@ -69,6 +69,10 @@ pub fn unary(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fai
             let table: Box<[i8; 256]> = Box::new(std::array::from_fn(|i| code(i as u8)));
             Ok(Value::Eight(lookup(g, node, e, table, vec![], e.unsigned)))
         }
+        Value::Eight(_) if op == "Relu" => unsupported(
+            format!("Relu on integer tensors is in opset 14 and later, this model says {}", g.opset),
+            "convert it to opset 14, or put it between DequantizeLinear and QuantizeLinear",
+        ),
         Value::Eight(_) | Value::Sums(_) => {
             unsupported(format!("{op} on integer tensors"), "put it between DequantizeLinear and QuantizeLinear")
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! MatMul, Gemm, QLinearMatMul, MatMulInteger, com.microsoft's QGemm, by a constant.
+//! MatMul, Gemm, QLinearMatMul, MatMulInteger, com.microsoft's QGemm, by a constant; MatMul and QLinearMatMul of two activations.
 
 use crate::graph::Window;
 use crate::onnx::error::{Fail, unsupported, wrong};
@@ -7,9 +7,10 @@ use crate::onnx::fold::scales::{scale, zero_point};
 use crate::onnx::fold::windows::bounded;
 use crate::onnx::fuse::bias::Bias;
 use crate::onnx::fuse::group::Fuse;
-use crate::onnx::fuse::operands::eight;
-use crate::onnx::fuse::value::{Conv, Eight, Inputs, Pending, PendingKind, Value};
+use crate::onnx::fuse::operands::{any, eight, table, table_of_codes};
+use crate::onnx::fuse::value::{Conv, Eight, Inputs, Pending, PendingKind, Real, Value};
 use crate::onnx::fuse::weights::{Channels, Weights, bias, weights};
+use crate::onnx::lower::activations;
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::products::{combined, narrow, pending, product};
 use crate::onnx::lower::requantise::{quantize_integers, sums};
@@ -18,6 +19,11 @@ use std::rc::Rc;
 
 /// MatMul between DequantizeLinear and QuantizeLinear.
 pub fn float(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    let constant = |v: &Value| matches!(v, Value::Const(_) | Value::Real(Real::Const(_)));
+    if !constant(any(inputs, 0)?) && !constant(any(inputs, 1)?) {
+        let (a, b) = (table(inputs, 0, "the first operand")?, table(inputs, 1, "the second operand")?);
+        return Ok(Value::Real(Real::Pending(Rc::new(activations::product(g, node, &a, &b)?))));
+    }
     let last = |rank: usize| rank.saturating_sub(1);
     product(g, node, inputs, last, |g, x, zero_point, x_scale, w, _| matmul(g, node, x, zero_point, x_scale, w))
 }
@@ -31,6 +37,11 @@ pub fn float_gemm(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value
 
 /// QLinearMatMul.
 pub fn qlinear(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
+    if matches!(inputs.get(3), Some(Some(Value::Eight(_)))) {
+        let (a, b) = (table_of_codes(inputs, 0)?, table_of_codes(inputs, 3)?);
+        let product = activations::product(g, node, &a, &b)?;
+        return quantize_integers(g, node, product, scale(inputs, 6)?, &zero_point(inputs, 7)?);
+    }
     let (a, zero) = (eight(inputs, 0, "A")?, zero_point(inputs, 2)?);
     let b = weights(inputs, 3, Some(4), 5, Channels::Last)?;
     let pending = matmul(g, node, &a, zero.code_of(a.unsigned)?, scale(inputs, 1)?, &b)?;

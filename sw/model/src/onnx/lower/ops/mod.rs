@@ -4,6 +4,7 @@
 
 pub mod batch_normalization;
 pub mod binary;
+pub mod columns;
 pub mod concat;
 pub mod conv;
 pub mod conv_transpose;
@@ -12,6 +13,7 @@ pub mod functions;
 pub mod gather;
 pub mod host;
 pub mod matmul;
+pub mod normalization;
 pub mod order;
 pub mod pad;
 pub mod pool;
@@ -20,5 +22,6 @@ pub mod reduce;
 pub mod resize;
 pub mod resize_linear;
 pub mod slice;
+pub mod softmax;
 pub mod split;
 pub mod sum;

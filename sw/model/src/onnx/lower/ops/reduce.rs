@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! ReduceMax and ReduceMean over all rows and columns of a map: a pool whose window is the whole map.
+//! ReduceMax and ReduceMean: a pool whose window is the whole map.
 
 use crate::graph::Window;
 use crate::onnx::error::{Fail, unsupported};
@@ -8,17 +8,38 @@ use crate::onnx::fuse::clip::Clip;
 use crate::onnx::fuse::group::Fuse;
 use crate::onnx::fuse::layout::Layout;
 use crate::onnx::fuse::operands::{any, codes_as_values, table};
-use crate::onnx::fuse::value::{Inputs, Pending, PendingKind, Real, Table, Value};
+use crate::onnx::fuse::value::{Eight, Inputs, Pending, PendingKind, Real, Table, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::lower::copies::layout_of;
 use crate::onnx::lower::mean_of;
+use crate::onnx::lower::pixels::pixels;
 use crate::onnx::lower::pools::{largest, ranked};
 use crate::onnx::lower::requantise::linearised;
 use crate::onnx::lower::two::operand;
 use crate::onnx::parse::node::Node;
 use std::rc::Rc;
 
-/// ReduceMax and ReduceMean over all rows and columns of a map: a pool whose window is the whole map.
+/// Rows and columns of a map in its layout where they are what is reduced; `None`: other dimensions are.
+fn by_layout(g: &mut Building, node: &Node, e: &mut Eight, axes: &[usize]) -> Result<Option<[usize; 2]>, Fail> {
+    let rank = e.shape.len();
+    let fits = |layout: Layout| {
+        let channels = if layout == Layout::Image { 1 } else { rank - 1 };
+        !axes.contains(&channels) && (0..rank).all(|d| e.shape[d] == 1 || axes.contains(&d) == (d != channels))
+    };
+    if rank == 0 || ![Layout::Image, Layout::Matrix].into_iter().any(fits) {
+        return Ok(None);
+    }
+    let mut of = e.clone();
+    let layout = layout_of(g, node, &mut of)?;
+    if !fits(layout) {
+        return Ok(None);
+    }
+    *e = of;
+    let [h, w, _] = g.maps[e.map].shape;
+    Ok(Some([h, w]))
+}
+
+/// ReduceMax and ReduceMean over some dimensions: a pool whose window is the whole map, whose channels are the others.
 pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     let op = node.op();
     let codes = match any(inputs, 0)? {
@@ -39,21 +60,27 @@ pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fa
         Some(axes) => axes.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<usize>, Fail>>()?,
         None => (0..rank).collect(),
     };
-    let layout = layout_of(g, node, &mut t.eight)?;
-    let [h, w, c] = g.maps[t.eight.map].shape;
-    let channels = if layout == Layout::Image { 1 } else { rank - 1 };
-    let whole = (0..rank).all(|d| t.eight.shape[d] == 1 || axes.contains(&d) == (d != channels));
-    if !whole || axes.contains(&channels) {
-        return unsupported(
-            format!("dimensions {axes:?} of shape {:?}", t.eight.shape),
-            "reduce all rows and columns, and no channels",
-        );
-    }
+    // A dimension of 1 is reduced or not, as it fits.
+    let kept: Vec<usize> = (0..rank).filter(|d| !axes.contains(d)).collect();
+    let (window, order) = match by_layout(g, node, &mut t.eight, &axes)? {
+        Some(h_w) => (h_w, (0..kept.iter().map(|&d| t.eight.shape[d]).product::<usize>() as u32).collect::<Vec<u32>>()),
+        None if by_channel.is_some() || kept.is_empty() => {
+            return unsupported(
+                format!("dimensions {axes:?} of shape {:?}", t.eight.shape),
+                "reduce all rows and columns, and no channels",
+            );
+        }
+        None => {
+            let lies = pixels(g, &node.name, &t.eight, &kept)?;
+            t.eight = lies.eight;
+            ([lies.map[0], lies.map[1]], lies.along.iter().map(|&a| a as u32).collect())
+        }
+    };
+    let c = g.maps[t.eight.map].shape[2];
     let keep = node.int("keepdims", 1) != 0;
     let shape =
         (0..rank).filter(|d| keep || !axes.contains(d)).map(|d| if axes.contains(&d) { 1 } else { t.eight.shape[d] }).collect();
-    let window = Window { kernel: [h, w], ..Window::POINT };
-    let order: Vec<u32> = (0..c as u32).collect();
+    let window = Window { kernel: window, ..Window::POINT };
     if op == "ReduceMax" {
         let made = largest(g, node, &t, window, shape, [1, 1, c], order);
         let made = Table { apart: true, ..made };

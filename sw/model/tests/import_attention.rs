@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Products of two activations, Softmax in the middle of a graph, normalisations: which layers they become, and what is refused.
+
+use prost::Message as _;
+use systole_model::graph::{Graph, Op, UnderRoot};
+use systole_model::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto};
+use systole_model::onnx::{Constants, import};
+
+/// A stored case, changed.
+fn case(name: &str, change: impl Fn(&mut GraphProto)) -> Result<Graph, String> {
+    let path = format!("{}/../../verif/data/ort/{name}/model.onnx", env!("CARGO_MANIFEST_DIR"));
+    let mut m = ModelProto::decode(std::fs::read(path).expect("the case").as_slice()).expect("a model");
+    change(m.graph.as_mut().expect("a graph"));
+    import(&m.encode_to_vec(), &Constants::new()).map_err(|e| e.to_string())
+}
+
+fn sound(name: &str) -> Graph {
+    case(name, |_| {}).expect("a sound model")
+}
+
+fn refused(name: &str, words: &[&str], change: impl Fn(&mut GraphProto)) {
+    let text = case(name, change).expect_err("refused");
+    for word in words {
+        assert!(text.contains(word), "no '{word}' in: {text}");
+    }
+}
+
+fn node<'a>(g: &'a mut GraphProto, op: &str) -> &'a mut NodeProto {
+    g.node.iter_mut().find(|n| n.op_type == op).expect("a node")
+}
+
+/// What reads the result of the first QuantizeLinear and DequantizeLinear behind an operator reads the operator's.
+fn without_quantiser(g: &mut GraphProto, op: &str) {
+    let name = node(g, op).output[0].clone();
+    let reader = |g: &GraphProto, name: &str| g.node.iter().find(|n| n.input[0] == *name).expect("a reader").output[0].clone();
+    let codes = reader(g, &name);
+    let back = reader(g, &codes);
+    g.node.iter_mut().flat_map(|n| &mut n.input).filter(|i| **i == back).for_each(|i| *i = name.clone());
+}
+
+fn count(graph: &Graph, of: impl Fn(&Op) -> bool) -> usize {
+    graph.layers.iter().filter(|l| of(&l.op)).count()
+}
+
+#[test]
+fn attention_becomes_products_of_maps_by_heads_with_softmax_between() {
+    let graph = sound("attention_int8_1");
+    let products: Vec<usize> = (0..graph.layers.len()).filter(|&i| matches!(graph.layers[i].op, Op::MatMul { .. })).collect();
+    let [scores, mixed] = products[..] else { panic!("two products") };
+    assert_eq!((graph.maps[scores + 1].shape, graph.maps[mixed + 1].shape), ([2, 10, 10], [2, 10, 8]));
+    let Op::MatMul { b, k, transposed, .. } = graph.layers[scores].op else { panic!("a product") };
+    // Keys lie token by token, so nothing is transposed.
+    assert_eq!((graph.maps[b].shape, k, transposed), ([2, 10, 8], 8, true));
+    let Op::MatMul { b, k, transposed, .. } = graph.layers[mixed].op else { panic!("a product") };
+    assert_eq!((graph.maps[b].shape, k, transposed), ([2, 10, 8], 10, false));
+    assert_eq!(count(&graph, |op| matches!(op, Op::Softmax { .. })), 1);
+    assert_eq!(graph.macs(), 4 * 10 * 16 * 16 + 2 * (2 * 10 * 10 * 8));
+}
+
+#[test]
+fn positions_and_a_mask_are_constant_maps() {
+    let graph = sound("attention_masked_uint8_1");
+    assert_eq!(count(&graph, |op| matches!(op, Op::Constant { .. })), 2);
+    assert!(graph.maps.iter().any(|m| m.shape == [2, 8, 8]));
+}
+
+#[test]
+fn the_same_tensor_as_both_operands_is_copied_once() {
+    let graph = case("activations_int8_1", |g| {
+        let last = g.node.iter().rev().find(|n| n.op_type == "MatMul").expect("it").input[0].clone();
+        node(g, "Transpose").input[0] = last;
+    });
+    assert_eq!(graph.expect("a sound model").layers.len(), 3, "a product by a constant, one copy, the product");
+    let graph = sound("activations_broadcast_int8_1");
+    let Op::MatMul { a, b, .. } = graph.layers.last().expect("a layer").op else { panic!("a product") };
+    assert_eq!((graph.maps[a].shape, graph.maps[b].shape), ([3, 5, 8], [3, 8, 5]), "one matrix for each of three");
+}
+
+#[test]
+fn products_that_onnx_runtime_leaves_in_float32_are_refused() {
+    refused("activations_int8_1", &["MatMul", "the first operand", "QuantizeLinear and DequantizeLinear between"], |g| {
+        without_quantiser(g, "MatMul");
+    });
+    refused("softmax_codes_int8_1", &["(QuantizeLinear)", "ONNX Runtime computes in float32"], |g| {
+        let relu =
+            NodeProto { op_type: "Relu".into(), input: vec!["sum".into()], output: vec!["cut".into()], ..Default::default() };
+        let at = g.node.len() - 1;
+        g.node[at].input[0] = "cut".into();
+        g.node[at - 1].output[0] = "sum".into();
+        g.node.insert(at, relu);
+    });
+    refused("attention_int8_1", &["MatMul", "the first operand is the float32 result of another operator"], |g| {
+        without_quantiser(g, "Softmax");
+    });
+}
+
+#[test]
+fn softmax_goes_over_channels_wherever_they_lie() {
+    let of = |name: &str| {
+        let graph = sound(name);
+        let at = graph.layers.iter().position(|l| matches!(l.op, Op::Softmax { .. })).expect("a layer");
+        (graph.maps[at + 1].shape, graph.layers.len())
+    };
+    assert_eq!(of("softmax_channels_int8_1"), ([5, 4, 6], 2), "an image as it lies");
+    assert_eq!(of("softmax_rows_int8_1"), ([24, 1, 5], 3), "and back behind it");
+    // At the end of a graph it is the host's.
+    assert_eq!(count(&sound("host_behind_softmax_int8_1"), |op| matches!(op, Op::Softmax { .. })), 0);
+}
+
+#[test]
+fn normalisations_by_their_parts_are_one_layer() {
+    for (name, codes, centred) in [
+        ("layer", false, true),
+        ("image", false, true),
+        ("channels", false, true),
+        ("parts", false, true),
+        ("quantised", true, true),
+        ("transposed", true, true),
+        ("rms", false, false),
+        ("rms_inverse", false, false),
+        ("simplified", false, false),
+    ] {
+        for kind in ["int8", "uint8"] {
+            let graph = sound(&format!("normalization_{name}_{kind}_1"));
+            let norms: Vec<&Op> = graph.layers.iter().map(|l| &l.op).filter(|op| matches!(op, Op::Norm { .. })).collect();
+            let [Op::Norm { centered, under, gain, bias, .. }] = norms[..] else { panic!("{name}: one normalisation") };
+            assert_eq!(*centered, centred, "{name}");
+            assert_eq!(matches!(under, UnderRoot::Codes { .. }), codes, "{name}");
+            if let UnderRoot::Codes { values, .. } = under {
+                // A code of the variance stands for so many steps from its zero.
+                let step = values[127] / 255.0;
+                assert!((0..=255u8).all(|c| (values[usize::from(c)] - (f32::from(c as i8) + 128.0) * step).abs() < 1e-3 * step));
+                assert!(gain.iter().all(|&g| g == 1.0) && bias.iter().all(|&b| b == 0.0));
+            } else {
+                assert!(gain.windows(2).any(|w| w[0] != w[1]), "{name}: its gain");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_normalisation_is_refused_part_by_part() {
+    // The mean of other elements than those that it is taken from.
+    refused("normalization_parts_int8_1", &["(Div)", "normalisation"], |g| {
+        node(g, "ReduceMean").attribute[0].ints = vec![1];
+    });
+    refused("normalization_layer_int8_1", &["(LayerNormalization)", "X is the float32 result"], |g| {
+        let x = node(g, "LayerNormalization").input[0].clone();
+        let made = |op: &str, input: [&str; 3], output: &str| NodeProto {
+            op_type: op.into(),
+            input: input.iter().filter(|i| !i.is_empty()).map(|i| i.to_string()).collect(),
+            output: vec![output.into()],
+            ..Default::default()
+        };
+        let [_, scale, zero] = &node(g, "DequantizeLinear").input[..] else { panic!("a scale") };
+        let back = made("DequantizeLinear", ["cut", scale, zero], "other");
+        let at = g.node.iter().position(|n| n.op_type == "LayerNormalization").expect("it");
+        g.node[at].input[0] = "sum".into();
+        let pool = NodeProto {
+            attribute: vec![AttributeProto { name: "kernel_shape".into(), ints: vec![1], ..Default::default() }],
+            ..made("MaxPool", ["x", "", ""], "cut")
+        };
+        g.node.splice(at..at, [pool, back, made("Add", [&x, "other", ""], "sum")]);
+    });
+    let skip = |g: &mut GraphProto| {
+        let n = node(g, "SimplifiedLayerNormalization");
+        n.op_type = "SkipSimplifiedLayerNormalization".into();
+        n.domain = "com.microsoft".into();
+    };
+    refused("normalization_simplified_int8_1", &["adds two tensors in float32"], skip);
+}
+
+#[test]
+fn columns_of_indices_take_rows_of_their_tables() {
+    let graph = sound("embedding_of_columns_int8_1");
+    assert_eq!((graph.input.all().count(), graph.input.beside[0].order.len()), (2, 18));
+    let codes = graph.input.beside[0].float.as_ref().expect("scales");
+    assert_eq!((codes.scales.len(), codes.axis), (3, 0));
+    // A column that is not there.
+    refused("embedding_of_columns_int8_1", &["(Gather)"], |g| {
+        let all: Vec<usize> = (0..g.node.len()).filter(|&i| g.node[i].op_type == "Gather" && g.node[i].input[0] == "v").collect();
+        g.node[all[1]].attribute[0].i = 0;
+    });
+}
+
+#[test]
+fn a_mean_over_tokens_is_a_pool_of_the_whole_map() {
+    let graph = sound("embedding_of_codes_int8_1");
+    let Op::AveragePool { window, .. } = &graph.layers.last().expect("a layer").op else { panic!("a mean") };
+    assert_eq!((window.kernel, graph.maps[graph.maps.len() - 1].shape), ([12, 1], [1, 1, 10]));
+}

@@ -1,0 +1,1 @@
+Boutput_0J¿[mRHÖnÄà8}ås0lT^4+HLCqZ`M,HéA}2ÅAZb[V\BPiZQ`$bxYáNMVN$:_eZ KYÖSC\^f[ew)1Tl.IàgAkN]j|5u=V=ZbNsâJ[Zg0Çh)GCEMä:YÄÅb`CAkãn'-FyLDIB\!NgpU`X \XB+MO2'GÑrzV?k"9QG^rraMM@I@(RÇSce"]ãW]Oo32DO_

@@ -1,0 +1,1 @@
+Boutput_0J$Jˆa=nF¶P:tL_´S]UFeMm~F”O2›d>Ž8Ip¦
