@@ -2,9 +2,7 @@
 //! The whole chip at its registers and streams: identity, holes, starts, errors, interrupts, and the
 //! numbers promised for GEMMs.
 
-mod common;
-
-use common::side_by_side;
+use crate::common::side_by_side;
 use harness::axi::Response;
 use systole_chip::{Options, RtlTransport, run_chip};
 use systole_compiler::compile;

@@ -3,9 +3,7 @@
 //! STORE), and padding and LOAD with rotation, mask and constant without its help. The RTL against the
 //! instruction-level model, and the first cases against sums made here.
 
-mod common;
-
-use common::side_by_side;
+use crate::common::side_by_side;
 use rand::RngExt;
 use systole_golden::Machine;
 use systole_isa::image::{Dtype, Tensor};

@@ -6,8 +6,6 @@
 //! more machines.
 //! SYSTOLE_SEED=N draws other graphs. SYSTOLE_NETLIST=DIR simulates that netlist in nano's place (`make netlist`).
 
-mod netlist;
-
 use proptest::prelude::*;
 use std::cell::Cell;
 use systole_compiler::{CompileError, Compiled, Options, compile};

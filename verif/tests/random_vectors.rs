@@ -88,7 +88,7 @@ fn checked(case: &Case, config: &Config, program: &Program, run: &Run, hard: boo
 #[test]
 fn the_checker_takes_what_the_model_takes() {
     let (mut clean, mut runs, mut refused, mut both) = (0, 0, 0, 0);
-    for seed in some(160, 320) {
+    for seed in 0..320 {
         let config = Config::named(CONFIGS[seed as usize % CONFIGS.len()]).unwrap();
         let case = program(&config, seed);
         let program = case.image.program().unwrap();
@@ -127,7 +127,7 @@ fn the_checker_takes_what_the_model_takes() {
         }
     }
     println!("{clean} of {runs} runs break no rule at all; {refused} programs refused, {both} by both");
-    assert!(clean > 10 && refused > 100);
+    assert!(clean > 20 && refused > 200);
 }
 
 /// The RTL against the model in every byte, cycle, event and ARGMAX, for programs with these seeds.

@@ -3,10 +3,7 @@
 //! Yosys and compilers; in the quick one there are netlists of blocks (`block/arithmetic.rs`, `block/io.rs`). `make netlist` does it with the Yosys that
 //! makes bitstreams, for both families and at length.
 
-#[path = "../common/netlist.rs"]
-mod make;
-
-use make::netlist;
+use crate::common::netlist::netlist;
 use proptest::prelude::*;
 use systole_compiler::{CompileError, compile};
 use systole_isa::Config;
