@@ -55,7 +55,8 @@ pub struct Options {
     pub trace: Option<TraceWindow>,
     /// Probability of a pause in a cycle on each stream.
     pub pause: f64,
-    /// Every variable of the design can be read and written, and its checks do not stop it: for upsets. Slow.
+    /// Every variable of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
+    /// stop it: for upsets. Slow.
     pub upsets: bool,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
@@ -453,7 +454,7 @@ where
             (Some(Rc::new(RefCell::new(device))), Some(file))
         }
     };
-    let spec = if options.upsets { spec.argument("--public-flat-rw").define("SYNTHESIS", "") } else { spec };
+    let spec = if options.upsets { spec.source(root().join("sim/chip/device/upsets.vlt")).define("SYNTHESIS", "") } else { spec };
     let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
     let library = spec.trace(options.trace.is_some()).build()?;
     let (pause, behind) = (options.pause, device.clone());
