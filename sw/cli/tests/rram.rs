@@ -143,8 +143,7 @@ fn a_model_in_onnx_runs_from_the_part_that_it_was_programmed_into() {
     let status = json(&[&["rram", "status", "--rram", &part][..], &model].concat());
     let crc = status["rram"]["awake"].as_u64().unwrap();
     for backend in ["rtl", "model"] {
-        // A run has no pulses: so long as in other tests, whose model it is.
-        let on = ["--rram", &part, "--config", "tiny", "--backend", backend, "--pulse-cycles", "2"];
+        let on = ["--rram", &part, "--config", "tiny", "--backend", backend];
         let y = at("y.npy");
         let r = json(&[&["run", &one, "--input", &x, "--output", &y][..], &on].concat());
         assert_eq!((r["mismatches"].as_u64(), r["outputs"].as_u64(), r["awake"].as_u64()), (Some(0), Some(12), Some(crc)));
