@@ -206,7 +206,7 @@ fn p8_cells_that_are_not_stuck_take_their_bits_within_eight_rounds() {
 
 #[test]
 fn p10_no_upset_lets_a_pulse_through_while_locked() {
-    let count = if long() { 3000 } else { 24 };
+    let count = if long() { 3000 } else { 60 };
     // Taken in steps, so that the sample sees every register.
     let mut all = control::Upsets::default();
     for n in 0..if long() { 2 } else { 3 } {

@@ -55,7 +55,7 @@ pub struct Options {
     pub trace: Option<TraceWindow>,
     /// Probability of a pause in a cycle on each stream.
     pub pause: f64,
-    /// Every variable of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
+    /// Registers and memories of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
     /// stop it: for upsets. Slow.
     pub upsets: bool,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
