@@ -26,7 +26,7 @@ test-long: setup lint formal netlist ## lint, proofs, netlist and the long test 
 netlist: setup ## nano as Yosys makes it for an ECP5 and for a Gowin, simulated: digits, 250 random graphs each
 	for family in ecp5 gowin; do scripts/netlist.sh nano --family $$family && \
 	cargo run --release -p systole-cli --bin systole -- run digits --config nano --images 50 --netlist build/netlist/nano-$$family && \
-	SYSTOLE_LONG=1 SYSTOLE_NETLIST=$(CURDIR)/build/netlist/nano-$$family cargo test -p systole-verif --test random_graphs on_nano || exit 1; done
+	SYSTOLE_LONG=1 SYSTOLE_NETLIST=$(CURDIR)/build/netlist/nano-$$family cargo test -p systole-verif --test machine random_graphs::random_graphs_on_nano || exit 1; done
 
 test-random-init: setup ## the chip's suites, registers and memories beginning at random by three seeds, and as ones
 	scripts/random_init.sh

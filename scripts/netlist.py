@@ -29,13 +29,20 @@ FAMILIES = {
 def main():
     parser = argparse.ArgumentParser(prog="scripts/netlist.sh", description="Netlist of the chip for simulation.")
     parser.add_argument("config", nargs="?", default="nano", help="configuration, as systole --config takes it (default nano)")
+    parser.add_argument("--block", help="this module of it, in place of the chip; its sizes by --set")
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a parameter of --block")
     parser.add_argument("--family", choices=FAMILIES, default="ecp5", help="whose cells (default ecp5)")
     parser.add_argument("--native", action="store_true", help="with the distribution's Yosys: no further set-up, another version; ecp5 only")
     parser.add_argument("--out", type=pathlib.Path, help="folder (default build/netlist/CONFIG-FAMILY)")
     args = parser.parse_args()
-    number, sizes = synth.configuration(args.config)
+    top = args.block or "systole_top"
+    if args.block:
+        sizes, values = [], " ".join("-chparam " + s.replace("=", " ") for s in args.set)
+    else:
+        number, sizes = synth.configuration(args.config)
+        values = f"-chparam CONFIG {number}"
     includes, files = synth.read_list(synth.LIST, technology=args.family == "ecp5")
-    out = args.out or pathlib.Path("build/netlist") / f"{args.config}-{args.family}"
+    out = args.out or pathlib.Path("build/netlist") / f"{args.block or args.config}-{args.family}"
     out.mkdir(parents=True, exist_ok=True)
     library, make, initial, own = FAMILIES[args.family]
     unset = " ".join(f"-unset {initial}{n:02X}" for n in range(64))
@@ -43,7 +50,7 @@ def main():
     # Old versions of Yosys have no scope cells: nothing to delete is no error.
     commands = (
         f"read_verilog -lib {library}; read_verilog -defer {' '.join(sizes + includes + files)}; "
-        f"hierarchy -top systole_top -chparam CONFIG {number}; {make} -top systole_top; "
+        f"hierarchy -top {top} {values}; {make} -top {top}; "
         f"setparam {unset} {memories}; delete t:$scopeinfo; write_verilog -noattr {out}/netlist.v"
     )
     if args.native:
@@ -60,7 +67,7 @@ def main():
     here = [f"+incdir+{out.resolve()}", str(out.resolve() / "netlist.v")]
     sources = [*here, *(f"verif/cells/{cell}.v" for cell in own), str(out.resolve() / "cells_sim.v")]
     (out / "files.f").write_text("\n".join(sources) + "\n")
-    print(f"written: {out}/netlist.v; systole run digits --config {args.config} --netlist {out}")
+    print(f"written: {out}/netlist.v" + ("" if args.block else f"; systole run digits --config {args.config} --netlist {out}"))
 
 
 if __name__ == "__main__":

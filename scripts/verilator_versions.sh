@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-sample=(block_control block_ecc)
+sample=(control:: ecc::)
 
 versions=("$@")
 if ((${#versions[@]} == 0)); then
@@ -32,7 +32,7 @@ for version in "${versions[@]}"; do
     printf 'verilator-versions: %s: %s\n' "$version" "$says"
     result=passed
     VERILATED_VERILATOR=$verilator cargo test -p verilated -p harness --no-fail-fast || result=FAILED
-    VERILATED_VERILATOR=$verilator cargo test -p systole-verif "${sample[@]/#/--test=}" --no-fail-fast || result=FAILED
+    VERILATED_VERILATOR=$verilator cargo test -p systole-verif --test block --no-fail-fast -- "${sample[@]}" || result=FAILED
     [ "$result" = passed ] || failed=1
     results+=("$(printf '%-10s %-7s %s' "$version" "$result" "$says")")
 done

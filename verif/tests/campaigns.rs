@@ -7,12 +7,8 @@ use systole_isa::ecc::Ecc;
 use systole_isa::rram::{Layout, RETRIES, slot_bytes};
 use systole_isa::{Config, Image};
 use systole_verif::campaign::{bound, control, cuts, power, wear, words, years};
-use systole_verif::digits;
 use systole_verif::rram_model::RramModel;
-
-fn long() -> bool {
-    std::env::var_os("SYSTOLE_LONG").is_some()
-}
+use systole_verif::{digits, long};
 
 fn image(config: &Config) -> Image {
     compile(&digits::load().unwrap().network.graph().unwrap(), config, &systole_compiler::Options::default()).unwrap().image

@@ -3,9 +3,7 @@
 //! STORE), and padding and LOAD with rotation, mask and constant without its help. The RTL against the
 //! instruction-level model, and the first cases against sums made here.
 
-mod common;
-
-use common::side_by_side;
+use crate::common::side_by_side;
 use rand::RngExt;
 use systole_golden::Machine;
 use systole_isa::image::{Dtype, Tensor};
@@ -13,7 +11,7 @@ use systole_isa::nest::{Nest, Stride};
 use systole_isa::program::{Pad, Post, PostDest, Program, Row};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fingerprint};
-use systole_verif::{Backend, random, run_frames};
+use systole_verif::{Backend, MIXED, long, random, run_frames};
 
 fn nest(loops: &[(u32, u8, [i32; 3])]) -> Nest {
     let strides: Vec<Stride> =
@@ -83,8 +81,9 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
     let weights = small_codes(&mut rng, r * c);
     let count = c as u32; // vectors that the matrix is made of, and as many that it is multiplied with
     let words = 2 * count * g;
+    let gap = config.post_beats() as u8 - 1; // POST takes a vector in groups of lanes
     let load = Load { mask: ((1u64 << c) - 1) as u32, nest: nest(&[(words, 0, [1, c as i32, 0])]), ..Default::default() };
-    let make = Matmul { hold: 1, first: true, last: true, nest: nest(&[(count, 0, [1, 0, 1])]), ..Default::default() };
+    let make = Matmul { hold: 1, first: true, last: true, nest: nest(&[(count, gap, [1, 0, 1])]), ..Default::default() };
     let (word, step) = (3u32, if by_column { g } else { 1 });
     let dst_base = if by_column { word * c as u32 * g } else { word * r as u32 };
     let keep = Post {
@@ -92,7 +91,7 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
         dest: if by_column { PostDest::WColumn } else { PostDest::WRow },
         lo: -128,
         hi: 127,
-        nest: nest(&[(count, 0, [step as i32, 0, 0])]),
+        nest: nest(&[(count, gap, [step as i32, 0, 0])]),
         ..Default::default()
     };
     let multiply = Matmul {
@@ -148,9 +147,15 @@ fn run_time_weights(name: &str, beats: u32, by_column: bool) {
     }
 }
 
+/// The first of them; in the long suite also those whose models no other test of the quick one has.
+fn quick<'a>(all: &[(&'a str, u32)], count: usize) -> Vec<(&'a str, u32)> {
+    all[..if long() { all.len() } else { count }].to_vec()
+}
+
 #[test]
 fn weights_made_at_run_time_are_stored_by_column_and_by_row() {
-    side_by_side([("tiny", 1), ("tiny", 4), ("small", 2), ("wide", 1)], |(name, beats)| {
+    let all = [("tiny", 1), ("tiny", 4), (MIXED, 2), ("wide", 1), ("nano", 1), ("small", 2)];
+    side_by_side(quick(&all, 5), |(name, beats)| {
         [true, false].into_iter().for_each(|by_column| run_time_weights(name, beats, by_column));
     });
 }
@@ -221,10 +226,9 @@ fn nest_of(vectors: u32) -> Nest {
 
 #[test]
 fn zero_points_of_weights_count_for_their_own_words_alone() {
-    let all = [("wide", 1), ("base", 1), ("tiny,WEIGHT_ZERO=1", 1), ("base", 2), ("large", 1)];
+    let all = [("wide", 1), ("base", 1), (MIXED, 2), ("base", 2), ("tiny,WEIGHT_ZERO=1", 1), ("large", 1)];
     // The far columns of large are in the row slice's bench, too.
-    let count = if std::env::var_os("SYSTOLE_LONG").is_some() { all.len() } else { all.len() - 2 };
-    side_by_side(all.into_iter().take(count), |(name, beats)| zero_points(name, beats));
+    side_by_side(quick(&all, 3), |(name, beats)| zero_points(name, beats));
 }
 
 #[test]

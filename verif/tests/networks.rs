@@ -84,7 +84,7 @@ fn depthwise_layers_with_weights_of_nine_bits_take_as_long_as_with_eight() {
 /// Maps that have no room in X run in bands of rows. On the RTL only with SYSTOLE_LONG: a small one is below.
 #[test]
 fn larger_images_run_in_bands() {
-    let long = std::env::var_os("SYSTOLE_LONG").is_some();
+    let long = systole_verif::long();
     let backends = if long { &[Backend::Model, Backend::Rtl][..] } else { &[Backend::Model] };
     run_on(mobilenet_on(128), "base", 71_200, backends);
     run_on(mobilenet_v2(96), "base", 68_300, backends);

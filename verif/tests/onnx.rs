@@ -332,7 +332,7 @@ fn the_digits_cnn_gives_the_logits_of_its_training_script_on_rtl() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if std::env::var_os("SYSTOLE_LONG").is_some() { 400_000 } else { 1_000 },
+        cases: if systole_verif::long() { 400_000 } else { 1_000 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

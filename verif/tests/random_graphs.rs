@@ -2,10 +2,9 @@
 //! Random graphs of convolutions, pools, lookups and sums: operator reference = instruction-level model = RTL in
 //! every element, predicted = measured in every run.
 //!
-//! `make test` runs a sample, the same on every machine; `make test-long` (SYSTOLE_LONG=1) runs more than 1,000.
+//! `make test` runs a sample, the same on every machine; `make test-long` (SYSTOLE_LONG=1) runs more than 2,000, on
+//! more machines.
 //! SYSTOLE_SEED=N draws other graphs. SYSTOLE_NETLIST=DIR simulates that netlist in nano's place (`make netlist`).
-
-mod netlist;
 
 use proptest::prelude::*;
 use std::cell::Cell;
@@ -13,7 +12,7 @@ use systole_compiler::{CompileError, Compiled, Options, compile};
 use systole_isa::Config;
 use systole_verif::random::runner;
 use systole_verif::random_graph::{Case, cases};
-use systole_verif::{Backend, check_graph};
+use systole_verif::{Backend, MIXED, check_graph, long};
 
 /// How a case went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,57 +102,43 @@ fn in_bands(config: &'static str, count: u32, backends: &[Backend]) {
     assert!(bands.get() * 20 >= count, "{} of {count} graphs ran in bands", bands.get());
 }
 
-fn long() -> bool {
-    std::env::var_os("SYSTOLE_LONG").is_some()
-}
+const BOTH: [Backend; 2] = [Backend::Model, Backend::Rtl];
 
+/// On model and RTL: 6 graphs, 250 in the long suite. `long`: on the RTL only there, for its model takes long to build; 30 on the
+/// instruction-level model in the quick one.
 macro_rules! campaigns {
-    ($($name:ident: $config:literal, $beats:literal;)*) => {$(
+    ($($name:ident: $config:expr, $beats:literal $(, $long:ident)?;)*) => {$(
         #[test]
         fn $name() {
-            campaign($config, $beats, if long() { 250 } else { 6 }, &[Backend::Model, Backend::Rtl]);
-        }
-    )*};
-}
-
-/// Machines of which every model of its own would cost the quick suite half a minute: there on the instruction-level model.
-macro_rules! rare {
-    ($($name:ident: $config:literal, $beats:literal;)*) => {$(
-        #[test]
-        fn $name() {
-            let backends = if long() { &[Backend::Model, Backend::Rtl][..] } else { &[Backend::Model] };
-            campaign($config, $beats, if long() { 250 } else { 30 }, backends);
+            const RARE: &[&str] = &[$(stringify!($long))?];
+            match (long(), !RARE.is_empty()) {
+                (true, _) => campaign($config, $beats, 250, &BOTH),
+                (false, true) => campaign($config, $beats, 30, &[Backend::Model]),
+                (false, false) => campaign($config, $beats, 6, &BOTH),
+            }
         }
     )*};
 }
 
 campaigns! {
     random_graphs_on_tiny: "tiny", 1;
+    random_graphs_on_mixed_with_two_beats: MIXED, 2;
     random_graphs_on_small: "small", 1;
-    random_graphs_on_small_with_two_beats: "small", 2;
+    random_graphs_on_small_with_two_beats: "small", 2, long;
     random_graphs_on_wide: "wide", 1;
     random_graphs_on_base: "base", 1;
-    random_graphs_on_slim: "slim", 1;
-    random_graphs_on_small_with_one_lane_and_two_beats: "small,POST_LANES=1", 2;
-}
-
-rare! {
-    random_graphs_on_base_with_four_beats: "base", 4;
-    random_graphs_on_tiny_with_products: "tiny,PRODUCT=1,X_DEPTH=4096,OUT_DEPTH=2048,IN_DEPTH=2048,PARAM_DEPTH=256", 1;
-    random_graphs_on_small_with_a_vector_unit_of_half_its_lanes: "small,VEC_LANES=4", 1;
-}
-
-/// A model of its own for POST's multiplier in groups of lanes: in the long target.
-#[test]
-fn random_graphs_on_small_with_products_and_two_lanes() {
-    let backends = if long() { &[Backend::Model, Backend::Rtl][..] } else { &[Backend::Model] };
-    campaign("small,PRODUCT=1,POST_LANES=2", 1, if long() { 250 } else { 30 }, backends);
+    random_graphs_on_base_with_four_beats: "base", 4, long;
+    random_graphs_on_slim: "slim", 1, long;
+    random_graphs_on_small_with_one_lane_and_two_beats: "small,POST_LANES=1", 2, long;
+    random_graphs_on_small_with_products_and_two_lanes: "small,PRODUCT=1,POST_LANES=2", 1, long;
+    random_graphs_on_tiny_with_products: "tiny,PRODUCT=1,X_DEPTH=4096,OUT_DEPTH=2048,IN_DEPTH=2048,PARAM_DEPTH=256", 1, long;
+    random_graphs_on_small_with_a_vector_unit_of_half_its_lanes: "small,VEC_LANES=4", 1, long;
 }
 
 /// More of them, for many do not fit.
 #[test]
 fn random_graphs_on_nano() {
-    campaign("nano", 1, if long() { 250 } else { 16 }, &[Backend::Model, Backend::Rtl]);
+    campaign("nano", 1, if long() { 250 } else { 16 }, &BOTH);
 }
 
 #[test]
@@ -178,7 +163,7 @@ fn random_graphs_in_bands_of_rows() {
 fn random_graphs_in_bands_of_rows_on_the_chip() {
     if long() {
         for config in ["small,X_DEPTH=128", "base,X_DEPTH=128"] {
-            in_bands(config, 250, &[Backend::Model, Backend::Rtl]);
+            in_bands(config, 250, &BOTH);
         }
     }
 }

@@ -8,8 +8,8 @@ use systole_compiler::verify::{self, Rule, Violation};
 use systole_golden::Machine;
 use systole_isa::program::{Source, VectorDest};
 use systole_isa::{Config, Instruction, Program};
-use systole_verif::Backend;
 use systole_verif::random_vector::{Case, Outcome, Run, outcomes, program};
+use systole_verif::{Backend, MIXED};
 
 const CONFIGS: [&str; 8] = [
     "tiny,VEC_LANES=4",
@@ -163,7 +163,7 @@ fn agree(config: &str, seeds: std::ops::Range<u64>) {
 
 /// So many programs in the quick suite, and in the long one.
 fn some(quick: u64, long: u64) -> std::ops::Range<u64> {
-    0..if std::env::var_os("SYSTOLE_LONG").is_some() { long } else { quick }
+    0..if systole_verif::long() { long } else { quick }
 }
 
 #[test]
@@ -172,13 +172,18 @@ fn the_rtl_agrees_on_tiny() {
 }
 
 #[test]
-fn the_rtl_agrees_with_fewer_lanes_than_columns() {
-    agree("small,VEC_LANES=2,POST_LANES=2", some(30, 1000));
+fn the_rtl_agrees_with_fewer_lanes_than_columns_and_weights_that_take_two_beats() {
+    agree(&format!("{MIXED},WEIGHT_BEATS=2"), some(60, 1000));
 }
 
+/// Models of their own: in the long suite.
 #[test]
-fn the_rtl_agrees_without_rram_and_with_weights_that_take_two_beats() {
-    agree("nano,VEC_LANES=4,WEIGHT_BEATS=2", some(30, 1000));
+fn the_rtl_agrees_with_a_quarter_of_the_lanes_and_without_rram() {
+    if systole_verif::long() {
+        for config in ["small,VEC_LANES=2,POST_LANES=2", "nano,VEC_LANES=4,WEIGHT_BEATS=2"] {
+            agree(config, 0..1000);
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use systole_isa::regs::offset;
 use systole_isa::rram::{Layout, slot_bytes};
 use systole_isa::{Config, Image, Instruction};
 use systole_verif::rram_model::RramModel;
-use systole_verif::{AnyTransport, Backend, on_machine, random};
+use systole_verif::{AnyTransport, Backend, MIXED, long, on_machine, random};
 
 /// A small program, a frame, and what it gives on the instruction-level model.
 struct Work {
@@ -50,6 +50,11 @@ fn dected(name: &str, beats: u32) -> Config {
     named(name).with_weight_beats(beats).unwrap().with_ecc(Ecc::DecTed)
 }
 
+/// A machine that other tests need too, or in the long suite tiny.
+fn two_beats() -> Config {
+    named(if long() { "tiny" } else { MIXED }).with_weight_beats(2).unwrap()
+}
+
 fn on_chip<T: 'static, F: Future<Output = T> + 'static>(config: &Config, job: impl FnOnce(RtlTransport) -> F + 'static) -> T {
     run_chip(config, &Options::default(), job).unwrap_or_else(|e| panic!("{e}"))
 }
@@ -79,9 +84,9 @@ fn machine_error(result: Result<impl Sized, HostError>) -> &'static str {
 }
 
 fn configs() -> Vec<Config> {
-    let mut all = vec![named("tiny"), named("small"), named("tiny").with_weight_beats(4).unwrap()];
-    all.extend([dected("tiny", 1), dected("small", 2)]);
-    if std::env::var_os("SYSTOLE_LONG").is_some() {
+    let mut all = vec![named("tiny"), named("small"), named("tiny").with_weight_beats(4).unwrap(), dected("tiny", 2)];
+    if long() {
+        all.extend([dected("tiny", 1), dected("small", 2)]);
         all.extend([named("wide"), named("base"), named("base").with_weight_beats(2).unwrap(), named("large")]);
         all.extend([dected("base", 1), dected("large", 4)]);
     }
@@ -200,7 +205,8 @@ fn p3_one_error_in_every_word_costs_no_cycle_and_changes_nothing_and_two_are_poi
 
 #[test]
 fn p3_with_dected_two_errors_in_every_word_cost_no_cycle_and_change_nothing() {
-    for config in [dected("tiny", 1), dected("small", 2)] {
+    let all = [dected("tiny", 2), dected("tiny", 1), dected("small", 2)];
+    for config in all.into_iter().take(if long() { 3 } else { 1 }) {
         let w = work(&config, 4);
         on_chip(&config, move |t| async move {
             let mut driver = Driver::connect(t).await.unwrap();
@@ -382,7 +388,7 @@ fn cells_that_switch_badly_drift_and_stick_do_no_harm() {
 #[test]
 fn a_part_programmed_by_one_backend_wakes_on_the_other() {
     let folder = tempfile::tempdir().unwrap();
-    let configs = [named("tiny"), named("small"), named("tiny").with_weight_beats(2).unwrap(), dected("tiny", 2)];
+    let configs = [named("tiny"), named("small"), two_beats(), dected("tiny", 2)];
     for (n, config) in configs.into_iter().enumerate() {
         let works = Rc::new([work(&config, 1), work(&config, 2), work(&config, 3)]);
         let part = Part { file: Some(folder.path().join(format!("{n}.rram"))), pulse_cycles: 2, seed: 8, ..Part::default() };
@@ -409,7 +415,7 @@ fn a_part_programmed_by_one_backend_wakes_on_the_other() {
 
 #[test]
 fn a_run_scrubs_in_its_windows_costs_no_cycle_and_its_weak_line_is_written_again() {
-    let configs = [named("tiny"), named("tiny").with_weight_beats(2).unwrap(), named("small")];
+    let configs = [named("tiny"), two_beats(), named("small")];
     for (n, config) in configs.into_iter().enumerate() {
         let label = config.label();
         // Many vectors a weight leave windows between the loads, one vector only those at both ends.
@@ -504,7 +510,7 @@ fn a_scrub_does_not_write_again_what_the_code_took_for_right_and_the_lines_crc_d
 
 #[test]
 fn p4_lines_that_were_retired_are_read_one_a_cycle() {
-    for config in [named("tiny"), named("tiny").with_weight_beats(2).unwrap()] {
+    for config in [named("tiny"), two_beats()] {
         let label = config.label();
         let w = Rc::new(work_of(&config, 1, 4));
         let mut remaps = vec![];

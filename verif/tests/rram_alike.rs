@@ -8,10 +8,12 @@ use std::rc::Rc;
 use systole_chip::{Options, Part};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, Transport, Wake};
+use systole_isa::ecc::Ecc;
 use systole_isa::regs::offset;
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image};
-use systole_verif::{AnyTransport, Backend, on_machine, random};
+use systole_verif::campaign::power;
+use systole_verif::{AnyTransport, Backend, long, on_machine, random};
 
 /// What the controller shows of its books.
 const REGISTERS: [&str; 14] = [
@@ -54,6 +56,11 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (any::<bool>(), 0u32..3, 0u32..4, 0u32..12, cells)
             .prop_map(|(newest, part, row, line, bits)| Command::Stick { newest, part, row, line, bits }),
     ]
+}
+
+/// In the quick suite the campaigns' machine, with fewer lines: a model in which every variable can be read takes long to build.
+fn machine() -> Config {
+    if long() { Config::named("tiny").unwrap() } else { power::machine(Ecc::Secded) }
 }
 
 /// Images of different sizes, and a frame for each.
@@ -117,7 +124,7 @@ async fn apply(driver: &mut Driver<AnyTransport>, command: &Command, works: &[(I
         Command::Scrub => driver.scrub().await?,
         Command::Run { budget } => {
             let Some(awake) = driver.rram_status().await?.awake else { return Ok("nothing is awake".into()) };
-            let crc = |image: &Image| systole_isa::rram::slot_bytes(image, &Config::named("tiny").unwrap()).1.image_crc;
+            let crc = |image: &Image| systole_isa::rram::slot_bytes(image, &machine()).1.image_crc;
             let (image, frame) = works.iter().find(|w| crc(&w.0) == awake).unwrap();
             driver.adopt(image).await?;
             driver.transport().write(offset("RRAM_SCRUB_BUDGET"), budget).await?;
@@ -139,7 +146,7 @@ async fn apply(driver: &mut Driver<AnyTransport>, command: &Command, works: &[(I
 }
 
 fn run(backend: Backend, seed: u64, commands: &[Command], works: &Rc<Vec<(Image, Vec<u8>)>>) -> Vec<Seen> {
-    let config = Config::named("tiny").unwrap();
+    let config = machine();
     let part = Part { pulse_cycles: 3, seed, ..Part::default() };
     let options = Options { part: Some(part), upsets: true, ..Options::default() };
     let (commands, works) = (commands.to_vec(), works.clone());
@@ -185,7 +192,7 @@ fn alike(seed: u64, commands: &[Command], works: &Rc<Vec<(Image, Vec<u8>)>>) -> 
 
 #[test]
 fn a_cell_that_sticks_in_the_image_that_runs_is_counted_alike() {
-    let works = Rc::new(works(&Config::named("tiny").unwrap()));
+    let works = Rc::new(works(&machine()));
     for one in [true, false] {
         let stick = Command::Stick { newest: true, part: 0, row: 0, line: 4, bits: vec![(2, one)] };
         let commands =
@@ -196,8 +203,8 @@ fn a_cell_that_sticks_in_the_image_that_runs_is_counted_alike() {
 
 #[test]
 fn chip_and_model_agree_in_cells_table_records_and_registers_after_every_command() {
-    let works = Rc::new(works(&Config::named("tiny").unwrap()));
-    let cases = if std::env::var_os("SYSTOLE_LONG").is_some() { 200 } else { 8 };
+    let works = Rc::new(works(&machine()));
+    let cases = if long() { 200 } else { 8 };
     let mut runner = TestRunner::new(Cases { cases, failure_persistence: None, ..Cases::default() });
     let strategy = (1u64..1000, prop::collection::vec(command(), 1..10));
     runner.run(&strategy, |(seed, commands)| alike(seed, &commands, &works)).unwrap();

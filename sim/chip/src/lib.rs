@@ -7,4 +7,6 @@ mod rtl;
 mod wave;
 
 pub use part::{Access, Part, PartFile};
-pub use rtl::{BOOT_AT, ChipError, Options, RtlTransport, board_spec, run_chip, source_list, source_list_for, spec};
+pub use rtl::{
+    BOOT_AT, ChipError, Options, RtlTransport, board_spec, netlist_spec_of, run_chip, source_list, source_list_for, spec,
+};

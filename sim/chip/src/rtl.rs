@@ -55,7 +55,8 @@ pub struct Options {
     pub trace: Option<TraceWindow>,
     /// Probability of a pause in a cycle on each stream.
     pub pause: f64,
-    /// Every variable of the design can be read and written, and its checks do not stop it: for upsets. Slow.
+    /// Registers and memories of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
+    /// stop it: for upsets. Slow.
     pub upsets: bool,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
@@ -131,13 +132,21 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
 /// # Errors
 /// [`verilated::Error::Source`] where a file is not there.
 pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
+    netlist_spec_of("systole_top", folder)
+}
+
+/// The same for the netlist of a module of the chip.
+///
+/// # Errors
+/// As [`netlist_spec`].
+pub fn netlist_spec_of(top: &str, folder: &Path) -> Result<Spec, verilated::Error> {
     let list = folder.join("files.f");
     let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;
     for path in &sources {
         std::fs::metadata(path).map_err(|source| verilated::Error::Source { path: path.clone(), source })?;
     }
     // A netlist is not written for readers: nobody mends its widths.
-    let spec = Spec::new("systole_top").sources(sources).argument("-Wno-lint").argument("-Wno-fatal");
+    let spec = Spec::new(top).sources(sources).argument("-Wno-lint").argument("-Wno-fatal");
     Ok(includes.into_iter().fold(spec, Spec::include_dir))
 }
 
@@ -445,7 +454,7 @@ where
             (Some(Rc::new(RefCell::new(device))), Some(file))
         }
     };
-    let spec = if options.upsets { spec.argument("--public-flat-rw").define("SYNTHESIS", "") } else { spec };
+    let spec = if options.upsets { spec.source(root().join("sim/chip/device/upsets.vlt")).define("SYNTHESIS", "") } else { spec };
     let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
     let library = spec.trace(options.trace.is_some()).build()?;
     let (pause, behind) = (options.pause, device.clone());

@@ -249,7 +249,7 @@ fn the_environment_chooses_how_models_begin() {
     }
     let child = |setting: &str| {
         let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
-        child.args(["--exact", "the_environment_chooses_how_models_begin", "--nocapture"]);
+        child.args(["--exact", std::thread::current().name().expect("the test's"), "--nocapture"]);
         let output = child.env("TEST_CHILD", "1").env("VERILATED_X", setting).output().expect("runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines().find_map(|l| l.split_once("begins ")).map(|(_, shown)| shown.to_string()).expect("it shows the values")

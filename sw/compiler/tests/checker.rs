@@ -2,9 +2,7 @@
 //! The checker against broken programs: one targeted fault for each rule, and random changes of
 //! time, which must be refused or change nothing.
 
-mod common;
-
-use common::{LayerKind, Random, cases, network, separable};
+use crate::common::{LayerKind, Random, cases, network, separable};
 use proptest::prelude::*;
 use systole_compiler::verify::{Rule, Sizes, VerifyError, verify};
 use systole_compiler::{Compiled, Options, compile};

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The checker against programs of the vector unit: by hand, to the cycle; and compiled decoders with something broken.
 
-mod common;
-
-use common::Random;
+use crate::common::Random;
 use std::collections::BTreeSet;
 use std::path::Path;
 use systole_compiler::verify::{Rule, Sizes, VerifyError, verify};

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Random networks compiled, checked, and run on the instruction-level model.
 
-mod common;
-
-use common::{LayerKind, Random, cases, network};
+use crate::common::{LayerKind, Random, cases, network};
 use proptest::prelude::*;
 use systole_compiler::{CompileError, Compiled, Options, compile, max_rows_per_run};
 use systole_golden::{Machine, graph::run_graph_as};

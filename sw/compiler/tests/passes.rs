@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Each pass by itself.
 
-mod common;
-
-use common::{LayerKind, cases, network};
+use crate::common::{LayerKind, cases, network};
 use proptest::prelude::*;
 use systole_compiler::legalise::legalise;
 use systole_compiler::place::place;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The float reference beside a second computation: whole sequences in float64, in Hugging Face's layout, without a cache.
 
-mod common;
-
-use common::{SIZES, tensors, tiny};
+use crate::common::{SIZES, tensors, tiny};
 use std::collections::HashMap;
 use systole_llm::{Float, Model, Sampler, Sizes, argmax, open, samples, write};
 

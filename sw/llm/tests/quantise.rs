@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Codes and scales by docs/language-models.md, Weights.
 
-mod common;
-
-use common::{sizes, tiny};
+use crate::common::{sizes, tiny};
 use systole_isa::F24;
 use systole_llm::{Float, Matrix, Model, Options, Score, quantise, samples, windows, write};
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Files as they should be, and all that can be wrong with them.
 
-mod common;
-
-use common::{Kind, SIZES, config_json, safetensors, sizes, tensors, tiny, tokenizer_json, words, write_bin, write_folder};
+use crate::common::{
+    Kind, SIZES, config_json, safetensors, sizes, tensors, tiny, tokenizer_json, words, write_bin, write_folder,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -256,7 +256,7 @@ fn mistral_is_read_without_its_window() {
 #[test]
 fn tensors_are_missed_and_misfits_named() {
     let model = tiny();
-    let write = |path: &Path, change: &dyn Fn(&mut Vec<common::Tensor>)| {
+    let write = |path: &Path, change: &dyn Fn(&mut Vec<crate::common::Tensor>)| {
         write_folder(path, &model, Kind::F32, 1);
         let mut all = tensors(&model);
         change(&mut all);
@@ -272,14 +272,15 @@ fn tensors_are_missed_and_misfits_named() {
         write(f.path(), &|all| all.iter_mut().filter(|t| t.name.contains("k_proj")).for_each(|t| t.shape = vec![4, 32])),
         &["model.layers.0.self_attn.k_proj.weight", "[4, 32]", "[8, 16]", "model.safetensors"],
     );
-    let bias = || common::Tensor { name: "model.layers.0.self_attn.q_proj.bias".into(), shape: vec![16], data: vec![0.0; 16] };
+    let bias =
+        || crate::common::Tensor { name: "model.layers.0.self_attn.q_proj.bias".into(), shape: vec![16], data: vec![0.0; 16] };
     says(write(f.path(), &|all| all.push(bias())), &["model.layers.0.self_attn.q_proj.bias", "no Llama model"]);
     says(write(f.path(), &|all| all[2].data[3] = f32::INFINITY), &["q_proj", "element 3", "inf"]);
     // A copy of the table where both are one, and frequencies that theta gives.
     write(f.path(), &|all| {
         let table = all[0].data.clone();
-        all.push(common::Tensor { name: "lm_head.weight".into(), shape: vec![288, 16], data: table });
-        all.push(common::Tensor {
+        all.push(crate::common::Tensor { name: "lm_head.weight".into(), shape: vec![288, 16], data: table });
+        all.push(crate::common::Tensor {
             name: "model.layers.0.self_attn.rotary_emb.inv_freq".into(),
             shape: vec![2],
             data: vec![1.0; 2],

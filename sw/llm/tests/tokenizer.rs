@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Texts as tokens and back.
 
-mod common;
-
-use common::{tokenizer_json, words};
+use crate::common::{tokenizer_json, words};
 use proptest::prelude::*;
 use systole_llm::samples::{self, pieces, tokenizer_bin};
 use systole_llm::tokenizer::{HuggingFace, Llama2c, Stream, Tokenizer};

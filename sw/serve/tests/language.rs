@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Texts: token by token, each when it was said, the same as a direct run writes.
 
-mod common;
-
-use common::{Client, Start, ask, cycles, get};
+use crate::common::{Client, Start, ask, cycles, get};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use systole_llm::tokenizer::Stream;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Clients that vanish, machines that fail, hosts that go down: nothing that was admitted is lost, nothing is wrong.
 
-mod common;
-
-use common::{CYCLES, Client, Start, ask, cycles, get, images, infer_body};
+use crate::common::{CYCLES, Client, Start, ask, cycles, get, images, infer_body};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +10,7 @@ use systole_serve::{Server, Trouble, Troubles};
 const INFER: &str = "/v2/models/digits/infer";
 
 /// Sends images, each on a connection of its own, and waits for the headers of each.
-async fn admitted(server: &Server, images: &[Vec<i8>]) -> Vec<(Client, common::Answer)> {
+async fn admitted(server: &Server, images: &[Vec<i8>]) -> Vec<(Client, crate::common::Answer)> {
     let mut clients = vec![];
     for image in images {
         let mut client = Client::new(server.address).await;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Requests that are none: 400 and a sentence, and the next one is answered.
 
-mod common;
-
-use common::{Client, Start, ask, images, infer_body};
+use crate::common::{Client, Start, ask, images, infer_body};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The protocol by raw bytes: what clients of Triton and KServe send and read.
 
-mod common;
-
-use common::{Client, Start, apart, ask, base, cycles, get, images, infer_body};
+use crate::common::{Client, Start, apart, ask, base, cycles, get, images, infer_body};
 use serde_json::{Value, json};
 use systole_model::onnx::{Array, Data};
 use systole_verif::conformance::Program;
@@ -59,7 +57,7 @@ async fn json_tensors_flat_and_nested_come_back_right_and_when_promised() {
         let json = answer.json();
         assert_eq!((&json["model_name"], &json["model_version"], &json["id"]), (&json!("digits"), &json!("1"), &json!("x")));
         let said = &json["parameters"];
-        assert_eq!(cycles(&said["finish_us"]) - cycles(&said["start_us"]), common::CYCLES);
+        assert_eq!(cycles(&said["finish_us"]) - cycles(&said["start_us"]), crate::common::CYCLES);
         assert_eq!(answer.number("systole-finish-us"), said["finish_us"].as_f64().expect("a number"));
         assert_eq!(answer.number("systole-cycles"), 84.0);
     }

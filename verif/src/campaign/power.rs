@@ -53,9 +53,7 @@ impl PowerCuts {
 
 /// The machine of the campaign: `tiny` with a small RRAM, so that an update is short.
 pub fn machine(ecc: Ecc) -> Config {
-    let mut config = Config::named("tiny").expect("tiny is a configuration").with_ecc(ecc);
-    config.rram_depth = 256;
-    config
+    Config::named("tiny,RRAM_DEPTH=256").expect("its sizes go together").with_ecc(ecc)
 }
 
 /// An image, a frame and what it gives.

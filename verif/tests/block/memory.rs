@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Memories and what moves data: banks, row slice, nest, LOAD, STORE.
 
-mod common;
-
-use common::{bench, block, side_by_side};
+use crate::common::{bench, block, side_by_side};
 use harness::Stream;
 use rand::RngExt;
 use std::collections::VecDeque;

@@ -2,9 +2,7 @@
 //! Arithmetic leaves: multipliers, requantiser, residual add, accumulators, each against the
 //! documents.
 
-mod common;
-
-use common::{bench, block, block_variants};
+use crate::common::{bench, block, block_netlist, block_variants};
 use harness::Stream;
 use harness::verilated::Spec;
 use rand::RngExt;
@@ -365,8 +363,18 @@ fn check_residual(spec: &Spec) {
 
 #[test]
 fn accumulators_forward_at_every_distance() {
+    accumulators(&block("systole_acc").parameter("COLS", 4).parameter("DEPTH", 16));
+}
+
+/// LUTs and their RAM, registers. The whole chip's netlist is in the long suite.
+#[test]
+fn accumulators_forward_as_yosys_makes_them_for_an_ecp5() {
+    accumulators(&block_netlist("systole_acc", &["COLS=4", "DEPTH=16"]));
+}
+
+fn accumulators(spec: &Spec) {
     const COLS: usize = 4;
-    bench(&block("systole_acc").parameter("COLS", COLS).parameter("DEPTH", 16), 3, |sim, clk| async move {
+    bench(spec, 3, |sim, clk| async move {
         let [valid, addr, first, last, sum, last_o, total] =
             ["valid_i", "addr_i", "first_i", "last_i", "sum_i", "last_o", "total_o"].map(|s| sim.signal(s));
         let mut random = sim.random("vectors");

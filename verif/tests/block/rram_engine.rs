@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The engine of docs/rram-engine.md in Verilog beside the one in Rust: random programs, instruction by instruction.
 
-mod common;
-
-use common::block;
+use crate::common::block;
 use harness::verilated::Model;
 use rand::{Rng, RngExt};
 use std::collections::BTreeMap;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The vector unit's arithmetic, block by block, against the golden model's F24 (docs/arithmetic.md).
 
-mod common;
-
-use common::{bench, block};
+use crate::common::{bench, block};
 use harness::Stream;
 use rand::RngExt;
 use systole_golden::f24::F24;

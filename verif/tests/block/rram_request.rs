@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is asked of the RRAM engine: lines of the stream, commands, scrubs after runs.
 
-mod common;
-
-use common::{bench, block};
+use crate::common::{bench, block};
 use harness::verilated::Spec;
 use harness::{Clock, Signal, Sim};
 use rand::RngExt;

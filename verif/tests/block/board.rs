@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What stands between a serial line and the chip's AXI (docs/board.md): bytes, frames, requests and answers.
 
-mod common;
-
-use common::bench;
+use crate::common::{bench, block_of};
 use harness::verilated::Spec;
 use harness::{Clock, Signal, Sim, Stream};
 use rand::RngExt;
@@ -12,10 +10,9 @@ use systole_isa::board::{Deframer, END, ESC, MAGIC, OPERATIONS, PAYLOAD, RESULTS
 
 /// A block of rtl/board, which is not in the chip's list.
 fn block(top: &str) -> Spec {
-    let (sources, includes) = systole_chip::source_list().unwrap();
-    let units = ["boot", "uart_rx", "uart_tx", "link_rx", "link_tx", "bridge"];
-    let files = units.map(|u| format!("{}/../rtl/board/systole_{u}.v", env!("CARGO_MANIFEST_DIR")));
-    includes.into_iter().fold(Spec::new(top).sources(sources).sources(files), Spec::include_dir)
+    let (mut sources, includes) = systole_chip::source_list().unwrap();
+    sources.push(format!("{}/../rtl/board/{top}.v", env!("CARGO_MANIFEST_DIR")).into());
+    block_of(top, (sources, includes))
 }
 
 /// Random bytes, many of them END and ESC.

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where a scrub is, and the SCRUB rows of runs: the place, its line, and each walk in its cycle.
 
-mod common;
-
-use common::{bench, block};
+use crate::common::{bench, block};
 use harness::verilated::Spec;
 use harness::{Clock, Sim, Stream};
 use rand::RngExt;
@@ -86,7 +84,7 @@ fn every_place_is_the_line_of_the_division_within_three_cycles() {
                         set.set(0);
                         place_i.set(random.random_range(0..count).into());
                         clk.rising_edge().await;
-                        assert_eq!(place.get(), at.into());
+                        assert_eq!(place.get(), u64::from(at));
                         clk.cycles(2).await;
                         assert_eq!(last.is_high(), at + 1 == count, "{image:?}, place {at}");
                         clk.rising_edge().await;
@@ -155,7 +153,7 @@ async fn row(clk: &Clock, layout: &Layout, rows: u64, image: &Image, from: u32, 
         }
         let behind = (0..lines).take_while(|&n| ended(n) < t).count() as u64;
         let good = behind.min(first_weak.unwrap_or(lines));
-        assert_eq!(place.get(), step(good).into(), "{image:?}, from place {from}, {lines} lines, cycle {t}");
+        assert_eq!(place.get(), u64::from(step(good)), "{image:?}, from place {from}, {lines} lines, cycle {t}");
         assert_eq!(found.is_high(), first_weak.is_some_and(|f| f < behind), "weak line {first_weak:?}, cycle {t}");
         if lines != 0 {
             assert_eq!(busy.is_high(), t >= 1 && t <= end + 1, "cycle {t} of a row that ends in {end}");

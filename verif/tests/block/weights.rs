@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Weights without RRAM: the bank of plain RAM, and what loads it.
 
-mod common;
-
-use common::{bench, block, side_by_side};
+use crate::common::{bench, block, side_by_side};
 use rand::RngExt;
 use std::collections::VecDeque;
 use systole_isa::regs::{ERRORS, offset};

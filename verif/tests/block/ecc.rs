@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The codes of RRAM words in RTL: as many errors corrected as promised, one more and wrong addresses flagged.
 
-mod common;
-
-use common::block;
+use crate::common::block;
 use harness::verilated::{Model, Port};
 use rand::RngExt;
 use systole_isa::Config;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The assertions that hold the core to its latencies: each agrees with the table of sw/isa, and fails a cycle beside it.
 
-mod common;
-
-use common::{block, side_by_side};
+use crate::common::{block, side_by_side};
 use harness::verilated::Library;
 use std::sync::Arc;
 use systole_isa::{Config, Latency};

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the program of the RRAM engine reaches by number: inputs one cycle later, outputs, verbs; nothing else moves.
 
-mod common;
-
-use common::{bench, block, side_by_side};
+use crate::common::{bench, block, side_by_side};
 use harness::verilated::Spec;
 use harness::{Clock, Signal, Sim, Stream};
 use rand::RngExt;
@@ -179,7 +177,7 @@ impl Bench {
             assert_eq!(out(name), value, "{name}_o, {at}");
         }
         if let Some(&line) = self.shown.get("at") {
-            assert_eq!(out("in_slot"), self.in_slot(line).into(), "in_slot_o, entry {line}, {at}");
+            assert_eq!(out("in_slot"), u64::from(self.in_slot(line)), "in_slot_o, entry {line}, {at}");
         }
         if let Some(value) = self.status[self.pins["status_addr"] as usize] {
             assert_eq!(out("status"), value, "status_o, {at}");

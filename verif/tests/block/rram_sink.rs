@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where words of walks, of the host and of the engine go: each one in its cycle, and nothing else.
 
-mod common;
-
-use common::{bench, block};
+use crate::common::{bench, block};
 use crc32fast::Hasher;
 use harness::verilated::Spec;
 use harness::{Clock, Sim, Stream};

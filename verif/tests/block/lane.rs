@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The lane engine against sums written down from the definition of a depthwise convolution.
 
-mod common;
-
-use common::{bench, block};
+use crate::common::{bench, block};
 use harness::Stream;
 use rand::RngExt;
 use std::collections::VecDeque;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The chip's streams: IN and OUT buffers, the image upload.
 
-mod common;
-
-use common::{bench, block, side_by_side};
+use crate::common::{bench, block, block_netlist, side_by_side};
 use harness::axi::{Monitor, StreamSink, StreamSource};
+use harness::verilated::Spec;
 use harness::{Pause, Stream};
 use std::collections::VecDeque;
 
@@ -66,9 +65,19 @@ fn in_buffer_keeps_right_frames_and_drops_wrong_ones() {
 
 #[test]
 fn out_buffer_sends_each_frame_whole_in_every_corner_of_the_stall_matrix() {
+    out_buffer(&block("systole_out_buffer").parameter("COLS", 4).parameter("DEPTH", 32));
+}
+
+/// With block RAM. The whole chip's netlist is in the long suite.
+#[test]
+fn out_buffer_sends_each_frame_as_yosys_makes_it_for_an_ecp5() {
+    out_buffer(&block_netlist("systole_out_buffer", &["COLS=4", "DEPTH=32"]));
+}
+
+fn out_buffer(spec: &Spec) {
     const COLS: usize = 4;
     for pause in [0.0, 0.5] {
-        bench(&block("systole_out_buffer").parameter("COLS", COLS).parameter("DEPTH", 32), 3, move |sim, clk| async move {
+        bench(spec, 3, move |sim, clk| async move {
             let s = |n: &str| sim.signal(n);
             let pauses = if pause > 0.0 { Pause::random(pause, sim.random("sink")) } else { Pause::Never };
             let sink = StreamSink::new(&clk, "m_", pauses);

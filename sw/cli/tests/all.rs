@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+//! All tests of the crate, a module for each file: `cargo test -p systole-cli --test all onnx::` runs one.
+
+mod board;
+mod cli;
+mod files;
+mod language_models;
+mod onnx;
+mod rram;
+mod serve;

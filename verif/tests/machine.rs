@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The whole machine, a module for each file: `cargo test -p systole-verif --test machine rram::` runs one. Blocks by themselves are in
+//! `block`.
+
+mod common;
+
+mod auto;
+mod board;
+mod campaigns;
+mod chip;
+mod decoder;
+mod fuzz;
+mod hand_programs;
+mod netlist;
+mod networks;
+mod onnx;
+mod properties;
+mod random_graphs;
+mod random_programs;
+mod random_vectors;
+mod registers;
+mod rram;
+mod rram_alike;
+mod rram_engine;
+mod sizes;
