@@ -66,6 +66,8 @@ pub struct LifetimeArgs {
     /// Draw the writes of the lines, most worn first, as SVG
     #[arg(long, value_name = "F.svg")]
     plot: Option<PathBuf>,
+    #[command(flatten)]
+    updates: crate::rows::UpdateArgs,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -367,6 +369,9 @@ fn accuracy_change(image: &Image, config: &Config, silent: &[Vec<(usize, u8)>]) 
 
 /// Lifetimes of all patterns.
 pub fn lifetime(args: &LifetimeArgs) -> Result<bool> {
+    if args.updates.asked() {
+        return crate::rows::lifetime(&args.updates, u64::from(args.endurance), args.seed, args.json);
+    }
     output::check_writable(&args.plot)?;
     let setting = wear::Setting {
         lines: args.lines as usize,

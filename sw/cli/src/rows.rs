@@ -5,6 +5,7 @@ use crate::Machine;
 use crate::output;
 use crate::rram::{PartArgs, on_part, report};
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,6 +13,7 @@ use systole_chip::Access;
 use systole_chip::device::Totals;
 use systole_host::HostError;
 use systole_isa::{Config, Image};
+use systole_verif::campaign::trace::{self, Kind};
 use systole_verif::{Backend, npy};
 
 /// TABLE=FILE.npy, and which rows: from a first one on, or those of a file of numbers.
@@ -64,13 +66,13 @@ impl Rows {
             [n, w] => (n, w),
             _ => bail!("{}: shape {:?}, not rows of {width} codes", self.file.display(), codes.shape),
         };
-        ensure!(per_row == width as u64, "{}: rows of {per_row} codes, {} has {width}", self.file.display(), self.table);
+        ensure!(per_row == width, "{}: rows of {per_row} codes, {} has {width}", self.file.display(), self.table);
         let rows: Vec<u32> = match &self.at {
             At::From(first) => (0..count as u32).map(|n| first.saturating_add(n)).collect(),
             At::File(path) => {
                 let numbers = numbers(path)?;
                 ensure!(
-                    numbers.len() as u64 == count,
+                    numbers.len() == count,
                     "{}: {} numbers, {} has {count} rows",
                     path.display(),
                     numbers.len(),
@@ -89,6 +91,95 @@ impl Rows {
         image.set_rows(&self.table, &all, config)?;
         Ok(all.len())
     }
+}
+
+/// Updates of the tables of an image, for `systole lifetime`.
+#[derive(Args)]
+pub struct UpdateArgs {
+    /// The image whose tables are updated, as `systole compile -o` writes it
+    #[arg(long, value_name = "M.img")]
+    image: Option<PathBuf>,
+    /// Updates: lines SECONDS TABLE ROWS, times rising, ROWS as 5,7-12; over and over
+    #[arg(long, value_name = "FILE", requires = "image")]
+    trace: Option<PathBuf>,
+    /// Instead of a trace: this share of the rows of every table, in percent, chosen evenly
+    #[arg(long, value_name = "PERCENT", requires = "image", conflicts_with = "trace", value_parser = |s: &str| output::within(s, 0.0, 100.0))]
+    share: Option<f64>,
+    /// Seconds between such updates
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, requires = "share", value_parser = |s: &str| output::within(s, 1e-3, 1e9))]
+    every: f64,
+    #[arg(long, default_value = "base", requires = "image", help = crate::sizes::HELP)]
+    config: String,
+}
+
+impl UpdateArgs {
+    /// Whether updates are asked about.
+    pub fn asked(&self) -> bool {
+        self.image.is_some() || self.trace.is_some() || self.share.is_some()
+    }
+}
+
+/// Updates of a made trace before it repeats.
+const MADE: usize = 1000;
+
+fn years(years: f64) -> String {
+    match years {
+        y if y >= 100.0 => format!("{y:.0} years"),
+        y if y >= 1.0 => format!("{y:.1} years"),
+        y => format!("{:.1} days", y * 365.25),
+    }
+}
+
+/// What a trace of updates does to a part, with and without wear levelling.
+pub fn lifetime(args: &UpdateArgs, endurance: u64, seed: u64, as_json: bool) -> Result<bool> {
+    let path = args.image.as_ref().context("--image M.img: whose tables are updated?")?;
+    let config = crate::sizes::configuration(&args.config, None, None)?;
+    ensure!(config.rram_ctrl, "{} has no RRAM (RRAM_CTRL = 0): nothing wears", config.label());
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let image = Image::from_bytes(&bytes).with_context(|| path.display().to_string())?;
+    image.check_machine(&config)?;
+    let trace = match (&args.trace, args.share) {
+        (Some(file), _) => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            trace::read(&text, &image, &config).with_context(|| file.display().to_string())?
+        }
+        (None, Some(share)) => trace::even(&image, &config, share / 100.0, args.every, MADE, seed)?,
+        (None, None) => bail!("--trace FILE, or --share PERCENT: which updates?"),
+    };
+    let [with, without] = [true, false].map(|level| trace::life(&trace, &image, &config, endurance, level));
+    if as_json {
+        let json = json!({"image": image.name, "config": config.name, "endurance": endurance, "period_s": trace.period,
+            "updates_in_trace": trace.changes.len(), "levelled": with, "without": without});
+        output::print(&serde_json::to_string_pretty(&json)?);
+        return Ok(true);
+    }
+    output::print(&format!(
+        "{} on {}: an update every {:.3} s, {:.1} lines written in each, {} writes a line",
+        image.name,
+        config.label(),
+        trace.period / trace.changes.len() as f64,
+        with.lines_per_update,
+        output::grouped(endurance)
+    ));
+    output::print("                            levelled      without");
+    let names = ["lines of the image", "copy of the line table", "records"];
+    for ((name, (_, l)), (_, n)) in names.into_iter().zip(with.years_by_kind).zip(without.years_by_kind) {
+        output::print(&format!("  {name:<22} {:>12} {:>12}", years(l), years(n)));
+    }
+    for (name, life) in [("levelled", &with), ("without", &without)] {
+        let what = match life.worst.kind {
+            Kind::Image => "of the image",
+            Kind::TableCopy => "of a copy of the line table",
+            Kind::Record => "of a record",
+        };
+        output::print(&format!(
+            "  worst, {name:<15} line {}, {what}: {}, {:.2} writes an update",
+            life.worst.line,
+            years(life.years),
+            life.worst.writes as f64 / life.updates as f64
+        ));
+    }
+    Ok(true)
 }
 
 /// The cells' totals, where a file keeps them.
