@@ -385,6 +385,21 @@ def parts(seed, unsigned):
     a, b = (through(g, g.node("Conv", [x, weights(g, 6, 4, k, k)], pads=[k // 2] * 4)) for k in (1, 3))
     g.quantize(g.node("Relu", [g.node("Sum", [a, b])]), *draw(g))
     yield f"sum_operator_{name}", g
+    for what, rows, width, many in (("one", 20, 8, 1), ("some", 50, 12, 7), ("many", 9, 17, 13)):
+        g = graph([1, many])
+        g.x = g.rng.integers(-rows, rows, size=(1, many)).astype(np.int64)
+        s, z = draw(g)
+        low, high = (0, 256) if unsigned else (-128, 128)
+        table = g.real(g.constant(g.rng.integers(low, high, size=(rows, width)).astype(g.kind)), s, z)
+        x = g.real(g.node("QuantizeLinear", [g.node("Gather", [table, "x"]), *g.codes(s, z)]), s, z)
+        x = through(g, g.node("ReduceSum", [x, ints(g, 1)], keepdims=0))
+        g.quantize(g.node("Gemm", [x, weights(g, width, 5)]), *draw(g))
+        yield f"bag_of_{what}_{name}", g
+    for what, axes, keep in (("pixels", [2, 3], 1), ("channels", [1], 0), ("rows", [-2], 0)):
+        g = graph([1, 6, 5, 4])
+        x = through(g, g.node("Conv", [g.real("x", *draw(g)), weights(g, 7, 6, 1, 1)]))
+        g.quantize(g.node("ReduceSum", [x, ints(g, *axes)], keepdims=keep), *draw(g))
+        yield f"sum_over_{what}_{name}", g
 
 
 def cases():

@@ -13,5 +13,7 @@ mkdir -p docs/img
 "$systole" retention --corner healthy22 --years 1
 "$systole" energy --plot docs/img/energy.svg
 "$systole" fault --faults power-cut --count "${COUNT:-142000}"
+"$systole" fault --faults row-cut --count 20000
 "$systole" fault --faults control --count 6225
 "$systole" fault --faults power-cut --backend model --count 10000000 --seed 11
+"$systole" fault --faults row-cut --backend model --count 200000 --seed 3

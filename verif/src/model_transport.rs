@@ -191,13 +191,26 @@ impl ModelTransport {
         self.show_rram();
     }
 
-    /// RRAM words that came on the image stream: whole lines are programmed.
+    /// RRAM words that came on the image stream: whole lines are programmed. What runs read are the weights that came, unless an
+    /// image is awake: then it is its lines.
     fn program(&mut self, bytes: &[u8]) {
+        let at = self.get("UPLOAD_ADDRESS") * self.machine.config().cols;
+        self.set("UPLOAD_ADDRESS", at / self.machine.config().cols + bytes.len() as u32 / self.machine.config().cols);
+        self.program_lines(at as usize, bytes);
+        if self.rram.as_ref().is_none_or(|rram| rram.awake.is_none()) {
+            let (weights, end) = (&mut self.sections[4], at as usize + bytes.len());
+            weights.resize(weights.len().max(end), 0);
+            weights[at as usize..end].copy_from_slice(bytes);
+        }
+    }
+
+    /// The lines of a part from byte `at` of a slot on.
+    fn program_lines(&mut self, at: usize, bytes: &[u8]) {
         let slot = self.get("RRAM_SLOT") & 1;
         let unlocked = self.keys == 2 && self.get("RRAM_LOCK") & 1 == 0;
         let Some(rram) = &mut self.rram else { return };
         let line = rram.layout().line_bytes as usize;
-        let first = (self.sections[4].len() - bytes.len()) / line;
+        let first = at / line;
         let mut refusal = if unlocked { None } else { Some("RRAM_LOCKED") };
         if unlocked {
             for (n, bytes) in bytes.chunks_exact(line).enumerate() {
@@ -258,6 +271,8 @@ impl ModelTransport {
             output: Tensor::dense(1, self.get("OUT_BYTES"), Dtype::Int8),
             macs: 0,
             name: String::new(),
+            tables: vec![],
+            before: None,
         }
     }
 
@@ -360,7 +375,9 @@ impl Transport for ModelTransport {
             "UPLOAD_TARGET" => {
                 self.registers.insert(at, value);
                 self.set("UPLOAD_COUNT", 0);
-                if let Some(section) = self.sections.get_mut(value as usize) {
+                self.set("UPLOAD_ADDRESS", 0);
+                let awake = value == 4 && self.rram.as_ref().is_some_and(|rram| rram.awake.is_some());
+                if let Some(section) = self.sections.get_mut(value as usize).filter(|_| !awake) {
                     section.clear();
                 }
                 // A section of a program takes the place of what is awake; lines and records do not.
@@ -379,7 +396,7 @@ impl Transport for ModelTransport {
 
     async fn send_image(&mut self, bytes: &[u8]) -> Result<(), HostError> {
         let target = self.get("UPLOAD_TARGET") as usize;
-        if let Some(section) = self.sections.get_mut(target) {
+        if let Some(section) = self.sections.get_mut(target).filter(|_| target != 4) {
             section.extend(bytes);
         }
         let words = bytes.len() as u32 / self.machine.config().cols;

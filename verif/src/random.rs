@@ -5,6 +5,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use systole_model::graph::Border;
+use systole_model::host::HostOp;
 use systole_model::onnx::{Array, Data, ElementType};
 use systole_model::{Dense, Network, Output, Quantised};
 
@@ -30,13 +31,16 @@ pub fn codes(rng: &mut impl Rng, n: usize) -> Vec<i8> {
 }
 
 /// A random tensor for a graph's input: every code as likely, or for float32 what random codes stand for; where the host computes
-/// in front of the machine, numbers from -1 to 1.
+/// in front of the machine, numbers from -1 to 1; for indices rows that each of the tables has.
 pub fn tensor(border: &Border, seed: u64) -> Array {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let codes = codes(&mut rng, border.shape.iter().product());
     let data = match (border.element, &border.float, &border.host) {
         (ElementType::Uint8, ..) => Data::U8(codes.iter().map(|&c| c as u8).collect()),
-        (ElementType::Int64, ..) => Data::I64(codes.iter().map(|&c| i64::from(c.unsigned_abs() / 16)).collect()),
+        (ElementType::Int64, ..) => {
+            let rows = border.host.iter().flat_map(|host| &host.ops).filter_map(HostOp::rows).min().unwrap_or(8) as i64;
+            Data::I64(codes.iter().map(|_| rng.random_range(-rows..rows)).collect())
+        }
         (ElementType::Float32, Some(float), None) => Data::F32(float.values(&border.shape, &codes)),
         (ElementType::Float32, ..) => Data::F32(codes.iter().map(|&c| f32::from(c) / 128.0).collect()),
         _ => Data::I8(codes),

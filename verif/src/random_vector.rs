@@ -1155,6 +1155,8 @@ impl Builder {
             output: Tensor::dense(1, out_bytes, Dtype::Int8),
             macs: 0,
             name: "random vectors".into(),
+            tables: vec![],
+            before: None,
         }
     }
 }

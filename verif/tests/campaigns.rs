@@ -6,6 +6,7 @@ use systole_compiler::compile;
 use systole_isa::ecc::Ecc;
 use systole_isa::rram::{Layout, RETRIES, slot_bytes};
 use systole_isa::{Config, Image};
+use systole_verif::campaign::power::Updates;
 use systole_verif::campaign::{bound, control, cuts, power, wear, words, years};
 use systole_verif::rram_model::RramModel;
 use systole_verif::{digits, long};
@@ -67,7 +68,7 @@ fn p5_a_cut_of_power_leaves_the_old_image_or_the_new_one() {
     let mut all = power::PowerCuts::default();
     let (rounds, each) = if long() { (40, 700) } else { (8, 30) };
     for n in 0..rounds {
-        all.merge(power::run(Ecc::Secded, n * 5_003, each, n + 1).unwrap());
+        all.merge(power::run(Updates::Images, Ecc::Secded, n * 5_003, each, n + 1).unwrap());
     }
     println!("{all:?}");
     assert!(all.violations.is_empty(), "{:#?}", all.violations);
@@ -82,7 +83,7 @@ fn p5_a_cut_at_any_pulse_or_instruction_of_the_program_leaves_the_old_image_or_t
     let begin = std::time::Instant::now();
     let run = |first: u64| {
         // Both codes of words in turn.
-        let of = |n: u64| cuts::run(Ecc::ALL[n as usize % 2], first + n * 1_000_001, count, 1).unwrap();
+        let of = |n: u64| cuts::run(Updates::Images, Ecc::ALL[n as usize % 2], first + n * 1_000_001, count, 1).unwrap();
         [of(0), of(1), of(2)]
     };
     let halves = std::thread::scope(|s| [0, 1 << 32].map(|first| s.spawn(move || run(first))).map(|h| h.join().unwrap()));
@@ -92,6 +93,31 @@ fn p5_a_cut_at_any_pulse_or_instruction_of_the_program_leaves_the_old_image_or_t
     assert!(all.violations.is_empty(), "{:#?}", all.violations);
     assert_eq!((all.cuts, all.old + all.new), (6 * count, 6 * count));
     assert!(all.new > 0 && all.second > 0 && all.in_pulse > all.cuts * 7 / 10 && all.addresses.len() > 250, "{all:?}");
+}
+
+#[test]
+fn a_cut_of_power_in_an_update_of_rows_leaves_all_old_rows_or_all_new_ones() {
+    let (rounds, each) = if long() { (40, 700) } else { (4, 40) };
+    let mut all = power::PowerCuts::default();
+    for n in 0..rounds {
+        all.merge(power::run(Updates::Rows, Ecc::Secded, n * 5_003, each, n + 1).unwrap());
+    }
+    println!("{all:?}");
+    assert!(all.violations.is_empty(), "{:#?}", all.violations);
+    assert!(all.cuts > 0 && all.old > 0 && all.new > 0 && all.second > 0 && all.in_pulse > 0, "{all:?}");
+}
+
+#[test]
+fn a_cut_at_any_pulse_or_instruction_of_an_update_of_rows_leaves_all_old_rows_or_all_new_ones() {
+    let count = if long() { 500_000 } else { 5_000 };
+    let mut all = cuts::ModelCuts::default();
+    for (n, ecc) in Ecc::ALL.into_iter().enumerate() {
+        all.merge(cuts::run(Updates::Rows, ecc, n as u64 * 1_000_001, count, 1).unwrap());
+    }
+    println!("{all:?}");
+    assert!(all.violations.is_empty(), "{:#?}", all.violations);
+    assert_eq!((all.cuts, all.old + all.new), (2 * count, 2 * count));
+    assert!(all.new > 0 && all.second > 0 && all.in_pulse > all.cuts / 2 && all.updates >= 8, "{all:?}");
 }
 
 /// The program with a commit that writes the record before the copy of the line table.
@@ -112,7 +138,7 @@ fn record_first() -> String {
 #[test]
 fn p5_the_campaign_finds_a_program_that_writes_the_record_first() {
     let program = systole_isa::rram_engine::assemble(&record_first()).unwrap();
-    let found = cuts::run_program(&program, Ecc::Secded, 0, 5_000, 1).unwrap();
+    let found = cuts::run_program(&program, Updates::Images, Ecc::Secded, 0, 5_000, 1).unwrap();
     println!("{found:?}");
     assert!(found.violations.iter().any(|v| v.contains("without its line table")), "{found:?}");
 }

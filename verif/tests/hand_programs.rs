@@ -46,6 +46,8 @@ fn image(
         output: Tensor::dense(1, out_words * config.cols, Dtype::Int8),
         macs: 1,
         name: "by hand".into(),
+        tables: vec![],
+        before: None,
     }
 }
 

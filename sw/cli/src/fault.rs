@@ -11,6 +11,7 @@ use systole_isa::ecc::Ecc;
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image};
 use systole_verif::campaign::chart::{Series, lines};
+use systole_verif::campaign::power::Updates;
 use systole_verif::campaign::{Tally, bound, control, cuts, power, wear, words, years};
 use systole_verif::digits;
 
@@ -18,7 +19,8 @@ use systole_verif::digits;
 #[derive(Args)]
 pub struct FaultArgs {
     /// Kinds: single, double, triple (3 to 6 bits of a code), burst (2 to 8 neighbours), stuck (cell, column, line), decoder,
-    /// mixed (the last four); control (flip-flops of the controller, RTL), power-cut (RTL, or the model)
+    /// mixed (the last four); control (flip-flops of the controller, RTL), power-cut (RTL, or the model), row-cut (likewise, in
+    /// updates of rows of a table)
     #[arg(long, value_delimiter = ',', default_value = "single,double,triple,burst,stuck,decoder")]
     faults: Vec<String>,
     /// Faults of each kind
@@ -64,6 +66,8 @@ pub struct LifetimeArgs {
     /// Draw the writes of the lines, most worn first, as SVG
     #[arg(long, value_name = "F.svg")]
     plot: Option<PathBuf>,
+    #[command(flatten)]
+    updates: crate::rows::UpdateArgs,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -135,7 +139,7 @@ fn with_rram(text: &str, ecc: Ecc) -> Result<Config> {
 /// and no cut left anything but the old image or the new one.
 pub fn fault(args: &FaultArgs) -> Result<bool> {
     let config = with_rram(&args.config, args.ecc)?;
-    let known: Vec<&str> = words::KINDS.into_iter().chain(["control", "power-cut"]).collect();
+    let known: Vec<&str> = words::KINDS.into_iter().chain(["control", "power-cut", "row-cut"]).collect();
     if let Some(kind) = args.faults.iter().find(|k| !known.contains(&k.as_str())) {
         bail!("--faults {kind}: there are {}", known.join(", "));
     }
@@ -191,55 +195,19 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
         }
         report.insert("control".into(), serde_json::to_value(&upsets)?);
     }
-    if args.faults.iter().any(|k| k == "power-cut") && args.backend == "model" {
-        let cuts = model_cuts(args)?;
-        good &= cuts.violations.is_empty();
-        report.insert("power-cut".into(), serde_json::to_value(&cuts)?);
-    } else if args.faults.iter().any(|k| k == "power-cut") {
-        let bar = bar(args.json, args.count, "power cuts");
-        let told = bar.clone();
-        // A new part every thousand cuts: cells wear.
-        let cuts = halves(
-            args.count,
-            move |first, count| {
-                let mut all = power::PowerCuts::default();
-                let mut at = first;
-                while at < first + count {
-                    let n = (first + count - at).min(1000);
-                    all.merge(power::run(args.ecc, at, n, args.seed + at / 1000)?);
-                    told.inc(n);
-                    at += n;
-                }
-                Ok(all)
-            },
-            |a: &mut power::PowerCuts, b| a.merge(b),
-        )?;
-        bar.finish_and_clear();
-        good &= cuts.violations.is_empty();
-        if !args.json {
-            let bad = cuts.violations.len() as u64;
-            output::print(&format!(
-                "power cuts in an image update of {} cycles, RTL of tiny",
-                output::grouped(cuts.update_cycles)
-            ));
-            output::print(&format!(
-                "  {} cuts, {} of them in a pulse; {} second cuts in the recovery; old image {}, new image {}, update whole {}",
-                output::grouped(cuts.cuts),
-                cuts.in_pulse,
-                output::grouped(cuts.second),
-                output::grouped(cuts.old),
-                output::grouped(cuts.new),
-                cuts.whole
-            ));
-            let what = format!("{bad} other outcomes");
-            output::print(&format!(
-                "  {}, below {:.1e} at 95 %",
-                if bad == 0 { output::good(&what) } else { output::bad(&what) },
-                bound(bad, cuts.cuts)
-            ));
-            cuts.violations.iter().take(10).for_each(|v| output::print(&format!("    {v}")));
+    for (kind, updates) in [("power-cut", Updates::Images), ("row-cut", Updates::Rows)] {
+        if !args.faults.iter().any(|k| k == kind) {
+            continue;
         }
-        report.insert("power-cut".into(), serde_json::to_value(&cuts)?);
+        if args.backend == "model" {
+            let cuts = model_cuts(args, updates)?;
+            good &= cuts.violations.is_empty();
+            report.insert(kind.into(), serde_json::to_value(&cuts)?);
+        } else {
+            let cuts = rtl_cuts(args, updates)?;
+            good &= cuts.violations.is_empty();
+            report.insert(kind.into(), serde_json::to_value(&cuts)?);
+        }
     }
     if args.json {
         output::print(&serde_json::to_string_pretty(&report)?);
@@ -247,15 +215,71 @@ pub fn fault(args: &FaultArgs) -> Result<bool> {
     Ok(good)
 }
 
+/// What is updated when power goes.
+fn updated(updates: Updates) -> &'static str {
+    match updates {
+        Updates::Images => "image",
+        Updates::Rows => "row",
+    }
+}
+
+/// Power cuts on the RTL.
+fn rtl_cuts(args: &FaultArgs, updates: Updates) -> Result<power::PowerCuts> {
+    let bar = bar(args.json, args.count, "power cuts");
+    let told = bar.clone();
+    // A new part every thousand cuts: cells wear.
+    let cuts = halves(
+        args.count,
+        move |first, count| {
+            let mut all = power::PowerCuts::default();
+            let mut at = first;
+            while at < first + count {
+                let n = (first + count - at).min(1000);
+                all.merge(power::run(updates, args.ecc, at, n, args.seed + at / 1000)?);
+                told.inc(n);
+                at += n;
+            }
+            Ok(all)
+        },
+        |a: &mut power::PowerCuts, b| a.merge(b),
+    )?;
+    bar.finish_and_clear();
+    if !args.json {
+        let bad = cuts.violations.len() as u64;
+        output::print(&format!(
+            "power cuts in {} updates of {} cycles, RTL of tiny",
+            updated(updates),
+            output::grouped(cuts.update_cycles)
+        ));
+        output::print(&format!(
+            "  {} cuts, {} of them in a pulse; {} second cuts in the recovery; old image {}, new image {}, update whole {}",
+            output::grouped(cuts.cuts),
+            cuts.in_pulse,
+            output::grouped(cuts.second),
+            output::grouped(cuts.old),
+            output::grouped(cuts.new),
+            cuts.whole
+        ));
+        let what = format!("{bad} other outcomes");
+        output::print(&format!(
+            "  {}, below {:.1e} at 95 %",
+            if bad == 0 { output::good(&what) } else { output::bad(&what) },
+            bound(bad, cuts.cuts)
+        ));
+        cuts.violations.iter().take(10).for_each(|v| output::print(&format!("    {v}")));
+    }
+    Ok(cuts)
+}
+
 /// Power cuts on the model.
-fn model_cuts(args: &FaultArgs) -> Result<cuts::ModelCuts> {
+fn model_cuts(args: &FaultArgs, updates: Updates) -> Result<cuts::ModelCuts> {
     let bar = bar(args.json, args.count, "power cuts");
     let told = bar.clone();
     let run = move |first: u64, count: u64| {
         let (mut all, mut at) = (cuts::ModelCuts::default(), first);
         while at < first + count {
             let n = (first + count - at).min(20_000);
-            all.merge(cuts::run(args.ecc, at, n, args.seed)?);
+            all.merge(cuts::run(updates, args.ecc, at, n, args.seed)?);
             told.inc(n);
             at += n;
         }
@@ -266,8 +290,9 @@ fn model_cuts(args: &FaultArgs) -> Result<cuts::ModelCuts> {
     if !args.json {
         let (bad, grouped) = (cuts.violations.len() as u64, output::grouped);
         output::print(&format!(
-            "power cuts in {} image updates ({} refused) of {} parts, the controller's program on the model of tiny",
+            "power cuts in {} {} updates ({} refused) of {} parts, the controller's program on the model of tiny",
             grouped(cuts.updates),
+            updated(updates),
             cuts.refused,
             cuts.parts
         ));
@@ -344,6 +369,9 @@ fn accuracy_change(image: &Image, config: &Config, silent: &[Vec<(usize, u8)>]) 
 
 /// Lifetimes of all patterns.
 pub fn lifetime(args: &LifetimeArgs) -> Result<bool> {
+    if args.updates.asked() {
+        return crate::rows::lifetime(&args.updates, u64::from(args.endurance), args.seed, args.json);
+    }
     output::check_writable(&args.plot)?;
     let setting = wear::Setting {
         lines: args.lines as usize,

@@ -12,6 +12,7 @@ mod generate;
 mod judge;
 mod onnx;
 mod output;
+mod rows;
 mod rram;
 mod run;
 mod score;

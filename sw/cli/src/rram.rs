@@ -33,7 +33,7 @@ pub struct PartArgs {
 }
 
 impl PartArgs {
-    fn part(&self, seed: u64, access: Access) -> Result<Part> {
+    pub(crate) fn part(&self, seed: u64, access: Access) -> Result<Part> {
         let corner = Corner::named(&self.corner)
             .with_context(|| format!("--corner {}: there are typ22, min22, max22, healthy22 and disturb22", self.corner))?;
         let wait = Duration::from_secs(self.wait);
@@ -45,7 +45,7 @@ impl PartArgs {
     }
 
     /// The file must be there, unless a board has the RRAM; what it is called in reports.
-    fn existing(&self, machine: &Machine) -> Result<String> {
+    pub(crate) fn existing(&self, machine: &Machine) -> Result<String> {
         machine.with_rram()?;
         if machine.backend() == Backend::Board {
             ensure!(self.rram.is_none(), "--rram is the RRAM of a simulated chip; a board has its own: leave it out");
@@ -166,6 +166,13 @@ pub struct ProgramArgs {
     /// Slot 0 or 1; without it, the one that does not hold the newest image
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..2))]
     slot: Option<u32>,
+    /// Change only these rows of a table (int8) in IMAGE, which is awake: from row 0 on, from FIRST on, or those whose numbers a
+    /// file has
+    #[arg(long, value_name = "TABLE=FILE.npy[:FIRST|:ROWS.npy]", requires = "output", conflicts_with = "slot")]
+    rows: Vec<crate::rows::Rows>,
+    /// The image with the rows, with which the next update begins
+    #[arg(long, short, value_name = "NEW.img", requires = "rows")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     part: PartArgs,
     #[command(flatten)]
@@ -283,7 +290,7 @@ fn print_status(status: &RramStatus, layout: &Layout) {
     line("most worn", format!("written {} times, of the lines programmed since power came", status.wear));
 }
 
-fn report(machine: &Machine, what: Value, status: &RramStatus, text: &str) -> Result<()> {
+pub(crate) fn report(machine: &Machine, what: Value, status: &RramStatus, text: &str) -> Result<()> {
     let config = machine.config()?;
     if machine.json {
         let json = json!({"config": config.name, "weight_beats": config.weight_beats, "ecc": config.ecc, "backend": machine.backend(), "result": what, "rram": status});
@@ -296,7 +303,7 @@ fn report(machine: &Machine, what: Value, status: &RramStatus, text: &str) -> Re
 }
 
 /// Runs a job on the part; its result, and the registers afterwards.
-fn on_part<T: 'static>(
+pub(crate) fn on_part<T: 'static>(
     part: &PartArgs,
     machine: &Machine,
     access: Access,
@@ -316,6 +323,9 @@ fn on_part<T: 'static>(
 pub fn program(args: &ProgramArgs) -> Result<bool> {
     let bytes = std::fs::read(&args.image).with_context(|| format!("cannot read {}", args.image.display()))?;
     let image = Image::from_bytes(&bytes).with_context(|| args.image.display().to_string())?;
+    if !args.rows.is_empty() {
+        return crate::rows::program(&image, &args.rows, args.output.as_deref(), &args.image, &args.part, &args.machine);
+    }
     let (slot, name) = (args.slot, image.name.clone());
     let ((slot, cycles), status) = on_part(&args.part, &args.machine, Access::Change, async move |driver| {
         let first = driver.transport().cycle();

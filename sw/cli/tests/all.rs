@@ -6,5 +6,6 @@ mod cli;
 mod files;
 mod language_models;
 mod onnx;
+mod rows;
 mod rram;
 mod serve;

@@ -92,6 +92,8 @@ pub fn emit(
         output,
         macs: graph.macs(),
         name: graph.name.clone(),
+        tables: vec![],
+        before: None,
     };
     image.check_machine(config).map_err(beyond)?;
     let cycles = program.cycles();

@@ -13,6 +13,7 @@ mod error;
 mod rram;
 mod tokens;
 mod transport;
+mod update;
 
 pub use board::{BoardTransport, Line, LineCounts, Port, SerialLine};
 pub use boot::Recorder;
@@ -21,3 +22,4 @@ pub use error::HostError;
 pub use rram::{RramStatus, Wake, WrongWord};
 pub use tokens::{Seen, Series, SeriesEnd, TokenRun};
 pub use transport::{Transport, boxed};
+pub use update::{Update, Updated};

@@ -211,7 +211,7 @@ impl<T: Transport> Driver<T> {
         self.command("SCRUB").await
     }
 
-    async fn command(&mut self, name: &str) -> Result<(), HostError> {
+    pub(crate) async fn command(&mut self, name: &str) -> Result<(), HostError> {
         self.wait_rram().await?;
         self.transport.write(offset("RRAM_COMMAND"), command(name)).await?;
         self.wait_rram().await?;

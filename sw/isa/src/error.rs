@@ -53,6 +53,9 @@ pub enum IsaError {
     /// The file is not an image, or is damaged.
     #[error("image: {0}")]
     Image(String),
+    /// Rows that an image does not have.
+    #[error("{0}")]
+    Rows(String),
     /// The image was made for other hardware.
     #[error("image is for {image}, the machine is {machine}: compile it again for this machine")]
     WrongMachine {

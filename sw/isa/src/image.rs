@@ -4,16 +4,18 @@
 //! Little endian. Header of 14 words {magic, format version, ISA fingerprint, configuration
 //! id | WEIGHT_BEATS << 8 (of one's own sizes also a hash of them << 16), IN_BYTES, OUT_BYTES, timetable rows, descriptor words, parameter
 //! words, lookup tables, weight bytes, taps (of one lane each), words of the vector unit, metadata bytes}; then the sections in that order,
-//! each padded to 4 bytes; CRC-32 (IEEE) of all before it.
+//! each padded to 4 bytes; CRC-32 (IEEE) of all before it. Metadata: input and output tensor, multiplications, tables, what the
+//! image was made of, name.
 
 use crate::requant::Param;
+use crate::table::{Before, Table};
 use crate::{Config, IsaError, Program};
 use serde::Serialize;
 
 /// First four bytes of an image.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"SYSI");
 /// Version of the file format.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 const HEADER_WORDS: usize = 14;
 
 /// Element type of a host tensor.
@@ -144,6 +146,10 @@ pub struct Image {
     pub macs: u64,
     /// Its name, for reports.
     pub name: String,
+    /// Tables whose rows may be changed ([`crate::table`]).
+    pub tables: Vec<Table>,
+    /// What it was made of by changing rows.
+    pub before: Option<Before>,
 }
 
 /// Taps of one lane as uploaded: see the format `tap`.
@@ -255,6 +261,14 @@ impl Image {
             }
         }
         meta.extend(self.macs.to_le_bytes());
+        meta.extend((self.tables.len() as u32).to_le_bytes());
+        self.tables.iter().for_each(|t| t.encode(&mut meta));
+        meta.extend(u32::from(self.before.is_some()).to_le_bytes());
+        if let Some(before) = &self.before {
+            for v in [before.crc, before.lines.len() as u32].iter().chain(&before.lines) {
+                meta.extend(v.to_le_bytes());
+            }
+        }
         meta.extend(self.name.as_bytes());
         let mut out = Vec::new();
         for word in [
@@ -341,6 +355,7 @@ impl Image {
         if meta.len() < 64 {
             return Err(bad(format!("metadata of {} bytes, needs 64: damaged", meta.len())));
         }
+        let (tables, before, name) = said_of(&meta[64..]).ok_or_else(|| bad("its tables end too early: damaged"))?;
         let m = |i: usize| u32::from_le_bytes(meta[4 * i..4 * i + 4].try_into().expect("4 bytes"));
         let tensor = |i: usize| -> Result<Tensor, IsaError> {
             Ok(Tensor {
@@ -373,7 +388,28 @@ impl Image {
             input: tensor(0)?,
             output: tensor(7)?,
             macs: u64::from_le_bytes(meta[56..64].try_into().expect("8 bytes")),
-            name: String::from_utf8_lossy(&meta[64..]).into_owned(),
+            name,
+            tables,
+            before,
         })
     }
+}
+
+/// Tables, what the image was made of, and its name, from the metadata behind the tensors.
+fn said_of(meta: &[u8]) -> Option<(Vec<Table>, Option<Before>, String)> {
+    let word = |at: usize| Some(u32::from_le_bytes(meta.get(at..at + 4)?.try_into().ok()?));
+    let (mut tables, mut at) = (vec![], 4);
+    for _ in 0..word(0)? {
+        let (table, bytes) = Table::decode(meta.get(at..)?)?;
+        tables.push(table);
+        at += bytes;
+    }
+    let mut before = None;
+    if word(at)? != 0 {
+        let (crc, count) = (word(at + 4)?, word(at + 8)? as usize);
+        at += 8;
+        before = Some(Before { crc, lines: (1..=count).map(|n| word(at + 4 * n)).collect::<Option<_>>()? });
+        at += 4 * count;
+    }
+    Some((tables, before, String::from_utf8_lossy(meta.get(at + 4..)?).into_owned()))
 }

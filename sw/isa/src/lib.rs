@@ -24,6 +24,7 @@ pub mod regs;
 pub mod requant;
 pub mod rram;
 pub mod rram_engine;
+pub mod table;
 
 pub use config::Config;
 pub use error::IsaError;
@@ -34,6 +35,7 @@ pub use nest::{Loop, Nest};
 pub use program::{
     Instruction, Join, Lane, Load, Matmul, Post, PostDest, Program, Residual, Row, Scalar, Scrub, Store, Unit, Vector, Wait,
 };
+pub use table::Table;
 
 /// The 32-bit fingerprint of every table in this crate.
 ///

@@ -194,6 +194,8 @@ fn image(program: &Program, weights: Vec<i8>) -> Image {
         output: Tensor { rows: 1, cols: 16, dtype: Dtype::Int32, offset: 0, row_pitch: 64, tile: 16, tile_pitch: 64 },
         macs: 272,
         name: "round trip".into(),
+        tables: vec![systole_isa::Table { name: "rows".into(), rows: 5, width: 3, base: 0, stride: 1 }],
+        before: Some(systole_isa::table::Before { crc: 7, lines: vec![1, 4] }),
     }
 }
 

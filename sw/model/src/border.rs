@@ -26,6 +26,16 @@ pub enum BorderError {
         /// Tensors.
         actual: usize,
     },
+    /// An index of a row that its table does not have.
+    #[error("'{name}' has the index {index}; its table has {rows} rows: -{rows} to {}", *rows as i64 - 1)]
+    Index {
+        /// Input of the graph.
+        name: String,
+        /// The index.
+        index: i64,
+        /// Rows of the table.
+        rows: usize,
+    },
     /// Another element type.
     #[error("'{name}' is {expected}, the tensor {actual}")]
     Element {
@@ -75,7 +85,14 @@ impl Border {
                 actual: array.shape.clone(),
             });
         }
-        let made = self.host.as_ref().map(|host| host.ops.iter().fold(array.clone(), |x, op| op.run(&x)));
+        let mut made = None;
+        for op in self.host.iter().flat_map(|host| &host.ops) {
+            let x = made.as_ref().unwrap_or(array);
+            if let Some((index, rows)) = op.beyond(x) {
+                return Err(BorderError::Index { name: self.name.clone(), index, rows });
+            }
+            made = Some(op.run(x));
+        }
         let array = made.as_ref().unwrap_or(array);
         if let (Data::F32(v), None) = (&array.data, &self.float) {
             // Nothing quantises it: the bytes of each number go through as they are.

@@ -255,6 +255,33 @@ impl HostOp {
         }
     }
 
+    /// Rows of the smallest of its tables, where it takes rows by index.
+    pub fn rows(&self) -> Option<usize> {
+        match self {
+            HostOp::Rows { shape, values } => Some(values.len() / shape.iter().product::<usize>().max(1)),
+            HostOp::Columns { width, tables, .. } => tables.iter().map(|t| t.len() / (*width).max(1)).min(),
+            _ => None,
+        }
+    }
+
+    /// An index that its table does not have, and the rows of that table. Indices are from `-rows` to `rows - 1`, as ONNX has
+    /// them; a tensor with another one is not to be run.
+    pub fn beyond(&self, x: &Array) -> Option<(i64, usize)> {
+        let all = x.integers().unwrap_or_default();
+        let beyond = |index: i64, table: &[f32], width: usize| {
+            let rows = table.len() / width.max(1);
+            let legal = -(rows as i64)..rows as i64;
+            (!legal.contains(&index)).then_some((index, rows))
+        };
+        match self {
+            HostOp::Rows { shape, values } => all.iter().find_map(|&i| beyond(i, values, shape.iter().product())),
+            HostOp::Columns { places, width, tables } => {
+                places.iter().zip(tables).find_map(|(&p, table)| beyond(*all.get(p)?, table, *width))
+            }
+            _ => None,
+        }
+    }
+
     /// Runs it. Tensors have the shapes and types that the importer saw.
     pub fn run(&self, x: &Array) -> Array {
         let shape = self.shape(&x.shape);
@@ -441,6 +468,22 @@ mod tests {
         };
         assert_eq!(mean(4, &[-4, 1, 30, 54, -56, -43, 38, 53, -31, -23, 44, -10, -28, 39, -30, -11]), 0xbefa_4fa4);
         assert_eq!(mean(3, &[-4, 1, 30, 54, -56, -43, 38, 53, -31]), 0x3eee_eef2);
+    }
+
+    /// ONNX: indices are from -rows to rows - 1.
+    #[test]
+    fn an_index_that_a_table_does_not_have_is_named_with_the_tables_rows() {
+        let indices = |all: &[i64]| Array { shape: vec![1, all.len()], data: Data::I64(all.to_vec()) };
+        let table = |rows: usize| vec![0.0; rows * 2];
+        let rows = HostOp::Rows { shape: vec![2], values: table(5) };
+        assert_eq!(rows.beyond(&indices(&[-5, 0, 4])), None);
+        assert_eq!(rows.beyond(&indices(&[0, 5])), Some((5, 5)));
+        assert_eq!(rows.beyond(&indices(&[-6])), Some((-6, 5)));
+        // Each column has its own table; one that no table takes may be any number.
+        let columns = HostOp::Columns { places: vec![2, 0], width: 2, tables: vec![table(3), table(7)] };
+        assert_eq!(columns.beyond(&indices(&[6, 99, -3])), None);
+        assert_eq!(columns.beyond(&indices(&[6, 0, 3])), Some((3, 3)));
+        assert_eq!(columns.beyond(&indices(&[i64::MIN, 0, 0])), Some((i64::MIN, 7)));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //! Products of two activations, Softmax in the middle of a graph, normalisations: which layers they become, and what is refused.
 
 use prost::Message as _;
+use systole_model::border::BorderError;
 use systole_model::graph::{Graph, Op, UnderRoot};
+use systole_model::host::HostOp;
 use systole_model::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto};
-use systole_model::onnx::{Constants, import};
+use systole_model::onnx::{Array, Constants, Data, import};
 
 /// A stored case, changed.
 fn case(name: &str, change: impl Fn(&mut GraphProto)) -> Result<Graph, String> {
@@ -321,4 +323,42 @@ fn a_mean_over_tokens_is_a_pool_of_the_whole_map() {
     let graph = sound("embedding_of_codes_int8_1");
     let Op::AveragePool { window, .. } = &graph.layers.last().expect("a layer").op else { panic!("a mean") };
     assert_eq!((window.kernel, graph.maps[graph.maps.len() - 1].shape), ([12, 1], [1, 1, 10]));
+}
+
+/// ONNX: an index is from -rows to rows - 1; ONNX Runtime refuses another one when it runs.
+#[test]
+fn an_index_beyond_its_table_is_refused_before_anything_runs() {
+    for (name, input) in [("embedding_of_codes_int8_1", 0), ("embedding_of_columns_int8_1", 1), ("bag_of_many_int8_1", 0)] {
+        let graph = sound(name);
+        let border = graph.input.all().nth(input).expect("an input of indices");
+        let rows = border.host.iter().flat_map(|host| &host.ops).find_map(HostOp::rows).expect("a table") as i64;
+        let indices = |index: i64| {
+            let data = Data::I64(vec![index; border.shape.iter().product()]);
+            border.pack(&Array { shape: border.shape.clone(), data })
+        };
+        for index in [-rows, 0, rows - 1] {
+            assert!(indices(index).is_ok(), "{name}: {index} of {rows}");
+        }
+        for index in [rows, -rows - 1, i64::MAX, i64::MIN] {
+            let refused = BorderError::Index { name: border.name.clone(), index, rows: rows as usize };
+            assert_eq!(indices(index), Err(refused), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_sum_of_rows_is_a_mean_of_values_so_many_times_as_large() {
+    let graph = sound("bag_of_many_int8_1");
+    let pool = graph.layers.iter().find_map(|l| match &l.op {
+        Op::AveragePool { window, .. } => Some(window.kernel),
+        _ => None,
+    });
+    assert_eq!(pool.map(|k| k[0] * k[1]), Some(13));
+    refused("bag_of_many_int8_1", &["ReduceSum", "no dimension is reduced"], |g| {
+        let axes = node(g, "ReduceSum").input[1].clone();
+        let made = g.initializer.iter_mut().find(|t| t.name == axes).expect("axes");
+        (made.dims, made.raw_data) = (vec![0], Some(vec![]));
+        let noop = AttributeProto { name: "noop_with_empty_axes".into(), i: 1, ..Default::default() };
+        node(g, "ReduceSum").attribute.push(noop);
+    });
 }

@@ -141,6 +141,8 @@ impl Bench {
             output: Tensor::dense(1, out_bytes, Dtype::Int8),
             macs: 0,
             name: "by hand".into(),
+            tables: vec![],
+            before: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! tear. An update is run once; at each of its pulses the cells are cut in every way, a controller wakes behind them, and
 //! they are put back as they were. Between two pulses nothing changes a cell: one cut stands for every instruction there.
 
-use super::power::{machine, work};
+use super::power::{Updates, changed, machine, work};
 use crate::rram_engine::rom;
 use crate::rram_hands::Programmed;
 use crate::rram_model::Seen;
@@ -115,6 +115,7 @@ struct Cutter {
     config: Config,
     rom: Vec<(u32, u32)>,
     images: Vec<Written>,
+    updates: Updates,
     random: Stream,
     out: ModelCuts,
     limit: u64,
@@ -320,41 +321,59 @@ impl Cutter {
     }
 }
 
-/// Writes an image and commits it; the code of ERROR.
-fn update(p: &mut Programmed, image: &Written, slot: u32) -> Result<u32> {
+/// The code of ERROR where a slot does not hold the image of its record.
+const RRAM_CRC: u32 = 11;
+
+/// Writes an image and commits it; the code of ERROR. Where the slot is thought to hold another image, only lines that differ
+/// from that are written, and all of them where the commit finds that it held something else.
+fn update(p: &mut Programmed, image: &Written, slot: u32, held: Option<&[u8]>) -> Result<u32> {
     let layout = *p.parts.cells.layout();
+    let line_bytes = layout.line_bytes as usize;
     let stopped = |fault| anyhow!("the engine stopped in an update: {fault:?}");
-    for (n, line) in image.bytes.chunks(layout.line_bytes as usize).enumerate() {
+    for (n, line) in image.bytes.chunks(line_bytes).enumerate() {
+        if held.is_some_and(|held| held[n * line_bytes..][..line.len()] == *line) {
+            continue;
+        }
         let error = p.write_line(slot * layout.half + n as u32, line).map_err(stopped)?;
         if error != 0 {
             return Ok(error);
         }
     }
-    p.commit(slot, &image.record).map_err(stopped)
+    match p.commit(slot, &image.record).map_err(stopped)? {
+        RRAM_CRC if held.is_some() => update(p, image, slot, None),
+        error => Ok(error),
+    }
 }
 
 /// Cuts power `count` times in updates of parts of which the first has the number `first`.
 ///
 /// # Errors
 /// Images that do not compile; an engine that stops without a cut.
-pub fn run(ecc: Ecc, first: u64, count: u64, seed: u64) -> Result<ModelCuts> {
-    run_program(&program()?, ecc, first, count, seed)
+pub fn run(updates: Updates, ecc: Ecc, first: u64, count: u64, seed: u64) -> Result<ModelCuts> {
+    run_program(&program()?, updates, ecc, first, count, seed)
 }
 
 /// As [`run`], with another program.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_program(lines: &[Line], ecc: Ecc, first: u64, count: u64, seed: u64) -> Result<ModelCuts> {
+pub fn run_program(lines: &[Line], updates: Updates, ecc: Ecc, first: u64, count: u64, seed: u64) -> Result<ModelCuts> {
     let config = machine(ecc);
+    let (mut random, mut last) = (Stream::new(seed, "rows"), None);
     let images = (0..4).map(|n| {
-        let (bytes, record) = slot_bytes(&work(&config, seed % 1000 * 4 + n)?.image, &config);
+        let work = match (updates, last.take()) {
+            (Updates::Rows, Some(old)) => changed(&old, &config, &mut random)?,
+            _ => work(&config, seed % 1000 * 4 + n)?,
+        };
+        let (bytes, record) = slot_bytes(&work.image, &config);
+        last = Some(work);
         Ok(Written { bytes, record })
     });
     let nobody = Known { image: 0, epoch: 0 };
     let cutter = Rc::new(RefCell::new(Cutter {
         rom: rom(lines),
-        images: images.collect::<Result<_>>()?,
+        images: images.collect::<Result<Vec<_>>>()?,
+        updates,
         random: Stream::new(seed ^ first << 20, "cuts"),
         out: ModelCuts::default(),
         limit: count,
@@ -397,11 +416,12 @@ fn part(shared: &Rc<RefCell<Cutter>>, n: u64, seed: u64) -> Result<()> {
     };
     let settle = |p: &mut Programmed| p.settle().map_err(|fault| anyhow!("the engine stopped in a wake: {fault:?}"));
     settle(&mut p)?;
-    if update(&mut p, &shared.borrow().images[(n % 4) as usize], 0)? != 0 {
+    if update(&mut p, &shared.borrow().images[(n % 4) as usize], 0, None)? != 0 {
         shared.borrow_mut().out.lost += 1;
         return Ok(());
     }
     let mut current = Known { image: (n % 4) as usize, epoch: 1 };
+    let mut holds = [Some(current.image), None]; // what each slot was last committed with, whatever a cut made of it
     for _ in 0..UPDATES {
         // What happens between updates: time, a scrub, worn lines, power.
         let mut c = shared.borrow_mut();
@@ -452,7 +472,15 @@ fn part(shared: &Rc<RefCell<Cutter>>, n: u64, seed: u64) -> Result<()> {
             let c = shared.borrow();
             Written { bytes: c.images[image].bytes.clone(), record: c.images[image].record }
         };
-        let error = update(&mut p, &written, slot)?;
+        let held = {
+            let c = shared.borrow();
+            let known = holds[slot as usize].filter(|_| c.updates == Updates::Rows);
+            known.map(|image| c.images[image].bytes.clone())
+        };
+        let error = update(&mut p, &written, slot, held.as_deref())?;
+        if error == 0 {
+            holds[slot as usize] = Some(image);
+        }
         (p.parts.cells.before_pulse, p.at) = (None, None);
         let mut c = shared.borrow_mut();
         let found = c.between(&mut p.parts.cells.device);

@@ -5,6 +5,7 @@ pub mod chart;
 pub mod control;
 pub mod cuts;
 pub mod power;
+pub mod trace;
 pub mod wear;
 pub mod words;
 pub mod years;

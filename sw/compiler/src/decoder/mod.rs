@@ -204,6 +204,14 @@ impl Compiler<'_> {
             output,
             macs: macs.0,
             name: self.name.to_string(),
+            tables: vec![systole_isa::Table {
+                name: "embedding".into(),
+                rows: z.vocab as u32,
+                width: z.dim as u32,
+                base: self.lay.embedding.base as u32,
+                stride: self.lay.embedding.stride as u32,
+            }],
+            before: None,
         };
         let tile = s.c * s.c;
         let p = places(s, rows);

@@ -197,6 +197,8 @@ fn compile_chunks(
         output,
         macs: model.macs(),
         name: model.name.clone(),
+        tables: vec![],
+        before: None,
     };
     let memory = vec![
         ("RRAM", lay.weights.words(), config.rram_depth as usize),

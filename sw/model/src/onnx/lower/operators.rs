@@ -59,6 +59,7 @@ const STANDARD: &[(&str, Handler)] = &[
     ("BatchNormalization", First(batch_normalization::batch_normalization)),
     ("ReduceMax", First(reduce::reduce)),
     ("ReduceMean", First(reduce::reduce)),
+    ("ReduceSum", First(reduce::reduce)),
     ("Concat", First(concat::concat)),
     ("Slice", First(slice::slice)),
     ("Split", All(split::split)),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! ReduceMax and ReduceMean: a pool whose window is the whole map.
+//! ReduceMax, ReduceMean and ReduceSum: a pool whose window is the whole map. A sum is a mean of values so many times as large.
 
 use crate::graph::Window;
 use crate::onnx::error::{Fail, unsupported};
@@ -98,7 +98,7 @@ fn channel_mean(
     Value::Real(Real::Pending(Rc::new(pending)))
 }
 
-/// ReduceMax and ReduceMean over some dimensions: a pool whose window is the whole map, whose channels are the others.
+/// ReduceMax, ReduceMean and ReduceSum over some dimensions: a pool whose window is the whole map, whose channels are the others.
 pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fail> {
     let op = node.op();
     let codes = match any(inputs, 0)? {
@@ -116,6 +116,9 @@ pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fa
     };
     let rank = t.eight.shape.len();
     let axes = match list(node, inputs, 1, "axes")? {
+        Some(axes) if axes.is_empty() && node.int("noop_with_empty_axes", 0) != 0 => {
+            return unsupported("no dimension is reduced", "leave it out");
+        }
         Some(axes) => axes.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<usize>, Fail>>()?,
         None => (0..rank).collect(),
     };
@@ -151,11 +154,17 @@ pub fn reduce(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Value, Fa
         return Ok(if codes.is_some() { Value::Eight(made.eight) } else { Value::Real(Real::Table(made)) });
     }
     match by_channel {
+        None if op == "ReduceSum" && t.linear().is_none() => {
+            return unsupported("a sum of a function of codes", "put QuantizeLinear and DequantizeLinear before it");
+        }
         Some(c) => return mean_of::of_channels(g, node, &c, (window, shape, [1, 1, c.values.len()], order)),
         None if t.linear().is_none() => return mean_of::of_table(g, node, &t, (window, shape, [1, 1, c], order), false),
         None => {}
     }
-    let input = operand(g, &t)?;
+    let mut input = operand(g, &t)?;
+    if op == "ReduceSum" {
+        input.scale *= (window.kernel[0] * window.kernel[1]) as f32;
+    }
     let kind = PendingKind::Average { input, window, count_padding: false, global: true };
     let order = Rc::new(order);
     let (clip, fuse) = (Clip::NONE, Fuse::Never);

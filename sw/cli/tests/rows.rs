@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `systole program --rows` and `systole lifetime --trace`: tables in RRAM whose rows change.
+
+use serde_json::Value;
+use std::process::{Command, Output};
+use systole_isa::{Config, Image};
+use systole_verif::npy;
+
+fn systole(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_systole")).args(args).output().expect("the program starts")
+}
+
+fn json(args: &[&str]) -> Value {
+    let out = systole(&[args, &["--json"]].concat());
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+fn refused(args: &[&str], words: &[&str]) {
+    let out = systole(args);
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
+    assert!(words.iter().all(|w| text.contains(w)) && !text.contains("panicked"), "{args:?}: {text}");
+}
+
+#[test]
+fn rows_of_the_embedding_of_a_model_change_in_its_part_by_their_lines_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (m0, m1, m2, part, trace) = (at("m0.img"), at("m1.img"), at("m2.img"), at("chip.rram"), at("trace.txt"));
+    json(&["compile", "tales", "-o", &m0]);
+    let image = |path: &str| Image::from_bytes(&std::fs::read(path).unwrap()).unwrap();
+    let table = image(&m0).tables[0].clone();
+    let width = table.width as usize;
+    let rows = |name: &str, n: usize, code: i8| {
+        let path = folder.path().join(name);
+        npy::write(&path, &[n as u64, width as u64], &vec![code; n * width]).unwrap();
+        path.display().to_string()
+    };
+    let (one, two) = (rows("one.npy", 1, 3), rows("two.npy", 2, -5));
+    npy::write(&folder.path().join("which.npy"), &[2], &[7i64, 40]).unwrap();
+    let which = at("which.npy");
+    let on = ["--rram", &part, "--backend", "model"];
+    let program = |from: &str, rows: &str, to: &str| {
+        json(&[&["program", from, "--rows", rows, "-o", to][..], &on].concat())["result"].clone()
+    };
+    let spec = |file: &str, rows: &str| format!("embedding={file}:{rows}");
+
+    // What is no row, no table, no file name, or not awake, is said before anything is written.
+    refused(&[&["program", &m0, "--rows", &spec(&one, "0"), "-o", &m1][..], &on].concat(), &["no such RRAM file"]);
+    json(&[&["program", &m0][..], &on].concat());
+    for (what, words) in [
+        (spec(&one, &table.rows.to_string()), vec!["embedding: row", "it has rows 0 to"]),
+        (format!("embeddings={one}"), vec!["embeddings: no such table; there are embedding"]),
+        (spec(&one, "last"), vec!["TABLE=FILE.npy:FIRST_ROW"]),
+        (spec(&one, &which), vec!["2 numbers", "has 1 rows"]),
+        (format!("embedding={which}"), vec!["which.npy"]),
+    ] {
+        refused(&[&["program", &m0, "--rows", &what, "-o", &m1][..], &on].concat(), &words);
+    }
+    refused(&[&["program", &m0, "--rows", &spec(&one, "0")][..], &on].concat(), &["--output"]);
+    refused(&[&["program", &m0, "--rows", &spec(&one, "0"), "-o", &m0][..], &on].concat(), &["another name"]);
+
+    // The first update fills the other slot, the second one writes rows.
+    let first = program(&m0, &spec(&one, "5"), &m1);
+    assert_eq!((first["rows"].as_u64(), first["update"]["whole"].as_bool()), (Some(1), Some(true)), "{first}");
+    let second = program(&m1, &spec(&two, &which), &m2);
+    assert_eq!((second["rows"].as_u64(), second["update"]["whole"].as_bool()), (Some(2), Some(false)), "{second}");
+    let lines = |r: &Value| r["update"]["lines"].as_u64().unwrap();
+    assert!(lines(&second) * 4 < lines(&first), "{second} {first}");
+    assert_eq!(second["update"]["words"].as_u64(), Some(lines(&second) * 16));
+    assert!(second["bit_pulses"].as_u64() > Some(0) && second["bit_pulses"].as_u64() < first["bit_pulses"].as_u64());
+    let base = Config::named("base").unwrap();
+    for (row, code) in [(5, 3), (7, -5), (40, -5)] {
+        assert_eq!(image(&m2).row("embedding", row, &base).unwrap(), vec![code; width]);
+    }
+    assert_eq!(image(&m2).row("embedding", 6, &base).unwrap(), image(&m0).row("embedding", 6, &base).unwrap());
+
+    // Power again: the rows are there; the image before is awake no more.
+    let crc = systole_isa::rram::slot_bytes(&image(&m2), &base).1.image_crc;
+    let status = json(&["rram", "status", "--rram", &part, "--backend", "model"]);
+    assert_eq!((status["rram"]["awake"].as_u64(), status["rram"]["epoch"].as_u64()), (Some(crc.into()), Some(3)));
+    refused(
+        &[&["program", &m0, "--rows", &spec(&one, "0"), "-o", &at("m3.img")][..], &on].concat(),
+        &["rows are changed in the image that is awake"],
+    );
+
+    // A trace of updates: the copy of the line table is the first to have its writes, each second update one.
+    std::fs::write(&trace, "0 embedding 1,5-6\n60 embedding 9\n").unwrap();
+    let life = json(&["lifetime", "--image", &m2, "--trace", &trace, "--endurance", "1000"]);
+    let years = |of: &str, n: usize| life[of]["years_by_kind"][n][1].as_f64().unwrap();
+    let days = 2.0 * 1000.0 * 60.0 / 86_400.0;
+    assert!((years("levelled", 1) * 365.25 / days - 1.0).abs() < 0.1, "{life}");
+    assert_eq!(life["levelled"]["worst"]["kind"].as_str(), Some("table-copy"));
+    assert!(years("levelled", 0) > 50.0 * years("without", 0), "{life}");
+    refused(&["lifetime", "--image", &m2], &["--trace FILE, or --share PERCENT"]);
+    refused(&["lifetime", "--trace", &trace], &["--image"]);
+    refused(&["lifetime", "--image", &m2, "--trace", &which], &["which.npy"]);
+    let text = systole(&["lifetime", "--image", &m2, "--share", "1", "--every", "60", "--endurance", "100"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("an update every 60.000 s") && text.contains("copy of the line table"), "{text}");
+}
