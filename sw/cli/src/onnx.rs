@@ -72,6 +72,13 @@ pub struct ConformanceArgs {
 /// Reads a model; tensors may lie in files beside it. What was taken for granted goes to the standard error.
 pub fn load(path: &Path) -> Result<Graph> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if systole_model::encoder::import::looks_dynamic(&bytes) {
+        bail!(
+            "{}: its activations have no scales: a network of tokens whose run finds them (docs/encoders.md). run, inspect, compile and \
+             conformance take it; here quantise it statically (docs/quantising.md)",
+            path.display()
+        );
+    }
     let imported = import_from(&bytes, path.parent(), &Constants::new()).with_context(|| path.display().to_string())?;
     for note in &imported.notes {
         eprintln!("systole: note: {}: {note}", path.display());

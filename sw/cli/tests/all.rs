@@ -3,6 +3,7 @@
 
 mod board;
 mod cli;
+mod encoders;
 mod files;
 mod language_models;
 mod onnx;
