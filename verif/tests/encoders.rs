@@ -39,7 +39,7 @@ fn a_number_or_a_cycle_that_is_off_is_found() {
     let mut parts = compile_parts(&model, &config).unwrap();
     let good = encoder::run(&parts, &x, &mask, &config, Backend::Model, &Default::default()).unwrap();
     assert!(good.is_good());
-    let (mean, least) = good.cosines(&mask);
+    let (mean, least) = good.cosines(&mask).unwrap();
     assert!(mean > 0.98 && least > 0.95, "{mean}, {least}");
     // A weight's bit in the image only.
     let mut broken = parts.clone();
@@ -49,6 +49,24 @@ fn a_number_or_a_cycle_that_is_off_is_found() {
     assert!(bad.mismatches > 0 && !bad.is_good() && bad.first_mismatch.is_some());
     parts[0].1.cycles += 1;
     assert!(!encoder::run(&parts, &x, &mask, &config, Backend::Model, &Default::default()).unwrap().is_good());
+}
+
+#[test]
+fn what_is_no_number_or_of_another_length_is_not_near() {
+    use systole_model::onnx::{Array, Data};
+    let of = |v: &[f32]| Array { shape: vec![1, 2, v.len() / 2], data: Data::F32(v.to_vec()) };
+    let (mask, a) = ([true, true], of(&[1.0, 2.0, -1.0, 0.5]));
+    let near = |b: &[f32]| encoder::apart(&a, &of(b), &mask).is_some_and(|x| x.is_near());
+    assert!(near(&[1.0, 2.0, -1.0, 0.5]) && near(&[1.01, 2.0, -1.0, 0.5]));
+    for b in
+        [[f32::NAN, 2.0, -1.0, 0.5], [f32::INFINITY, 2.0, -1.0, 0.5], [-1.0, -2.0, 1.0, -0.5], [2.0, 4.0, -2.0, 1.0], [0.0; 4]]
+    {
+        assert!(!near(&b), "{b:?}");
+    }
+    assert_eq!(encoder::apart(&a, &of(&[1.0, 2.0]), &mask), None, "another shape");
+    // Of tokens that do not count nothing is asked.
+    let half = encoder::apart(&a, &of(&[1.0, 2.0, 7.0, 7.0]), &[true, false]).unwrap();
+    assert!(half.is_near() && half.largest_difference == 0.0);
 }
 
 #[test]

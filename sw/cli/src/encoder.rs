@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use systole_compiler::{EncoderProgram, compile_parts};
 use systole_isa::Config;
-use systole_model::encoder::import::{Imported, Kind, Options, import_from, input_names, looks_dynamic, open_dimensions};
+use systole_model::encoder::import::{
+    Imported, Kind, Options, dimension_names, import_from, input_names, looks_dynamic, open_dimensions,
+};
 use systole_model::encoder::{Encoder, Op};
 use systole_model::onnx::{Array, Data, ElementType};
-use systole_verif::encoder::{Outcome, apart, sizes};
+use systole_verif::encoder::{Apart, Outcome, apart, sizes};
 
 /// Scales of activations that a file does not have.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,12 +47,18 @@ impl DynamicArgs {
         );
         let parse = |text: &String| {
             let (name, n) = text.split_once('=')?;
-            Some((name.to_string(), n.parse().ok().filter(|&n| n > 0)?))
+            Some((name.to_string(), n.parse().ok().filter(|n| (1..=MOST).contains(n))?))
         };
-        let of = self.size.iter().map(|t| parse(t).with_context(|| format!("--size {t}: not NAME=N, as sequence_length=32")));
+        let of = self
+            .size
+            .iter()
+            .map(|t| parse(t).with_context(|| format!("--size {t}: not NAME=N, as sequence_length=32, with N from 1 to {MOST}")));
         of.collect()
     }
 }
+
+/// No dimension is longer.
+const MOST: usize = 1 << 16;
 
 /// Whether a file is such a network.
 pub fn is_one(path: &Path) -> bool {
@@ -66,8 +74,19 @@ struct Loaded {
 
 fn read(path: &Path, sizes: BTreeMap<String, usize>) -> Result<Imported> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (given, inputs, names) = (sizes.clone(), input_names(&bytes), dimension_names(&bytes));
+    for name in given.keys() {
+        let of_input = name.rsplit_once(':').is_some_and(|(i, _)| inputs.iter().any(|n| n == i));
+        ensure!(
+            of_input || names.contains(name),
+            "--size {name}: {} has no open dimension of that name, but {}",
+            path.display(),
+            if names.is_empty() { "none with a name".into() } else { names.join(", ") }
+        );
+    }
     let imported = import_from(&bytes, path.parent(), &Options { sizes }).map_err(|e| {
-        let open = open_dimensions(&bytes).unwrap_or_default();
+        let mut open = open_dimensions(&bytes).unwrap_or_default();
+        open.retain(|name| !given.contains_key(name));
         let help = match open.as_slice() {
             [] => String::new(),
             names => format!("\n  dimensions that the file leaves open: {}; give each as --size NAME=N", names.join(", ")),
@@ -102,7 +121,7 @@ fn say_parts(parts: &[(Encoder, EncoderProgram)]) {
     }
     let each: Vec<String> = parts.iter().map(|p| output::grouped(p.1.cycles)).collect();
     output::print(&format!(
-        "  parts             {:>12}   its weights exceed the chip's: each part is loaded before it runs, in {} cycles, \
+        "  parts             {:>12}   it has no room at once (weights, parameters or rows of the timetable): each part is loaded before it runs, in {} cycles, \
          which are those of weights that are there; loading is in none of them",
         parts.len(),
         each.join(", ")
@@ -158,7 +177,7 @@ pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, args: &Dyn
     if let Some(file) = image {
         ensure!(
             l.parts.len() == 1,
-            "{}: its weights exceed the chip's, it runs in {} parts; an image holds one",
+            "{}: it has no room at once and runs in {} parts; an image holds one",
             path.display(),
             l.parts.len()
         );
@@ -210,7 +229,8 @@ fn random(imported: &Imported, seed: u64) -> Vec<Array> {
             Kind::F32 => Data::F32(codes.iter().map(|&c| f32::from(c) / 64.0).collect()),
             _ if name.contains("mask") => Data::I64(vec![1; n]),
             _ if name.contains("type") || name.contains("segment") => Data::I64(vec![0; n]),
-            _ => Data::I64(codes.iter().map(|&c| i64::from(c) + 128).collect()),
+            // Small: few tables have less than eight rows.
+            _ => Data::I64(codes.iter().map(|&c| i64::from(c & 7)).collect()),
         };
         Array { shape: shape.clone(), data }
     };
@@ -271,23 +291,24 @@ fn report(
     floats: &[(String, Array)],
     expected: &[Array],
 ) -> Result<bool> {
-    let (mean, least) = ran.cosines(mask);
+    let of_tokens = ran.cosines(mask);
     let measured: u64 = ran.cycles_measured.iter().sum();
     let predicted = cycles(&l.parts);
     let utilisation = utilisation(&l.parts, config);
-    let near: Vec<Option<(f64, f64)>> = outputs.iter().zip(floats).map(|(a, b)| apart(&a.1, &b.1, mask)).collect();
-    let judged: Vec<Option<(f64, f64)>> = outputs.iter().zip(expected).map(|(a, b)| apart(&a.1, b, mask)).collect();
-    let close = |j: &Option<(f64, f64)>| j.is_some_and(|j| j.0 >= systole_verif::encoder::LEAST_COSINE);
+    let near: Vec<Option<Apart>> = outputs.iter().zip(floats).map(|(a, b)| apart(&a.1, &b.1, mask)).collect();
+    let judged: Vec<Option<Apart>> = outputs.iter().zip(expected).map(|(a, b)| apart(&a.1, b, mask)).collect();
+    let close = |j: &Option<Apart>| j.is_some_and(|j| j.is_near());
     let good = ran.is_good() && judged.iter().all(close);
     if machine.json {
-        let of = |j: &Option<(f64, f64)>| j.map(|(cosine, off)| json!({"cosine": cosine, "largest_difference": off}));
-        let list = outputs.iter().zip(&near).enumerate().map(|(n, ((name, a), j))| {
-            json!({"name": name, "shape": a.shape, "to_float": of(j), "expected": judged.get(n).and_then(of)})
-        });
+        let list = outputs
+            .iter()
+            .zip(&near)
+            .enumerate()
+            .map(|(n, ((name, a), j))| json!({"name": name, "shape": a.shape, "to_float": j, "expected": judged.get(n)}));
         let list: Vec<_> = list.collect();
         let json = json!({"network": l.imported.encoder.name, "config": config.name, "backend": machine.backend(), "class": "model-level",
             "tokens": mask.len(), "parts": l.parts.len(), "cycles_predicted": ran.cycles_predicted, "cycles_measured": ran.cycles_measured,
-            "utilisation": utilisation, "compared": ran.compared, "mismatches": ran.mismatches, "cosine_of_tokens": {"mean": mean, "least": least},
+            "utilisation": utilisation, "compared": ran.compared, "mismatches": ran.mismatches, "cosine_of_tokens": of_tokens.map(|(mean, least)| json!({"mean": mean, "least": least})),
             "outputs": list});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(good);
@@ -312,12 +333,12 @@ fn report(
     if let Some((part, token, channel, found, want)) = ran.first_mismatch {
         output::print(&format!("  first: part {}, token {token}, channel {channel}: {found} for {want}", part + 1));
     }
-    output::print(&format!(
-        "  class              model-level   cosine of the tokens to the float network: {mean:.5}, {least:.5} at least"
-    ));
+    let tokens = of_tokens.map_or("no token counts".into(), |(mean, least)| {
+        format!("cosine of the tokens to the network in float, with its int8 weights: {mean:.5}, {least:.5} at least")
+    });
+    output::print(&format!("  class              model-level   {tokens}"));
     for (n, ((name, a), j)) in outputs.iter().zip(&near).enumerate() {
-        let of =
-            |j: Option<(f64, f64)>| j.map_or("of another size".into(), |(c, off)| format!("cosine {c:.5}, {off:.4} off at most"));
+        let of = |j: Option<Apart>| j.map_or("of another shape".into(), |j| j.to_string());
         let given = judged.get(n).map(|j| format!("; to the tensor given {}", of(*j))).unwrap_or_default();
         output::print(&format!("  output            {name} {:?}: to float {}{given}", a.shape, of(*j)));
     }

@@ -285,6 +285,12 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
         return generate::compile(&model, &args.output, &config, &args.ready, args.json);
     }
     if crate::encoder::is_one(&args.model) {
+        if !args.dump.is_empty() || args.scrub_lines > 0 || args.require_exact {
+            bail!(
+                "--dump, --scrub-lines and --require-exact are for networks with static scales; {} has none",
+                args.model.display()
+            );
+        }
         return crate::encoder::compile(&args.model, &args.output, &config, &args.dynamic, args.json);
     }
     let graph = load(&args.model)?;

@@ -277,6 +277,10 @@ impl<'a> Emitter<'a> {
         Ok((v, largest))
     }
 
+    fn is_relu(&self, map: Map) -> bool {
+        map > 0 && matches!(&self.model.ops[map - 1], Op::Linear(l) if l.then == Then::Relu)
+    }
+
     /// First word in V of a map.
     pub fn at(&self, chunk: &Chunk, map: Map) -> usize {
         chunk.maps[&map].v
@@ -290,8 +294,14 @@ impl<'a> Emitter<'a> {
             Some(registers) => return Ok(registers),
             None => self.take_s()?,
         };
+        // As the product has it that makes it.
+        let relu = self.is_relu(map);
+        let max = if relu { MaxOf::Max } else { MaxOf::MaxAbs };
         let of = self.walk_rows(Vector { red_base: registers, ..pass() }, v, words);
-        self.k.stream(Vector { max: MaxOf::MaxAbs, reduce: reduce_words(words), ..of });
+        self.k.stream(Vector { max, reduce: reduce_words(words), ..of });
+        if relu {
+            self.scalar(ScalarOp::Max, registers, Second::Constant(0.0), registers);
+        }
         if let Some(at) = chunk.maps.get_mut(&map) {
             at.largest = Some(registers);
         }
@@ -372,7 +382,7 @@ impl<'a> Emitter<'a> {
         if let Some(codes) = chunk.maps[&map].codes {
             return Ok(codes);
         }
-        let relu = map > 0 && matches!(&self.model.ops[map - 1], Op::Linear(l) if l.then == Then::Relu);
+        let relu = self.is_relu(map);
         let largest = self.largest(chunk, map)?;
         let code = self.code_scale(largest)?;
         let back = self.back(largest)?;

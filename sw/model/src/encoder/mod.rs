@@ -205,6 +205,16 @@ impl Encoder {
             if !ok {
                 return no(n, "widths do not agree".into());
             }
+            let finite = |v: &[f32]| v.iter().all(|v| v.is_finite());
+            let finite = match op {
+                Op::Linear(l) => finite(&l.scales) && l.bias.as_ref().is_none_or(|b| finite(b)),
+                Op::Norm(x) => finite(&x.gain) && finite(&x.bias) && x.epsilon.is_finite(),
+                Op::Attention(a) => a.scale.is_finite(),
+                Op::Add(..) => true,
+            };
+            if !finite {
+                return no(n, "scales, biases or gains that are no finite numbers".into());
+            }
         }
         if self.output == 0 || self.output > self.ops.len() {
             return Err(format!("map {} is no result", self.output));

@@ -117,6 +117,17 @@ impl Maker<'_> {
         let (width, pre) = (self.model.width_of(x), self.rng.below(2) == 0);
         let from = if pre { self.norm(x) } else { x };
         let hidden = 1 + self.rng.below(self.limits.width);
+        if self.rng.below(5) == 0 {
+            // Two side by side, as some decoders have them: the hidden layer waits for the attention.
+            let act = [Then::Relu, Then::Gelu, Then::Silu][self.rng.below(3)];
+            let (mut first, mut second) = (self.attention(from), self.linear(from, hidden, act));
+            if self.rng.below(2) == 0 && act != Then::Relu {
+                std::mem::swap(&mut first, &mut second);
+            }
+            let y = self.linear(first, width, Then::Plus(x));
+            let y = self.linear(second, width, Then::Plus(y));
+            return if pre { y } else { self.norm(y) };
+        }
         let inner = match self.rng.below(4) {
             0 | 1 => self.attention(from),
             2 => {

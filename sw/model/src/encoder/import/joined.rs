@@ -92,6 +92,13 @@ impl Trace<'_> {
 
     /// Of queries, keys and values `[1, tokens, d]`.
     fn of_three(&mut self, node: &Node, maps: [View; 3], mask: usize) -> Result<View, String> {
+        if node.int("unidirectional", 0) != 0 {
+            return Err("attention to tokens before alone".into());
+        }
+        let out = node.float("mask_filter_value", -10_000.0);
+        if out > -10_000.0 {
+            return Err(format!("a mask that adds {out}: only -10,000 and less leave a token out"));
+        }
         let heads = usize::try_from(node.int("num_heads", 0)).unwrap_or(0);
         let mut split = vec![];
         for v in &maps {

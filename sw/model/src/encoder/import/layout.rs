@@ -84,7 +84,7 @@ impl View {
         for &n in shape {
             let (mut need, mut axis) = (n, vec![]);
             while need > 1 {
-                let f = rest.pop()?;
+                let f = rest.pop().filter(|f| f.size > 0)?;
                 if need % f.size == 0 {
                     need /= f.size;
                     axis.push(f);

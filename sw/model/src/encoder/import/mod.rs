@@ -19,7 +19,7 @@ mod trace;
 mod weights;
 
 pub use crate::encoder::host::tensor::Kind;
-pub use net::{Input, input_names, looks_dynamic, open as open_dimensions};
+pub use net::{Input, dimension_names, input_names, looks_dynamic, open as open_dimensions};
 pub use run::{Imported, Prepared, RunError};
 
 use crate::onnx::{ImportError, Unsupported};

@@ -71,6 +71,9 @@ pub fn read(bytes: &[u8], folder: Option<&Path>, sizes: &BTreeMap<String, usize>
     }
     let free: Vec<&ValueInfoProto> = graph.input.iter().filter(|i| !constants.contains_key(&i.name)).collect();
     let inputs = free.iter().map(|i| input(i, sizes, &mut notes)).collect::<Result<Vec<Input>, ImportError>>()?;
+    for (v, i) in free.iter().zip(&inputs) {
+        agree(v, i, &free, &inputs)?;
+    }
     if inputs.is_empty() || graph.output.is_empty() {
         return Err(ImportError::Beyond("the graph has no input that is no constant, or no output".into()));
     }
@@ -83,6 +86,45 @@ pub fn read(bytes: &[u8], folder: Option<&Path>, sizes: &BTreeMap<String, usize>
     let nodes = sorted(keep_live(nodes, &outputs), known)?;
     let name = if graph.name.is_empty() { "network".to_string() } else { graph.name };
     Ok(Net { name, opset, nodes, constants, inputs, outputs, notes })
+}
+
+/// Names of a tensor's open dimensions.
+fn params(v: &ValueInfoProto) -> Vec<Option<&str>> {
+    let shape = v.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()).and_then(|t| t.shape.as_ref());
+    shape
+        .iter()
+        .flat_map(|s| &s.dim)
+        .map(|d| match &d.value {
+            Some(DimensionValue::Param(p)) if !p.is_empty() => Some(p.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Names of the open dimensions of what a run is given, each once.
+pub fn dimension_names(bytes: &[u8]) -> Vec<String> {
+    let Ok(model) = <ModelProto as prost::Message>::decode(bytes) else { return vec![] };
+    let graph = model.graph.unwrap_or_default();
+    let mut names: Vec<String> = graph.input.iter().flat_map(params).flatten().map(str::to_string).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Dimensions of one name have one size.
+fn agree(v: &ValueInfoProto, of: &Input, all: &[&ValueInfoProto], inputs: &[Input]) -> Result<(), ImportError> {
+    for (name, size) in params(v).into_iter().zip(&of.shape).filter_map(|(n, s)| n.map(|n| (n, s))) {
+        for (other, theirs) in all.iter().zip(inputs) {
+            let differs = |(n, s): (Option<&str>, &usize)| n == Some(name) && s != size;
+            if let Some((_, s)) = params(other).into_iter().zip(&theirs.shape).find(|&(n, s)| differs((n, s))) {
+                return Err(ImportError::Beyond(format!(
+                    "dimension '{name}' is {size} of input '{}' and {s} of input '{}'",
+                    of.name, theirs.name
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn input(v: &ValueInfoProto, sizes: &BTreeMap<String, usize>, notes: &mut Vec<String>) -> Result<Input, ImportError> {
@@ -104,7 +146,7 @@ fn input(v: &ValueInfoProto, sizes: &BTreeMap<String, usize>, notes: &mut Vec<St
             Some(DimensionValue::Param(p)) if !p.is_empty() => p.clone(),
             _ => format!("{}:{at}", v.name),
         };
-        match sizes.get(&name).or_else(|| sizes.get(&format!("{}:{at}", v.name))) {
+        match sizes.get(&format!("{}:{at}", v.name)).or_else(|| sizes.get(&name)) {
             Some(0) => return beyond(format!("dimension '{name}' is set to 0")),
             Some(&size) => shape.push(size),
             None if at == 0 && dims.dim.len() > 1 => {

@@ -128,6 +128,9 @@ pub fn weights(name: &str, value: &Tensor, coded: Option<&Coded>, turn: bool, ch
     if value.len() == 0 {
         return Err("weights of no elements".into());
     }
+    if value.to_floats().iter().any(|v| !v.is_finite()) {
+        return Err("weights that are no finite numbers".into());
+    }
     let flat = |t: &Tensor| if t.len() == 1 { vec![] } else { t.shape[t.shape.len().saturating_sub(2)..].to_vec() };
     // All as [n][k], whichever way they are stored.
     let all = |v: &[f32], shape: &[usize]| -> Option<Vec<f32>> {
