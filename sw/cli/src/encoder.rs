@@ -74,8 +74,8 @@ struct Loaded {
 
 fn read(path: &Path, sizes: BTreeMap<String, usize>) -> Result<Imported> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (given, inputs, names) = (sizes.clone(), input_names(&bytes), dimension_names(&bytes));
-    for name in given.keys() {
+    let (inputs, names) = (input_names(&bytes), dimension_names(&bytes));
+    for name in sizes.keys() {
         let of_input = name.rsplit_once(':').is_some_and(|(i, _)| inputs.iter().any(|n| n == i));
         ensure!(
             of_input || names.contains(name),
@@ -85,8 +85,8 @@ fn read(path: &Path, sizes: BTreeMap<String, usize>) -> Result<Imported> {
         );
     }
     let imported = import_from(&bytes, path.parent(), &Options { sizes }).map_err(|e| {
-        let mut open = open_dimensions(&bytes).unwrap_or_default();
-        open.retain(|name| !given.contains_key(name));
+        // Where it is the sizes that are missing.
+        let open = if e.to_string().contains("is open") { open_dimensions(&bytes).unwrap_or_default() } else { vec![] };
         let help = match open.as_slice() {
             [] => String::new(),
             names => format!("\n  dimensions that the file leaves open: {}; give each as --size NAME=N", names.join(", ")),
