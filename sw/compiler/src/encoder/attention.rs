@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Attention over all tokens: keys and values into W SRAM chunk by chunk, then token by token over them.
 
-use super::emit::{Chunk, Emitter, Short};
+use super::emit::{Emitter, Short};
 use super::lay::Heads;
+use super::maps::Chunk;
 use crate::timeline::{Second, drain, lp, nest_of, pass, walk};
 use std::collections::VecDeque;
 use systole_isa::program::{Add, Function, MaxOf, Mul1, Mul2, Mul3, ScalarOp, SumOf, VectorDest};

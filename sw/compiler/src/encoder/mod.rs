@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From an encoder with scales by token to a program (docs/encoders.md), for one length.
 //!
-//! [`plan`] says what is computed in which order, [`lay`] lays out tiles and parameters, [`emit`] and [`attention`] are the rows,
+//! [`plan`] says what is computed in which order, [`lay`] lays out tiles and parameters, [`emit`], [`operators`] and [`attention`] are the rows of each chunk's [`maps`],
 //! which [`track`] places on a [`crate::timeline`] as early as what they touch allows.
 
 mod attention;
 mod emit;
 mod lay;
+mod maps;
+mod operators;
 mod parts;
 mod plan;
 mod pools;
