@@ -50,6 +50,23 @@ pub struct Verdict {
     pub cycles_measured: Option<u64>,
 }
 
+impl Verdict {
+    /// A verdict on a case of which nothing has run.
+    pub fn new(case: &Case, status: Status, reason: String) -> Verdict {
+        Verdict {
+            name: case.name.clone(),
+            status,
+            reason,
+            differing: 0,
+            compared: 0,
+            declared_layers: 0,
+            max_abs_diff: None,
+            cycles_predicted: None,
+            cycles_measured: None,
+        }
+    }
+}
+
 /// A graph compiled for its machine.
 pub struct Program {
     /// The graph.
@@ -165,17 +182,7 @@ fn unstored(
 /// A model that cannot be read, a simulation that cannot be built. What is wrong with the case itself is in the
 /// verdict.
 pub fn run_case(case: &Case, config: &Config, backend: Backend, machine: &systole_chip::Options) -> Result<Verdict> {
-    let verdict = |status, reason: String| Verdict {
-        name: case.name.clone(),
-        status,
-        reason,
-        differing: 0,
-        compared: 0,
-        declared_layers: 0,
-        max_abs_diff: None,
-        cycles_predicted: None,
-        cycles_measured: None,
-    };
+    let verdict = |status, reason: String| Verdict::new(case, status, reason);
     match &case.fault {
         Some(Fault::Unsupported(reason)) => return Ok(verdict(Status::Unsupported, reason.clone())),
         Some(Fault::Broken(reason)) => return Ok(verdict(Status::Failed, reason.clone())),

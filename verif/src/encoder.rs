@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use systole_compiler::{CompileError, EncoderProgram, compile_parts};
 use systole_golden::encoder::run as golden;
 use systole_isa::Config;
+use systole_model::encoder::float::{cosine, float};
 use systole_model::encoder::import::{Options, import_from, input_names};
-use systole_model::encoder::{Encoder, float, frame};
+use systole_model::encoder::{Encoder, frame};
 use systole_model::onnx::{Array, Data};
 
 /// Least cosine between an output and the float network's, below which a case fails: what MiniLM is asked for.
@@ -51,7 +52,7 @@ impl Outcome {
         let rows = self.result.chunks_exact(width).zip(self.float.chunks_exact(width)).zip(mask);
         let each: Vec<f64> = rows
             .filter(|(_, counts)| **counts)
-            .map(|((a, b), _)| cosine(a.iter().map(|&a| f64::from(a)), b.iter().copied()))
+            .map(|((a, b), _)| cosine(&a.iter().map(|&a| f64::from(a)).collect::<Vec<_>>(), b))
             .collect();
         let mean = each.iter().sum::<f64>() / each.len() as f64;
         (!each.is_empty()).then(|| (mean, each.into_iter().fold(1.0, f64::min)))
@@ -90,17 +91,6 @@ impl std::fmt::Display for Apart {
         }
         Ok(())
     }
-}
-
-/// Cosine of the angle between two vectors; 1 where both are 0.
-pub fn cosine(a: impl Iterator<Item = f64>, b: impl Iterator<Item = f64>) -> f64 {
-    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-    for (a, b) in a.zip(b) {
-        ab += a * b;
-        aa += a * a;
-        bb += b * b;
-    }
-    if aa == 0.0 && bb == 0.0 { 1.0 } else { ab / (aa * bb).sqrt().max(f64::MIN_POSITIVE) }
 }
 
 /// Runs the parts of an encoder one behind the other, each part's image loaded anew.
@@ -148,7 +138,7 @@ pub fn run(
         out.cycles_predicted.push(program.cycles);
         out.cycles_measured.push(run.cycles);
         let input: Vec<f32> = out.float.iter().map(|&x| x as f32).collect();
-        out.float = float::float(model, &input, mask);
+        out.float = float(model, &input, mask);
         out.result = got;
     }
     Ok(out)
@@ -187,13 +177,11 @@ pub fn apart(a: &Array, b: &Array, mask: &[bool]) -> Option<Apart> {
     // A difference that is no number stays one.
     let most = |m: f64, d: f64| if d.is_nan() || d > m { d } else { m };
     let largest_difference = kept.iter().map(|&i| if x[i] == y[i] { 0.0 } else { (x[i] - y[i]).abs() }).fold(0.0, most);
-    let length = |v: &[f64]| kept.iter().map(|&i| v[i] * v[i]).sum::<f64>().sqrt();
+    let of = |v: &[f64]| kept.iter().map(|&i| v[i]).collect::<Vec<f64>>();
+    let (x, y) = (of(&x), of(&y));
+    let length = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
     let (lx, ly) = (length(&x), length(&y));
-    Some(Apart {
-        cosine: cosine(kept.iter().map(|&i| x[i]), kept.iter().map(|&i| y[i])),
-        length: if lx == ly { 1.0 } else { lx / ly },
-        largest_difference,
-    })
+    Some(Apart { cosine: cosine(&x, &y), length: if lx == ly { 1.0 } else { lx / ly }, largest_difference })
 }
 
 /// Runs every data set of a case whose activations have no scales. Where every number is the golden model's and every output is
@@ -208,17 +196,7 @@ pub fn run_case(
     backend: Backend,
     machine: &systole_chip::Options,
 ) -> Result<Verdict> {
-    let mut verdict = Verdict {
-        name: case.name.clone(),
-        status: Status::Declared,
-        reason: String::new(),
-        differing: 0,
-        compared: 0,
-        declared_layers: 0,
-        max_abs_diff: None,
-        cycles_predicted: None,
-        cycles_measured: None,
-    };
+    let mut verdict = Verdict::new(case, Status::Declared, String::new());
     let end = |status, reason: String, v: Verdict| Ok(Verdict { status, reason, ..v });
     let mut least = 1f64;
     for (n, set) in case.sets.iter().enumerate() {

@@ -40,6 +40,23 @@ pub fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |a, &d| a.checked_mul(d)).filter(|&n| n <= LARGEST)
 }
 
+/// ONNX's rule of broadcasting; `None` where shapes do not, or there are none.
+pub fn broadcast(shapes: &[&[usize]]) -> Option<Vec<usize>> {
+    let rank = shapes.iter().map(|s| s.len()).max()?;
+    let mut made = vec![1; rank];
+    for shape in shapes {
+        for (m, &d) in made[rank - shape.len()..].iter_mut().zip(*shape) {
+            match (*m, d) {
+                (a, b) if a == b => {}
+                (1, b) => *m = b,
+                (_, 1) => {}
+                _ => return None,
+            }
+        }
+    }
+    Some(made)
+}
+
 impl Array {
     /// Number of elements.
     pub fn len(&self) -> usize {

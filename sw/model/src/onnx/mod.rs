@@ -18,6 +18,7 @@ mod lower;
 pub(crate) mod parse;
 pub mod proto;
 
+pub(crate) use array::broadcast;
 pub use array::{Array, Data};
 pub use element::ElementType;
 pub use error::{ImportError, Unsupported};

@@ -2,7 +2,7 @@
 //! Tensors as the host computes them in front of and behind an encoder.
 
 use crate::onnx::proto::TensorProto;
-use crate::onnx::{Array, Data, ImportError};
+use crate::onnx::{self, Array, Data, ImportError};
 
 /// What an element is. float16, bfloat16 and float64 are taken as float32, uint32 and uint64 as int64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,19 +210,10 @@ pub fn steps(shape: &[usize]) -> Vec<usize> {
 /// # Errors
 /// Shapes that do not broadcast.
 pub fn broadcast(shapes: &[&[usize]]) -> Result<Vec<usize>, String> {
-    let rank = shapes.iter().map(|s| s.len()).max().unwrap_or(0);
-    let mut made = vec![1; rank];
-    for shape in shapes {
-        for (m, &d) in made[rank - shape.len()..].iter_mut().zip(*shape) {
-            match (*m, d) {
-                (a, b) if a == b => {}
-                (1, b) => *m = b,
-                (_, 1) => {}
-                _ => return Err(format!("shapes {shapes:?} do not broadcast")),
-            }
-        }
+    if shapes.is_empty() {
+        return Ok(vec![]);
     }
-    Ok(made)
+    onnx::broadcast(shapes).ok_or_else(|| format!("shapes {shapes:?} do not broadcast"))
 }
 
 /// Steps of a tensor of shape `of` that broadcasts to `to`.

@@ -2,7 +2,7 @@
 //! Shapes of results, ONNX 1.17. Of operators that cannot run too, so that what stands behind them can be judged.
 
 use crate::graph::Window;
-use crate::onnx::array::{LARGEST_MAP, elements};
+use crate::onnx::array::{LARGEST_MAP, broadcast, elements};
 use crate::onnx::error::Fail;
 use crate::onnx::fold::known::{Given, constant};
 use crate::onnx::fold::plan::plan;
@@ -27,23 +27,6 @@ pub const SAME: &str = "\
 pub const BROADCAST: &str = "\
     Add And BitShift Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow Sub Sum \
     Where Xor";
-
-/// ONNX's rule of broadcasting.
-fn broadcast(shapes: &[&[usize]]) -> Option<Shape> {
-    let rank = shapes.iter().map(|s| s.len()).max()?;
-    let mut made = vec![1; rank];
-    for shape in shapes {
-        for (m, &d) in made[rank - shape.len()..].iter_mut().zip(*shape) {
-            match (*m, d) {
-                (a, b) if a == b => {}
-                (1, b) => *m = b,
-                (_, 1) => {}
-                _ => return None,
-            }
-        }
-    }
-    Some(made)
-}
 
 fn size(v: i64) -> Option<usize> {
     usize::try_from(v).ok().filter(|&v| v <= LARGEST_MAP)
