@@ -10,6 +10,7 @@ pub mod digits;
 pub mod encoder;
 pub mod energy;
 pub mod gemm;
+pub mod lockstep;
 pub mod model_transport;
 pub mod npy;
 pub mod onnx_case;

@@ -13,6 +13,7 @@ mod encoders;
 mod fuzz;
 mod hand_programs;
 mod house;
+mod lockstep;
 mod netlist;
 mod networks;
 mod one_hot_rows;

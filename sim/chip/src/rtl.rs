@@ -4,6 +4,7 @@
 use crate::Part;
 use crate::device::{Device, Pulse};
 use crate::wave::Wave;
+use crate::writes::Writes;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
 use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
@@ -58,6 +59,8 @@ pub struct Options {
     /// Registers and memories of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
     /// stop it: for upsets. Slow.
     pub upsets: bool,
+    /// Takes what the core writes in each run, for lockstep with the instruction-level model. Slow.
+    pub writes: Option<Writes>,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
     /// Where a board is, for what runs on one instead.
@@ -455,12 +458,16 @@ where
         }
     };
     let spec = if options.upsets { spec.source(root().join("sim/chip/device/upsets.vlt")).define("SYNTHESIS", "") } else { spec };
+    let spec = if options.writes.is_some() { spec.source(root().join("sim/chip/device/writes.vlt")) } else { spec };
     let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
     let library = spec.trace(options.trace.is_some()).build()?;
-    let (pause, behind) = (options.pause, device.clone());
+    let (pause, behind, writes) = (options.pause, device.clone(), options.writes.clone());
     let run = harness::run(&library, options.seed.max(1), window, move |sim| async move {
         let cells = behind.map(|device| Cells::attach(&sim, device).unwrap_or_else(|e| panic!("{e}")));
         let mut transport = RtlTransport::reset(&sim, pause).await;
+        if let Some(writes) = writes {
+            writes.watch(&sim, transport.clock.clone()).unwrap_or_else(|e| panic!("{e}"));
+        }
         transport.cells = cells;
         job(transport).await
     });

@@ -116,6 +116,9 @@ struct Machine {
     /// Simulate the netlist in this folder (scripts/netlist.sh) in place of the RTL
     #[arg(long, value_name = "DIR")]
     netlist: Option<PathBuf>,
+    /// Compare each word that the RTL writes to X, W SRAM and OUT with the instruction-level model's, in its cycle (slow)
+    #[arg(long)]
+    lockstep: bool,
     /// Record a wave of the RTL to this FST file (slow)
     #[arg(long, value_name = "F.fst")]
     trace: Option<PathBuf>,
@@ -167,8 +170,13 @@ impl Machine {
             "--netlist is simulated: use it with --backend rtl"
         );
         let netlist = self.netlist.clone();
+        anyhow::ensure!(
+            !self.lockstep || self.backend == BackendName::Rtl && netlist.is_none(),
+            "--lockstep looks into the RTL: use it with --backend rtl, without --netlist"
+        );
+        let writes = self.lockstep.then(systole_chip::Writes::default);
         let Some(path) = &self.trace else {
-            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, ..Default::default() });
+            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, writes, ..Default::default() });
         };
         anyhow::ensure!(self.backend == BackendName::Rtl, "--trace records the RTL; use it with --backend rtl");
         let (mut from, mut to) = (0, u64::MAX);
@@ -182,7 +190,7 @@ impl Machine {
             (from, to) = (a, b);
         }
         let window = harness::TraceWindow { path: path.clone(), from, to, depth: 0 };
-        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), netlist, ..Default::default() })
+        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), netlist, writes, ..Default::default() })
     }
 }
 
