@@ -19,6 +19,7 @@ pub mod generate;
 pub mod image;
 pub mod latency;
 pub mod nest;
+pub mod ports;
 pub mod program;
 pub mod regs;
 pub mod requant;
