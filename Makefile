@@ -33,7 +33,8 @@ test-random-init: setup ## the chip's suites, registers and memories beginning a
 
 verify: ## the quick suite by cargo-nextest: the slowest tests, JUnit in build/junit.xml (SUITE=quick SEED=)
 	scripts/setup.sh --verify
-	mkdir -p build && cargo run -p systole-cli --bin systole -- verify --suite $(or $(SUITE),quick) \
+	cargo nextest run --workspace --no-run # and the program, which tests of it run: built alone it would have other features
+	mkdir -p build && target/debug/systole verify --suite $(or $(SUITE),quick) \
 		$(if $(filter command line,$(origin SEED)),--seed $(SEED)) --junit build/junit.xml
 
 slurm-try: ## the suite as an array of jobs on a Slurm of its own on this host, one of its nodes killed

@@ -129,7 +129,7 @@ ready() { [ "$(sinfo -h -N -t idle -o %n 2>/dev/null | wc -l)" = "$nodes" ]; }
 await 60 "the cluster" ready
 say "slurmctld $(slurmctld -V | cut -d' ' -f2), nodes: $(sinfo -h -N -o '%N %T' | tr '\n' ',')"
 
-cargo build -q -p systole-cli --bin systole
+cargo nextest run --workspace --no-run # with the program, which tests of it run
 mkdir -p build
 out=$(mktemp -d build/slurm-try-XXXXXX)
 target/debug/systole verify --slurm try --parts "$parts" --jobs 1 --folder "$out" --junit "$out/junit.xml" -E "$filter" >"$out/verify.log" 2>&1 &
