@@ -20,6 +20,7 @@ mod serve;
 mod show;
 mod sizes;
 mod tables;
+mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -78,6 +79,8 @@ enum Verb {
     Timeline(show::TimelineArgs),
     /// A board behind a serial port: look what is wrong with it, or simulate one
     Board(board::BoardArgs),
+    /// Run the test suite of a checkout: parts, seeds, JUnit, repeats, Slurm (docs/running-the-suite.md)
+    Verify(verify::VerifyArgs),
     /// Check the tools that Systole uses
     Doctor(doctor::DoctorArgs),
 }
@@ -216,6 +219,7 @@ fn main() -> ExitCode {
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),
         Verb::Board(args) => board::board(&args),
+        Verb::Verify(args) => verify::verify(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
     };
     match result {
