@@ -4,6 +4,7 @@
 pub mod device;
 mod part;
 mod rtl;
+pub mod watch;
 mod wave;
 
 pub use part::{Access, Part, PartFile};

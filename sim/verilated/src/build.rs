@@ -126,7 +126,7 @@ impl Spec {
             verilator.args(["--trace-fst", "--trace-structs"]);
         }
         if self.coverage {
-            verilator.args(["--coverage", "--coverage-max-width", WIDEST]);
+            verilator.args(["--coverage", "--coverage-max-width", WIDEST, "-DVERILATED_COVERAGE"]);
         }
         // Absolute, so that what the design says of its sources does not depend on where the program stands.
         let absolute = |path: &PathBuf| clean(&places.work.join(path));
