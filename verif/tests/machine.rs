@@ -29,3 +29,4 @@ mod rram_alike;
 mod rram_engine;
 mod sizes;
 mod tables;
+mod testplan;

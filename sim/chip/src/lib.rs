@@ -4,6 +4,7 @@
 pub mod device;
 mod part;
 mod rtl;
+pub mod watch;
 mod wave;
 mod writes;
 

@@ -2,6 +2,7 @@
 //! The RTL behind a host transport.
 
 use crate::Part;
+use crate::watch::Watch;
 use crate::device::{Device, Pulse};
 use crate::wave::Wave;
 use crate::writes::Writes;
@@ -114,6 +115,13 @@ pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<P
     Ok((sources, includes))
 }
 
+/// Where coverage is measured, cells and lanes that there are many of and that have benches of their own are not counted inside of
+/// a chip: that would be most of its points, and take most of its time.
+fn counted(spec: Spec) -> Spec {
+    // (An argument: it must be read before the files that it is about.)
+    if std::env::var_os("HARNESS_COVERAGE").is_some() { spec.argument(root().join("verif/coverage.vlt").display().to_string()) } else { spec }
+}
+
 /// What to build for a configuration.
 ///
 /// # Errors
@@ -126,7 +134,7 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
     for dir in includes {
         spec = spec.include_dir(dir);
     }
-    Ok(sizes(spec, config))
+    Ok(counted(sizes(spec, config)))
 }
 
 /// What to build for a netlist of the chip, in the folder that `scripts/netlist.sh` made of it: `files.f` names the netlist and
@@ -171,7 +179,7 @@ pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Erro
     let id = if named { config.id } else { systole_isa::config::OWN };
     let spec =
         sizes.fold(spec.parameter("CONFIG", id), |spec, (name, value, _)| spec.define(format!("SYSTOLE_OWN_{name}"), value));
-    Ok(includes.into_iter().fold(spec, Spec::include_dir))
+    Ok(counted(includes.into_iter().fold(spec, Spec::include_dir)))
 }
 
 /// The same with the device model behind the RRAM macros, whose pulses last so many cycles.
@@ -191,7 +199,7 @@ pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, veri
     for dir in includes {
         spec = spec.include_dir(dir);
     }
-    Ok(sizes(spec, config))
+    Ok(counted(sizes(spec, config)))
 }
 
 /// The planes of a macro in the model: what its cells read as at each reference.
@@ -285,6 +293,7 @@ pub struct RtlTransport {
     output: StreamSink,
     irq: Signal,
     cells: Option<Cells>,
+    watch: Rc<RefCell<Watch>>,
 }
 
 /// Cycles an AXI4-Lite access may take.
@@ -297,8 +306,17 @@ impl RtlTransport {
             let clock = sim.clock("clk_i");
             reset_pulse(sim, &clock).await;
             let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
+            let watch = Rc::new(RefCell::new(Watch::default()));
+            let mut registers = LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT);
+            if harness::cover::recording() {
+                let watch = watch.clone();
+                registers.watch(move |access, address, data, response| {
+                    watch.borrow_mut().access(access, address as u32, data as u32, response == Response::Okay);
+                });
+            }
             RtlTransport {
-                registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
+                registers,
+                watch,
                 image: StreamSource::new(&clock, "s_axis_img_", pauses("img")),
                 input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
                 output: StreamSink::new(&clock, "m_axis_out_", pauses("out")),
@@ -393,6 +411,7 @@ impl Transport for RtlTransport {
         let bytes = bytes.to_vec();
         boxed(async move {
             let limit = 1_000_000 + 10_000 * bytes.len() as u64; // RRAM takes its time
+            self.watch.borrow_mut().upload(&bytes);
             self.image.send(bytes);
             let sent = self.sim.timeout(&self.clock, limit, "the image stream", self.image.drained()).await;
             sent.map_err(|e| HostError::Transport(e.to_string()))?;

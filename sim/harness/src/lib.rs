@@ -7,6 +7,7 @@
 
 pub mod axi;
 mod clock;
+pub mod cover;
 mod error;
 mod exec;
 mod pause;
