@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `make mutate`: mutants of the RTL against its tests (docs/mutation.md).
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::path::Path;
+use systole_mutate::campaign::Run;
+use systole_mutate::draw::{Groups, draw};
+use systole_mutate::program;
+
+/// Mutants of the RTL against its tests (docs/mutation.md).
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// One group, of verif/mutate/groups.toml.
+    #[arg(long, global = true)]
+    group: Option<String>,
+    /// Seed of the draw.
+    #[arg(long, global = true, default_value_t = 1)]
+    seed: u64,
+    /// Processes at a time.
+    #[arg(long, global = true, default_value_t = 2)]
+    jobs: usize,
+    /// Do not run again what the last campaign of the same texts found: while tests are written.
+    #[arg(long, global = true)]
+    keep: bool,
+}
+
+#[derive(Subcommand, Clone, Copy, PartialEq)]
+enum Verb {
+    /// Run the mutants and judge the score (the default).
+    Run,
+    /// Print the mutants.
+    List,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let groups = Groups::read(&root)?;
+    let chosen = groups.chosen(arguments.group.as_deref())?;
+    if arguments.verb == Some(Verb::List) {
+        for group in chosen {
+            for (mutant, ..) in draw(&root, group, groups.mutants, arguments.seed)?.mutants {
+                println!("{} {} {} {}", group.name, mutant.number, mutant.rule, mutant.name());
+            }
+        }
+        return Ok(());
+    }
+    let run = Run { root: &root, groups: &groups, seed: arguments.seed, jobs: arguments.jobs, keep: arguments.keep };
+    std::fs::create_dir_all(run.folder())?;
+    let programs = program::build(&root, &["block", "machine"])?;
+    for group in chosen {
+        run.group(group, &programs[0], &programs[1])?;
+    }
+    Ok(())
+}
