@@ -85,7 +85,8 @@ impl Run<'_> {
         self.root.join("target/mutate")
     }
 
-    fn setting(&self, rtl: &Path, mutant: u32) -> Setting {
+    /// What tests are run with: this RTL, models of their own, a mutant.
+    pub fn setting(&self, rtl: &Path, mutant: u32) -> Setting {
         let path = |p: &Path| p.to_string_lossy().into_owned();
         let optimise = std::env::var("VERILATED_OPT").unwrap_or("-O1".into());
         let variables = [

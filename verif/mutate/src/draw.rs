@@ -128,9 +128,14 @@ impl Drawn {
         }
     }
 
-    /// Names it, whatever its number.
+    /// Names it in its file, whatever its number.
+    pub fn place(&self) -> String {
+        format!("{}:{} {} => {}", self.line, self.column, self.before, self.after)
+    }
+
+    /// Names it.
     pub fn name(&self) -> String {
-        format!("{}:{}:{} {} => {}", self.file.rsplit('/').next().unwrap_or(""), self.line, self.column, self.before, self.after)
+        format!("{}:{}", self.file.rsplit('/').next().unwrap_or(""), self.place())
     }
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `make mutate`: mutants of the RTL against its tests (docs/mutation.md).
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use std::path::Path;
 use systole_mutate::campaign::Run;
 use systole_mutate::draw::{Groups, draw};
-use systole_mutate::program;
+use systole_mutate::verdict::Verdicts;
+use systole_mutate::{planted, program, report};
 
 /// Mutants of the RTL against its tests (docs/mutation.md).
 #[derive(Parser)]
@@ -33,6 +34,12 @@ enum Verb {
     Run,
     /// Print the mutants.
     List,
+    /// Plant the bugs of verif/mutate/planted.toml, each by itself.
+    Planted,
+    /// Judge the last campaigns again, and write nothing but the report.
+    Report,
+    /// Write the last campaigns' tables into docs/mutation.md.
+    Docs,
 }
 
 fn main() -> Result<()> {
@@ -50,9 +57,26 @@ fn main() -> Result<()> {
     }
     let run = Run { root: &root, groups: &groups, seed: arguments.seed, jobs: arguments.jobs, keep: arguments.keep };
     std::fs::create_dir_all(run.folder())?;
-    let programs = program::build(&root, &["block", "machine"])?;
-    for group in chosen {
-        run.group(group, &programs[0], &programs[1])?;
-    }
+    let verdicts = Verdicts::read(&root)?;
+    let names: Vec<String> = chosen.iter().map(|g| g.name.clone()).collect();
+    let wrong = match arguments.verb {
+        Some(Verb::Planted) => planted::all(&run, &program::build(&root, &["block", "machine"])?)?,
+        Some(Verb::Docs) => {
+            report::docs(&run, &verdicts)?;
+            vec![]
+        }
+        Some(Verb::Report) => report::write(&run, &verdicts, &names)?,
+        _ => {
+            let programs = program::build(&root, &["block", "machine"])?;
+            let mut wrong = vec![];
+            for (group, name) in chosen.into_iter().zip(&names) {
+                run.group(group, &programs[0], &programs[1])?;
+                wrong.extend(report::write(&run, &verdicts, std::slice::from_ref(name))?);
+            }
+            wrong
+        }
+    };
+    wrong.iter().for_each(|w| eprintln!("{w}"));
+    ensure!(wrong.is_empty(), "{} things are wrong", wrong.len());
     Ok(())
 }

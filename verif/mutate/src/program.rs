@@ -64,7 +64,16 @@ pub fn build(root: &Path, names: &[&str]) -> Result<Vec<Program>> {
             messages.filter(|m| m["target"]["name"] == name && m["executable"].is_string() && m["profile"]["test"] == true);
         let file = files.next_back().and_then(|m| Some(PathBuf::from(m["executable"].as_str()?)));
         let file = file.with_context(|| format!("cargo names no test program {name}"))?;
-        Ok(Program { name: name.into(), file, root: root.into() })
+        // A copy: a campaign goes on while tests are written.
+        let folder = root.join("target/mutate/programs");
+        std::fs::create_dir_all(&folder)?;
+        let copy = folder.join(format!("{name}-{}", &blake3::hash(&std::fs::read(&file)?).to_hex()[..16]));
+        if !copy.exists() {
+            let half = copy.with_extension(std::process::id().to_string());
+            std::fs::copy(&file, &half)?;
+            std::fs::rename(half, &copy)?;
+        }
+        Ok(Program { name: name.into(), file: copy, root: root.into() })
     };
     names.iter().map(|name| find(name)).collect()
 }
