@@ -5,10 +5,12 @@ use crate::{Backend, run_frames};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use systole_compiler::Compiled;
-use systole_golden::Machine;
 use systole_golden::graph::{run_graph, run_graph_as};
-use systole_isa::Config;
+use systole_golden::{Machine, MachineError, RunResult};
+use systole_host::Run;
+use systole_isa::{Config, Image};
 use systole_model::graph::Graph;
+use systole_model::tables::Given;
 
 /// The first element that differs, and who made it.
 #[derive(Debug, Clone, Serialize)]
@@ -112,20 +114,27 @@ impl Report {
     }
 }
 
-/// Runs inputs (each the codes of map 0, row-major) on a backend and compares with the operator reference.
+/// What the machine is given for a run of a graph.
+pub fn run_of(image: &Image, given: &Given) -> Run {
+    let values: Vec<i32> = given.codes.iter().map(|&v| v.into()).collect();
+    Run { frame: image.input.pack(&values, image.in_bytes as usize), rows: given.rows.clone() }
+}
+
+/// Runs inputs (each the codes of map 0, row-major, and the rows of tables that it takes) on a backend and compares with the operator reference.
 ///
 /// # Errors
 /// What [`run_frames`] says.
-pub fn check_graph(
+pub fn check_graph<G: Into<Given>>(
     graph: &Graph,
     compiled: &Compiled,
     config: &Config,
     backend: Backend,
-    inputs: &[Vec<i8>],
+    inputs: impl IntoIterator<Item = G>,
     options: &systole_chip::Options,
     progress: impl FnMut(usize) + 'static,
 ) -> Result<Report> {
-    check(graph, compiled, config, backend, inputs, options, Box::new(progress))
+    let inputs: Vec<Given> = inputs.into_iter().map(Into::into).collect();
+    check(graph, compiled, config, backend, &inputs, options, Box::new(progress))
 }
 
 fn check(
@@ -133,15 +142,12 @@ fn check(
     compiled: &Compiled,
     config: &Config,
     backend: Backend,
-    inputs: &[Vec<i8>],
+    inputs: &[Given],
     options: &systole_chip::Options,
     progress: Box<dyn FnMut(usize)>,
 ) -> Result<Report> {
     let image = &compiled.image;
-    let frames: Vec<Vec<u8>> = inputs
-        .iter()
-        .map(|x| image.input.pack(&x.iter().map(|&v| v.into()).collect::<Vec<_>>(), image.in_bytes as usize))
-        .collect();
+    let frames: Vec<Run> = inputs.iter().map(|given| run_of(image, given)).collect();
     let set = run_frames(backend, config, image, frames.clone(), options, progress)?;
     let mut report = Report {
         cycles_predicted: compiled.cycles,
@@ -181,11 +187,22 @@ fn check(
     Ok(report)
 }
 
+/// A run on the instruction-level model alone.
+///
+/// # Errors
+/// What the machine refuses.
+pub fn run_on(machine: &mut Machine, run: &Run) -> Result<RunResult, MachineError> {
+    if !run.rows.is_empty() {
+        machine.set_chunk(0, &run.rows, 0);
+    }
+    machine.run(&run.frame)
+}
+
 #[allow(clippy::too_many_arguments)]
 fn triage(
     compiled: &Compiled,
     config: &Config,
-    frame: &[u8],
+    given: &Run,
     run: usize,
     index: usize,
     cols: usize,
@@ -197,7 +214,7 @@ fn triage(
     let mut machine = Machine::new(config.clone());
     machine.record_origins();
     if machine.load_image(&compiled.image).is_ok()
-        && let Ok(result) = machine.run(frame)
+        && let Ok(result) = run_on(&mut machine, given)
     {
         found.model = compiled.image.output.unpack(&result.frame).map(|v| v[index]);
         if let Some(origin) = machine.origin(compiled.image.output.byte(row as u32, col as u32)) {

@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use systole_model::tables::Given;
 use systole_model::{Dense, Network, Output, Quantised};
 use systole_verif::{gemm, npy, random};
 
@@ -149,7 +150,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
     let runs = (split.runs + usize::from(split.rest.is_some())) as u64;
     let bar = if args.machine.json { indicatif::ProgressBar::hidden() } else { output::bar(runs, "building and running") };
     let told = bar.clone();
-    let report = gemm::run(&split, &config, args.machine.backend(), &input, &options, move |_| told.inc(1))?;
+    let report = gemm::run(&split, &config, args.machine.backend(), &Given::from(&input), &options, move |_| told.inc(1))?;
     bar.finish_and_clear();
 
     if let Some(path) = &args.output {

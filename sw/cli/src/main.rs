@@ -19,6 +19,7 @@ mod score;
 mod serve;
 mod show;
 mod sizes;
+mod tables;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -43,6 +43,8 @@ pub struct RunArgs {
     #[arg(long)]
     pub layers: bool,
     #[command(flatten)]
+    pub tables: crate::tables::TablesArgs,
+    #[command(flatten)]
     pub dynamic: crate::encoder::DynamicArgs,
     #[command(flatten)]
     pub judge: crate::judge::JudgeArgs,

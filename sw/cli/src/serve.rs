@@ -59,6 +59,8 @@ pub struct ServeArgs {
     tokenizer: Option<PathBuf>,
     #[command(flatten)]
     ready: generate::Ready,
+    #[command(flatten)]
+    tables: crate::tables::TablesArgs,
 }
 
 impl ServeArgs {
@@ -96,7 +98,7 @@ impl ServeArgs {
             bail!("there is no network or file '{}'; give digits, digits-cnn, tales, or the path of a model", self.model);
         }
         if !score::is_language_model(&file) {
-            return Served::network(&name, onnx::load(&file)?, config);
+            return Served::network(&name, self.tables.place(onnx::load(&file)?, config)?, config);
         }
         let (model, tokenizer) = systole_llm::open(&file, self.tokenizer.as_deref())?;
         let (quantised, decoder) = self.ready.compile(&file, &model, config)?;

@@ -17,7 +17,7 @@ mod update;
 
 pub use board::{BoardTransport, Line, LineCounts, Port, SerialLine};
 pub use boot::Recorder;
-pub use driver::{Driver, RunOutput};
+pub use driver::{Driver, Run, RunOutput};
 pub use error::HostError;
 pub use rram::{RramStatus, Wake, WrongWord};
 pub use tokens::{Seen, Series, SeriesEnd, TokenRun};

@@ -65,7 +65,8 @@ fn rows(node: &Node, inputs: Inputs) -> Result<(HostOp, Option<bool>), Fail> {
     if node.int("axis", 0) != 0 || shape.is_empty() || values.is_empty() {
         return unsupported(format!("rows of shape {shape:?} along axis {}", node.int("axis", 0)), "gather along axis 0");
     }
-    Ok((HostOp::Rows { shape: shape[1..].to_vec(), values }, codes))
+    let name = node.proto.input.first().cloned().unwrap_or_default();
+    Ok((HostOp::Rows { name, shape: shape[1..].to_vec(), values }, codes))
 }
 
 /// An operator on the float32 input that nothing has quantised; `None`: one that the host does not compute.

@@ -34,7 +34,7 @@ pub fn columns(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec<Valu
             return unsupported("tables of rows of several lengths by one input", "give each table an input of its own");
         }
         width = Some(columns);
-        tables.push(values);
+        tables.push((node.proto.input[i].clone(), values));
         let (zero, unsigned) = result_zero(node, &zero_point(inputs, i + 2)?)?;
         scales.push(scale(inputs, i + 1)?);
         zero_points.push(zero);
