@@ -13,6 +13,7 @@ mod io;
 mod lane;
 mod latencies;
 mod memory;
+mod reset;
 mod rram_engine;
 mod rram_hands;
 mod rram_pass;
