@@ -39,41 +39,41 @@ module systole_top #(
     input  wire              clk_i,
     input  wire              rst_i,
     // registers
-    input  wire              s_axil_awvalid_i,
-    output wire              s_axil_awready_o,
-    input  wire [       8:0] s_axil_awaddr_i,
-    input  wire              s_axil_wvalid_i,
-    output wire              s_axil_wready_o,
-    input  wire [      31:0] s_axil_wdata_i,
-    input  wire [       3:0] s_axil_wstrb_i,
-    output wire              s_axil_bvalid_o,
-    input  wire              s_axil_bready_i,
-    output wire [       1:0] s_axil_bresp_o,
-    input  wire              s_axil_arvalid_i,
-    output wire              s_axil_arready_o,
-    input  wire [       8:0] s_axil_araddr_i,
-    output wire              s_axil_rvalid_o,
-    input  wire              s_axil_rready_i,
-    output wire [      31:0] s_axil_rdata_o,
-    output wire [       1:0] s_axil_rresp_o,
-    output wire              irq_o,
-    output reg  [       3:0] state_o,        // for lights: {an error, poison, a run, an image is awake}
+    input  wire              s_axil_awvalid_i,     // write address is offered
+    output wire              s_axil_awready_o,     // .. is taken
+    input  wire [       8:0] s_axil_awaddr_i,      // .. in bytes
+    input  wire              s_axil_wvalid_i,      // write data is offered
+    output wire              s_axil_wready_o,      // .. is taken
+    input  wire [      31:0] s_axil_wdata_i,       // .. itself
+    input  wire [       3:0] s_axil_wstrb_i,       // bytes that are written
+    output wire              s_axil_bvalid_o,      // answer to a write
+    input  wire              s_axil_bready_i,      // .. is taken
+    output wire [       1:0] s_axil_bresp_o,       // 0: OKAY, 2: SLVERR
+    input  wire              s_axil_arvalid_i,     // read address is offered
+    output wire              s_axil_arready_o,     // .. is taken
+    input  wire [       8:0] s_axil_araddr_i,      // .. in bytes
+    output wire              s_axil_rvalid_o,      // answer to a read
+    input  wire              s_axil_rready_i,      // .. is taken
+    output wire [      31:0] s_axil_rdata_o,       // what is read
+    output wire [       1:0] s_axil_rresp_o,       // 0: OKAY, 2: SLVERR
+    output wire              irq_o,                // interrupt, a level
+    output reg  [       3:0] state_o,              // for lights: {an error, poison, a run, an image is awake}
     // input frames
-    input  wire              s_axis_in_tvalid_i,
-    output wire              s_axis_in_tready_o,
-    input  wire [COLS*8-1:0] s_axis_in_tdata_i,
-    input  wire [  COLS-1:0] s_axis_in_tkeep_i,
-    input  wire              s_axis_in_tlast_i,
+    input  wire              s_axis_in_tvalid_i,   // a word is offered
+    output wire              s_axis_in_tready_o,   // it is taken
+    input  wire [COLS*8-1:0] s_axis_in_tdata_i,    // its bytes
+    input  wire [  COLS-1:0] s_axis_in_tkeep_i,    // which of them are the frame's
+    input  wire              s_axis_in_tlast_i,    // the frame's last word
     // output frames
-    output wire              m_axis_out_tvalid_o,
-    input  wire              m_axis_out_tready_i,
-    output wire [COLS*8-1:0] m_axis_out_tdata_o,
-    output wire [  COLS-1:0] m_axis_out_tkeep_o,
-    output wire              m_axis_out_tlast_o,
+    output wire              m_axis_out_tvalid_o,  // a word is offered
+    input  wire              m_axis_out_tready_i,  // it is taken
+    output wire [COLS*8-1:0] m_axis_out_tdata_o,   // its bytes
+    output wire [  COLS-1:0] m_axis_out_tkeep_o,   // which of them are the frame's
+    output wire              m_axis_out_tlast_o,   // the frame's last word
     // image upload
-    input  wire              s_axis_img_tvalid_i,
-    output wire              s_axis_img_tready_o,
-    input  wire [COLS*8-1:0] s_axis_img_tdata_i
+    input  wire              s_axis_img_tvalid_i,  // a word is offered
+    output wire              s_axis_img_tready_o,  // it is taken
+    input  wire [COLS*8-1:0] s_axis_img_tdata_i    // its bytes
 );
 
   localparam CW = $clog2(COLS);

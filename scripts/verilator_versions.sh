@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-sample=(control:: ecc::)
+sample=(sequencer:: matmul_ctrl:: post:: skid:: control:: regs:: ecc_)
 
 versions=("$@")
 if ((${#versions[@]} == 0)); then

@@ -14,13 +14,13 @@ module systole_board #(
 ) (
     input  wire       clk_i,
     input  wire       rst_i,
-    input  wire       rx_i,
-    output wire       tx_o,
-    output wire       flash_cs_n_o,
-    output wire       flash_sck_o,
-    output wire       flash_mosi_o,
-    input  wire       flash_miso_i,
-    output wire [3:0] state_o                 // {an error, poison, a run, an image is awake}
+    input  wire       rx_i,          // serial line from the host
+    output wire       tx_o,          // serial line to the host
+    output wire       flash_cs_n_o,  // flash: select, low
+    output wire       flash_sck_o,   // flash: clock
+    output wire       flash_mosi_o,  // flash: bits to it
+    input  wire       flash_miso_i,  // flash: bits from it
+    output wire [3:0] state_o        // {an error, poison, a run, an image is awake}
 );
 
   localparam AW = 9;

@@ -11,19 +11,19 @@ module systole_boot #(
 ) (
     input  wire          clk_i,
     input  wire          rst_i,
-    output wire          cs_n_o,
-    output wire          sck_o,
-    output wire          mosi_o,
-    input  wire          miso_i,
-    output wire          valid_o,
-    output wire [   7:0] data_o,
-    input  wire          request_i,       // a frame stands
-    input  wire          done_i,          // it was answered
-    input  wire          answer_we_i,
-    input  wire [AW-1:0] answer_addr_i,
-    input  wire [   7:0] answer_data_i,
-    output wire          active_o,        // the line is the flash's
-    output wire          failed_o
+    output wire          cs_n_o,         // flash: select, low
+    output wire          sck_o,          // flash: clock
+    output wire          mosi_o,         // flash: bits to it
+    input  wire          miso_i,         // flash: bits from it
+    output wire          valid_o,        // a byte for the link, for a cycle
+    output wire [   7:0] data_o,         // the byte
+    input  wire          request_i,      // a frame stands
+    input  wire          done_i,         // it was answered
+    input  wire          answer_we_i,    // a byte of the answer
+    input  wire [AW-1:0] answer_addr_i,  // its number
+    input  wire [   7:0] answer_data_i,  // the byte
+    output wire          active_o,       // the line is the flash's
+    output wire          failed_o        // a request was not done: it has ended there
 );
 
   localparam [7:0] READ = 8'h03, END = 8'hc0;

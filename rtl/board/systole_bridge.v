@@ -13,48 +13,48 @@ module systole_bridge #(
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
-    output wire              chip_rst_o,
-    input  wire              boot_i,           // requests come from the board itself
+    output wire              chip_rst_o,     // reset of the chip
+    input  wire              boot_i,         // requests come from the board itself
     // frames
-    input  wire              request_i,
-    input  wire [    AW-1:0] length_i,
-    output wire              done_o,
-    output wire [    AW-1:0] raddr_o,
-    input  wire [       7:0] rdata_i,
-    output wire              send_o,
-    output wire [    AW-1:0] length_o,
-    input  wire              sending_i,
-    output wire              answer_we_o,
-    output wire [    AW-1:0] answer_addr_o,
-    output wire [       7:0] answer_data_o,
+    input  wire              request_i,      // a request stands
+    input  wire [    AW-1:0] length_i,       // its bytes
+    output wire              done_o,         // it was dealt with
+    output wire [    AW-1:0] raddr_o,        // byte of it that is read
+    input  wire [       7:0] rdata_i,        // that byte, a cycle later
+    output wire              send_o,         // the answer is to be sent
+    output wire [    AW-1:0] length_o,       // its bytes
+    input  wire              sending_i,      // an answer is on its way
+    output wire              answer_we_o,    // a byte of the answer
+    output wire [    AW-1:0] answer_addr_o,  // its number
+    output wire [       7:0] answer_data_o,  // the byte
     // registers
-    output wire              awvalid_o,
-    input  wire              awready_i,
-    output wire              wvalid_o,
-    input  wire              wready_i,
-    output wire [       8:0] addr_o,
-    output wire [      31:0] wdata_o,
-    input  wire              bvalid_i,
-    input  wire [       1:0] bresp_i,
-    output wire              arvalid_o,
-    input  wire              arready_i,
-    input  wire              rvalid_i,
-    input  wire [      31:0] rdata_axi_i,
-    input  wire [       1:0] rresp_i,
-    input  wire              irq_i,
+    output wire              awvalid_o,      // write address
+    input  wire              awready_i,      // .. is taken
+    output wire              wvalid_o,       // write data
+    input  wire              wready_i,       // .. is taken
+    output wire [       8:0] addr_o,         // address, of both
+    output wire [      31:0] wdata_o,        // write data, all four bytes
+    input  wire              bvalid_i,       // answer to a write; always taken
+    input  wire [       1:0] bresp_i,        // 0: OKAY
+    output wire              arvalid_o,      // read address
+    input  wire              arready_i,      // .. is taken
+    input  wire              rvalid_i,       // answer to a read; always taken
+    input  wire [      31:0] rdata_axi_i,    // what is read
+    input  wire [       1:0] rresp_i,        // 0: OKAY
+    input  wire              irq_i,          // interrupt, a level
     // streams
-    output wire              img_tvalid_o,
-    input  wire              img_tready_i,
-    output wire              in_tvalid_o,
-    input  wire              in_tready_i,
-    output wire [COLS*8-1:0] tdata_o,          // of both
-    output wire [  COLS-1:0] in_tkeep_o,
-    output wire              in_tlast_o,
-    input  wire              out_tvalid_i,
-    output wire              out_tready_o,
-    input  wire [COLS*8-1:0] out_tdata_i,
-    input  wire [  COLS-1:0] out_tkeep_i,
-    input  wire              out_tlast_i
+    output wire              img_tvalid_o,   // a word of the image
+    input  wire              img_tready_i,   // .. is taken
+    output wire              in_tvalid_o,    // a word of an input frame
+    input  wire              in_tready_i,    // .. is taken
+    output wire [COLS*8-1:0] tdata_o,        // of both
+    output wire [  COLS-1:0] in_tkeep_o,     // which of its bytes are the frame's
+    output wire              in_tlast_o,     // the frame's last word
+    input  wire              out_tvalid_i,   // a word of an output frame
+    output wire              out_tready_o,   // .. is taken
+    input  wire [COLS*8-1:0] out_tdata_i,    // its bytes
+    input  wire [  COLS-1:0] out_tkeep_i,    // which of them are the frame's
+    input  wire              out_tlast_i     // the frame's last word
 );
 
   localparam HEADER = 7;                       // number, operation, five bytes of operands

@@ -14,12 +14,12 @@ module systole_ecp5 #(
     parameter LED_ON  = 1              // the level at which a light is on
 ) (
     input  wire       clk_i,
-    input  wire       rx_i,
-    output wire       tx_o,
-    output wire       flash_cs_n_o,
-    output wire       flash_mosi_o,
-    input  wire       flash_miso_i,
-    output wire [3:0] led_o            // awake, running, poison, error
+    input  wire       rx_i,          // serial line from the host
+    output wire       tx_o,          // serial line to the host
+    output wire       flash_cs_n_o,  // flash: select, low
+    output wire       flash_mosi_o,  // flash: bits to it
+    input  wire       flash_miso_i,  // flash: bits from it
+    output wire [3:0] led_o          // awake, running, poison, error
 );
 
   wire core_clk, locked;

@@ -13,9 +13,9 @@ module systole_gowin #(
     parameter LED_ON  = 0              // the level at which a light is on
 ) (
     input  wire       clk_i,
-    input  wire       rx_i,
-    output wire       tx_o,
-    output wire [3:0] led_o            // awake, running, poison, error
+    input  wire       rx_i,   // serial line from the host
+    output wire       tx_o,   // serial line to the host
+    output wire [3:0] led_o   // awake, running, poison, error
 );
 
   wire core_clk, locked;

@@ -9,14 +9,14 @@ module systole_link_rx #(
 ) (
     input  wire          clk_i,
     input  wire          rst_i,
-    input  wire          valid_i,
-    input  wire          bad_i,          // a byte was lost
-    input  wire [   7:0] data_i,
-    output wire          request_o,
-    output wire [AW-1:0] length_o,
-    input  wire          done_i,
-    input  wire [AW-1:0] raddr_i,
-    output wire [   7:0] rdata_o
+    input  wire          valid_i,    // a byte comes
+    input  wire          bad_i,      // a byte was lost
+    input  wire [   7:0] data_i,     // the byte
+    output wire          request_o,  // a frame stands
+    output wire [AW-1:0] length_o,   // its bytes, without the CRC
+    input  wire          done_i,     // it was dealt with
+    input  wire [AW-1:0] raddr_i,    // byte of it that is read
+    output wire [   7:0] rdata_o     // that byte, a cycle later
 );
 
   localparam [7:0] END = 8'hc0, ESC = 8'hdb, ESC_END = 8'hdc, ESC_ESC = 8'hdd;

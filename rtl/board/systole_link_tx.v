@@ -8,14 +8,14 @@ module systole_link_tx #(
 ) (
     input  wire          clk_i,
     input  wire          rst_i,
-    input  wire          send_i,
-    input  wire [AW-1:0] length_i,
-    output wire          busy_o,
-    output wire [AW-1:0] raddr_o,
-    input  wire [   7:0] rdata_i,
-    output wire          valid_o,
-    input  wire          ready_i,
-    output wire [   7:0] data_o
+    input  wire          send_i,    // sends the buffer
+    input  wire [AW-1:0] length_i,  // its bytes
+    output wire          busy_o,    // it is at work
+    output wire [AW-1:0] raddr_o,   // byte of it that is read
+    input  wire [   7:0] rdata_i,   // that byte, a cycle later
+    output wire          valid_o,   // a byte is offered
+    input  wire          ready_i,   // it is taken
+    output wire [   7:0] data_o     // the byte
 );
 
   localparam [7:0] END = 8'hc0, ESC = 8'hdb, ESC_END = 8'hdc, ESC_ESC = 8'hdd;

@@ -9,10 +9,10 @@ module systole_uart_rx #(
 ) (
     input  wire       clk_i,
     input  wire       rst_i,
-    input  wire       rx_i,      // of another clock, high when idle
-    output reg        valid_o,
-    output reg        bad_o,
-    output wire [7:0] data_o
+    input  wire       rx_i,     // of another clock, high when idle
+    output reg        valid_o,  // a byte came, for a cycle
+    output reg        bad_o,    // one without a stop bit, for a cycle
+    output wire [7:0] data_o    // the byte
 );
 
   localparam [31:0] LAST = DIVISOR - 1;

@@ -8,10 +8,10 @@ module systole_uart_tx #(
 ) (
     input  wire       clk_i,
     input  wire       rst_i,
-    input  wire       valid_i,
-    output wire       ready_o,
-    input  wire [7:0] data_i,
-    output wire       tx_o
+    input  wire       valid_i,  // a byte comes
+    output wire       ready_o,  // it is taken
+    input  wire [7:0] data_i,   // the byte
+    output wire       tx_o      // serial line to the host
 );
 
   localparam [31:0] LAST = DIVISOR - 1;

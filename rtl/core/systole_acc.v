@@ -11,13 +11,13 @@ module systole_acc #(
 ) (
     input  wire               clk_i,
     input  wire               rst_i,
-    input  wire               valid_i,
-    input  wire [     AW-1:0] addr_i,
-    input  wire               first_i,
-    input  wire               last_i,
-    input  wire [COLS*32-1:0] sum_i,
-    output wire               last_o,
-    output wire [COLS*32-1:0] total_o
+    input  wire               valid_i,  // a vector, cycle A
+    input  wire [     AW-1:0] addr_i,   // its accumulators
+    input  wire               first_i,  // they begin anew
+    input  wire               last_i,   // their totals are final
+    input  wire [COLS*32-1:0] sum_i,    // column sums, A + 2
+    output wire               last_o,   // totals will be final, A + 1
+    output wire [COLS*32-1:0] total_o   // totals, A + 3
 );
 
   // Stages 1 to 3 follow the vector: operand, addition, write.

@@ -10,16 +10,16 @@ module systole_acc_lane #(
     parameter AW    = $clog2(DEPTH)
 ) (
     input  wire          clk_i,
-    input  wire          re_i,        // cycle A
-    input  wire [AW-1:0] raddr_i,
-    input  wire          first_i,     // cycle A + 1: start from zero
-    input  wire          dist2_i,     // cycle A + 1: same address two, three vectors ago
-    input  wire          dist3_i,
-    input  wire          dist1_i,     // cycle A + 2: same address as the vector before
-    input  wire [  31:0] sum_i,       // cycle A + 2
-    input  wire          we_i,        // cycle A + 3
-    input  wire [AW-1:0] waddr_i,
-    output wire [  31:0] total_o
+    input  wire          re_i,     // cycle A
+    input  wire [AW-1:0] raddr_i,  // cycle A: its address
+    input  wire          first_i,  // cycle A + 1: start from zero
+    input  wire          dist2_i,  // cycle A + 1: same address two, three vectors ago
+    input  wire          dist3_i,  // cycle A + 1: three vectors ago
+    input  wire          dist1_i,  // cycle A + 2: same address as the vector before
+    input  wire [  31:0] sum_i,    // cycle A + 2
+    input  wire          we_i,     // cycle A + 3
+    input  wire [AW-1:0] waddr_i,  // cycle A + 3: address of the vector
+    output wire [  31:0] total_o   // cycle A + 3: the total
 );
 
   wire [31:0] stored;

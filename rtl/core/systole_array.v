@@ -28,42 +28,42 @@ module systole_array #(
 ) (
     input  wire               clk_i,
     input  wire               rst_i,
-    input  wire [2*RW+BW+3:0] r_ripple_i,
-    input  wire [XW+SW+12:0] x_ripple_i,
-    input  wire [        7:0] w_zero_i,
-    output wire [COLS*32-1:0] sum_o,
-    input  wire               flat_valid_i,
-    input  wire [     XW-1:0] flat_addr_i,
-    output wire [ ROWS*8-1:0] flat_o,        // 3 cycles after it is applied
-    input  wire [   ROWS-1:0] post_we_i,     // by row
-    input  wire [     XW-1:0] post_addr_i,
-    input  wire [ COLS*8-1:0] post_data_i,
-    input  wire [   ROWS-1:0] load_we_i,     // by row
-    input  wire [     XW-1:0] load_addr_i,
-    input  wire [ COLS*8-1:0] load_data_i,
+    input  wire [2*RW+BW+3:0] r_ripple_i,        // {enable, reference, line, physical line, beat} of row 0's RRAM read
+    input  wire [XW+SW+12:0] x_ripple_i,         // {valid, x address, one-hot, pad, pad value, load, from SRAM, SRAM address} of row 0
+    input  wire [        7:0] w_zero_i,          // zero point of the word that is loaded, for row 0
+    output wire [COLS*32-1:0] sum_o,             // column sums, 32 bits each
+    input  wire               flat_valid_i,      // flat read
+    input  wire [     XW-1:0] flat_addr_i,       // its address
+    output wire [ ROWS*8-1:0] flat_o,            // 3 cycles after it is applied
+    input  wire [   ROWS-1:0] post_we_i,         // by row
+    input  wire [     XW-1:0] post_addr_i,       // its address
+    input  wire [ COLS*8-1:0] post_data_i,       // C bytes for the rows of a group
+    input  wire [   ROWS-1:0] load_we_i,         // by row
+    input  wire [     XW-1:0] load_addr_i,       // its address
+    input  wire [ COLS*8-1:0] load_data_i,       // C bytes for the rows of a group
     // weight banks, for the RRAM controller: by row
-    output wire [ROWS*COLS*8-1:0] words_o,
-    output wire [   ROWS-1:0] fresh_o,
-    output wire [   ROWS-1:0] corrected_o,
-    output wire [   ROWS-1:0] uncorrectable_o,
-    output wire [ROWS*RW-1:0] lines_o,
-    input  wire [   ROWS-1:0] prog_load_i,
-    input  wire [COLS*8+CHECK-1:0] prog_data_i,
-    output wire [   ROWS-1:0] need_set_o,
-    output wire [   ROWS-1:0] need_reset_o,
-    input  wire [   ROWS-1:0] pulse_i,
-    input  wire               pulse_reset_i,
-    input  wire [        3:0] pulse_level_i,
-    input  wire [     RW-1:0] pulse_addr_i,
-    input  wire [     BW-1:0] pulse_beat_i,
-    input  wire               enable_a_i,
-    input  wire               enable_b_i,
-    output wire               pulsing_o,
-    input  wire [   ROWS-1:0] sram_we_i,     // by row
-    input  wire [   COLS-1:0] sram_lanes_i,  // by byte lane
-    input  wire               sram_column_i, // row r takes byte r mod C for its lane; else the whole word
-    input  wire [     SW-1:0] sram_addr_i,
-    input  wire [ COLS*8-1:0] sram_data_i
+    output wire [ROWS*COLS*8-1:0] words_o,       // words of the banks, as they stand behind the correction
+    output wire [   ROWS-1:0] fresh_o,           // first cycle of a word that was read at the normal reference
+    output wire [   ROWS-1:0] corrected_o,       // errors were corrected in it
+    output wire [   ROWS-1:0] uncorrectable_o,   // it has more errors than can be corrected
+    output wire [ROWS*RW-1:0] lines_o,           // logical lines of the words
+    input  wire [   ROWS-1:0] prog_load_i,       // takes the word that is to be programmed
+    input  wire [COLS*8+CHECK-1:0] prog_data_i,  // that word, {check bits, data}
+    output wire [   ROWS-1:0] need_set_o,        // bits that should read 1 read 0
+    output wire [   ROWS-1:0] need_reset_o,      // bits that should read 0 read 1
+    input  wire [   ROWS-1:0] pulse_i,           // begins a pulse
+    input  wire               pulse_reset_i,     // 0: SET to 1, 1: RESET to 0
+    input  wire [        3:0] pulse_level_i,     // number of the pulse in its ladder
+    input  wire [     RW-1:0] pulse_addr_i,      // its physical line
+    input  wire [     BW-1:0] pulse_beat_i,      // its sub-word
+    input  wire               enable_a_i,        // one of two enables, without which no pulse is given
+    input  wire               enable_b_i,        // the other one
+    output wire               pulsing_o,         // a pulse is on
+    input  wire [   ROWS-1:0] sram_we_i,         // by row
+    input  wire [   COLS-1:0] sram_lanes_i,      // by byte lane
+    input  wire               sram_column_i,     // row r takes byte r mod C for its lane; else the whole word
+    input  wire [     SW-1:0] sram_addr_i,       // word that is written
+    input  wire [ COLS*8-1:0] sram_data_i        // its bytes
 );
 
   // R products of at most 128 x 255 each stay below 2^(15 + LW), whether weights have a zero point or not.

@@ -53,75 +53,75 @@ module systole_core #(
     input  wire              clk_i,
     input  wire              rst_i,
     // uploads, outside runs
-    input  wire              row_we_i,
-    input  wire              desc_we_i,
-    input  wire [      DW:0] program_addr_i,
-    input  wire              param_we_i,
-    input  wire [ PW+CW-1:0] param_addr_i,
-    input  wire [      63:0] upload_data_i,
-    input  wire              tap_we_i,
-    input  wire [TPW+CW-1:0] tap_addr_i,
-    input  wire              lut_we_i,
-    input  wire [    TW-1:0] lut_addr_i,
-    input  wire [       7:0] lut_data_i,
-    input  wire              vec_we_i,
-    input  wire [    UW-1:0] vec_addr_i,
+    input  wire              row_we_i,           // half a row of the timetable, 64 bits, is written
+    input  wire              desc_we_i,          // half a word of a descriptor, 64 bits, is written
+    input  wire [      DW:0] program_addr_i,     // address, in 64-bit units
+    input  wire              param_we_i,         // a parameter is written
+    input  wire [ PW+CW-1:0] param_addr_i,       // {word, lane}
+    input  wire [      63:0] upload_data_i,      // what is written
+    input  wire              tap_we_i,           // a tap is written
+    input  wire [TPW+CW-1:0] tap_addr_i,         // {word, line, lane}
+    input  wire              lut_we_i,           // a byte of a lookup table is written
+    input  wire [    TW-1:0] lut_addr_i,         // {table, index}
+    input  wire [       7:0] lut_data_i,         // the byte
+    input  wire              vec_we_i,           // a segment or a parameter of the vector unit is written
+    input  wire [    UW-1:0] vec_addr_i,         // 256 segments, then {word, lane}
     // RRAM controller: SCRUB, line table
-    output wire              scrub_o,
-    output wire [      11:0] scrub_lines_o,
-    input  wire              run_slot_i,
-    input  wire              c_en_i,
-    input  wire [    RW-1:0] c_line_i,
-    input  wire [    BW-1:0] c_beat_i,
-    input  wire [       2:0] c_ref_i,
-    input  wire              c_raw_i,
-    output wire              table_bad_o,
-    output wire [    RW-1:0] look_line_o,
-    output wire [      15:0] look_wear_o,
-    input  wire              table_we_i,
-    input  wire [    RW-1:0] table_addr_i,
-    input  wire [    RW-1:0] table_line_i,
-    input  wire [      15:0] table_wear_i,
+    output wire              scrub_o,            // a SCRUB row begins
+    output wire [      11:0] scrub_lines_o,      // lines that it looks at
+    input  wire              run_slot_i,         // slot that runs read their weights from
+    input  wire              c_en_i,             // the controller reads a sub-word
+    input  wire [    RW-1:0] c_line_i,           // its line
+    input  wire [    BW-1:0] c_beat_i,           // its number
+    input  wire [       2:0] c_ref_i,            // read reference: SYSTOLE_REF_*
+    input  wire              c_raw_i,            // the line is a physical one
+    output wire              table_bad_o,        // an entry that was used is beyond correction, for a cycle
+    output wire [    RW-1:0] look_line_o,        // physical line of the entry that is looked at
+    output wire [      15:0] look_wear_o,        // its wear
+    input  wire              table_we_i,         // an entry of the line table is written
+    input  wire [    RW-1:0] table_addr_i,       // its logical line
+    input  wire [    RW-1:0] table_line_i,       // its physical line
+    input  wire [      15:0] table_wear_i,       // its wear
     // weight banks, for the RRAM controller: by row
-    output wire [ROWS*COLS*8-1:0] words_o,
-    output wire [   ROWS-1:0] fresh_o,
-    output wire [   ROWS-1:0] corrected_o,
-    output wire [   ROWS-1:0] uncorrectable_o,
-    output wire [ROWS*RW-1:0] lines_o,
-    input  wire [   ROWS-1:0] prog_load_i,
-    input  wire [COLS*8+CHECK-1:0] prog_data_i,
-    output wire [   ROWS-1:0] need_set_o,
-    output wire [   ROWS-1:0] need_reset_o,
-    input  wire [   ROWS-1:0] pulse_i,
-    input  wire               pulse_reset_i,
-    input  wire [        3:0] pulse_level_i,
-    input  wire [     RW-1:0] pulse_addr_i,
-    input  wire [     BW-1:0] pulse_beat_i,
-    input  wire               enable_a_i,
-    input  wire               enable_b_i,
-    output wire               pulsing_o,
+    output wire [ROWS*COLS*8-1:0] words_o,       // words of the banks, as they stand behind the correction
+    output wire [   ROWS-1:0] fresh_o,           // first cycle of a word that was read at the normal reference
+    output wire [   ROWS-1:0] corrected_o,       // errors were corrected in it
+    output wire [   ROWS-1:0] uncorrectable_o,   // it has more errors than can be corrected
+    output wire [ROWS*RW-1:0] lines_o,           // logical lines of the words
+    input  wire [   ROWS-1:0] prog_load_i,       // takes the word that is to be programmed
+    input  wire [COLS*8+CHECK-1:0] prog_data_i,  // that word, {check bits, data}
+    output wire [   ROWS-1:0] need_set_o,        // bits that should read 1 read 0
+    output wire [   ROWS-1:0] need_reset_o,      // bits that should read 0 read 1
+    input  wire [   ROWS-1:0] pulse_i,           // begins a pulse
+    input  wire               pulse_reset_i,     // 0: SET to 1, 1: RESET to 0
+    input  wire [        3:0] pulse_level_i,     // number of the pulse in its ladder
+    input  wire [     RW-1:0] pulse_addr_i,      // its physical line
+    input  wire [     BW-1:0] pulse_beat_i,      // its sub-word
+    input  wire               enable_a_i,        // one of two enables, without which no pulse is given
+    input  wire               enable_b_i,        // the other one
+    output wire               pulsing_o,         // a pulse is on
     // run control
-    input  wire              arm_i,
-    input  wire              next_i,
-    output wire              done_o,
-    output wire [      31:0] cycle_o,
-    output wire [    QW-1:0] row_o,
-    input  wire [      15:0] pos_i,           // taken at launch, both
-    input  wire [     127:0] tok_i,
-    input  wire [    QW-1:0] entry_i,         // row in which a run begins
-    output wire [      15:0] argmax_o,
-    output wire [      12:0] events_o,        // by number: SYSTOLE_EVENT_*
-    output wire              x_write_o,       // a second word is written to X
+    input  wire              arm_i,              // a run is armed: cycle 0 is two cycles later
+    input  wire              next_i,             // the next run follows in the cycle behind END
+    output wire              done_o,             // END: the last cycle of a run
+    output wire [      31:0] cycle_o,            // cycle of the run
+    output wire [    QW-1:0] row_o,              // row of the timetable that is next
+    input  wire [      15:0] pos_i,              // taken at launch, both
+    input  wire [     127:0] tok_i,              // tokens, eight of 16 bits
+    input  wire [    QW-1:0] entry_i,            // row in which a run begins
+    output wire [      15:0] argmax_o,           // number of the largest value of the run
+    output wire [      12:0] events_o,           // by number: SYSTOLE_EVENT_*
+    output wire              x_write_o,          // a second word is written to X
     // IN buffer
-    output wire              in_re_o,
-    output wire [    IW-2:0] in_even_addr_o,
-    output wire [    IW-2:0] in_odd_addr_o,
-    input  wire [COLS*8-1:0] in_even_i,
-    input  wire [COLS*8-1:0] in_odd_i,
+    output wire              in_re_o,            // reads an even and an odd word
+    output wire [    IW-2:0] in_even_addr_o,     // number of the even word, halved
+    output wire [    IW-2:0] in_odd_addr_o,      // number of the odd word, halved
+    input  wire [COLS*8-1:0] in_even_i,          // the even word, 2 cycles later
+    input  wire [COLS*8-1:0] in_odd_i,           // the odd word, 2 cycles later
     // OUT buffer
-    output wire              out_we_o,
-    output wire [    OW-1:0] out_addr_o,
-    output wire [COLS*8-1:0] out_data_o
+    output wire              out_we_o,           // a word is written
+    output wire [    OW-1:0] out_addr_o,         // its address
+    output wire [COLS*8-1:0] out_data_o          // its bytes
 );
 
   localparam XW = $clog2(X_DEPTH);

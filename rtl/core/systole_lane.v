@@ -15,22 +15,22 @@ module systole_lane #(
 ) (
     input  wire               clk_i,
     input  wire               rst_i,
-    input  wire               desc_valid_i,
-    input  wire [        3:0] desc_index_i,
-    input  wire [      127:0] desc_word_i,
-    input  wire               start_i,
-    output wire               active_o,
+    input  wire               desc_valid_i,  // a word of the unit's instruction comes
+    input  wire [        3:0] desc_index_i,  // its number, from 0
+    input  wire [      127:0] desc_word_i,   // the word
+    input  wire               start_i,       // the instruction begins: its first step is in the next cycle
+    output wire               active_o,      // steps, or gaps between them, are left
     // upload of taps, {word, line, lane}
-    input  wire               tap_we_i,
-    input  wire [  PW+CW+1:0] tap_waddr_i,
-    input  wire [       26:0] tap_wdata_i,
+    input  wire               tap_we_i,      // a tap is written
+    input  wire [  PW+CW+1:0] tap_waddr_i,   // {word, line, lane}
+    input  wire [       26:0] tap_wdata_i,   // three weights of nine bits, the last column lowest
     // X
-    output wire               read_o,       // cycle S
-    output wire [       15:0] read_addr_o,  // C-byte words of X
-    input  wire [ COLS*8-1:0] word_i,       // cycle S + 5
+    output wire               read_o,        // cycle S
+    output wire [       15:0] read_addr_o,   // C-byte words of X
+    input  wire [ COLS*8-1:0] word_i,        // cycle S + 5
     // sums
-    output wire               take_o,       // cycle S + 7
-    output wire [COLS*32-1:0] total_o       // cycle S + 9
+    output wire               take_o,        // cycle S + 7
+    output wire [COLS*32-1:0] total_o        // cycle S + 9
 );
 
   localparam LOOPS = `SYSTOLE_LOOPS_LANE;

@@ -10,18 +10,18 @@ module systole_lane_cell #(
     parameter LW         = $clog2(LINE_DEPTH)
 ) (
     input  wire          clk_i,
-    input  wire          line_re_i,         // cycle -1
-    input  wire [LW-1:0] line_raddr_i,      // cycle -1
-    input  wire [   7:0] x_i,               // cycle 0
-    input  wire [   7:0] zero_point_i,      // cycle 0
-    input  wire          add_i,             // cycle 0
-    input  wire [  80:0] taps_i,            // cycle 1, {line, {w2, w1, w0}}, nine bits each
-    input  wire          above_i,           // cycle 1
-    input  wire          line_we_i,         // cycle 1
-    input  wire [LW-1:0] line_waddr_i,      // cycle 1
-    input  wire          first_i,           // cycle 3
-    input  wire          en_i,              // cycle 3: a byte is there
-    output wire [  31:0] total_o            // cycle 4
+    input  wire          line_re_i,     // cycle -1
+    input  wire [LW-1:0] line_raddr_i,  // cycle -1
+    input  wire [   7:0] x_i,           // cycle 0
+    input  wire [   7:0] zero_point_i,  // cycle 0
+    input  wire          add_i,         // cycle 0
+    input  wire [  80:0] taps_i,        // cycle 1, {line, {w2, w1, w0}}, nine bits each
+    input  wire          above_i,       // cycle 1
+    input  wire          line_we_i,     // cycle 1
+    input  wire [LW-1:0] line_waddr_i,  // cycle 1
+    input  wire          first_i,       // cycle 3
+    input  wire          en_i,          // cycle 3: a byte is there
+    output wire [  31:0] total_o        // cycle 4
 );
 
   // The byte and those above it: line memories hold the two lines before; a first line writes zeros for its second.

@@ -15,30 +15,30 @@ module systole_latencies #(
 ) (
     input wire       clk_i,
     input wire       rst_i,
-    input wire       row_i,            // a row is in its cycle
-    input wire [3:0] words_i,          // its descriptor words
-    input wire       start_i,          // a unit is started: its first step is in the next cycle
-    input wire       step_i,           // MATMUL steps
-    input wire       step_sram_i,      // .. and loads from W SRAM
-    input wire       step_end_i,       // .. and ends a sum
-    input wire       line_i,           // a line of RRAM is asked for
-    input wire       place_i,          // its place leaves for the rows
-    input wire       x_i,              // an X address is applied at row 0
-    input wire       sram_i,           // a W SRAM address is applied at row 0
-    input wire       take_i,           // POST takes sums of the array
-    input wire       take_any_i,       // .. or of the lane engine
-    input wire       take_raw_i,       // its instruction: RAW32, lookup, residual add
-    input wire       take_lut_i,
-    input wire       take_res_i,
-    input wire       result_i,         // POST writes
-    input wire       flat_i,           // a flat read is applied
-    input wire       load_i,           // LOAD steps, and writes
-    input wire       load_write_i,
-    input wire       store_i,          // STORE steps, and writes
-    input wire       store_write_i,
-    input wire       lane_i,           // the lane engine steps inside the image
-    input wire       lane_end_i,       // .. ends a result
-    input wire       lane_take_i
+    input wire       row_i,          // a row is in its cycle
+    input wire [3:0] words_i,        // its descriptor words
+    input wire       start_i,        // a unit is started: its first step is in the next cycle
+    input wire       step_i,         // MATMUL steps
+    input wire       step_sram_i,    // .. and loads from W SRAM
+    input wire       step_end_i,     // .. and ends a sum
+    input wire       line_i,         // a line of RRAM is asked for
+    input wire       place_i,        // its place leaves for the rows
+    input wire       x_i,            // an X address is applied at row 0
+    input wire       sram_i,         // a W SRAM address is applied at row 0
+    input wire       take_i,         // POST takes sums of the array
+    input wire       take_any_i,     // .. or of the lane engine
+    input wire       take_raw_i,     // its instruction: RAW32, lookup, residual add
+    input wire       take_lut_i,     // .. with a lookup
+    input wire       take_res_i,     // .. with a residual operand
+    input wire       result_i,       // POST writes
+    input wire       flat_i,         // a flat read is applied
+    input wire       load_i,         // LOAD steps, and writes
+    input wire       load_write_i,   // LOAD writes X
+    input wire       store_i,        // STORE steps, and writes
+    input wire       store_write_i,  // STORE writes OUT
+    input wire       lane_i,         // the lane engine steps inside the image
+    input wire       lane_end_i,     // .. ends a result
+    input wire       lane_take_i     // the lane engine's sums are taken
 );
 
   localparam TO_WRITE = `SYSTOLE_LATENCY_POST_WRITE(ROWS, COLS, COLS / POST_LANES) - `SYSTOLE_LATENCY_POST_TAKE(ROWS, COLS);

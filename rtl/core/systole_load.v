@@ -13,22 +13,22 @@ module systole_load #(
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
-    input  wire              desc_valid_i,
-    input  wire [       3:0] desc_index_i,
-    input  wire [     127:0] desc_word_i,
-    input  wire              start_i,
-    output wire              active_o,
+    input  wire              desc_valid_i,    // a word of the unit's instruction comes
+    input  wire [       3:0] desc_index_i,    // its number, from 0
+    input  wire [     127:0] desc_word_i,     // the word
+    input  wire              start_i,         // the instruction begins: its first step is in the next cycle
+    output wire              active_o,        // steps, or gaps between them, are left
     // IN buffer: even and odd words
-    output wire              in_re_o,
-    output wire [    IW-2:0] in_even_addr_o,
-    output wire [    IW-2:0] in_odd_addr_o,
-    input  wire [COLS*8-1:0] in_even_i,
-    input  wire [COLS*8-1:0] in_odd_i,
+    output wire              in_re_o,         // reads an even and an odd word
+    output wire [    IW-2:0] in_even_addr_o,  // number of the even word, halved
+    output wire [    IW-2:0] in_odd_addr_o,   // number of the odd word, halved
+    input  wire [COLS*8-1:0] in_even_i,       // the even word, 2 cycles later
+    input  wire [COLS*8-1:0] in_odd_i,        // the odd word, 2 cycles later
     // X write
-    output wire              we_o,
+    output wire              we_o,            // a word is written
     output wire [      15:0] addr_o,          // C-byte words
-    output wire [  COLS-1:0] mask_o,
-    output wire [COLS*8-1:0] data_o
+    output wire [  COLS-1:0] mask_o,          // groups of rows that take it
+    output wire [COLS*8-1:0] data_o           // C bytes
 );
 
   wire         is_header = desc_valid_i && desc_index_i == 4'd0;

@@ -22,35 +22,35 @@ module systole_matmul_ctrl #(
 ) (
     input  wire             clk_i,
     input  wire             rst_i,
-    input  wire             desc_valid_i,
-    input  wire [      3:0] desc_index_i,
-    input  wire [    127:0] desc_word_i,
-    input  wire             start_i,
+    input  wire             desc_valid_i,   // a word of the unit's instruction comes
+    input  wire [      3:0] desc_index_i,   // its number, from 0
+    input  wire [    127:0] desc_word_i,    // the word
+    input  wire             start_i,        // the instruction begins: its first step is in the next cycle
     // the run's registers
-    input  wire [     13:0] lenc_i,
-    input  wire [     15:0] pos_i,
-    input  wire [    127:0] tok_i,         // of each row of a chunk
-    output wire             active_o,
+    input  wire [     13:0] lenc_i,         // more iterations of loops with len
+    input  wire [     15:0] pos_i,          // POS, at which some loops end
+    input  wire [    127:0] tok_i,          // of each row of a chunk
+    output wire             active_o,       // steps, or gaps between them, are left
     // RRAM ripple, row 0: sub-word `beat` of word `addr`
-    output wire             r_en_o,
-    output wire [   RW-1:0] r_addr_o,
-    output wire [   BW-1:0] r_beat_o,
+    output wire             r_en_o,         // a read
+    output wire [   RW-1:0] r_addr_o,       // its line
+    output wire [   BW-1:0] r_beat_o,       // its sub-word
     // X ripple, row 0
-    output wire             x_valid_o,
-    output wire [   XW-1:0] x_addr_o,
-    output wire             x_pad_o,
-    output wire [      7:0] x_pad_value_o,
-    output wire             x_hot_o,       // pad value in row x_addr mod R, zero in the others
-    output wire             x_load_o,
-    output wire             x_sram_o,
-    output wire [   SW-1:0] x_sram_addr_o,
+    output wire             x_valid_o,      // a vector
+    output wire [   XW-1:0] x_addr_o,       // its word in X
+    output wire             x_pad_o,        // a value stands in its place
+    output wire [      7:0] x_pad_value_o,  // that value
+    output wire             x_hot_o,        // pad value in row x_addr mod R, zero in the others
+    output wire             x_load_o,       // the weight word that arrives is loaded
+    output wire             x_sram_o,       // it comes out of SRAM
+    output wire [   SW-1:0] x_sram_addr_o,  // its word there
     // zero point of weights, row 0
-    output wire [      7:0] w_zero_o,
+    output wire [      7:0] w_zero_o,       // of the word that is loaded
     // accumulators
-    output wire             acc_valid_o,
-    output wire [   AW-1:0] acc_addr_o,
-    output wire             acc_first_o,
-    output wire             acc_last_o
+    output wire             acc_valid_o,    // sums of a vector
+    output wire [   AW-1:0] acc_addr_o,     // their accumulators
+    output wire             acc_first_o,    // they begin anew
+    output wire             acc_last_o      // their totals are final
 );
 
   localparam LOOPS = `SYSTOLE_LOOPS_MATMUL;

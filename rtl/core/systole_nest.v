@@ -20,26 +20,26 @@ module systole_nest #(
     input  wire             clk_i,
     input  wire             rst_i,
     input  wire             clear_i,       // a new descriptor begins: forget its loops
-    input  wire             loop_we_i,
-    input  wire [      2:0] loop_index_i,
-    input  wire [    127:0] loop_word_i,
+    input  wire             loop_we_i,     // a loop word comes
+    input  wire [      2:0] loop_index_i,  // number of its loop, 0 the innermost
+    input  wire [    127:0] loop_word_i,   // the word
     input  wire [     13:0] lenc_i,        // more iterations of a loop with len
-    input  wire             start_i,
-    input  wire [   W0-1:0] base0_i,
-    input  wire [   W1-1:0] base1_i,
-    input  wire [   W2-1:0] base2_i,
-    input  wire [   W3-1:0] base3_i,
-    input  wire [   W4-1:0] base4_i,
-    input  wire             step_i,
+    input  wire             start_i,       // the loops begin
+    input  wire [   W0-1:0] base0_i,       // first value of address 0, with start_i
+    input  wire [   W1-1:0] base1_i,       // .. of address 1
+    input  wire [   W2-1:0] base2_i,       // .. of address 2
+    input  wire [   W3-1:0] base3_i,       // .. of address 3
+    input  wire [   W4-1:0] base4_i,       // .. of address 4
+    input  wire             step_i,        // the step is taken
     output wire             active_o,      // between first and last step, gaps included
     output wire             valid_o,       // a step stands at the outputs
-    output wire [   W0-1:0] a0_o,
-    output wire [   W1-1:0] a1_o,
-    output wire [   W2-1:0] a2_o,
-    output wire [   W3-1:0] a3_o,
-    output wire [   W4-1:0] a4_o,
-    output wire [LOOPS-1:0] at_first_o,
-    output wire [LOOPS-1:0] at_last_o,
+    output wire [   W0-1:0] a0_o,          // address 0 of the step
+    output wire [   W1-1:0] a1_o,          // .. 1
+    output wire [   W2-1:0] a2_o,          // .. 2
+    output wire [   W3-1:0] a3_o,          // .. 3
+    output wire [   W4-1:0] a4_o,          // .. 4
+    output wire [LOOPS-1:0] at_first_o,    // bit l: loop l is at its first iteration
+    output wire [LOOPS-1:0] at_last_o,     // .. at its last
     output wire [LOOPS-1:0] reached_o      // bit l: loop l or one outside it stepped to get here; all ones at first
 );
 

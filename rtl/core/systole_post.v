@@ -24,29 +24,29 @@ module systole_post #(
 ) (
     input  wire               clk_i,
     input  wire               rst_i,
-    input  wire               desc_valid_i,
-    input  wire [        3:0] desc_index_i,
-    input  wire [      127:0] desc_word_i,
-    input  wire               start_i,
+    input  wire               desc_valid_i,   // a word of the unit's instruction comes
+    input  wire [        3:0] desc_index_i,   // its number, from 0
+    input  wire [      127:0] desc_word_i,    // the word
+    input  wire               start_i,        // the instruction begins: its first step is in the next cycle
     // uploads
-    input  wire               param_we_i,
-    input  wire [  PW+CW-1:0] param_waddr_i,   // {word, lane}
-    input  wire [       61:0] param_wdata_i,
-    input  wire               lut_we_i,
-    input  wire [     TW-1:0] lut_waddr_i,
-    input  wire [        7:0] lut_wdata_i,
+    input  wire               param_we_i,     // a parameter is written
+    input  wire [  PW+CW-1:0] param_waddr_i,  // {word, lane}
+    input  wire [       61:0] param_wdata_i,  // {shift, q, bias}
+    input  wire               lut_we_i,       // a byte of a lookup table is written
+    input  wire [     TW-1:0] lut_waddr_i,    // {table, index}
+    input  wire [        7:0] lut_wdata_i,    // the byte
     // vectors
-    input  wire               take_i,
-    input  wire [COLS*32-1:0] total_i,
+    input  wire               take_i,         // cycle P
+    input  wire [COLS*32-1:0] total_i,        // its sums, P + 2
     // residual operand
-    output wire               res_valid_o,
-    output wire [       15:0] res_addr_o,
-    input  wire [ COLS*8-1:0] res_word_i,
+    output wire               res_valid_o,    // a flat read for the residual operand
+    output wire [       15:0] res_addr_o,     // its C-byte word of X
+    input  wire [ COLS*8-1:0] res_word_i,     // the word, 5 cycles later
     // results: one write a cycle
-    output wire               out_valid_o,
-    output wire [        2:0] out_dest_o,
-    output wire [       15:0] out_addr_o,
-    output wire [ COLS*8-1:0] out_data_o
+    output wire               out_valid_o,    // a result is written
+    output wire [        2:0] out_dest_o,     // where to
+    output wire [       15:0] out_addr_o,     // its address
+    output wire [ COLS*8-1:0] out_data_o      // its bytes
 );
 
   localparam DEST_RAW32 = 3'd4;

@@ -15,41 +15,41 @@ module systole_post_lane #(
 ) (
     input  wire          clk_i,
     // uploads
-    input  wire          param_we_i,
-    input  wire [PW-1:0] param_waddr_i,
-    input  wire [  61:0] param_wdata_i,    // {shift, q, bias}
-    input  wire          lut_we_i,
-    input  wire [TW-1:0] lut_waddr_i,
-    input  wire [   7:0] lut_wdata_i,
+    input  wire          param_we_i,      // a parameter is written
+    input  wire [PW-1:0] param_waddr_i,   // its word
+    input  wire [  61:0] param_wdata_i,   // {shift, q, bias}
+    input  wire          lut_we_i,        // a byte of a lookup table is written
+    input  wire [TW-1:0] lut_waddr_i,     // {table, index}
+    input  wire [   7:0] lut_wdata_i,     // the byte
     // V - 2: parameter address (bias); V + 1: the same again (scale)
-    input  wire [   7:0] en_i,             // bit k: a vector is in V + k
-    input  wire [   5:0] res_en_i,         // the same for the stages of the residual add
-    input  wire          bias_re_i,
-    input  wire [PW-1:0] bias_addr_i,
-    input  wire          scale_re_i,
-    input  wire [PW-1:0] scale_addr_i,
-    input  wire [  31:0] total_i,          // V
-    output wire [  31:0] biased_o,         // V + 1
-    input  wire [   7:0] zero_point_i,     // V + 7
+    input  wire [   7:0] en_i,            // bit k: a vector is in V + k
+    input  wire [   5:0] res_en_i,        // the same for the stages of the residual add
+    input  wire          bias_re_i,       // reads a bias
+    input  wire [PW-1:0] bias_addr_i,     // its parameter word
+    input  wire          scale_re_i,      // reads a scale
+    input  wire [PW-1:0] scale_addr_i,    // its parameter word
+    input  wire [  31:0] total_i,         // V
+    output wire [  31:0] biased_o,        // V + 1
+    input  wire [   7:0] zero_point_i,    // V + 7
     // V + 8
-    input  wire          lut_re_i,
-    input  wire [TB-1:0] lut_i,            // table
-    input  wire          res_from_lut_i,   // operand a: lookup result (else requantised)
-    input  wire [   7:0] res_b_i,
-    input  wire [  25:0] res_ma_i,
-    input  wire [  25:0] res_mb_i,
-    input  wire          res_mul_i,
-    input  wire [  47:0] res_offset_i,
-    input  wire [   5:0] res_shift_i,
-    input  wire [   7:0] res_zp_i,
-    input  wire          res_max_i,
+    input  wire          lut_re_i,        // looks up
+    input  wire [TB-1:0] lut_i,           // table
+    input  wire          res_from_lut_i,  // operand a: lookup result (else requantised)
+    input  wire [   7:0] res_b_i,         // operand b
+    input  wire [  25:0] res_ma_i,        // multiplier of a
+    input  wire [  25:0] res_mb_i,        // multiplier of b, or two zero points
+    input  wire          res_mul_i,       // the product instead of the sum
+    input  wire [  47:0] res_offset_i,    // constant that is added
+    input  wire [   5:0] res_shift_i,     // bits that are shifted out
+    input  wire [   7:0] res_zp_i,        // zero point of the result
+    input  wire          res_max_i,       // the larger operand instead
     // the cycle before the write
-    input  wire          out_en_i,         // a byte is there
-    input  wire          out_lut_i,        // the byte comes from the lookup
-    input  wire          out_res_i,        // .. from the residual add
-    input  wire [   7:0] out_lo_i,
-    input  wire [   7:0] out_hi_i,
-    output wire [   7:0] out_o             // the write's cycle
+    input  wire          out_en_i,        // a byte is there
+    input  wire          out_lut_i,       // the byte comes from the lookup
+    input  wire          out_res_i,       // .. from the residual add
+    input  wire [   7:0] out_lo_i,        // smallest value
+    input  wire [   7:0] out_hi_i,        // largest value
+    output wire [   7:0] out_o            // the write's cycle
 );
 
   wire [31:0] bias;

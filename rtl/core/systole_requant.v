@@ -7,7 +7,7 @@
 
 module systole_requant (
     input  wire        clk_i,
-    input  wire [ 7:0] en_i,
+    input  wire [ 7:0] en_i,          // bit k: a vector is in V + k
     input  wire [31:0] total_i,       // V
     input  wire [31:0] bias_i,        // V
     output wire [31:0] biased_o,      // V + 1

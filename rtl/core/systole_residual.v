@@ -8,17 +8,17 @@ module systole_residual #(
     parameter PRODUCT = 1         // 0: mul_i is never set
 ) (
     input  wire        clk_i,
-    input  wire [ 5:0] en_i,
-    input  wire [ 7:0] a_i,       // cycle 0
-    input  wire [ 7:0] b_i,       // cycle 0
-    input  wire [25:0] ma_i,      // cycle 1
-    input  wire [25:0] mb_i,      // cycle 1
-    input  wire        mul_i,     // cycle 1
-    input  wire [47:0] offset_i,  // cycle 3
-    input  wire [ 5:0] shift_i,   // cycle 4, 0 to 40
+    input  wire [ 5:0] en_i,          // bit k: operands are in cycle k
+    input  wire [ 7:0] a_i,           // cycle 0
+    input  wire [ 7:0] b_i,           // cycle 0
+    input  wire [25:0] ma_i,          // cycle 1
+    input  wire [25:0] mb_i,          // cycle 1
+    input  wire        mul_i,         // cycle 1
+    input  wire [47:0] offset_i,      // cycle 3
+    input  wire [ 5:0] shift_i,       // cycle 4, 0 to 40
     input  wire [ 7:0] zero_point_i,  // cycle 4
     input  wire        max_i,         // cycle 4
-    output wire [ 7:0] y_o        // cycle 6
+    output wire [ 7:0] y_o            // cycle 6
 );
 
   // Operands are registered in front of the multipliers: both ways are long on an FPGA.

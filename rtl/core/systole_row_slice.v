@@ -34,45 +34,45 @@ module systole_row_slice #(
     input  wire               clk_i,
     input  wire               rst_i,
     // ripple in and out: {enable, reference, line, physical line, beat} of the RRAM read
-    input  wire [2*RW+BW+3:0] r_ripple_i,
-    output wire [2*RW+BW+3:0] r_ripple_o,
+    input  wire [2*RW+BW+3:0] r_ripple_i,        // RRAM ripple from the row above
+    output wire [2*RW+BW+3:0] r_ripple_o,        // to the row below, a cycle later
     // ripple in and out: {valid, x address, one-hot, pad, pad value, load, from SRAM, SRAM address}
-    input  wire [XW+SW+12:0] x_ripple_i,
-    output wire [XW+SW+12:0] x_ripple_o,
-    input  wire [        7:0] w_zero_i,      // zero point of the word that the x ripple of 3 cycles ago loads
-    output wire [        7:0] w_zero_o,
-    input  wire [COLS*32-1:0] sum_i,
-    output wire [COLS*32-1:0] sum_o,
-    input  wire               flat_valid_i,
-    input  wire [     XW-1:0] flat_addr_i,
-    output wire [        7:0] flat_o,
-    input  wire               post_we_i,
-    input  wire [     XW-1:0] post_addr_i,
-    input  wire [        7:0] post_data_i,
-    input  wire               load_we_i,
-    input  wire [     XW-1:0] load_addr_i,
-    input  wire [        7:0] load_data_i,
+    input  wire [XW+SW+12:0] x_ripple_i,         // X ripple from the row above
+    output wire [XW+SW+12:0] x_ripple_o,         // to the row below, a cycle later
+    input  wire [        7:0] w_zero_i,          // zero point of the word that the x ripple of 3 cycles ago loads
+    output wire [        7:0] w_zero_o,          // to the row below, a cycle later
+    input  wire [COLS*32-1:0] sum_i,             // column sums from the row above, 32 bits each
+    output wire [COLS*32-1:0] sum_o,             // with this row's products, to the row below
+    input  wire               flat_valid_i,      // flat read
+    input  wire [     XW-1:0] flat_addr_i,       // its address
+    output wire [        7:0] flat_o,            // its byte, 3 cycles later
+    input  wire               post_we_i,         // POST writes
+    input  wire [     XW-1:0] post_addr_i,       // its address
+    input  wire [        7:0] post_data_i,       // its byte
+    input  wire               load_we_i,         // LOAD writes
+    input  wire [     XW-1:0] load_addr_i,       // its address
+    input  wire [        7:0] load_data_i,       // its byte
     // weight bank, for the RRAM controller
-    output wire [ COLS*8-1:0] word_o,
-    output wire               fresh_o,
-    output wire               corrected_o,
-    output wire               uncorrectable_o,
-    output wire [     RW-1:0] line_o,
-    input  wire               prog_load_i,
-    input  wire [COLS*8+CHECK-1:0] prog_data_i,
-    output wire               need_set_o,
-    output wire               need_reset_o,
-    input  wire               pulse_i,
-    input  wire               pulse_reset_i,
-    input  wire [        3:0] pulse_level_i,
-    input  wire [     RW-1:0] pulse_addr_i,
-    input  wire [     BW-1:0] pulse_beat_i,
-    input  wire               enable_a_i,
-    input  wire               enable_b_i,
-    output wire               pulsing_o,
-    input  wire [   COLS-1:0] sram_we_i,
-    input  wire [     SW-1:0] sram_addr_i,
-    input  wire [ COLS*8-1:0] sram_data_i
+    output wire [ COLS*8-1:0] word_o,            // the bank's word
+    output wire               fresh_o,           // first cycle of a word that was read at the normal reference
+    output wire               corrected_o,       // errors were corrected in it
+    output wire               uncorrectable_o,   // it has more errors than can be corrected
+    output wire [     RW-1:0] line_o,            // logical line of the word
+    input  wire               prog_load_i,       // takes the word that is to be programmed
+    input  wire [COLS*8+CHECK-1:0] prog_data_i,  // that word, {check bits, data}
+    output wire               need_set_o,        // bits that should read 1 read 0
+    output wire               need_reset_o,      // bits that should read 0 read 1
+    input  wire               pulse_i,           // begins a pulse
+    input  wire               pulse_reset_i,     // 0: SET to 1, 1: RESET to 0
+    input  wire [        3:0] pulse_level_i,     // number of the pulse in its ladder
+    input  wire [     RW-1:0] pulse_addr_i,      // its physical line
+    input  wire [     BW-1:0] pulse_beat_i,      // its sub-word
+    input  wire               enable_a_i,        // one of two enables, without which no pulse is given
+    input  wire               enable_b_i,        // the other one
+    output wire               pulsing_o,         // a pulse is on
+    input  wire [   COLS-1:0] sram_we_i,         // write enable of each byte
+    input  wire [     SW-1:0] sram_addr_i,       // word that is written
+    input  wire [ COLS*8-1:0] sram_data_i        // its bytes
 );
 
   reg [XW+SW+12:0] x_ripple_q;

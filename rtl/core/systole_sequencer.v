@@ -20,23 +20,23 @@ module systole_sequencer #(
     input  wire          clk_i,
     input  wire          rst_i,
     // upload, while no run is on: 64 bits at a time, low half of a descriptor first
-    input  wire          row_we_i,
-    input  wire          desc_we_i,
+    input  wire          row_we_i,      // half a row of the timetable, 64 bits, is written
+    input  wire          desc_we_i,     // half a word of a descriptor, 64 bits, is written
     input  wire [  DW:0] waddr_i,       // row, or half descriptor word
-    input  wire [  63:0] wdata_i,
+    input  wire [  63:0] wdata_i,       // 64 bits of a row or of half a word
     // run control
-    input  wire          arm_i,
-    input  wire          next_i,
-    input  wire [  13:0] lenc_i,
-    input  wire [TW-1:0] entry_i,
-    output wire          done_o,
-    output wire [  31:0] cycle_o,
-    output wire [TW-1:0] row_o,
+    input  wire          arm_i,         // a run is armed: cycle 0 is two cycles later
+    input  wire          next_i,        // the next run follows in the cycle behind END
+    input  wire [  13:0] lenc_i,        // more iterations of loops with len
+    input  wire [TW-1:0] entry_i,       // row in which a run begins
+    output wire          done_o,        // END: the last cycle of a run
+    output wire [  31:0] cycle_o,       // cycle of the run
+    output wire [TW-1:0] row_o,         // row of the timetable that is next
     // to the units
-    output wire          desc_valid_o,
-    output wire [   3:0] desc_unit_o,
+    output wire          desc_valid_o,  // a word of an instruction
+    output wire [   3:0] desc_unit_o,   // the unit that it is for
     output wire [   3:0] desc_index_o,  // 0: header
-    output wire [ 127:0] desc_word_o,
+    output wire [ 127:0] desc_word_o,   // the word
     output wire [   8:0] start_o        // by unit code
 );
 

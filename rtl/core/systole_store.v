@@ -7,11 +7,11 @@
 module systole_store (
     input  wire         clk_i,
     input  wire         rst_i,
-    input  wire         desc_valid_i,
-    input  wire [  3:0] desc_index_i,
-    input  wire [127:0] desc_word_i,
-    input  wire         start_i,
-    output wire         active_o,
+    input  wire         desc_valid_i,  // a word of the unit's instruction comes
+    input  wire [  3:0] desc_index_i,  // its number, from 0
+    input  wire [127:0] desc_word_i,   // the word
+    input  wire         start_i,       // the instruction begins: its first step is in the next cycle
+    output wire         active_o,      // steps, or gaps between them, are left
     output wire         read_o,        // cycle S
     output wire [ 15:0] read_addr_o,   // C-byte words of X
     output wire         we_o,          // cycle S + 5

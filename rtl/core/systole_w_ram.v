@@ -17,20 +17,20 @@ module systole_w_ram #(
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
-    input  wire              r_en_i,
-    input  wire [    RW-1:0] r_line_i,
-    input  wire [    BW-1:0] r_beat_i,
-    input  wire              s_en_i,
-    input  wire [    SW-1:0] s_addr_i,
-    output wire [COLS*8-1:0] word_o,
+    input  wire              r_en_i,       // reads a sub-word
+    input  wire [    RW-1:0] r_line_i,     // its line
+    input  wire [    BW-1:0] r_beat_i,     // its number
+    input  wire              s_en_i,       // reads SRAM
+    input  wire [    SW-1:0] s_addr_i,     // its word
+    output wire [COLS*8-1:0] word_o,       // the word
     // the host's words, outside runs
-    input  wire              we_i,
-    input  wire [    RW-1:0] waddr_i,
-    input  wire [COLS*8-1:0] wdata_i,
+    input  wire              we_i,         // write
+    input  wire [    RW-1:0] waddr_i,      // its address
+    input  wire [COLS*8-1:0] wdata_i,      // what is written
     // SRAM writes
-    input  wire [  COLS-1:0] sram_we_i,
-    input  wire [    SW-1:0] sram_addr_i,
-    input  wire [COLS*8-1:0] sram_data_i
+    input  wire [  COLS-1:0] sram_we_i,    // write enable of each byte
+    input  wire [    SW-1:0] sram_addr_i,  // word that is written
+    input  wire [COLS*8-1:0] sram_data_i   // its bytes
 );
 
   // A word is read whole, with its last beat, as late as an RRAM would have it.

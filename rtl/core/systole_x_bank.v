@@ -14,19 +14,19 @@ module systole_x_bank #(
     input  wire          clk_i,
     input  wire          rst_i,
     input  wire          r_valid_i,      // rippled read
-    input  wire [AW-1:0] r_addr_i,
+    input  wire [AW-1:0] r_addr_i,       // its address
     input  wire          r_pad_i,        // take r_pad_value_i instead
-    input  wire [   7:0] r_pad_value_i,
-    output wire [   7:0] x_o,
+    input  wire [   7:0] r_pad_value_i,  // value in the place of what is read
+    output wire [   7:0] x_o,            // the byte, 3 cycles later
     input  wire          flat_valid_i,   // flat read
-    input  wire [AW-1:0] flat_addr_i,
-    output wire [   7:0] flat_o,
-    input  wire          post_we_i,
-    input  wire [AW-1:0] post_addr_i,
-    input  wire [   7:0] post_data_i,
-    input  wire          load_we_i,
-    input  wire [AW-1:0] load_addr_i,
-    input  wire [   7:0] load_data_i
+    input  wire [AW-1:0] flat_addr_i,    // its address
+    output wire [   7:0] flat_o,         // its byte, 3 cycles later
+    input  wire          post_we_i,      // POST writes
+    input  wire [AW-1:0] post_addr_i,    // its address
+    input  wire [   7:0] post_data_i,    // its byte
+    input  wire          load_we_i,      // LOAD writes
+    input  wire [AW-1:0] load_addr_i,    // its address
+    input  wire [   7:0] load_data_i     // its byte
 );
 
   localparam BW = $clog2(BANKS);

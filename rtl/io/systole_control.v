@@ -12,60 +12,60 @@ module systole_control #(
     input  wire        clk_i,
     input  wire        rst_i,
     // registers
-    input  wire        start_i,
-    input  wire        abandon_i,
-    input  wire [31:0] start_limit_i,
-    input  wire        error_clear_i,
-    input  wire        irq_clear_we_i,
-    input  wire [ 6:0] irq_clear_i,
-    output wire [ 9:0] status_o,
-    output wire [31:0] error_o,
-    output wire [31:0] cycles_o,
-    output wire [31:0] runs_o,
-    output wire [ 6:0] irq_status_o,
-    output wire [31:0] frames_in_o,
-    output wire [31:0] frames_out_o,
-    output wire [31:0] frames_dropped_o,
-    output wire [63:0] vectors_o,
+    input  wire        start_i,           // START was written
+    input  wire        abandon_i,         // starts that wait are forgotten
+    input  wire [31:0] start_limit_i,     // cycles that a start waits, 0: for ever
+    input  wire        error_clear_i,     // ERROR is cleared
+    input  wire        irq_clear_we_i,    // IRQ_STATUS was written
+    input  wire [ 6:0] irq_clear_i,       // causes that are cleared
+    output wire [ 9:0] status_o,          // STATUS
+    output wire [31:0] error_o,           // ERROR
+    output wire [31:0] cycles_o,          // CYCLES of the last run
+    output wire [31:0] runs_o,            // RUNS
+    output wire [ 6:0] irq_status_o,      // IRQ_STATUS
+    output wire [31:0] frames_in_o,       // FRAMES_IN
+    output wire [31:0] frames_out_o,      // FRAMES_OUT
+    output wire [31:0] frames_dropped_o,  // FRAMES_DROPPED
+    output wire [63:0] vectors_o,         // VECTORS
     // runs that follow by themselves
-    input  wire        auto_i,          // as many are left: not 0
-    input  wire        stop_i,          // the run that ends is the last
-    output wire        step_o,          // END, and another run follows
-    output wire        auto_clear_o,    // none follows
-    output wire [31:0] auto_cycles_o,
+    input  wire        auto_i,            // as many are left: not 0
+    input  wire        stop_i,            // the run that ends is the last
+    output wire        step_o,            // END, and another run follows
+    output wire        auto_clear_o,      // none follows
+    output wire [31:0] auto_cycles_o,     // AUTO_CYCLES
     // buffers
-    input  wire        in_none_i,       // the program has no input
-    input  wire        in_full_i,
-    input  wire        in_next_full_i,
-    input  wire        out_room_i,
-    input  wire        out_next_room_i,
-    input  wire        out_busy_i,
-    input  wire        good_frame_i,
-    input  wire        bad_frame_i,
-    input  wire        sent_i,
-    output wire        flush_o,
-    output wire        release_o,
+    input  wire        in_none_i,         // the program has no input
+    input  wire        in_full_i,         // the input frame is complete
+    input  wire        in_next_full_i,    // .. of the run after the next, too
+    input  wire        out_room_i,        // OUT has room for a frame
+    input  wire        out_next_room_i,   // .. and for another
+    input  wire        out_busy_i,        // an output frame is being sent
+    input  wire        good_frame_i,      // an input frame was received
+    input  wire        bad_frame_i,       // one was dropped
+    input  wire        sent_i,            // an output frame has left
+    output wire        flush_o,           // received input is forgotten
+    output wire        release_o,         // the run that read the input is over
     // uploads
-    input  wire        uploading_i,
-    input  wire        entry_we_i,      // the first row is another from the next cycle on
-    output wire        waits_o,         // a start waits
-    input  wire        refused_busy_i,
-    input  wire        refused_range_i,
-    output wire        busy_o,          // a run is pending or on
+    input  wire        uploading_i,       // part of a unit has been uploaded
+    input  wire        entry_we_i,        // the first row is another from the next cycle on
+    output wire        waits_o,           // a start waits
+    input  wire        refused_busy_i,    // upload while a run was on, for a cycle
+    input  wire        refused_range_i,   // upload beyond a memory, for a cycle
+    output wire        busy_o,            // a run is pending or on
     // RRAM controller
-    input  wire        rram_busy_i,
-    input  wire [ 7:0] rram_error_i,    // a code, for a cycle
-    input  wire        rram_ended_i,
-    input  wire        rram_retired_i,
-    input  wire        poison_i,
-    input  wire        poisoned_i,      // for a cycle
-    output wire        on_o,            // a run is on
+    input  wire        rram_busy_i,       // no run may begin
+    input  wire [ 7:0] rram_error_i,      // a code, for a cycle
+    input  wire        rram_ended_i,      // a command has ended, for a cycle
+    input  wire        rram_retired_i,    // a line was given up, for a cycle
+    input  wire        poison_i,          // a run has used an uncorrectable word
+    input  wire        poisoned_i,        // for a cycle
+    output wire        on_o,              // a run is on
     // sequencer
-    output wire        arm_o,
-    output wire        next_o,
-    input  wire        done_i,
-    input  wire [31:0] cycle_i,
-    input  wire        vector_i
+    output wire        arm_o,             // a run is armed: cycle 0 is two cycles later
+    output wire        next_o,            // the next run follows in the cycle behind END
+    input  wire        done_i,            // END: the last cycle of a run
+    input  wire [31:0] cycle_i,           // cycle of the run
+    input  wire        vector_i           // a vector entered the array
 );
 
   reg  [ 1:0] starts_q;    // not yet launched

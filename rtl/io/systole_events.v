@@ -11,8 +11,8 @@ module systole_events #(
     input  wire                rst_i,
     input  wire [COUNTERS-1:0] events_i,   // by number
     input  wire                x_write_i,  // a second word to X
-    input  wire [         3:0] select_i,
-    output wire [        31:0] value_o
+    input  wire [         3:0] select_i,   // number of the counter that is read
+    output wire [        31:0] value_o     // its value, two cycles later
 );
 
   localparam [3:0] ALL = COUNTERS;

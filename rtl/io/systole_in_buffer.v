@@ -13,27 +13,27 @@ module systole_in_buffer #(
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
-    input  wire              flush_i,        // forget what was received
-    input  wire [      31:0] bytes_i,        // frame length; 0: no input
+    input  wire              flush_i,       // forget what was received
+    input  wire [      31:0] bytes_i,       // frame length; 0: no input
     // AXI4-Stream
-    input  wire              s_tvalid_i,
-    output wire              s_tready_o,
-    input  wire [COLS*8-1:0] s_tdata_i,
-    input  wire [  COLS-1:0] s_tkeep_i,
-    input  wire              s_tlast_i,
+    input  wire              s_tvalid_i,    // a word is offered
+    output wire              s_tready_o,    // it is taken
+    input  wire [COLS*8-1:0] s_tdata_i,     // its bytes
+    input  wire [  COLS-1:0] s_tkeep_i,     // which of them are the frame's
+    input  wire              s_tlast_i,     // the frame's last word
     // run control
-    output wire              none_o,         // the program has no input
-    output wire              full_o,         // the buffer that runs next is complete
-    output wire              next_full_o,    // the one after it is too
-    input  wire              release_i,      // the run that read it is over
-    output wire              good_frame_o,
-    output wire              bad_frame_o,
+    output wire              none_o,        // the program has no input
+    output wire              full_o,        // the buffer that runs next is complete
+    output wire              next_full_o,   // the one after it is too
+    input  wire              release_i,     // the run that read it is over
+    output wire              good_frame_o,  // a frame was received, for a cycle
+    output wire              bad_frame_o,   // one was dropped, for a cycle
     // LOAD
-    input  wire              re_i,
-    input  wire [    IW-2:0] even_addr_i,
-    input  wire [    IW-2:0] odd_addr_i,
-    output wire [COLS*8-1:0] even_o,
-    output wire [COLS*8-1:0] odd_o
+    input  wire              re_i,          // reads an even and an odd word
+    input  wire [    IW-2:0] even_addr_i,   // number of the even word, halved
+    input  wire [    IW-2:0] odd_addr_i,    // number of the odd word, halved
+    output wire [COLS*8-1:0] even_o,        // the even word, 2 cycles later
+    output wire [COLS*8-1:0] odd_o          // the odd word, 2 cycles later
 );
 
   wire              valid;

@@ -12,23 +12,23 @@ module systole_out_buffer #(
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
-    input  wire [      31:0] bytes_i,       // frame length; 0: no output
+    input  wire [      31:0] bytes_i,      // frame length; 0: no output
     // the run's writes
-    input  wire              we_i,
-    input  wire [    OW-1:0] addr_i,
-    input  wire [COLS*8-1:0] data_i,
+    input  wire              we_i,         // a word is written
+    input  wire [    OW-1:0] addr_i,       // its number in the frame
+    input  wire [COLS*8-1:0] data_i,       // its bytes
     // run control
-    output wire              room_o,        // the buffer that is written next is free
-    output wire              next_room_o,   // the one after it is too
-    output wire              busy_o,
-    input  wire              seal_i,        // the run that wrote it is over
-    output wire              sent_o,        // a frame has left
+    output wire              room_o,       // the buffer that is written next is free
+    output wire              next_room_o,  // the one after it is too
+    output wire              busy_o,       // a frame is being sent
+    input  wire              seal_i,       // the run that wrote it is over
+    output wire              sent_o,       // a frame has left
     // AXI4-Stream
-    output wire              m_tvalid_o,
-    input  wire              m_tready_i,
-    output wire [COLS*8-1:0] m_tdata_o,
-    output wire [  COLS-1:0] m_tkeep_o,
-    output wire              m_tlast_o
+    output wire              m_tvalid_o,   // a word is offered
+    input  wire              m_tready_i,   // it is taken
+    output wire [COLS*8-1:0] m_tdata_o,    // its bytes
+    output wire [  COLS-1:0] m_tkeep_o,    // which of them are the frame's
+    output wire              m_tlast_o     // the frame's last word
 );
 
   reg  [     1:0] full_q;

@@ -33,76 +33,76 @@ module systole_regs #(
     input  wire        clk_i,
     input  wire        rst_i,
     // AXI4-Lite
-    input  wire        s_awvalid_i,
-    output wire        s_awready_o,
-    input  wire [ 8:0] s_awaddr_i,
-    input  wire        s_wvalid_i,
-    output wire        s_wready_o,
-    input  wire [31:0] s_wdata_i,
-    input  wire [ 3:0] s_wstrb_i,
-    output wire        s_bvalid_o,
-    input  wire        s_bready_i,
-    output wire [ 1:0] s_bresp_o,
-    input  wire        s_arvalid_i,
-    output wire        s_arready_o,
-    input  wire [ 8:0] s_araddr_i,
-    output wire        s_rvalid_o,
-    input  wire        s_rready_i,
-    output wire [31:0] s_rdata_o,
-    output wire [ 1:0] s_rresp_o,
-    output wire        irq_o,
+    input  wire        s_awvalid_i,       // write address is offered
+    output wire        s_awready_o,       // .. is taken
+    input  wire [ 8:0] s_awaddr_i,        // .. in bytes
+    input  wire        s_wvalid_i,        // write data is offered
+    output wire        s_wready_o,        // .. is taken
+    input  wire [31:0] s_wdata_i,         // .. itself
+    input  wire [ 3:0] s_wstrb_i,         // bytes that are written
+    output wire        s_bvalid_o,        // answer to a write
+    input  wire        s_bready_i,        // .. is taken
+    output wire [ 1:0] s_bresp_o,         // 0: OKAY, 2: SLVERR
+    input  wire        s_arvalid_i,       // read address is offered
+    output wire        s_arready_o,       // .. is taken
+    input  wire [ 8:0] s_araddr_i,        // .. in bytes
+    output wire        s_rvalid_o,        // answer to a read
+    input  wire        s_rready_i,        // .. is taken
+    output wire [31:0] s_rdata_o,         // what is read
+    output wire [ 1:0] s_rresp_o,         // 0: OKAY, 2: SLVERR
+    output wire        irq_o,             // interrupt, a level
     // run control
-    output wire        start_o,
-    output wire        abandon_o,
-    output wire        error_clear_o,
-    output wire        irq_clear_we_o,
-    output wire [31:0] wdata_o,
-    output wire [31:0] in_bytes_o,
-    output wire [31:0] out_bytes_o,
-    output wire [31:0] start_limit_o,
-    input  wire [ 9:0] status_i,
-    input  wire [31:0] error_i,
-    input  wire [31:0] cycles_i,
-    input  wire [31:0] runs_i,
-    input  wire [ 6:0] irq_status_i,
-    input  wire [31:0] frames_in_i,
-    input  wire [31:0] frames_out_i,
-    input  wire [31:0] frames_dropped_i,
-    input  wire [63:0] vectors_i,
-    input  wire [31:0] seq_row_i,
-    input  wire [31:0] seq_cycle_i,
+    output wire        start_o,           // START was written
+    output wire        abandon_o,         // starts that wait are forgotten
+    output wire        error_clear_o,     // ERROR is cleared
+    output wire        irq_clear_we_o,    // IRQ_STATUS was written
+    output wire [31:0] wdata_o,           // what was written
+    output wire [31:0] in_bytes_o,        // IN_BYTES
+    output wire [31:0] out_bytes_o,       // OUT_BYTES
+    output wire [31:0] start_limit_o,     // cycles that a start waits, 0: for ever
+    input  wire [ 9:0] status_i,          // STATUS
+    input  wire [31:0] error_i,           // ERROR
+    input  wire [31:0] cycles_i,          // CYCLES
+    input  wire [31:0] runs_i,            // RUNS
+    input  wire [ 6:0] irq_status_i,      // IRQ_STATUS
+    input  wire [31:0] frames_in_i,       // FRAMES_IN
+    input  wire [31:0] frames_out_i,      // FRAMES_OUT
+    input  wire [31:0] frames_dropped_i,  // FRAMES_DROPPED
+    input  wire [63:0] vectors_i,         // VECTORS
+    input  wire [31:0] seq_row_i,         // row of the timetable that is next
+    input  wire [31:0] seq_cycle_i,       // cycle of the run
     // a wake sets the lengths of frames
-    input  wire [ 1:0] wake_we_i,        // {OUT_BYTES, IN_BYTES}
-    input  wire [31:0] wake_bytes_i,
+    input  wire [ 1:0] wake_we_i,         // {OUT_BYTES, IN_BYTES}
+    input  wire [31:0] wake_bytes_i,      // the length
     // events
-    output wire [ 3:0] event_select_o,
-    output wire [15:0] pos_o,
-    output wire [127:0] tok_o,           // of each row of a chunk
-    output wire [15:0] entry_o,
-    output wire        entry_we_o,       // entry_o is another from the next cycle on
-    input  wire        waits_i,          // a start waits
-    input  wire [15:0] argmax_i,
+    output wire [ 3:0] event_select_o,    // counter that is read
+    output wire [15:0] pos_o,             // POS
+    output wire [127:0] tok_o,            // of each row of a chunk
+    output wire [15:0] entry_o,           // row in which a run begins
+    output wire        entry_we_o,        // entry_o is another from the next cycle on
+    input  wire        waits_i,           // a start waits
+    input  wire [15:0] argmax_i,          // number of the largest value of the run
     // runs that follow by themselves
-    output wire        auto_o,           // AUTO is not 0
-    output wire        stop_o,           // ARGMAX is the token of STOP
-    input  wire        step_i,           // END, and another run follows
-    input  wire        auto_clear_i,
-    input  wire [31:0] auto_cycles_i,
-    input  wire [31:0] event_value_i,
+    output wire        auto_o,            // AUTO is not 0
+    output wire        stop_o,            // ARGMAX is the token of STOP
+    input  wire        step_i,            // END, and another run follows
+    input  wire        auto_clear_i,      // AUTO becomes 0
+    input  wire [31:0] auto_cycles_i,     // AUTO_CYCLES
+    input  wire [31:0] event_value_i,     // its value
     // registers of the RRAM controller
-    output wire        rram_we_o,
-    output wire [ 8:0] rram_waddr_o,
-    output wire [ 8:0] rram_raddr_o,
-    input  wire [31:0] rram_rdata_i,
-    input  wire [31:0] rram_budget_i,
-    input  wire [31:0] rram_inject_i,
-    input  wire        rram_slot_i,
+    output wire        rram_we_o,         // one of them is written
+    output wire [ 8:0] rram_waddr_o,      // its address
+    output wire [ 8:0] rram_raddr_o,      // address of the one that is read
+    input  wire [31:0] rram_rdata_i,      // its value
+    input  wire [31:0] rram_budget_i,     // RRAM_BUDGET
+    input  wire [31:0] rram_inject_i,     // RRAM_INJECT
+    input  wire        rram_slot_i,       // RRAM_SLOT
     // upload
-    output wire        set_target_o,
-    output wire        set_address_o,
-    input  wire [ 2:0] target_i,
-    input  wire [31:0] address_i,
-    input  wire [31:0] count_i
+    output wire        set_target_o,      // UPLOAD_TARGET was written
+    output wire        set_address_o,     // UPLOAD_ADDRESS was written
+    input  wire [ 2:0] target_i,          // UPLOAD_TARGET
+    input  wire [31:0] address_i,         // UPLOAD_ADDRESS
+    input  wire [31:0] count_i            // UPLOAD_COUNT
 );
 
   localparam OKAY = 2'b00;

@@ -28,41 +28,41 @@ module systole_upload #(
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
-    input  wire              busy_i,          // a run is pending or on
+    input  wire              busy_i,           // a run is pending or on
     // registers
-    input  wire              set_target_i,
-    input  wire              set_address_i,
-    input  wire [      31:0] set_data_i,
-    output wire [       2:0] target_o,
-    output wire [      31:0] address_o,
-    output wire [      31:0] count_o,
-    output wire              partial_o,
-    output wire              refused_busy_o,
-    output wire              refused_range_o,
+    input  wire              set_target_i,     // UPLOAD_TARGET is written
+    input  wire              set_address_i,    // UPLOAD_ADDRESS is written
+    input  wire [      31:0] set_data_i,       // what is written
+    output wire [       2:0] target_o,         // UPLOAD_TARGET
+    output wire [      31:0] address_o,        // UPLOAD_ADDRESS
+    output wire [      31:0] count_o,          // UPLOAD_COUNT
+    output wire              partial_o,        // part of a unit has been received
+    output wire              refused_busy_o,   // refused, a run is pending or on; for a cycle
+    output wire              refused_range_o,  // refused, beyond the memory; for a cycle
     // AXI4-Stream
-    input  wire              s_tvalid_i,
-    output wire              s_tready_o,
-    input  wire [COLS*8-1:0] s_tdata_i,
+    input  wire              s_tvalid_i,       // a word is offered
+    output wire              s_tready_o,       // it is taken
+    input  wire [COLS*8-1:0] s_tdata_i,        // its bytes
     // memories
-    output wire              row_we_o,
-    output wire              desc_we_o,
-    output wire [      DW:0] program_addr_o,
-    output wire              param_we_o,
-    output wire [ PW+CW-1:0] param_addr_o,
-    output wire [      63:0] data_o,
-    output wire              tap_we_o,
-    output wire [TPW+CW-1:0] tap_addr_o,
-    output wire              lut_we_o,
-    output wire [    TW-1:0] lut_addr_o,
-    output wire [       7:0] lut_data_o,
-    output wire              vec_we_o,        // behind the lookup tables
-    output wire [    UW-1:0] vec_addr_o,
+    output wire              row_we_o,         // a row of the timetable is written
+    output wire              desc_we_o,        // half a word of a descriptor is written
+    output wire [      DW:0] program_addr_o,   // address, in 64-bit units
+    output wire              param_we_o,       // a parameter is written
+    output wire [ PW+CW-1:0] param_addr_o,     // {word, lane}
+    output wire [      63:0] data_o,           // what is written
+    output wire              tap_we_o,         // a tap is written
+    output wire [TPW+CW-1:0] tap_addr_o,       // {word, line, lane}
+    output wire              lut_we_o,         // a byte of a lookup table is written
+    output wire [    TW-1:0] lut_addr_o,       // {table, index}
+    output wire [       7:0] lut_data_o,       // the byte
+    output wire              vec_we_o,         // behind the lookup tables
+    output wire [    UW-1:0] vec_addr_o,       // 256 segments, then {word, lane}
     // RRAM or record, to its controller
-    output wire              rram_valid_o,
-    input  wire              rram_ready_i,
-    output wire              rram_record_o,
-    output wire [      31:0] rram_index_o,
-    output wire [COLS*8-1:0] rram_data_o
+    output wire              rram_valid_o,     // a word of C bytes is offered
+    input  wire              rram_ready_i,     // it is taken
+    output wire              rram_record_o,    // it is one of the record
+    output wire [      31:0] rram_index_o,     // its number
+    output wire [COLS*8-1:0] rram_data_o       // its bytes
 );
 
   // One work register: the word (or 64 bits of it) and how many writes are left of it.

@@ -15,18 +15,18 @@ module systole_w_load #(
     input  wire              clk_i,
     input  wire              rst_i,
     // registers
-    input  wire              we_i,
-    input  wire [       8:0] waddr_i,
+    input  wire              we_i,        // a register of the RRAM controller is written
+    input  wire [       8:0] waddr_i,     // its address
     // image stream
-    input  wire              s_valid_i,
-    input  wire              s_record_i,
-    input  wire [      31:0] s_index_i,
-    input  wire [COLS*8-1:0] s_data_i,
+    input  wire              s_valid_i,   // a word is offered
+    input  wire              s_record_i,  // it is one of a record
+    input  wire [      31:0] s_index_i,   // its number, {line, row}
+    input  wire [COLS*8-1:0] s_data_i,    // the word
     // banks: by row
-    output wire [  ROWS-1:0] we_o,
-    output wire [    RW-1:0] line_o,
-    output wire [COLS*8-1:0] data_o,
-    output wire [       7:0] error_o            // for a cycle
+    output wire [  ROWS-1:0] we_o,        // a word is written
+    output wire [    RW-1:0] line_o,      // its line
+    output wire [COLS*8-1:0] data_o,      // its bytes
+    output wire [       7:0] error_o      // for a cycle
 );
 
   reg  [  ROWS-1:0] we_q;

@@ -8,8 +8,8 @@ module systole_delay_ctl #(
 ) (
     input  wire             clk_i,
     input  wire             rst_i,
-    input  wire [WIDTH-1:0] d_i,
-    output wire [WIDTH-1:0] q_o
+    input  wire [WIDTH-1:0] d_i,    // what goes in
+    output wire [WIDTH-1:0] q_o     // what went in CYCLES cycles ago
 );
 
   reg [WIDTH*CYCLES-1:0] line_q;

@@ -10,10 +10,10 @@ module systole_mul #(
     parameter SOFT = 0                 // for rtl/ecp5 alone
 ) (
     input  wire               clk_i,
-    input  wire               en_i,
-    input  wire [    A_W-1:0] a_i,
-    input  wire [    B_W-1:0] b_i,
-    output wire [A_W+B_W-1:0] p_o
+    input  wire               en_i,   // operands are there
+    input  wire [    A_W-1:0] a_i,    // one factor, signed
+    input  wire [    B_W-1:0] b_i,    // the other
+    output wire [A_W+B_W-1:0] p_o     // their product, a cycle later
 );
 
   wire unused = SOFT != 0;

@@ -5,10 +5,10 @@
 
 module systole_mul24 (
     input  wire        clk_i,
-    input  wire [ 1:0] en_i,  // operands are there; products are there
-    input  wire [24:0] a_i,
-    input  wire [23:0] b_i,
-    output wire [48:0] p_o
+    input  wire [ 1:0] en_i,   // operands are there; products are there
+    input  wire [24:0] a_i,    // one factor, 0 to 2^24
+    input  wire [23:0] b_i,    // the other
+    output wire [48:0] p_o     // their product, 2 cycles later
 );
 
   // A zero in front makes each part a signed operand.

@@ -11,10 +11,10 @@ module systole_mul8 #(
 ) (
     input  wire        clk_i,
     input  wire        load_i,  // take w_i for this x_i and those that follow
-    input  wire [ 7:0] x_i,
-    input  wire [ 7:0] w_i,
+    input  wire [ 7:0] x_i,     // activation, signed
+    input  wire [ 7:0] w_i,     // weight, signed
     input  wire [ 7:0] zero_i,  // signed; with load_i
-    output wire [15:0] p_o
+    output wire [15:0] p_o      // product, 2 cycles after x_i
 );
 
   localparam W_W = ZERO != 0 ? 9 : 8;

@@ -8,8 +8,8 @@ module systole_parity #(
     parameter OUT = 8,
     parameter [IN*OUT-1:0] ROWS = {IN * OUT{1'b0}}  // row r at ROWS[IN*r+:IN]
 ) (
-    input  wire [ IN-1:0] x_i,
-    output wire [OUT-1:0] y_o
+    input  wire [ IN-1:0] x_i,  // bits
+    output wire [OUT-1:0] y_o   // a parity for each row of MATRIX
 );
 
   genvar r;

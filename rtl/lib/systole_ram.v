@@ -11,12 +11,12 @@ module systole_ram #(
     parameter AW     = $clog2(DEPTH)
 ) (
     input  wire             clk_i,
-    input  wire             we_i,
-    input  wire [   AW-1:0] waddr_i,
-    input  wire [WIDTH-1:0] wdata_i,
-    input  wire             re_i,
-    input  wire [   AW-1:0] raddr_i,
-    output wire [WIDTH-1:0] rdata_o
+    input  wire             we_i,     // write
+    input  wire [   AW-1:0] waddr_i,  // its address
+    input  wire [WIDTH-1:0] wdata_i,  // what is written
+    input  wire             re_i,     // read in this cycle
+    input  wire [   AW-1:0] raddr_i,  // word that is read
+    output wire [WIDTH-1:0] rdata_o   // the word, OUTREG + 1 cycles later
 );
 
   (* no_rw_check *)

@@ -10,12 +10,12 @@ module systole_ram_be #(
     parameter AW    = $clog2(DEPTH)
 ) (
     input  wire               clk_i,
-    input  wire [  LANES-1:0] we_i,
-    input  wire [     AW-1:0] waddr_i,
-    input  wire [LANES*8-1:0] wdata_i,
-    input  wire               re_i,
-    input  wire [     AW-1:0] raddr_i,
-    output wire [LANES*8-1:0] rdata_o
+    input  wire [  LANES-1:0] we_i,     // write enable of each byte
+    input  wire [     AW-1:0] waddr_i,  // its address
+    input  wire [LANES*8-1:0] wdata_i,  // what is written
+    input  wire               re_i,     // read
+    input  wire [     AW-1:0] raddr_i,  // word that is read
+    output wire [LANES*8-1:0] rdata_o   // the word, 2 cycles later
 );
 
   (* no_rw_check *)

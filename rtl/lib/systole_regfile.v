@@ -9,11 +9,11 @@ module systole_regfile #(
     parameter AW    = $clog2(DEPTH)
 ) (
     input  wire             clk_i,
-    input  wire             we_i,
-    input  wire [   AW-1:0] waddr_i,
-    input  wire [WIDTH-1:0] wdata_i,
-    input  wire [   AW-1:0] raddr_i,
-    output wire [WIDTH-1:0] rdata_o
+    input  wire             we_i,     // write at the edge
+    input  wire [   AW-1:0] waddr_i,  // its address
+    input  wire [WIDTH-1:0] wdata_i,  // what is written
+    input  wire [   AW-1:0] raddr_i,  // word that is read
+    output wire [WIDTH-1:0] rdata_o   // the word, at once
 );
 
   reg [WIDTH-1:0] mem[0:DEPTH-1];

@@ -8,12 +8,12 @@ module systole_skid #(
 ) (
     input  wire             clk_i,
     input  wire             rst_i,
-    input  wire             s_valid_i,
-    output wire             s_ready_o,
-    input  wire [WIDTH-1:0] s_data_i,
-    output wire             m_valid_o,
-    input  wire             m_ready_i,
-    output wire [WIDTH-1:0] m_data_o
+    input  wire             s_valid_i,  // a word is offered
+    output wire             s_ready_o,  // it is taken
+    input  wire [WIDTH-1:0] s_data_i,   // the word
+    output wire             m_valid_o,  // a word is offered
+    input  wire             m_ready_i,  // it is taken
+    output wire [WIDTH-1:0] m_data_o    // the word
 );
 
   reg             ready_q;

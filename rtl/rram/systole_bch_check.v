@@ -8,9 +8,9 @@ module systole_bch_check #(
     parameter DATA = 64,                                // 32, 64 or 128
     parameter M    = DATA > 64 ? 8 : DATA > 32 ? 7 : 6  // bits of the field, derived
 ) (
-    input  wire [DATA-1:0] data_i,
-    input  wire [    15:0] addr_i,
-    output wire [   2*M:0] check_o
+    input  wire [DATA-1:0] data_i,  // word
+    input  wire [    15:0] addr_i,  // line, for the check bits
+    output wire [   2*M:0] check_o  // check bits
 );
 
   localparam N = DATA + 16;

@@ -9,11 +9,11 @@ module systole_bch_correct #(
     parameter DATA = 64,                                // 32, 64 or 128
     parameter M    = DATA > 64 ? 8 : DATA > 32 ? 7 : 6  // bits of the field, derived
 ) (
-    input  wire [DATA-1:0] data_i,
+    input  wire [DATA-1:0] data_i,          // word as it was read
     input  wire [   2*M:0] syndrome_i,      // {parity, S3, S1}
-    output wire [DATA-1:0] data_o,
+    output wire [DATA-1:0] data_o,          // word, corrected
     output wire            corrected_o,     // one or two bits were wrong
-    output wire            uncorrectable_o
+    output wire            uncorrectable_o  // more errors than can be corrected
 );
 
   localparam N = DATA + 2 * M;  // stored bits, without the parity

@@ -8,9 +8,9 @@ module systole_bch_syndrome #(
     parameter DATA = 64,                                // 32, 64 or 128
     parameter M    = DATA > 64 ? 8 : DATA > 32 ? 7 : 6  // bits of the field, derived
 ) (
-    input  wire [DATA-1:0] data_i,
-    input  wire [    15:0] addr_i,
-    input  wire [   2*M:0] check_i,
+    input  wire [DATA-1:0] data_i,     // word as it was read
+    input  wire [    15:0] addr_i,     // line, for the check bits
+    input  wire [   2*M:0] check_i,    // check bits as they were read
     output wire [   2*M:0] syndrome_o  // {parity, sum of X^3, sum of X}
 );
 

@@ -8,10 +8,10 @@ module systole_crc32 #(
 ) (
     input  wire               clk_i,
     input  wire               rst_i,
-    input  wire               clear_i,
-    input  wire               valid_i,
-    input  wire [BYTES*8-1:0] data_i,
-    output wire [       31:0] crc_o
+    input  wire               clear_i,  // begins anew
+    input  wire               valid_i,  // a word comes
+    input  wire [BYTES*8-1:0] data_i,   // its bytes, byte 0 lowest
+    output wire [       31:0] crc_o     // CRC of the words before
 );
 
   localparam [31:0] POLYNOMIAL = 32'hedb8_8320;

@@ -7,9 +7,9 @@
 module systole_ecc_check #(
     parameter DATA = 64  // 32 or 64
 ) (
-    input  wire [DATA-1:0] data_i,
-    input  wire [    15:0] addr_i,
-    output wire [     7:0] check_o
+    input  wire [DATA-1:0] data_i,  // word
+    input  wire [    15:0] addr_i,  // line, for the check bits
+    output wire [     7:0] check_o  // check bits
 );
 
   localparam N = DATA + 16;

@@ -7,11 +7,11 @@
 module systole_ecc_correct #(
     parameter DATA = 64  // 32 or 64
 ) (
-    input  wire [DATA-1:0] data_i,
-    input  wire [     7:0] syndrome_i,
-    output wire [DATA-1:0] data_o,
+    input  wire [DATA-1:0] data_i,          // word as it was read
+    input  wire [     7:0] syndrome_i,      // syndrome
+    output wire [DATA-1:0] data_o,          // word, corrected
     output wire            corrected_o,     // one bit was wrong
-    output wire            uncorrectable_o
+    output wire            uncorrectable_o  // more errors than can be corrected
 );
 
   localparam [8*64-1:0] COLUMNS = DATA == 64 ? `SYSTOLE_ECC64_COLUMNS : {256'd0, `SYSTOLE_ECC32_COLUMNS};

@@ -8,11 +8,11 @@ module systole_ecc_decode #(
     parameter COLS  = 8,
     parameter CHECK = 8   // stored check bits
 ) (
-    input  wire [COLS*8-1:0] data_i,
-    input  wire [ CHECK-1:0] syndrome_i,
-    output wire [COLS*8-1:0] data_o,
-    output wire              corrected_o,
-    output wire              uncorrectable_o
+    input  wire [COLS*8-1:0] data_i,          // word as it was read
+    input  wire [ CHECK-1:0] syndrome_i,      // syndrome
+    output wire [COLS*8-1:0] data_o,          // word, corrected
+    output wire              corrected_o,     // errors were corrected
+    output wire              uncorrectable_o  // more errors than can be corrected
 );
 
   localparam DATA = ECC == 0 ? (COLS < 8 ? 32 : 64) : COLS < 16 ? COLS * 8 : 128;

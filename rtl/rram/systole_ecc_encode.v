@@ -11,9 +11,9 @@ module systole_ecc_encode #(
     parameter CHECK = 8,   // stored check bits
     parameter AW    = 11   // bits of a line number, at most 16
 ) (
-    input  wire [COLS*8-1:0] data_i,
-    input  wire [    AW-1:0] line_i,
-    output wire [ CHECK-1:0] check_o
+    input  wire [COLS*8-1:0] data_i,  // word
+    input  wire [    AW-1:0] line_i,  // its logical line
+    output wire [ CHECK-1:0] check_o  // check bits
 );
 
   wire [AW+15:0] line = {16'd0, line_i};

@@ -10,10 +10,10 @@ module systole_ecc_syndrome #(
     parameter CHECK = 8,   // stored check bits
     parameter AW    = 11   // bits of a line number, at most 16
 ) (
-    input  wire [COLS*8-1:0] data_i,
-    input  wire [ CHECK-1:0] check_i,
-    input  wire [    AW-1:0] line_i,
-    output wire [ CHECK-1:0] syndrome_o
+    input  wire [COLS*8-1:0] data_i,     // word as it was read
+    input  wire [ CHECK-1:0] check_i,    // check bits as they were read
+    input  wire [    AW-1:0] line_i,     // its logical line
+    output wire [ CHECK-1:0] syndrome_o  // syndrome, 0: no error
 );
 
   genvar i;

@@ -14,23 +14,23 @@ module systole_line_table #(
 ) (
     input  wire              clk_i,
     input  wire              rst_i,
-    input  wire              slot_i,
-    input  wire              m_en_i,
-    input  wire [    RW-1:0] m_line_i,
-    input  wire [    BW-1:0] m_beat_i,
-    input  wire              c_en_i,
-    input  wire [    RW-1:0] c_line_i,
-    input  wire [    BW-1:0] c_beat_i,
-    input  wire [       2:0] c_ref_i,
-    input  wire              c_raw_i,
-    output wire [2*RW+BW+3:0] ripple_o,         // {enable, reference, line, physical line, beat}
-    output wire              uncorrectable_o,   // an entry that was used, for a cycle
-    output wire [    RW-1:0] look_line_o,
-    output wire [      15:0] look_wear_o,
-    input  wire              we_i,
-    input  wire [    RW-1:0] waddr_i,
-    input  wire [    RW-1:0] wline_i,
-    input  wire [      15:0] wwear_i
+    input  wire              slot_i,           // slot that MATMUL reads from
+    input  wire              m_en_i,           // MATMUL reads a sub-word
+    input  wire [    RW-1:0] m_line_i,         // its line in the slot
+    input  wire [    BW-1:0] m_beat_i,         // its number
+    input  wire              c_en_i,           // the controller reads a sub-word
+    input  wire [    RW-1:0] c_line_i,         // its line
+    input  wire [    BW-1:0] c_beat_i,         // its number
+    input  wire [       2:0] c_ref_i,          // read reference: SYSTOLE_REF_*
+    input  wire              c_raw_i,          // the line is a physical one
+    output wire [2*RW+BW+3:0] ripple_o,        // {enable, reference, line, physical line, beat}
+    output wire              uncorrectable_o,  // an entry that was used, for a cycle
+    output wire [    RW-1:0] look_line_o,      // physical line of the entry that is looked at
+    output wire [      15:0] look_wear_o,      // its wear
+    input  wire              we_i,             // an entry is written
+    input  wire [    RW-1:0] waddr_i,          // its logical line
+    input  wire [    RW-1:0] wline_i,          // its physical line
+    input  wire [      15:0] wwear_i           // its wear
 );
 
   `SYSTOLE_ASSERT(check_table_port, !(m_en_i && c_en_i))

@@ -20,75 +20,75 @@ module systole_rram #(
     input  wire                    clk_i,
     input  wire                    rst_i,
     // registers
-    input  wire                    we_i,
-    input  wire [             8:0] waddr_i,
-    input  wire [            31:0] wdata_i,
-    input  wire                    error_clear_i,
-    input  wire [             8:0] raddr_i,
-    output reg  [            31:0] rdata_o,
-    output wire [            31:0] budget_o,
-    output wire [            31:0] inject_o,
-    output wire                    slot_o,
-    output wire                    ready_o,        // an image is awake
+    input  wire                    we_i,              // one is written
+    input  wire [             8:0] waddr_i,           // its address
+    input  wire [            31:0] wdata_i,           // what is written
+    input  wire                    error_clear_i,     // ERROR is cleared
+    input  wire [             8:0] raddr_i,           // its address
+    output reg  [            31:0] rdata_o,           // its value
+    output wire [            31:0] budget_o,          // RRAM_BUDGET
+    output wire [            31:0] inject_o,          // RRAM_INJECT
+    output wire                    slot_o,            // RRAM_SLOT
+    output wire                    ready_o,           // an image is awake
     // run control
-    input  wire                    run_on_i,
-    input  wire                    run_wait_i,
-    input  wire                    run_done_i,
-    output wire                    busy_o,
-    output wire                    ended_o,
-    output wire                    retired_o,
-    output wire                    poison_o,
-    output wire                    poisoned_o,
-    output reg  [             7:0] error_o,
-    output wire [             1:0] wake_we_o,      // {OUT_BYTES, IN_BYTES}
-    output wire [            31:0] wake_bytes_o,
+    input  wire                    run_on_i,          // a run is on
+    input  wire                    run_wait_i,        // a start waits
+    input  wire                    run_done_i,        // a run ends
+    output wire                    busy_o,            // no run may begin
+    output wire                    ended_o,           // a command has ended, for a cycle
+    output wire                    retired_o,         // a line was given up, for a cycle
+    output wire                    poison_o,          // a run has used an uncorrectable word
+    output wire                    poisoned_o,        // it did now, for a cycle
+    output reg  [             7:0] error_o,           // a code of ERROR, for a cycle
+    output wire [             1:0] wake_we_o,         // {OUT_BYTES, IN_BYTES}
+    output wire [            31:0] wake_bytes_o,      // lengths of frames, for the registers
     // upload
-    input  wire                    s_valid_i,
-    output wire                    s_ready_o,
-    input  wire                    s_record_i,
-    input  wire [            31:0] s_index_i,
-    input  wire [      COLS*8-1:0] s_data_i,
-    input  wire                    upload_partial_i,
-    output wire                    upload_we_o,
-    output wire [             2:0] upload_target_o,
-    output wire                    upload_hold_o,
-    output wire                    upload_valid_o,
-    output wire [      COLS*8-1:0] upload_data_o,
+    input  wire                    s_valid_i,         // a word is offered
+    output wire                    s_ready_o,         // it is taken
+    input  wire                    s_record_i,        // it is one of a record
+    input  wire [            31:0] s_index_i,         // its number, {line, row}
+    input  wire [      COLS*8-1:0] s_data_i,          // the word
+    input  wire                    upload_partial_i,  // part of a unit has been uploaded
+    output wire                    upload_we_o,       // a wake chooses a target
+    output wire [             2:0] upload_target_o,   // that target
+    output wire                    upload_hold_o,     // a wake uploads: the host's stream waits
+    output wire                    upload_valid_o,    // a word of the wake
+    output wire [      COLS*8-1:0] upload_data_o,     // its bytes
     // a run's SCRUB
-    input  wire                    scrub_i,
-    input  wire [            11:0] scrub_lines_i,
+    input  wire                    scrub_i,           // a SCRUB row begins
+    input  wire [            11:0] scrub_lines_i,     // lines that it looks at
     // line table
-    output wire                    run_slot_o,
-    output wire                    c_en_o,
-    output wire [          RW-1:0] c_line_o,
-    output wire [          BW-1:0] c_beat_o,
-    output wire [             2:0] c_ref_o,
-    output wire                    c_raw_o,
-    input  wire                    table_bad_i,
-    input  wire [          RW-1:0] look_line_i,
-    input  wire [            15:0] look_wear_i,
-    output wire                    table_we_o,
-    output wire [          RW-1:0] table_addr_o,
-    output wire [          RW-1:0] table_line_o,
-    output wire [            15:0] table_wear_o,
+    output wire                    run_slot_o,        // slot that runs read their weights from
+    output wire                    c_en_o,            // the controller reads a sub-word
+    output wire [          RW-1:0] c_line_o,          // its line
+    output wire [          BW-1:0] c_beat_o,          // its number
+    output wire [             2:0] c_ref_o,           // read reference: SYSTOLE_REF_*
+    output wire                    c_raw_o,           // the line is a physical one
+    input  wire                    table_bad_i,       // an entry that was used is beyond correction, for a cycle
+    input  wire [          RW-1:0] look_line_i,       // physical line of the entry that is looked at
+    input  wire [            15:0] look_wear_i,       // its wear
+    output wire                    table_we_o,        // an entry of the line table is written
+    output wire [          RW-1:0] table_addr_o,      // its logical line
+    output wire [          RW-1:0] table_line_o,      // its physical line
+    output wire [            15:0] table_wear_o,      // its wear
     // banks
-    input  wire [ROWS*COLS*8-1:0]  words_i,
-    input  wire [        ROWS-1:0] fresh_i,
-    input  wire [        ROWS-1:0] corrected_i,
-    input  wire [        ROWS-1:0] uncorrectable_i,
-    input  wire [     ROWS*RW-1:0] lines_i,
-    output wire [        ROWS-1:0] prog_load_o,
-    output wire [COLS*8+CHECK-1:0] prog_data_o,
-    input  wire [        ROWS-1:0] need_set_i,
-    input  wire [        ROWS-1:0] need_reset_i,
-    output wire [        ROWS-1:0] pulse_o,
-    output wire                    pulse_reset_o,
-    output wire [             3:0] pulse_level_o,
-    output wire [          RW-1:0] pulse_addr_o,
-    output wire [          BW-1:0] pulse_beat_o,
-    output wire                    enable_a_o,
-    output wire                    enable_b_o,
-    input  wire                    pulsing_i
+    input  wire [ROWS*COLS*8-1:0]  words_i,           // words of the banks, as they stand behind the correction
+    input  wire [        ROWS-1:0] fresh_i,           // first cycle of a word that was read at the normal reference
+    input  wire [        ROWS-1:0] corrected_i,       // errors were corrected in it
+    input  wire [        ROWS-1:0] uncorrectable_i,   // it has more errors than can be corrected
+    input  wire [     ROWS*RW-1:0] lines_i,           // logical lines of the words
+    output wire [        ROWS-1:0] prog_load_o,       // the bank takes the word that is to be programmed
+    output wire [COLS*8+CHECK-1:0] prog_data_o,       // that word, {check bits, data}
+    input  wire [        ROWS-1:0] need_set_i,        // bits that should read 1 read 0
+    input  wire [        ROWS-1:0] need_reset_i,      // bits that should read 0 read 1
+    output wire [        ROWS-1:0] pulse_o,           // begins a pulse
+    output wire                    pulse_reset_o,     // 0: SET to 1, 1: RESET to 0
+    output wire [             3:0] pulse_level_o,     // number of the pulse in its ladder
+    output wire [          RW-1:0] pulse_addr_o,      // its physical line
+    output wire [          BW-1:0] pulse_beat_o,      // its sub-word
+    output wire                    enable_a_o,        // one of two enables, without which no pulse is given
+    output wire                    enable_b_o,        // the other one
+    input  wire                    pulsing_i          // a pulse is on
 );
 
   localparam [31:0] LAST_ROW = ROWS - 1;

@@ -11,22 +11,22 @@ module systole_rram_engine #(
 ) (
     input  wire        clk_i,
     input  wire        rst_i,
-    output wire [ 9:0] rom_addr_o,
-    input  wire [32:0] rom_data_i,     // parity bit on top
-    output wire [ 4:0] in_addr_o,
-    input  wire [31:0] in_i,
-    output wire        out_we_o,
-    output wire [ 4:0] out_addr_o,
-    output wire [31:0] out_o,
-    output wire        verb_start_o,
-    output wire [ 3:0] verb_o,
-    output wire        waiting_o,      // for the end of a verb
-    output wire        bounded_o,      // which may not take any time
-    input  wire        verb_done_i,
-    input  wire        mem_we_i,       // words that a verb leaves in memory
-    input  wire [ 5:0] mem_addr_i,
-    input  wire [31:0] mem_data_i,
-    output wire [ 2:0] fault_o         // not 0: stopped
+    output wire [ 9:0] rom_addr_o,    // instruction that is read
+    input  wire [32:0] rom_data_i,    // parity bit on top
+    output wire [ 4:0] in_addr_o,     // input that is read
+    input  wire [31:0] in_i,          // its value, a cycle later
+    output wire        out_we_o,      // an output is written
+    output wire [ 4:0] out_addr_o,    // its number
+    output wire [31:0] out_o,         // its value
+    output wire        verb_start_o,  // a verb begins
+    output wire [ 3:0] verb_o,        // its number
+    output wire        waiting_o,     // for the end of a verb
+    output wire        bounded_o,     // which may not take any time
+    input  wire        verb_done_i,   // it has ended
+    input  wire        mem_we_i,      // words that a verb leaves in memory
+    input  wire [ 5:0] mem_addr_i,    // address of the word
+    input  wire [31:0] mem_data_i,    // the word
+    output wire [ 2:0] fault_o        // not 0: stopped
 );
 
   // Codes of sw/isa/src/rram_engine.

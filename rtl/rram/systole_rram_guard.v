@@ -14,45 +14,45 @@ module systole_rram_guard #(
     input  wire                 clk_i,
     input  wire                 rst_i,
     // registers
-    input  wire                 unlock_we_i,
-    input  wire                 lock_we_i,
-    input  wire                 inject_we_i,
-    input  wire                 clear_i,       // error log and poison
-    input  wire [         31:0] wdata_i,
-    output wire [          2:0] state_o,       // injection locked, locked, unlocked
-    output wire [         31:0] inject_o,
-    output wire [   COLS*8-1:0] flip_o,
-    output wire [         31:0] corrected_o,
-    output wire [         31:0] uncorrectable_o,
-    output wire [         31:0] first_o,
-    output wire [         31:0] last_o,
-    output wire [         31:0] pulses_o,
-    output wire [         31:0] retries_o,
-    output wire [         31:0] remaps_o,
-    output wire [         31:0] swaps_o,
-    output wire [         31:0] spares_o,
+    input  wire                 unlock_we_i,      // RRAM_UNLOCK is written
+    input  wire                 lock_we_i,        // RRAM_LOCK is written
+    input  wire                 inject_we_i,      // RRAM_INJECT is written
+    input  wire                 clear_i,          // error log and poison
+    input  wire [         31:0] wdata_i,          // what is written
+    output wire [          2:0] state_o,          // injection locked, locked, unlocked
+    output wire [         31:0] inject_o,         // RRAM_INJECT
+    output wire [   COLS*8-1:0] flip_o,           // bits that are stored wrong
+    output wire [         31:0] corrected_o,      // words that were corrected
+    output wire [         31:0] uncorrectable_o,  // words beyond correction
+    output wire [         31:0] first_o,          // the first of them
+    output wire [         31:0] last_o,           // the last of them
+    output wire [         31:0] pulses_o,         // pulses given
+    output wire [         31:0] retries_o,        // rounds of pulses more
+    output wire [         31:0] remaps_o,         // lines given up for spares
+    output wire [         31:0] swaps_o,          // lines that changed places
+    output wire [         31:0] spares_o,         // spares left
     // controller
-    input  wire                 relock_i,
-    input  wire                 internal_i,
-    output wire                 unlocked_o,
-    output wire                 locked_o,
-    output wire                 enable_a_o,
-    output wire                 enable_b_o,
+    input  wire                 relock_i,         // the keys are to be given anew
+    input  wire                 internal_i,       // a job of the controller's own: no keys
+    output wire                 unlocked_o,       // both keys were given
+    output wire                 locked_o,         // a lock is on
+    output wire                 enable_a_o,       // one of two enables, without which no pulse is given
+    output wire                 enable_b_o,       // the other one
     // events
-    input  wire                 run_on_i,
-    input  wire                 counted_i,
-    input  wire [     ROWS-1:0] fresh_i,
-    input  wire [     ROWS-1:0] corrected_i,
-    input  wire [     ROWS-1:0] uncorrectable_i,
-    input  wire [  ROWS*RW-1:0] lines_i,
-    input  wire                 table_bad_i,   // an entry of the line table was beyond correction
-    input  wire [     ROWS-1:0] pulse_i,
-    input  wire                 retried_i,
-    input  wire                 retired_i,
-    input  wire                 swapped_i,
-    input  wire [         31:0] used_i,
-    output wire                 poison_o,
-    output wire                 poisoned_o     // for a cycle
+    input  wire                 run_on_i,         // a run is on
+    input  wire                 counted_i,        // reads that count, outside runs too
+    input  wire [     ROWS-1:0] fresh_i,          // first cycle of a word that was read at the normal reference
+    input  wire [     ROWS-1:0] corrected_i,      // errors were corrected in it
+    input  wire [     ROWS-1:0] uncorrectable_i,  // it has more errors than can be corrected
+    input  wire [  ROWS*RW-1:0] lines_i,          // logical lines of the words
+    input  wire                 table_bad_i,      // an entry of the line table was beyond correction
+    input  wire [     ROWS-1:0] pulse_i,          // begins a pulse
+    input  wire                 retried_i,        // a round of pulses more
+    input  wire                 retired_i,        // a line was given up for a spare
+    input  wire                 swapped_i,        // two lines changed places
+    input  wire [         31:0] used_i,           // spares used
+    output wire                 poison_o,         // a run has used an uncorrectable word
+    output wire                 poisoned_o        // for a cycle
 );
 
   // Two of each, set together, so that no single flip-flop allows programming.

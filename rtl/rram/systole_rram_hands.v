@@ -15,87 +15,87 @@ module systole_rram_hands #(
     input  wire          clk_i,
     input  wire          rst_i,
     // engine
-    input  wire [   4:0] in_addr_i,
-    output reg  [  31:0] in_o,
-    input  wire          out_we_i,
-    input  wire [   4:0] out_addr_i,
-    input  wire [  31:0] out_i,
-    input  wire          start_i,
-    input  wire [   3:0] verb_i,
-    input  wire          waiting_i,
-    input  wire          bounded_i,
-    output reg           done_o,
+    input  wire [   4:0] in_addr_i,         // input that is read
+    output reg  [  31:0] in_o,              // its value, a cycle later
+    input  wire          out_we_i,          // an output is written
+    input  wire [   4:0] out_addr_i,        // its number
+    input  wire [  31:0] out_i,             // its value
+    input  wire          start_i,           // a verb begins
+    input  wire [   3:0] verb_i,            // its number
+    input  wire          waiting_i,         // the engine waits for its end
+    input  wire          bounded_i,         // which may not take any time
+    output reg           done_o,            // the verb has ended
     // requests
-    output wire          idle_o,
-    output wire          take_o,
-    input  wire          request_i,
-    input  wire [  31:0] request_word_i,
-    input  wire [  31:0] lines_i,
-    input  wire          slot_i,
-    output wire          slot_set_o,
+    output wire          idle_o,            // the program waits for a request
+    output wire          take_o,            // takes the request
+    input  wire          request_i,         // a request stands
+    input  wire [  31:0] request_word_i,    // code, line in the upper half
+    input  wire [  31:0] lines_i,           // lines that a scrub may look at
+    input  wire          slot_i,            // RRAM_SLOT
+    output wire          slot_set_o,        // the program chooses a slot
     // guard
-    input  wire          unlocked_i,
-    input  wire          locked_i,
-    output wire          relock_o,
-    output wire          keyless_o,
+    input  wire          unlocked_i,        // both keys were given
+    input  wire          locked_i,          // a lock is on
+    output wire          relock_o,          // the keys are to be given anew
+    output wire          keyless_o,         // a job of the program's own
     // walker and sink
-    output wire          begin_o,
-    output reg  [RW-1:0] line_o,
-    output reg  [  RW:0] count_o,
-    output reg  [  15:0] mode_o,
-    output reg  [  15:0] pick_o,
-    input  wire          quiet_i,            // no walk is on, and its words have arrived
-    output wire          clear_verdict_o,
-    output wire          clear_crc_o,
-    output wire          data_we_o,
-    output wire [  31:0] data_o,
-    output wire          digest_o,
-    output wire          load_o,
-    output reg  [LW-1:0] row_o,
-    output wire          looked_o,
-    input  wire [  31:0] entry_i,            // of the line table, at at_o
-    input  wire [   1:0] verdict_i,
-    input  wire [  31:0] crc_i,
-    input  wire [  31:0] word_i,
+    output wire          begin_o,           // a walk begins
+    output reg  [RW-1:0] line_o,            // its first line
+    output reg  [  RW:0] count_o,           // its lines
+    output reg  [  15:0] mode_o,            // how it reads, and what becomes of its words
+    output reg  [  15:0] pick_o,            // units that count
+    input  wire          quiet_i,           // no walk is on, and its words have arrived
+    output wire          clear_verdict_o,   // the verdict is forgotten
+    output wire          clear_crc_o,       // the CRC begins anew
+    output wire          data_we_o,         // shifts a unit into the word register
+    output wire [  31:0] data_o,            // the unit
+    output wire          digest_o,          // the word register into the CRC
+    output wire          load_o,            // .. into the line programmer
+    output reg  [LW-1:0] row_o,             // for this row
+    output wire          looked_o,          // an entry of the line table into word_i
+    input  wire [  31:0] entry_i,           // of the line table, at at_o
+    input  wire [   1:0] verdict_i,         // {beyond correction, corrected}
+    input  wire [  31:0] crc_i,             // CRC
+    input  wire [  31:0] word_i,            // the unit that was picked
     // line table
-    output reg  [RW-1:0] at_o,
-    output wire          enter_o,            // the engine writes enter_data_o there
-    output wire [  31:0] enter_data_o,
-    output wire          in_slot_o,          // there is an entry to be written
-    input  wire          entered_i,          // a unit of a walk was written there
+    output reg  [RW-1:0] at_o,              // entry that is looked at or written
+    output wire          enter_o,           // the engine writes enter_data_o there
+    output wire [  31:0] enter_data_o,      // what is written
+    output wire          in_slot_o,         // there is an entry to be written
+    input  wire          entered_i,         // a unit of a walk was written there
     // line programmer
-    output wire          program_o,
-    output wire          move_o,
-    output wire          forget_o,
-    input  wire          program_done_i,
-    input  wire          program_failed_i,
-    output reg           used_slot_o,
-    output wire          used_we_o,
-    output wire          turned_o,
-    input  wire [  31:0] used_i,             // spares used, slot 1 in the upper half
-    input  wire [   5:0] want_i,             // {hot, it wants to turn} of slot 1 and 0
+    output wire          program_o,         // programs the line that was loaded
+    output wire          move_o,            // it may be retired or change places
+    output wire          forget_o,          // what was loaded is not for programming
+    input  wire          program_done_i,    // that has ended
+    input  wire          program_failed_i,  // the line is not as it should be
+    output reg           used_slot_o,       // slot whose spares are set
+    output wire          used_we_o,         // its numbers are set
+    output wire          turned_o,          // its classes changed places
+    input  wire [  31:0] used_i,            // spares used, slot 1 in the upper half
+    input  wire [   5:0] want_i,            // {hot, it wants to turn} of slot 1 and 0
     // the scrub's place
-    output wire          place_set_o,
-    input  wire [RW-1:0] place_i,
-    input  wire [RW-1:0] place_line_i,
-    input  wire          place_raw_i,
-    input  wire          place_last_i,
-    output reg  [   1:0] newest_o,
-    output reg  [  RW:0] live_o,
-    output reg  [RW-1:0] live_record_o,
-    input  wire          stop_i,
-    input  wire          stale_i,            // the host begins to write over the program that is awake
+    output wire          place_set_o,       // the place is set
+    input  wire [RW-1:0] place_i,           // the place
+    input  wire [RW-1:0] place_line_i,      // its line
+    input  wire          place_raw_i,       // .. which is a physical one
+    input  wire          place_last_i,      // it is the last
+    output reg  [   1:0] newest_o,          // {there is an image, its slot}
+    output reg  [  RW:0] live_o,            // lines of the image
+    output reg  [RW-1:0] live_record_o,     // first line of its record
+    input  wire          stop_i,            // a run waits: a scrub ends at the next line
+    input  wire          stale_i,           // the host begins to write over the program that is awake
     // the host's registers
-    output wire [   1:0] frame_we_o,         // {OUT_BYTES, IN_BYTES} from out_i
-    output reg           ready_o,
-    output reg           run_slot_o,
-    output reg  [   1:0] seen_o,             // {weak, foreign}
-    output reg           booted_o,
-    output reg           waking_o,
-    output wire          ended_o,
-    output wire [   7:0] error_o,
-    input  wire [   2:0] status_addr_i,
-    output wire [  31:0] status_o
+    output wire [   1:0] frame_we_o,        // {OUT_BYTES, IN_BYTES} from out_i
+    output reg           ready_o,           // an image is awake
+    output reg           run_slot_o,        // slot that runs read from
+    output reg  [   1:0] seen_o,            // {weak, foreign}
+    output reg           booted_o,          // the wake behind reset has ended
+    output reg           waking_o,          // a wake is on
+    output wire          ended_o,           // a command has ended, for a cycle
+    output wire [   7:0] error_o,           // a code of ERROR, for a cycle
+    input  wire [   2:0] status_addr_i,     // register that is read
+    output wire [  31:0] status_o           // its value
 );
 
   localparam [31:0] HALF = RRAM_DEPTH / 2;

@@ -16,18 +16,18 @@ module systole_rram_macro #(
 ) (
     input  wire             clk_i,
     input  wire             rst_i,
-    input  wire             re_i,
-    input  wire [   AW-1:0] raddr_i,
-    input  wire [      2:0] ref_i,      // read reference: SYSTOLE_REF_*
-    output wire [WIDTH-1:0] rdata_o,
-    input  wire             pulse_i,
-    input  wire             reset_i,    // 0: SET to 1, 1: RESET to 0
-    input  wire [      3:0] level_i,    // number of the pulse in its ladder
-    input  wire [   AW-1:0] paddr_i,
-    input  wire [WIDTH-1:0] mask_i,
-    input  wire             enable_a_i,
-    input  wire             enable_b_i,
-    output wire             busy_o
+    input  wire             re_i,        // read
+    input  wire [   AW-1:0] raddr_i,     // its sub-word
+    input  wire [      2:0] ref_i,       // read reference: SYSTOLE_REF_*
+    output wire [WIDTH-1:0] rdata_o,     // the sub-word, WAYS + 1 cycles later
+    input  wire             pulse_i,     // begins a pulse
+    input  wire             reset_i,     // 0: SET to 1, 1: RESET to 0
+    input  wire [      3:0] level_i,     // number of the pulse in its ladder
+    input  wire [   AW-1:0] paddr_i,     // sub-word of the pulse
+    input  wire [WIDTH-1:0] mask_i,      // bits that it changes
+    input  wire             enable_a_i,  // one of two enables, without which no pulse is given
+    input  wire             enable_b_i,  // the other one
+    output wire             busy_o       // a pulse is on
 );
 
   localparam WW = WAYS > 1 ? $clog2(WAYS) : 1;

@@ -17,27 +17,27 @@ module systole_rram_pass #(
     input  wire          clk_i,
     input  wire          rst_i,
     // the image
-    input  wire [   1:0] newest_i,           // {there is one, slot}
-    input  wire [  RW:0] live_i,             // its lines
-    input  wire [RW-1:0] record_i,           // first line of its record
+    input  wire [   1:0] newest_i,      // {there is one, slot}
+    input  wire [  RW:0] live_i,        // its lines
+    input  wire [RW-1:0] record_i,      // first line of its record
     // the place
-    input  wire          set_i,
-    input  wire [RW-1:0] place_i,
-    output wire [RW-1:0] place_o,
-    output wire [RW-1:0] line_o,
-    output wire          raw_o,
-    output wire          last_o,
-    output wire          found_o,
+    input  wire          set_i,         // sets the place
+    input  wire [RW-1:0] place_i,       // the new place
+    output wire [RW-1:0] place_o,       // the place
+    output wire [RW-1:0] line_o,        // its line
+    output wire          raw_o,         // .. which is a physical one
+    output wire          last_o,        // it is the last
+    output wire          found_o,       // a weak line was found
     // a run's SCRUB
-    input  wire          idle_i,             // nothing else walks
-    input  wire          scrub_i,
-    input  wire [  11:0] lines_i,
-    output wire          busy_o,
-    output wire          walk_o,
-    output wire          strong_0_o,         // the second margin
-    input  wire          walk_valid_i,
-    input  wire          walk_bad_i,         // with walk_valid_i: corrected, or beyond correction
-    input  wire          walk_done_i
+    input  wire          idle_i,        // nothing else walks
+    input  wire          scrub_i,       // a SCRUB row begins
+    input  wire [  11:0] lines_i,       // lines that it looks at
+    output wire          busy_o,        // it is at work
+    output wire          walk_o,        // a walk begins
+    output wire          strong_0_o,    // the second margin
+    input  wire          walk_valid_i,  // a word comes
+    input  wire          walk_bad_i,    // with walk_valid_i: corrected, or beyond correction
+    input  wire          walk_done_i    // it is the last
 );
 
   localparam [31:0] TABLE_AT = `SYSTOLE_RRAM_SLOT_LINES(RRAM_DEPTH, ROWS, COLS);

@@ -25,62 +25,62 @@ module systole_rram_program #(
     input  wire                    clk_i,
     input  wire                    rst_i,
     // words of the line
-    input  wire                    load_i,
-    input  wire [          LW-1:0] load_row_i,
-    input  wire [          RW-1:0] load_line_i,
-    input  wire [      COLS*8-1:0] load_data_i,
-    input  wire [      COLS*8-1:0] flip_i,          // bits to store wrong, for tests of what follows
-    input  wire                    forget_i,        // they are not for programming
+    input  wire                    load_i,         // takes a word
+    input  wire [          LW-1:0] load_row_i,     // its row
+    input  wire [          RW-1:0] load_line_i,    // its logical line
+    input  wire [      COLS*8-1:0] load_data_i,    // the word
+    input  wire [      COLS*8-1:0] flip_i,         // bits to store wrong, for tests of what follows
+    input  wire                    forget_i,       // they are not for programming
     // the job
-    input  wire                    start_i,
-    input  wire [          RW-1:0] line_i,
-    input  wire                    move_i,
-    output wire                    busy_o,
-    output wire                    done_o,
-    output wire                    failed_o,
+    input  wire                    start_i,        // programs the line
+    input  wire [          RW-1:0] line_i,         // its logical line
+    input  wire                    move_i,         // it may be retired or change places
+    output wire                    busy_o,         // it is at work
+    output wire                    done_o,         // it has ended, for a cycle
+    output wire                    failed_o,       // the line is not as it should be
     // spares used by class 0 and 1, from the record of a slot
-    input  wire                    used_we_i,
-    input  wire                    used_slot_i,
-    input  wire [            15:0] used_i,
-    input  wire [             1:0] used_hot_i,      // {valid, the class for whose sake the slot turned last}
-    output wire [            31:0] used_o,          // slot 1 in the upper half
+    input  wire                    used_we_i,      // the numbers are set
+    input  wire                    used_slot_i,    // of this slot
+    input  wire [            15:0] used_i,         // class 1 in the upper half
+    input  wire [             1:0] used_hot_i,     // {valid, the class for whose sake the slot turned last}
+    output wire [            31:0] used_o,         // slot 1 in the upper half
     // the classes of a slot changed places; {hot, it wants to} of slot 1 and 0
-    input  wire                    turn_i,
-    input  wire                    turn_slot_i,
-    output wire [             5:0] turn_want_o,
+    input  wire                    turn_i,         // they did
+    input  wire                    turn_slot_i,    // .. in this slot
+    output wire [             5:0] turn_want_o,    // what the slots want
     // walker
-    output wire                    walk_start_o,
-    output wire [          RW-1:0] walk_line_o,
-    output wire [             2:0] walk_ref_o,
-    output wire                    walk_raw_o,
-    input  wire                    walk_valid_i,
-    input  wire [          LW-1:0] walk_row_i,
-    input  wire [      COLS*8-1:0] walk_word_i,
-    input  wire                    walk_done_i,
+    output wire                    walk_start_o,   // a walk over one line begins
+    output wire [          RW-1:0] walk_line_o,    // the line
+    output wire [             2:0] walk_ref_o,     // read reference: SYSTOLE_REF_*
+    output wire                    walk_raw_o,     // the line is a physical one
+    input  wire                    walk_valid_i,   // a word comes
+    input  wire [          LW-1:0] walk_row_i,     // its row
+    input  wire [      COLS*8-1:0] walk_word_i,    // the word
+    input  wire                    walk_done_i,    // it is the last
     // line table
-    output wire [          RW-1:0] look_o,
-    input  wire [          RW-1:0] look_line_i,
-    input  wire [            15:0] look_wear_i,
-    output wire                    table_we_o,
-    output wire [          RW-1:0] table_addr_o,
-    output wire [          RW-1:0] table_line_o,
-    output wire [            15:0] table_wear_o,
+    output wire [          RW-1:0] look_o,         // entry that is looked at
+    input  wire [          RW-1:0] look_line_i,    // physical line of the entry that is looked at
+    input  wire [            15:0] look_wear_i,    // its wear
+    output wire                    table_we_o,     // an entry of the line table is written
+    output wire [          RW-1:0] table_addr_o,   // its logical line
+    output wire [          RW-1:0] table_line_o,   // its physical line
+    output wire [            15:0] table_wear_o,   // its wear
     // banks
-    output wire [        ROWS-1:0] prog_load_o,
-    output wire [COLS*8+CHECK-1:0] prog_data_o,
-    input  wire [        ROWS-1:0] need_set_i,
-    input  wire [        ROWS-1:0] need_reset_i,
-    output wire [        ROWS-1:0] pulse_o,
-    output wire                    pulse_reset_o,
-    output wire [             3:0] pulse_level_o,
-    output wire [          RW-1:0] pulse_addr_o,
-    output wire [          BW-1:0] pulse_beat_o,
-    input  wire                    pulsing_i,
+    output wire [        ROWS-1:0] prog_load_o,    // the bank takes the word that is to be programmed
+    output wire [COLS*8+CHECK-1:0] prog_data_o,    // that word, {check bits, data}
+    input  wire [        ROWS-1:0] need_set_i,     // bits that should read 1 read 0
+    input  wire [        ROWS-1:0] need_reset_i,   // bits that should read 0 read 1
+    output wire [        ROWS-1:0] pulse_o,        // begins a pulse
+    output wire                    pulse_reset_o,  // 0: SET to 1, 1: RESET to 0
+    output wire [             3:0] pulse_level_o,  // number of the pulse in its ladder
+    output wire [          RW-1:0] pulse_addr_o,   // its physical line
+    output wire [          BW-1:0] pulse_beat_o,   // its sub-word
+    input  wire                    pulsing_i,      // a pulse is on
     // events, for a cycle each
-    output wire                    retried_o,
-    output wire                    retired_o,
-    output wire                    swapped_o,
-    output wire [            15:0] max_wear_o
+    output wire                    retried_o,      // a round of pulses more
+    output wire                    retired_o,      // a line was given up for a spare
+    output wire                    swapped_o,      // two lines changed places
+    output wire [            15:0] max_wear_o      // largest wear of a line so far
 );
 
   localparam SLOT_LINES = `SYSTOLE_RRAM_SLOT_LINES(RRAM_DEPTH, ROWS, COLS);

@@ -15,39 +15,39 @@ module systole_rram_request #(
     input  wire          clk_i,
     input  wire          rst_i,
     // registers
-    input  wire          command_we_i,
-    input  wire          slot_we_i,
-    input  wire          budget_we_i,
-    input  wire [  31:0] wdata_i,
-    input  wire          slot_set_i,        // the engine chooses a slot
-    input  wire          slot_data_i,
-    output wire          slot_o,
-    output wire [  31:0] budget_o,
+    input  wire          command_we_i,  // RRAM_COMMAND is written
+    input  wire          slot_we_i,     // RRAM_SLOT is written
+    input  wire          budget_we_i,   // RRAM_BUDGET is written
+    input  wire [  31:0] wdata_i,       // what is written
+    input  wire          slot_set_i,    // the engine chooses a slot
+    input  wire          slot_data_i,   // that slot
+    output wire          slot_o,        // RRAM_SLOT
+    output wire [  31:0] budget_o,      // RRAM_BUDGET
     // what is so
-    input  wire          unlocked_i,
-    input  wire [   1:0] newest_i,          // {there is one, slot}
-    input  wire          found_i,           // a run found a weak line
-    input  wire          run_on_i,
-    input  wire          run_wait_i,
-    input  wire          run_done_i,
+    input  wire          unlocked_i,    // both keys were given
+    input  wire [   1:0] newest_i,      // {there is one, slot}
+    input  wire          found_i,       // a run found a weak line
+    input  wire          run_on_i,      // a run is on
+    input  wire          run_wait_i,    // a start waits
+    input  wire          run_done_i,    // a run ends
     // the engine
-    input  wire          idle_i,            // it waits for a request
-    input  wire          stopped_i,
-    input  wire          take_i,
-    output wire          valid_o,
-    output wire [  31:0] request_o,         // code, line in the upper half
-    output wire [  31:0] lines_o,           // that a scrub after a run may look at
-    output wire          busy_o,
+    input  wire          idle_i,        // it waits for a request
+    input  wire          stopped_i,     // it has stopped at a fault
+    input  wire          take_i,        // it takes the request
+    output wire          valid_o,       // a request stands
+    output wire [  31:0] request_o,     // code, line in the upper half
+    output wire [  31:0] lines_o,       // that a scrub after a run may look at
+    output wire          busy_o,        // something is asked for, or a line is open
     // the stream
-    input  wire          s_valid_i,
-    output wire          s_ready_o,
-    input  wire          s_record_i,
-    input  wire [  31:0] s_index_i,
-    input  wire          moving_i,
-    output wire          word_o,            // it goes to the word register
-    output wire [RW-1:0] line_o,            // that is open
+    input  wire          s_valid_i,     // a word is offered
+    output wire          s_ready_o,     // it is taken
+    input  wire          s_record_i,    // it is one of a record
+    input  wire [  31:0] s_index_i,     // its number, {line, row}
+    input  wire          moving_i,      // words are under way
+    output wire          word_o,        // it goes to the word register
+    output wire [RW-1:0] line_o,        // that is open
     // a code of ERROR, for a cycle
-    output reg  [   7:0] error_o
+    output reg  [   7:0] error_o        // the code
 );
 
   localparam [31:0] LAST_ROW = ROWS - 1;

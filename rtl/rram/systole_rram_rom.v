@@ -4,8 +4,8 @@
 
 module systole_rram_rom (
     input  wire        clk_i,
-    input  wire [ 9:0] addr_i,
-    output reg  [32:0] data_o
+    input  wire [ 9:0] addr_i,  // instruction
+    output reg  [32:0] data_o   // its word, a cycle later, parity bit on top
 );
 
   reg [32:0] rom[0:1023];

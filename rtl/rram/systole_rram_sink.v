@@ -15,54 +15,54 @@ module systole_rram_sink #(
     input  wire          clk_i,
     input  wire          rst_i,
     // a walk begins
-    input  wire          begin_i,
-    input  wire [   2:0] sink_i,
-    input  wire [   2:0] section_i,         // of UPLOAD
-    input  wire          sealed_i,          // the last unit is the CRC, and counts as zero in it
-    input  wire          inverted_i,        // TABLE
-    input  wire          anew_i,            // CRC
-    input  wire          clean_i,           // verdict
-    input  wire [  15:0] pick_i,            // UPLOAD: 64-bit units; WORD: number of the 32-bit unit
+    input  wire          begin_i,               // it does
+    input  wire [   2:0] sink_i,                // where its words go
+    input  wire [   2:0] section_i,             // of UPLOAD
+    input  wire          sealed_i,              // the last unit is the CRC, and counts as zero in it
+    input  wire          inverted_i,            // TABLE
+    input  wire          anew_i,                // CRC
+    input  wire          clean_i,               // verdict
+    input  wire [  15:0] pick_i,                // UPLOAD: 64-bit units; WORD: number of the 32-bit unit
     // the engine
-    input  wire          clear_verdict_i,
-    input  wire          clear_crc_i,
-    input  wire          data_we_i,
-    input  wire [  31:0] data_i,
-    input  wire          digest_i,          // the word register into the CRC
-    input  wire          load_i,            // ... and into the line programmer
-    input  wire [LW-1:0] row_i,
-    input  wire          looked_i,          // an entry of the line table into word_o
-    input  wire [  31:0] entry_i,
+    input  wire          clear_verdict_i,       // the verdict is forgotten
+    input  wire          clear_crc_i,           // the CRC begins anew
+    input  wire          data_we_i,             // shifts a unit into the word register
+    input  wire [  31:0] data_i,                // the unit
+    input  wire          digest_i,              // the word register into the CRC
+    input  wire          load_i,                // ... and into the line programmer
+    input  wire [LW-1:0] row_i,                 // for this row
+    input  wire          looked_i,              // an entry of the line table into word_o
+    input  wire [  31:0] entry_i,               // that entry
     // the host's words
-    input  wire          host_i,
-    input  wire          host_record_i,
-    input  wire [   3:0] host_unit_i,       // of the record, the word's first
-    input  wire [LW-1:0] host_row_i,
-    input  wire [WB-1:0] host_data_i,
+    input  wire          host_i,                // a word comes
+    input  wire          host_record_i,         // it is one of a record
+    input  wire [   3:0] host_unit_i,           // of the record, the word's first
+    input  wire [LW-1:0] host_row_i,            // its row
+    input  wire [WB-1:0] host_data_i,           // the word
     // the walk's words
-    input  wire          walk_valid_i,
-    input  wire [WB-1:0] walk_word_i,
-    input  wire [LW-1:0] walk_row_i,
-    input  wire          walk_corrected_i,
-    input  wire          walk_uncorrectable_i,
-    input  wire          walk_done_i,
+    input  wire          walk_valid_i,          // a word comes
+    input  wire [WB-1:0] walk_word_i,           // the word
+    input  wire [LW-1:0] walk_row_i,            // its row
+    input  wire          walk_corrected_i,      // errors were corrected in it
+    input  wire          walk_uncorrectable_i,  // it has more errors than can be corrected
+    input  wire          walk_done_i,           // it is the last
     // results
-    output wire          moving_o,          // words are under way
-    output wire [  31:0] crc_o,
-    output wire [   1:0] verdict_o,         // {beyond correction, corrected}
-    output wire [  31:0] word_o,
-    output wire          mem_we_o,
-    output wire [   5:0] mem_addr_o,
-    output wire          table_we_o,
-    output wire [  31:0] unit_o,            // for the memory
-    output wire [  31:0] entry_o,           // for the table
-    output wire          upload_we_o,
-    output wire [   2:0] upload_target_o,
-    output wire          upload_valid_o,
-    output wire          load_o,
-    output wire          load_host_o,       // it is the host's
-    output wire [LW-1:0] load_row_o,
-    output wire [WB-1:0] data_o             // for upload and programmer
+    output wire          moving_o,              // words are under way
+    output wire [  31:0] crc_o,                 // CRC
+    output wire [   1:0] verdict_o,             // {beyond correction, corrected}
+    output wire [  31:0] word_o,                // the unit that was picked
+    output wire          mem_we_o,              // a unit goes into the engine's memory
+    output wire [   5:0] mem_addr_o,            // its address
+    output wire          table_we_o,            // a unit goes into the line table
+    output wire [  31:0] unit_o,                // for the memory
+    output wire [  31:0] entry_o,               // for the table
+    output wire          upload_we_o,           // the target of the upload is chosen
+    output wire [   2:0] upload_target_o,       // that target
+    output wire          upload_valid_o,        // a word goes to the upload
+    output wire          load_o,                // a word goes to the line programmer
+    output wire          load_host_o,           // it is the host's
+    output wire [LW-1:0] load_row_o,            // its row
+    output wire [WB-1:0] data_o                 // for upload and programmer
 );
 
   localparam EPW = COLS / 4;                // units of 32 bits in a word

@@ -18,31 +18,31 @@ module systole_rram_walk #(
 ) (
     input  wire                   clk_i,
     input  wire                   rst_i,
-    input  wire                   start_i,
-    input  wire [         RW-1:0] line_i,
-    input  wire [           RW:0] lines_i,        // at least 1
-    input  wire [            5:0] pace_i,         // cycles for a word, at least 1
-    input  wire [         LW-1:0] last_row_i,     // of each line
-    input  wire [            2:0] ref_i,
-    input  wire                   raw_i,
+    input  wire                   start_i,          // a walk begins
+    input  wire [         RW-1:0] line_i,           // its first line
+    input  wire [           RW:0] lines_i,          // at least 1
+    input  wire [            5:0] pace_i,           // cycles for a word, at least 1
+    input  wire [         LW-1:0] last_row_i,       // of each line
+    input  wire [            2:0] ref_i,            // read reference: SYSTOLE_REF_*
+    input  wire                   raw_i,            // lines are physical ones
     // to the line table
-    output wire                   c_en_o,
-    output wire [         RW-1:0] c_line_o,
-    output wire [         BW-1:0] c_beat_o,
-    output wire [            2:0] c_ref_o,
-    output wire                   c_raw_o,
+    output wire                   c_en_o,           // the controller reads a sub-word
+    output wire [         RW-1:0] c_line_o,         // its line
+    output wire [         BW-1:0] c_beat_o,         // its number
+    output wire [            2:0] c_ref_o,          // read reference: SYSTOLE_REF_*
+    output wire                   c_raw_o,          // the line is a physical one
     // from the banks
-    input  wire [ROWS*COLS*8-1:0] words_i,
-    input  wire [       ROWS-1:0] corrected_i,
-    input  wire [       ROWS-1:0] uncorrectable_i,
+    input  wire [ROWS*COLS*8-1:0] words_i,          // words of the banks, as they stand behind the correction
+    input  wire [       ROWS-1:0] corrected_i,      // errors were corrected in it
+    input  wire [       ROWS-1:0] uncorrectable_i,  // it has more errors than can be corrected
     // the stream
-    output wire                   busy_o,         // it asks, or may
-    output wire                   valid_o,
-    output wire [     COLS*8-1:0] word_o,
-    output wire [         LW-1:0] row_o,
-    output wire                   corrected_o,
-    output wire                   uncorrectable_o,
-    output wire                   done_o          // with the last word
+    output wire                   busy_o,           // it asks, or may
+    output wire                   valid_o,          // a word
+    output wire [     COLS*8-1:0] word_o,           // the word
+    output wire [         LW-1:0] row_o,            // its row
+    output wire                   corrected_o,      // errors were corrected in it
+    output wire                   uncorrectable_o,  // it has more errors than can be corrected
+    output wire                   done_o            // with the last word
 );
 
   localparam LATENCY = `SYSTOLE_LATENCY_W_LEAD(RRAM_WAYS, WEIGHT_BEATS) + 3;

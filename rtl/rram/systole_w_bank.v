@@ -22,36 +22,36 @@ module systole_w_bank #(
     input  wire                    clk_i,
     input  wire                    rst_i,
     // RRAM read: physical line, and the logical line that the check bits cover
-    input  wire                    r_en_i,
-    input  wire [             2:0] r_ref_i,
-    input  wire [          RW-1:0] r_line_i,
-    input  wire [          RW-1:0] r_addr_i,
-    input  wire [          BW-1:0] r_beat_i,
-    input  wire                    s_en_i,
-    input  wire [          SW-1:0] s_addr_i,
-    output wire [      COLS*8-1:0] word_o,
+    input  wire                    r_en_i,           // reads a sub-word
+    input  wire [             2:0] r_ref_i,          // read reference: SYSTOLE_REF_*
+    input  wire [          RW-1:0] r_line_i,         // logical line
+    input  wire [          RW-1:0] r_addr_i,         // physical line
+    input  wire [          BW-1:0] r_beat_i,         // number of the sub-word
+    input  wire                    s_en_i,           // reads SRAM
+    input  wire [          SW-1:0] s_addr_i,         // its word
+    output wire [      COLS*8-1:0] word_o,           // the word
     // the decoder's verdict on word_o; fresh_o in the first cycle of each word that was read at the normal reference
-    output wire                    fresh_o,
-    output wire                    corrected_o,
-    output wire                    uncorrectable_o,
-    output wire [          RW-1:0] line_o,
+    output wire                    fresh_o,          // first cycle of a word that was read at the normal reference
+    output wire                    corrected_o,      // errors were corrected in it
+    output wire                    uncorrectable_o,  // it has more errors than can be corrected
+    output wire [          RW-1:0] line_o,           // logical line of the word
     // programming, outside runs
-    input  wire                    prog_load_i,
-    input  wire [COLS*8+CHECK-1:0] prog_data_i,
-    output wire                    need_set_o,      // bits that should read 1 and do not
-    output wire                    need_reset_o,
-    input  wire                    pulse_i,
-    input  wire                    pulse_reset_i,
-    input  wire [             3:0] pulse_level_i,
-    input  wire [          RW-1:0] pulse_addr_i,
-    input  wire [          BW-1:0] pulse_beat_i,
-    input  wire                    enable_a_i,
-    input  wire                    enable_b_i,
-    output wire                    pulsing_o,
+    input  wire                    prog_load_i,      // takes the word that is to be programmed
+    input  wire [COLS*8+CHECK-1:0] prog_data_i,      // that word, {check bits, data}
+    output wire                    need_set_o,       // bits that should read 1 and do not
+    output wire                    need_reset_o,     // bits that should read 0 read 1
+    input  wire                    pulse_i,          // begins a pulse
+    input  wire                    pulse_reset_i,    // 0: SET to 1, 1: RESET to 0
+    input  wire [             3:0] pulse_level_i,    // number of the pulse in its ladder
+    input  wire [          RW-1:0] pulse_addr_i,     // its physical line
+    input  wire [          BW-1:0] pulse_beat_i,     // its sub-word
+    input  wire                    enable_a_i,       // one of two enables, without which no pulse is given
+    input  wire                    enable_b_i,       // the other one
+    output wire                    pulsing_o,        // a pulse is on
     // SRAM writes
-    input  wire [        COLS-1:0] sram_we_i,
-    input  wire [          SW-1:0] sram_addr_i,
-    input  wire [      COLS*8-1:0] sram_data_i
+    input  wire [        COLS-1:0] sram_we_i,        // write enable of each byte
+    input  wire [          SW-1:0] sram_addr_i,      // word that is written
+    input  wire [      COLS*8-1:0] sram_data_i       // its bytes
 );
 
   localparam FULL = COLS * 8 + CHECK;    // bits of a word with its check bits

@@ -5,12 +5,12 @@
 
 module systole_f24_code (
     input  wire        clk_i,
-    input  wire [ 1:0] en_i,
-    input  wire [23:0] f_i,
+    input  wire [ 1:0] en_i,          // bit k: a number was there k cycles ago
+    input  wire [23:0] f_i,           // the number, F24, cycle V
     input  wire [ 7:0] zero_point_i,  // V + 1
     input  wire [ 7:0] lo_i,          // V + 1
     input  wire [ 7:0] hi_i,          // V + 1
-    output wire [ 7:0] code_o,
+    output wire [ 7:0] code_o,        // its code, V + 2
     output wire [12:0] t_o            // signed
 );
 

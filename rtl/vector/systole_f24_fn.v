@@ -6,13 +6,13 @@
 
 module systole_f24_fn (
     input  wire        clk_i,
-    input  wire        we_i,
-    input  wire [ 7:0] waddr_i,   // {function, segment}
-    input  wire [35:0] wdata_i,   // {slope, base}
-    input  wire [ 7:0] en_i,
-    input  wire [23:0] x_i,
-    input  wire [ 1:0] fn_i,
-    output wire [23:0] f_o
+    input  wire        we_i,     // a segment is written
+    input  wire [ 7:0] waddr_i,  // {function, segment}
+    input  wire [35:0] wdata_i,  // {slope, base}
+    input  wire [ 7:0] en_i,     // bit k: a number was there k cycles ago
+    input  wire [23:0] x_i,      // the number, F24, cycle V
+    input  wire [ 1:0] fn_i,     // number of the function
+    output wire [23:0] f_o       // the result, V + 8
 );
 
   wire exponential = fn_i == 2'd0 || fn_i == 2'd3;

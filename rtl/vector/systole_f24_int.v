@@ -7,9 +7,9 @@ module systole_f24_int #(
     parameter WIDTH = 32  // bits of the integer, 17 to 64
 ) (
     input  wire             clk_i,
-    input  wire [      2:0] en_i,
-    input  wire [WIDTH-1:0] x_i,
-    output wire [     23:0] f_o
+    input  wire [      2:0] en_i,   // bit k: an integer was there k cycles ago
+    input  wire [WIDTH-1:0] x_i,    // the integer, signed, cycle V
+    output wire [     23:0] f_o     // the number, V + 3
 );
 
   localparam ZW = $clog2(WIDTH + 1);

@@ -5,10 +5,10 @@
 
 module systole_f24_mul (
     input  wire        clk_i,
-    input  wire [ 1:0] en_i,
-    input  wire [23:0] a_i,
-    input  wire [23:0] b_i,
-    output wire [23:0] p_o
+    input  wire [ 1:0] en_i,   // bit k: operands were there k cycles ago
+    input  wire [23:0] a_i,    // one operand, F24
+    input  wire [23:0] b_i,    // the other
+    output wire [23:0] p_o     // the product, 2 cycles later
 );
 
   // V: significands and exponents.

@@ -5,13 +5,13 @@
 `default_nettype none
 
 module systole_f24_round (
-    input  wire        sign_i,
+    input  wire        sign_i,      // the result is negative
     input  wire        zero_i,      // the result is zero, whatever else is said
-    input  wire [ 9:0] exponent_i,
-    input  wire [15:0] keep_i,
-    input  wire        half_i,
-    input  wire        rest_i,
-    output wire [23:0] f_o
+    input  wire [ 9:0] exponent_i,  // biased, signed
+    input  wire [15:0] keep_i,      // significand, its first bit set
+    input  wire        half_i,      // the bit below it
+    input  wire        rest_i,      // anything is below that
+    output wire [23:0] f_o          // the number
 );
 
   wire [16:0] sum = {1'b0, keep_i} + {16'd0, half_i && (rest_i || keep_i[0])};

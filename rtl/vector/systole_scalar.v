@@ -8,20 +8,20 @@
 module systole_scalar (
     input  wire         clk_i,
     input  wire         rst_i,
-    input  wire         desc_valid_i,
-    input  wire [  3:0] desc_index_i,
-    input  wire [127:0] desc_word_i,
-    input  wire         start_i,
-    input  wire [ 13:0] lenc_i,
-    output wire         active_o,
+    input  wire         desc_valid_i,  // a word of the unit's instruction comes
+    input  wire [  3:0] desc_index_i,  // its number, from 0
+    input  wire [127:0] desc_word_i,   // the word
+    input  wire         start_i,       // the instruction begins: its first step is in the next cycle
+    input  wire [ 13:0] lenc_i,        // more iterations of loops with len
+    output wire         active_o,      // steps, or gaps between them, are left
     // S: read in the cycle
-    output wire [  5:0] a_addr_o,
-    output wire [  5:0] b_addr_o,
-    input  wire [ 23:0] a_i,
-    input  wire [ 23:0] b_i,
-    output wire         we_o,
-    output wire [  5:0] waddr_o,
-    output wire [ 23:0] wdata_o
+    output wire [  5:0] a_addr_o,      // number of S that is operand a
+    output wire [  5:0] b_addr_o,      // .. and b
+    input  wire [ 23:0] a_i,           // operand a
+    input  wire [ 23:0] b_i,           // operand b
+    output wire         we_o,          // a number of S is written
+    output wire [  5:0] waddr_o,       // which
+    output wire [ 23:0] wdata_o        // its value
 );
 
   localparam MUL = 3'd0, ADD = 3'd1, MAX = 3'd2, RECIP = 3'd3;

@@ -6,9 +6,9 @@ module systole_vec_add4 #(
     parameter WIDTH = 26
 ) (
     input  wire               clk_i,
-    input  wire               en_i,
-    input  wire [4*WIDTH-1:0] x_i,
-    output wire [  WIDTH+1:0] s_o
+    input  wire               en_i,   // numbers are there
+    input  wire [4*WIDTH-1:0] x_i,    // four numbers, signed
+    output wire [  WIDTH+1:0] s_o     // their sum, a cycle later
 );
 
   wire signed [WIDTH+1:0] x0 = {{2{x_i[WIDTH-1]}}, x_i[WIDTH-1:0]};

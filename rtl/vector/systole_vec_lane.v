@@ -15,45 +15,45 @@ module systole_vec_lane #(
 ) (
     input  wire          clk_i,
     // uploads
-    input  wire          param_we_i,
-    input  wire [PW-1:0] param_waddr_i,
-    input  wire [  47:0] param_wdata_i,   // {bias, scale}
-    input  wire          segment_we_i,
-    input  wire [   7:0] segment_waddr_i,
-    input  wire [  35:0] segment_wdata_i,
+    input  wire          param_we_i,       // a parameter is written
+    input  wire [PW-1:0] param_waddr_i,    // its word
+    input  wire [  47:0] param_wdata_i,    // {bias, scale}
+    input  wire          segment_we_i,     // a segment of a function is written
+    input  wire [   7:0] segment_waddr_i,  // {function, segment}
+    input  wire [  35:0] segment_wdata_i,  // {slope, base}
     // steps
-    input  wire [  13:0] en_i,
-    input  wire [   7:0] fn_en_i,
-    input  wire [   3:0] m_en_i,
-    input  wire [   4:0] now_i,           // counts cycles
-    input  wire [  31:0] total_i,         // P + 2
-    input  wire [VW-1:0] a_addr_i,        // P + 3
-    input  wire [VW-1:0] b_addr_i,
-    input  wire [VW-1:0] c_addr_i,
-    input  wire [PW-1:0] param_addr_i,
-    input  wire          src_v_i,         // P + 5
-    input  wire [   1:0] mul1_i,          // P + 5
-    input  wire [   1:0] mul2_i,          // P + 7
-    input  wire [  23:0] partner_i,       // P + 7
-    input  wire [  23:0] scalar7_i,       // P + 7
-    output wire [  23:0] a7_o,            // P + 7
-    input  wire [   2:0] add_i,           // P + 9
-    input  wire [  23:0] scalar9_i,       // P + 9
-    input  wire          tail_i,          // P + 14
-    output wire [  23:0] s_o,             // P + 14
-    output wire          mute_o,          // P + 14: its scale is 0, so the lane does not count
-    input  wire [   1:0] fn_i,            // P + 14
-    input  wire          from_fn_i,       // M
-    input  wire [   1:0] mul3_i,          // M
-    input  wire [  23:0] scalar_m_i,      // M
-    output wire [  23:0] f_o,             // M + 2
-    input  wire          v_we_i,          // M + 2
-    input  wire [VW-1:0] v_waddr_i,       // M + 2
-    input  wire [   7:0] zero_point_i,    // M + 3
-    input  wire [   7:0] lo_i,            // M + 3
-    input  wire [   7:0] hi_i,            // M + 3
-    output wire [   7:0] code_o,          // M + 4
-    output wire [  12:0] t_o              // M + 4
+    input  wire [  13:0] en_i,             // bit k: a step is in P + k
+    input  wire [   7:0] fn_en_i,          // bit k: one with a function is in P + 14 + k
+    input  wire [   3:0] m_en_i,           // bit k: one is in M + k
+    input  wire [   4:0] now_i,            // counts cycles
+    input  wire [  31:0] total_i,          // P + 2
+    input  wire [VW-1:0] a_addr_i,         // P + 3
+    input  wire [VW-1:0] b_addr_i,         // P + 3
+    input  wire [VW-1:0] c_addr_i,         // P + 3
+    input  wire [PW-1:0] param_addr_i,     // P + 3
+    input  wire          src_v_i,          // P + 5
+    input  wire [   1:0] mul1_i,           // P + 5
+    input  wire [   1:0] mul2_i,           // P + 7
+    input  wire [  23:0] partner_i,        // P + 7
+    input  wire [  23:0] scalar7_i,        // P + 7
+    output wire [  23:0] a7_o,             // P + 7
+    input  wire [   2:0] add_i,            // P + 9
+    input  wire [  23:0] scalar9_i,        // P + 9
+    input  wire          tail_i,           // P + 14
+    output wire [  23:0] s_o,              // P + 14
+    output wire          mute_o,           // P + 14: its scale is 0, so the lane does not count
+    input  wire [   1:0] fn_i,             // P + 14
+    input  wire          from_fn_i,        // M
+    input  wire [   1:0] mul3_i,           // M
+    input  wire [  23:0] scalar_m_i,       // M
+    output wire [  23:0] f_o,              // M + 2
+    input  wire          v_we_i,           // M + 2
+    input  wire [VW-1:0] v_waddr_i,        // M + 2
+    input  wire [   7:0] zero_point_i,     // M + 3
+    input  wire [   7:0] lo_i,             // M + 3
+    input  wire [   7:0] hi_i,             // M + 3
+    output wire [   7:0] code_o,           // M + 4
+    output wire [  12:0] t_o               // M + 4
 );
 
   localparam ONE = {1'b0, 8'd127, 15'd0};

@@ -12,23 +12,23 @@ module systole_vec_latencies #(
 ) (
     input wire       clk_i,
     input wire       rst_i,
-    input wire       step_i,        // a VECTOR steps, or takes sums
-    input wire       fn_i,          // .. its function is on
-    input wire       to_v_i,        // .. it writes V, codes, OUT float32, a maximum, the end of a sum
-    input wire       to_code_i,
-    input wire       to_float_i,
-    input wire       max_i,
-    input wire       sum_i,
-    input wire       read_i,        // V is read, S is read
-    input wire       s_read_i,
-    input wire       v_write_i,
-    input wire       result_i,      // codes or OUT float32 are written
-    input wire       max_write_i,
-    input wire       sum_write_i,
-    input wire       scalar_i,      // SCALAR steps
-    input wire [2:0] op_i,
-    input wire       scalar_read_i,
-    input wire       scalar_write_i
+    input wire       step_i,         // a VECTOR steps, or takes sums
+    input wire       fn_i,           // .. its function is on
+    input wire       to_v_i,         // .. it writes V, codes, OUT float32, a maximum, the end of a sum
+    input wire       to_code_i,      // .. codes
+    input wire       to_float_i,     // .. OUT float32
+    input wire       max_i,          // .. a maximum
+    input wire       sum_i,          // .. the end of a sum
+    input wire       read_i,         // V is read, S is read
+    input wire       s_read_i,       // S is read
+    input wire       v_write_i,      // V is written
+    input wire       result_i,       // codes or OUT float32 are written
+    input wire       max_write_i,    // a maximum is written
+    input wire       sum_write_i,    // a sum is written
+    input wire       scalar_i,       // SCALAR steps
+    input wire [2:0] op_i,           // its operation
+    input wire       scalar_read_i,  // its operands are read
+    input wire       scalar_write_i  // its result is written
 );
 
   localparam G = COLS / VEC_LANES;

@@ -8,12 +8,12 @@ module systole_vec_max #(
     parameter LANES = 8
 ) (
     input  wire                clk_i,
-    input  wire [         2:0] en_i,
-    input  wire [LANES*24-1:0] s_i,
-    input  wire [   LANES-1:0] count_i,
-    input  wire                magnitude_i,
-    output wire [        23:0] key_o,    // 0: no lane counts
-    output wire [         4:0] lane_o
+    input  wire [         2:0] en_i,         // bit k: numbers were there k cycles ago
+    input  wire [LANES*24-1:0] s_i,          // numbers of the lanes, F24
+    input  wire [   LANES-1:0] count_i,      // lanes that count
+    input  wire                magnitude_i,  // magnitudes are compared
+    output wire [        23:0] key_o,        // 0: no lane counts
+    output wire [         4:0] lane_o        // its lane
 );
 
   // Up to 32 candidates, four to one a stage; lanes that do not count, and are not there, have key 0.

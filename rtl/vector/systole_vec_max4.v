@@ -4,9 +4,9 @@
 
 module systole_vec_max4 (
     input  wire            clk_i,
-    input  wire            en_i,
-    input  wire [4*29-1:0] x_i,
-    output wire [    28:0] m_o
+    input  wire            en_i,   // numbers are there
+    input  wire [4*29-1:0] x_i,    // four {key, lane}
+    output wire [    28:0] m_o     // the largest, a cycle later
 );
 
   wire [28:0] x0 = x_i[28:0], x1 = x_i[57:29], x2 = x_i[86:58], x3 = x_i[115:87];

@@ -8,13 +8,13 @@ module systole_vec_sum #(
     parameter LANES = 8
 ) (
     input  wire                clk_i,
-    input  wire [         7:0] en_i,
-    input  wire [LANES*13-1:0] value_i,  // signed
-    input  wire [   LANES-1:0] count_i,
-    input  wire                square_i,
-    input  wire [         3:0] slot_i,   // V + 4
-    input  wire                first_i,  // V + 4
-    output wire [        23:0] sum_o     // V + 8
+    input  wire [         7:0] en_i,      // bit k: values were there k cycles ago
+    input  wire [LANES*13-1:0] value_i,   // signed
+    input  wire [   LANES-1:0] count_i,   // lanes that count
+    input  wire                square_i,  // their squares are added
+    input  wire [         3:0] slot_i,    // V + 4
+    input  wire                first_i,   // V + 4
+    output wire [        23:0] sum_o      // V + 8
 );
 
   localparam N2 = LANES > 4 ? LANES / 4 : 1;

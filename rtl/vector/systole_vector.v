@@ -19,31 +19,31 @@ module systole_vector #(
     input  wire               clk_i,
     input  wire               rst_i,
     // descriptors, of both units
-    input  wire               desc_valid_i,
-    input  wire [        3:0] desc_index_i,
-    input  wire [      127:0] desc_word_i,
-    input  wire               start_i,
-    input  wire               scalar_desc_valid_i,
-    input  wire               scalar_start_i,
+    input  wire               desc_valid_i,         // a word of the unit's instruction comes
+    input  wire [        3:0] desc_index_i,         // its number, from 0
+    input  wire [      127:0] desc_word_i,          // the word
+    input  wire               start_i,              // the instruction begins: its first step is in the next cycle
+    input  wire               scalar_desc_valid_i,  // the word is SCALAR's
+    input  wire               scalar_start_i,       // SCALAR's instruction begins
     // uploads: 256 segments, then parameters {word, lane}
-    input  wire               we_i,
-    input  wire [     UW-1:0] waddr_i,
-    input  wire [       63:0] wdata_i,
+    input  wire               we_i,                 // a segment or a parameter is written
+    input  wire [     UW-1:0] waddr_i,              // 256 segments, then {word, lane}
+    input  wire [       63:0] wdata_i,              // what is written
     // the run's registers
-    input  wire [       15:0] pos_i,
-    input  wire [       13:0] lenc_i,
+    input  wire [       15:0] pos_i,                // POS of the run
+    input  wire [       13:0] lenc_i,               // more iterations of loops with len
     // the array's sums
-    output wire               take_ready_o,
-    input  wire               take_i,
-    input  wire [COLS*32-1:0] total_i,
-    output wire               active_o,
+    output wire               take_ready_o,         // the array's sums are for this unit
+    input  wire               take_i,               // a vector, cycle P
+    input  wire [COLS*32-1:0] total_i,              // its sums, P + 2
+    output wire               active_o,             // steps, or gaps between them, are left
     // results, as POST's
-    output wire               out_valid_o,
-    output wire [        2:0] out_dest_o,     // POST's numbers
-    output wire [       15:0] out_addr_o,
-    output wire [ COLS*8-1:0] out_data_o,
-    output wire [       15:0] argmax_o,
-    output wire [        3:0] events_o        // steps, of them with a function, of them to V; of SCALAR
+    output wire               out_valid_o,          // a result is written
+    output wire [        2:0] out_dest_o,           // POST's numbers
+    output wire [       15:0] out_addr_o,           // its address
+    output wire [ COLS*8-1:0] out_data_o,           // its bytes
+    output wire [       15:0] argmax_o,             // number of the largest value of the run
+    output wire [        3:0] events_o              // steps, of them with a function, of them to V; of SCALAR
 );
 
   localparam G = COLS / LANES;

@@ -240,6 +240,16 @@ pub fn cases(config: &'static str, beats: u32) -> impl Strategy<Value = Case> {
         .prop_map(move |((h, w, c), layers, raw, seed)| Case { config, beats, input: [h, w, c], layers, raw, seed })
 }
 
+/// Random graphs that begin with rows of tables, on a machine with registers for them.
+pub fn cases_with_tables(config: &'static str, beats: u32) -> impl Strategy<Value = Case> {
+    let r = Config::named(config).map_or(4, |c| c.rows as usize);
+    let first = (1usize..=3, channels(config), 1..=3 * r + 1);
+    (cases(config, beats), first).prop_map(|(mut case, (pixels, outputs, most))| {
+        case.layers.insert(0, (Kind::Rows { pixels, outputs, most }, 0));
+        case
+    })
+}
+
 impl Shape {
     /// The window over a map of `h` by `w`: kernel, dilation and pads cut until one window fits, and none lies in the
     /// padding altogether.
@@ -285,7 +295,7 @@ impl<R: Rng> Builder<R> {
         let table = if known.is_empty() || self.rng.random_bool(0.4) {
             let rows = self.rng.random_range(1..=most);
             let codes = codes(&mut self.rng, rows * width);
-            self.tables.push(Table { name: format!("table {}", self.tables.len()), width, codes });
+            self.tables.push(Table { name: format!("table {}", self.tables.len()), width, codes, quantiser: None });
             self.tables.len() - 1
         } else {
             known[self.rng.random_range(0..known.len())]

@@ -27,3 +27,4 @@ mod rram;
 mod rram_alike;
 mod rram_engine;
 mod sizes;
+mod tables;

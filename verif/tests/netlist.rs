@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The chip as Yosys makes it for an ECP5, in the RTL's place: digits and random graphs. In the long suite, for it takes two minutes of
-//! Yosys and compilers; in the quick one there are netlists of blocks (`block/arithmetic.rs`, `block/io.rs`). `make netlist` does it with the Yosys that
+//! Yosys and compilers; in the quick one there are netlists of blocks (`block/acc.rs`, `block/out_buffer.rs`). `make netlist` does it with the Yosys that
 //! makes bitstreams, for both families and at length.
 
 use crate::common::netlist::netlist;

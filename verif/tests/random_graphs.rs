@@ -11,7 +11,7 @@ use std::cell::Cell;
 use systole_compiler::{CompileError, Compiled, Options, compile};
 use systole_isa::Config;
 use systole_verif::random::runner;
-use systole_verif::random_graph::{Case, cases};
+use systole_verif::random_graph::{Case, cases, cases_with_tables};
 use systole_verif::{Backend, MIXED, check_graph, long};
 
 /// How a case went.
@@ -133,6 +133,35 @@ campaigns! {
     random_graphs_on_small_with_products_and_two_lanes: "small,PRODUCT=1,POST_LANES=2", 1, long;
     random_graphs_on_tiny_with_products: "tiny,PRODUCT=1,X_DEPTH=4096,OUT_DEPTH=2048,IN_DEPTH=2048,PARAM_DEPTH=256", 1, long;
     random_graphs_on_small_with_a_vector_unit_of_half_its_lanes: "small,VEC_LANES=4", 1, long;
+}
+
+/// Rows of tables by indices: how many graphs had tables in their images.
+fn with_tables(config: &'static str, beats: u32, count: u32, backends: &[Backend]) {
+    let in_rram = Cell::new(0u32);
+    runner(count)
+        .run(&cases_with_tables(config, beats), |case| {
+            let how = check(&case, backends)?;
+            let machine = Config::named(case.config).unwrap().with_weight_beats(case.beats).unwrap();
+            let tables = how != Went::TooLarge
+                && !compile(&case.graph().0, &machine, &Options::default()).unwrap().image.tables.is_empty();
+            in_rram.set(in_rram.get() + u32::from(tables));
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{config}/D{beats}: {e}"));
+    println!("{config}/D{beats}: {} of {count} graphs equal with tables in RRAM", in_rram.get());
+    assert!(in_rram.get() * 2 >= count, "{} of {count} graphs had tables in RRAM", in_rram.get());
+}
+
+#[test]
+fn random_graphs_take_rows_of_tables_by_index() {
+    let all =
+        [("base", 1), ("base", 4), ("large,VEC_LANES=32", 1), ("small,VEC_LANES=4", 2), ("wide,VEC_LANES=8", 1), (MIXED, 2)];
+    for (config, beats) in all {
+        with_tables(config, beats, if long() { 3000 } else { 100 }, &[Backend::Model]);
+    }
+    for (config, beats) in [("base", 1), (MIXED, 2)] {
+        with_tables(config, beats, if long() { 250 } else { 8 }, &BOTH);
+    }
 }
 
 /// More of them, for many do not fit.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use systole_compiler::{Tables, place_tables};
 use systole_isa::Config;
 use systole_model::graph::Graph;
+use systole_model::tables::Table;
 
 /// Where tables lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,7 +44,7 @@ impl TablesArgs {
 }
 
 /// Tables in RRAM, and which input picks their rows.
-fn list(graph: &Graph) -> Vec<(&str, usize, usize, Vec<&str>)> {
+fn list(graph: &Graph) -> Vec<(&Table, Vec<&str>)> {
     use systole_model::graph::Op;
     let inputs: Vec<&str> = graph.input.all().flat_map(|b| b.index.iter().map(|_| b.name.as_str())).collect();
     let by = |n: usize| {
@@ -52,18 +53,24 @@ fn list(graph: &Graph) -> Vec<(&str, usize, usize, Vec<&str>)> {
         by.dedup();
         by
     };
-    graph.tables.iter().enumerate().map(|(n, table)| (table.name.as_str(), table.rows(), table.width, by(n))).collect()
+    graph.tables.iter().enumerate().map(|(n, table)| (table, by(n))).collect()
 }
 
 /// A line for each table in RRAM.
 pub fn lines(graph: &Graph) -> Vec<String> {
-    let line = |(name, rows, width, by): (&str, usize, usize, Vec<&str>)| {
-        format!("  table in RRAM: {name}, {rows} rows of {width} codes, by {}", by.join(", "))
+    let line = |(table, by): (&Table, Vec<&str>)| {
+        let Table { name, width, quantiser, .. } = table;
+        let codes = quantiser.map_or(String::new(), |(scale, zero)| format!(" (scale {scale}, zero point {zero})"));
+        format!("  table in RRAM: {name}, {} rows of {width} codes{codes}, by {}", table.rows(), by.join(", "))
     };
     list(graph).into_iter().map(line).collect()
 }
 
 /// The same for programs.
 pub fn json(graph: &Graph) -> Value {
-    list(graph).into_iter().map(|(name, rows, width, by)| json!({"name": name, "rows": rows, "width": width, "by": by})).collect()
+    let table = |(table, by): (&Table, Vec<&str>)| {
+        let (scale, zero) = table.quantiser.unzip();
+        json!({"name": table.name, "rows": table.rows(), "width": table.width, "scale": scale, "zero_point": zero, "by": by})
+    };
+    list(graph).into_iter().map(table).collect()
 }

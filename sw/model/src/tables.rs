@@ -8,8 +8,8 @@ use crate::graph::{Border, Finish, Graph, Layer, Map, MapId, Op};
 use crate::host::HostOp;
 use crate::onnx::Array;
 
-/// A table: `rows` rows of `width` codes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A table of rows of `width` codes.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Its name in the model.
     pub name: String,
@@ -17,6 +17,16 @@ pub struct Table {
     pub width: usize,
     /// Row by row.
     pub codes: Vec<i8>,
+    /// Scale and zero point that made codes of its numbers, where it is one for all and they were numbers.
+    pub quantiser: Option<(f32, i8)>,
+}
+
+/// A table's name without what ONNX Runtime's quantiser put behind it.
+pub(crate) fn plain_name(name: &str) -> &str {
+    ["_DequantizeLinear_Output", "_DequantizeLinear", "_quantized"]
+        .into_iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(name)
 }
 
 impl Table {
@@ -139,7 +149,10 @@ impl Taken {
                 crate::quantise(v, codes.scales[channel], codes.zero_points[channel])
             };
             let codes: Vec<i8> = values.iter().enumerate().map(code).collect();
-            let table = Table { name: name.to_string(), width, codes };
+            let of = border.float.as_ref().map(|c| (c.scales[scale[0]], c.zero_points[scale[0]]));
+            let one = scale.iter().all(|channel| *channel == scale[0]);
+            let quantiser = of.filter(|q| one && *q != (1.0, 0));
+            let table = Table { name: name.to_string(), width, codes, quantiser };
             let known = taken.tables.iter().position(|t| *t == table);
             let table = known.unwrap_or_else(|| {
                 taken.tables.push(table);

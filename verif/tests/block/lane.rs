@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The lane engine against sums written down from the definition of a depthwise convolution.
 
+use super::shared::unit;
 use crate::common::{bench, block};
 use harness::Stream;
 use rand::RngExt;
@@ -10,7 +11,9 @@ use systole_isa::nest::{Nest, Stride};
 use systole_isa::{Instruction, Lane};
 
 const COLS: usize = 4;
+
 const TAPS: usize = 4;
+
 const COLUMNS: usize = 32;
 
 /// A window over an image of `h` by `w` pixels of one C-byte word.
@@ -109,22 +112,9 @@ impl Case {
 fn sums_of_every_window_leave_in_their_cycle() {
     let spec = block("systole_lane").parameter("COLS", COLS).parameter("TAP_DEPTH", TAPS).parameter("LINE_DEPTH", COLUMNS);
     bench(&spec, 9, |sim, clk| async move {
-        let names = [
-            "desc_valid_i",
-            "desc_index_i",
-            "desc_word_i",
-            "start_i",
-            "active_o",
-            "tap_we_i",
-            "tap_waddr_i",
-            "tap_wdata_i",
-            "read_o",
-            "read_addr_o",
-            "word_i",
-            "take_o",
-            "total_o",
-        ];
-        let [dv, di, dw, start, active, twe, twa, twd, read, addr, word, take, total] = names.map(|n| sim.signal(n));
+        let names =
+            ["active_o", "tap_we_i", "tap_waddr_i", "tap_wdata_i", "read_o", "read_addr_o", "word_i", "take_o", "total_o"];
+        let [active, twe, twa, twd, read, addr, word, take, total] = names.map(|n| sim.signal(n));
         let mut random = sim.random("windows");
         // Weights beyond the kernel are zero, as a compiler has to make them; so they differ by case.
         for n in 0..600 {
@@ -145,16 +135,7 @@ fn sums_of_every_window_leave_in_their_cycle() {
             let base = 500i64;
             let image: Vec<[i8; COLS]> = (0..case.size[0] * case.size[1]).map(|_| random.random()).collect();
             let lane = case.instruction(base);
-            for (k, w) in Instruction::Lane(lane.clone()).encode().unwrap().into_iter().enumerate() {
-                dv.set(1);
-                di.set(k as u64);
-                dw.set_bytes(&w.to_le_bytes());
-                clk.rising_edge().await;
-            }
-            dv.set(0);
-            start.set(1);
-            clk.rising_edge().await;
-            start.set(0);
+            unit::start(&sim, &clk, &Instruction::Lane(lane.clone())).await;
             // Steps that end a result, from the meaning of the loops.
             let (skip_lines, skip) = (case.lead(0).1, case.lead(1).1);
             let line = case.stride[1] * (case.out[1] + skip);

@@ -53,7 +53,7 @@ async fn give_descriptor(sim: &Sim, clk: &Clock, random: &mut Stream, words: usi
 
 /// 60 resets: each behind 1 to 24 cycles of work, for a cycle, and 40 cycles in which nothing may come.
 fn forgets(case: Case) {
-    let top = case.spec.top.clone();
+    let top = case.spec.top().to_string();
     let library = case.spec.build().unwrap_or_else(|e| panic!("{e}"));
     let (work, beside, silent) = (case.work, case.beside, case.silent);
     let name = top.clone();

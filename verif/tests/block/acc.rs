@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Accumulators: sums that are forwarded at every distance, in RTL and as Yosys makes them.
+
+use crate::common::{bench, block, block_netlist};
+use harness::verilated::Spec;
+use rand::RngExt;
+
+#[test]
+fn accumulators_forward_at_every_distance() {
+    accumulators(&block("systole_acc").parameter("COLS", 4).parameter("DEPTH", 16));
+}
+
+/// LUTs and their RAM, registers. The whole chip's netlist is in the long suite.
+#[test]
+fn accumulators_forward_as_yosys_makes_them_for_an_ecp5() {
+    accumulators(&block_netlist("systole_acc", &["COLS=4", "DEPTH=16"]));
+}
+
+fn accumulators(spec: &Spec) {
+    const COLS: usize = 4;
+    bench(spec, 3, |sim, clk| async move {
+        let [valid, addr, first, last, sum, last_o, total] =
+            ["valid_i", "addr_i", "first_i", "last_i", "sum_i", "last_o", "total_o"].map(|s| sim.signal(s));
+        let mut random = sim.random("vectors");
+        // Control in cycle A, sums in A + 2, totals in A + 3.
+        let mut model = [[0i32; COLS]; 16];
+        let mut started = [false; 16];
+        let mut vectors: Vec<Option<([i32; COLS], Option<[i32; COLS]>)>> = Vec::new();
+        let mut finals = 0;
+        for t in 0..30_000usize {
+            let mut entry = None;
+            valid.set(0);
+            if random.chance(0.9) {
+                // Few addresses, so that every distance occurs.
+                let at = if t % 2000 < 1000 { random.below(4) } else { random.below(16) } as usize;
+                let begin = !started[at] || random.chance(0.2);
+                let end = random.chance(0.3);
+                let values: [i32; COLS] = std::array::from_fn(|_| random.random_range(-(1 << 19)..1 << 19));
+                for (m, v) in model[at].iter_mut().zip(values) {
+                    *m = if begin { v } else { m.wrapping_add(v) };
+                }
+                started[at] = !end;
+                valid.set(1);
+                addr.set(at as u64);
+                first.set(u64::from(begin));
+                last.set(u64::from(end));
+                entry = Some((values, end.then_some(model[at])));
+            }
+            vectors.push(entry);
+            if let Some(Some((values, _))) = t.checked_sub(2).map(|t| &vectors[t]) {
+                let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                sum.set_bytes(&bytes);
+            }
+            clk.rising_edge().await;
+            if let Some(before) = t.checked_sub(1) {
+                let expected = vectors[before].as_ref().is_some_and(|v| v.1.is_some());
+                assert_eq!(last_o.is_high(), expected, "POST's take");
+            }
+            if let Some(Some((_, Some(expected)))) = t.checked_sub(3).map(|t| &vectors[t]) {
+                let mut bytes = [0u8; COLS * 4];
+                total.get_bytes(&mut bytes);
+                let got: Vec<i32> = bytes.chunks(4).map(|b| i32::from_le_bytes(b.try_into().unwrap())).collect();
+                assert_eq!(got, expected, "cycle {t}");
+                finals += 1;
+            }
+        }
+        assert!(finals > 5000);
+    });
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//! MATMUL control: each step in ripples and accumulators, in its cycle.
+
+use super::shared::unit;
+use crate::common::{bench, block, side_by_side};
+use rand::RngExt;
+use systole_isa::nest::{Nest, Stride};
+use systole_isa::{Instruction, Matmul};
+
+#[test]
+fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
+    let (rows, cols, ways) = (4u64, 4, 2);
+    side_by_side([(1u64, 1u64), (2, 1), (1, 0)], |(beats, weight_zero)| {
+        let spec = block("systole_matmul_ctrl")
+            .parameter("WEIGHT_ZERO", weight_zero)
+            .parameter("ROWS", rows)
+            .parameter("COLS", cols)
+            .parameter("RRAM_WAYS", ways)
+            .parameter("WEIGHT_BEATS", beats);
+        bench(&spec, 5, move |sim, clk| async move {
+            let s = |n: &str| sim.signal(n);
+            let names = [
+                "r_en_o",
+                "r_addr_o",
+                "r_beat_o",
+                "x_valid_o",
+                "x_addr_o",
+                "x_pad_o",
+                "x_load_o",
+                "acc_valid_o",
+                "acc_addr_o",
+                "acc_first_o",
+                "acc_last_o",
+                "x_sram_o",
+                "x_sram_addr_o",
+                "w_zero_o",
+            ];
+            let [ren, ra, rb, xv, xa, pad, load, av, aa, af, al, xs, xsa, wz] = names.map(s);
+            let lead = ways + beats + 2;
+            let mut random = sim.random("instructions");
+            for n in 0..60 {
+                let m = random.random_range(1..4u32);
+                let gap = (beats.saturating_sub(u64::from(m))) as u8;
+                let stride = |count, gap, stride| Stride { count, gap, stride };
+                let i = Matmul {
+                    x_base: random.random_range(0..50),
+                    w_base: random.random_range(0..50),
+                    acc_base: random.random_range(0..50),
+                    w_sram: n % 4 == 3,
+                    w_zero: if n % 4 == 3 || weight_zero == 0 { 0 } else { [-128, 127, random.random()][n % 3] },
+                    hold: 1,
+                    reduce: 0b010,
+                    first: random.chance(0.7),
+                    last: random.chance(0.7),
+                    pad: (n % 2 == 0).then_some(systole_isa::program::Pad {
+                        value: -3,
+                        y_base: -1,
+                        x_base: 0,
+                        y_size: 2,
+                        x_size: 2,
+                    }),
+                    one_hot: None,
+                    nest: Nest::from_strides(&[
+                        stride(m, 0, [3, 0, 1, 1, 0]),
+                        stride(random.random_range(1..4), gap, [1, 1, 0, 0, 1]),
+                        stride(random.random_range(1..4), gap, [5, 7, 0, 0, 0]),
+                    ]),
+                };
+                unit::start(&sim, &clk, &Instruction::Matmul(i.clone())).await;
+                let steps: std::collections::HashMap<u64, _> = i.nest.iter().map(|s| (s.time, s)).collect();
+                let loads = |t: u64| steps.get(&t).filter(|s| s.stepped.is_none_or(|l| l >= 1));
+                for t in 0..i.nest.span() + lead + rows + 6 {
+                    clk.rising_edge().await;
+                    // The RRAM ripple: D sub-words from a loading step on.
+                    let asked = (0..beats).find_map(|b| t.checked_sub(b).and_then(loads).map(|s| (b, s))).filter(|_| !i.w_sram);
+                    assert_eq!(ren.is_high(), asked.is_some(), "cycle {t}");
+                    if let Some((beat, step)) = asked {
+                        assert_eq!((ra.get(), rb.get()), (u64::from(i.w_base) + step.offset[1] as u64, beat));
+                    }
+                    let x = t.checked_sub(lead).and_then(|t| steps.get(&t));
+                    assert_eq!(xv.is_high(), x.is_some());
+                    if let Some(step) = x {
+                        let loading = step.stepped.is_none_or(|l| l >= 1);
+                        let out = i.pad.is_some_and(|p| {
+                            !(0..2).contains(&(p.y_base + step.offset[3])) || !(0..2).contains(&(p.x_base + step.offset[4]))
+                        });
+                        assert_eq!(
+                            (xa.get(), load.is_high(), pad.is_high()),
+                            (u64::from(i.x_base) + step.offset[0] as u64, loading, out)
+                        );
+                        assert_eq!(xs.is_high(), loading && i.w_sram);
+                        if loading && i.w_sram {
+                            assert_eq!(xsa.get(), u64::from(i.w_base) + step.offset[1] as u64);
+                        }
+                    }
+                    // It stands where the word that the step loads does.
+                    if t.checked_sub(lead + 3).is_some_and(|t| steps.contains_key(&t)) {
+                        assert_eq!(wz.get(), u64::from(i.w_zero as u8), "cycle {t}");
+                    }
+                    let acc = t.checked_sub(lead + rows + 3).and_then(|t| steps.get(&t));
+                    assert_eq!(av.is_high(), acc.is_some());
+                    if let Some(step) = acc {
+                        let first = i.first && step.at_first >> 1 & 1 == 1;
+                        let last = i.last && step.at_last >> 1 & 1 == 1;
+                        assert_eq!(
+                            (aa.get(), af.is_high(), al.is_high()),
+                            (u64::from(i.acc_base) + step.offset[2] as u64, first, last)
+                        );
+                    }
+                }
+            }
+        });
+    });
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The multiplier of the requantiser, at its corners and at random.
+
+use crate::common::{bench, block_variants};
+use harness::verilated::Spec;
+
+#[test]
+fn mul24_is_exact_at_its_corners_and_at_random() {
+    block_variants("systole_mul24").iter().for_each(check_mul24);
+}
+
+fn check_mul24(spec: &Spec) {
+    bench(spec, 1, |sim, clk| async move {
+        let [en, a, b, p] = ["en_i", "a_i", "b_i", "p_o"].map(|s| sim.signal(s));
+        en.set(3);
+        let mut random = sim.random("operands");
+        let corners = [0u64, 1, (1 << 17) - 1, 1 << 17, (1 << 23) + 1, (1 << 24) - 1, 1 << 24];
+        let mut cases: Vec<(u64, u64)> = corners.iter().flat_map(|&a| corners[..6].iter().map(move |&b| (a, b))).collect();
+        cases.extend((0..5000).map(|_| (random.below((1 << 24) + 1), random.below(1 << 24))));
+        let mut due = std::collections::VecDeque::new();
+        for (va, vb) in cases {
+            a.set(va);
+            b.set(vb);
+            due.push_back(va * vb);
+            clk.rising_edge().await;
+            if due.len() == 3 {
+                assert_eq!(p.get(), due.pop_front().unwrap());
+            }
+        }
+    });
+}

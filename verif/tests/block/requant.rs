@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The requantiser, against docs/arithmetic.md, float32 and ONNX Runtime.
+
+use crate::common::{bench, block, block_variants};
+use harness::Stream;
+use harness::verilated::Spec;
+use rand::RngExt;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use systole_golden::operator::{requant_float, requant_integer};
+use systole_isa::requant::split_scale;
+
+#[derive(Clone, Copy)]
+struct Requant {
+    acc: i32,
+    bias: i32,
+    q: u32,
+    shift: u32,
+    zero_point: i8,
+}
+
+/// What a requantiser makes of a stream of vectors, one a cycle.
+fn requant(spec: &Spec, cases: Vec<Requant>) -> Vec<i8> {
+    bench(spec, 1, move |sim, clk| async move {
+        let [en, total, bias, q, shift, zp, y, biased] =
+            ["en_i", "total_i", "bias_i", "q_i", "shift_i", "zero_point_i", "y_o", "biased_o"].map(|s| sim.signal(s));
+        en.set(0xff);
+        let mut out = Vec::with_capacity(cases.len());
+        for t in 0..cases.len() + 8 {
+            if let Some(c) = cases.get(t) {
+                total.set(c.acc as u32 as u64);
+                bias.set(c.bias as u32 as u64);
+            }
+            if let Some(c) = t.checked_sub(3).and_then(|t| cases.get(t)) {
+                q.set(c.q.into());
+                shift.set(c.shift.into());
+            }
+            if let Some(c) = t.checked_sub(7).and_then(|t| cases.get(t)) {
+                zp.set((c.zero_point as u8).into());
+            }
+            clk.rising_edge().await;
+            if let Some(c) = t.checked_sub(1).and_then(|t| cases.get(t)) {
+                assert_eq!(biased.get() as u32 as i32, c.acc.wrapping_add(c.bias));
+            }
+            if t >= 8 {
+                out.push(y.get() as u8 as i8);
+            }
+        }
+        out
+    })
+}
+
+fn check_requant(cases: Vec<Requant>) {
+    let [rtl, ecp5] = block_variants("systole_requant").map(|spec| requant(&spec, cases.clone()));
+    assert_eq!(rtl, ecp5, "the ECP5's multipliers give the same");
+    assert_eq!(rtl.len(), cases.len());
+    for (c, y) in cases.iter().zip(rtl) {
+        let acc = c.acc.wrapping_add(c.bias);
+        let expected = requant_integer(acc, c.q, c.shift, c.zero_point);
+        assert_eq!(y, expected, "acc {acc}, q {}, shift {}, zero point {}", c.q, c.shift, c.zero_point);
+        if c.shift <= 62 {
+            let scale = (f64::from(c.q) * (-f64::from(c.shift)).exp2()) as f32;
+            assert_eq!(expected, requant_float(acc, scale, c.zero_point), "float32: acc {acc}, scale {scale:e}");
+        }
+    }
+}
+
+#[test]
+fn requantiser_agrees_at_every_corner() {
+    let accs = [
+        0,
+        1,
+        -1,
+        2,
+        127,
+        -128,
+        255,
+        256,
+        (1 << 24) - 1,
+        1 << 24,
+        (1 << 24) + 1,
+        (1 << 25) + 2,
+        (1 << 25) + 6,
+        i32::MAX,
+        i32::MIN,
+        i32::MIN + 1,
+        0x0100_0003,
+        -0x0180_0001,
+    ];
+    let mut cases = Vec::new();
+    for acc in accs {
+        for shift in 0..=63 {
+            for q in [1 << 23, (1 << 23) + 1, (1 << 24) - 1, 13_421_773] {
+                for zero_point in [-128, 0, 127] {
+                    cases.push(Requant { acc, bias: 0, q, shift, zero_point });
+                }
+            }
+        }
+    }
+    check_requant(cases);
+}
+
+#[test]
+fn requantiser_agrees_at_random_and_next_to_ties() {
+    let mut random = Stream::new(11, "requant");
+    let mut cases = Vec::new();
+    for _ in 0..60_000 {
+        let q = random.random_range(1u32 << 23..1 << 24);
+        let shift = random.random_range(14u32..52);
+        // A result of about -300 .. 300, as often as not beside a half-integer.
+        let target = random.random_range(-300.0f64..300.0);
+        let target = if random.random_bool(0.5) { target.floor() + 0.5 } else { target };
+        let exact = target * f64::from(shift).exp2() / f64::from(q);
+        let acc = (exact.clamp(-2e9, 2e9) as i32).saturating_add(random.random_range(-1..=1));
+        let bias = random.random_range(-1_000_000..1_000_000);
+        cases.push(Requant { acc: acc.wrapping_sub(bias), bias, q, shift, zero_point: random.random_range(-128i8..=127) });
+    }
+    check_requant(cases);
+}
+
+#[test]
+fn requantiser_agrees_on_all_int8_products_at_several_scales() {
+    for scale in [1.0f32, 0.5, 1.0 / 256.0, 0.007_812_6, 0.003_921_57, 0.05, 2.7e-4] {
+        let (q, shift) = split_scale(scale).unwrap();
+        let cases = (-128..128)
+            .flat_map(|a| (-128..128).map(move |b| Requant { acc: a * b, bias: 0, q, shift, zero_point: 0 }))
+            .collect();
+        check_requant(cases);
+    }
+}
+
+fn column<T: npyz::Deserialize>(npz: &mut zip::ZipArchive<BufReader<File>>, name: &str) -> Vec<T> {
+    npyz::NpyFile::new(npz.by_name(&format!("{name}.npy")).unwrap()).unwrap().into_vec().unwrap()
+}
+
+/// The columns of the conformance vectors, where they are beside the checkout.
+fn vectors() -> Option<(Vec<i32>, Vec<u32>, Vec<i8>)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance/requant/vectors.npz");
+    let mut npz = zip::ZipArchive::new(BufReader::new(File::open(path).ok()?)).unwrap();
+    let acc = column(&mut npz, "acc");
+    let scale = column(&mut npz, "scale_f32_bits");
+    let y = column(&mut npz, "y_ort");
+    Some((acc, scale, y))
+}
+
+#[test]
+fn requantiser_agrees_with_onnx_runtime_on_every_conformance_vector() {
+    let Some((acc, scale, expected)) = vectors() else {
+        println!("the conformance vectors are not beside this checkout; nothing to compare");
+        return;
+    };
+    let cases: Vec<Requant> = acc
+        .iter()
+        .zip(&scale)
+        .map(|(&acc, &bits)| {
+            let (q, shift) = split_scale(f32::from_bits(bits)).unwrap();
+            Requant { acc, bias: 0, q, shift, zero_point: 0 }
+        })
+        .collect();
+    assert_eq!(cases.len(), 20_000);
+    let rust = cases.iter().zip(&expected).filter(|(c, e)| requant_integer(c.acc, c.q, c.shift, 0) != **e).count();
+    let rtl = requant(&block("systole_requant"), cases).iter().zip(&expected).filter(|(y, e)| y != e).count();
+    assert_eq!((rust, rtl), (0, 0), "mismatches of 20,000 in Rust and in RTL");
+}

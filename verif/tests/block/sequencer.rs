@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The sequencer: words and starts in the cycles of the rows, run behind run.
+
+use crate::common::{bench, block};
+use harness::Stream;
+use rand::RngExt;
+use std::collections::VecDeque;
+use systole_isa::nest::{Loop, Nest};
+use systole_isa::{Config, Instruction, Latency, Matmul, Program, Row, Store};
+
+/// A program of rows at random legal distances, END last.
+fn random_program(random: &mut Stream, begin: u64) -> Program {
+    let mut cycle = begin;
+    let mut rows = Vec::new();
+    for _ in 0..random.random_range(1..12usize) {
+        let loops = random.random_range(1..=4usize);
+        let nest =
+            Nest { loops: vec![Loop { count: 2, gap: 0, d: [random.random_range(-9..9), 1, 0, 0, 0], len: false }; loops] };
+        let instruction = if random.chance(0.5) {
+            Instruction::Store(Store { nest, ..Default::default() })
+        } else {
+            Instruction::Matmul(Matmul { nest, ..Default::default() })
+        };
+        let words = u64::from(instruction.words());
+        rows.push(Row { cycle, instruction });
+        cycle += words.max(2) + random.below(5);
+    }
+    rows.push(Row { cycle: cycle + 2 + random.below(20), instruction: Instruction::End });
+    Program { rows }
+}
+
+#[test]
+fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_end() {
+    let spec = block("systole_sequencer").parameter("TIMETABLE_DEPTH", 64).parameter("DESC_DEPTH", 128).parameter("LENGTHS", 1);
+    bench(&spec, 5, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let names = [
+            "row_we_i",
+            "desc_we_i",
+            "waddr_i",
+            "wdata_i",
+            "arm_i",
+            "next_i",
+            "entry_i",
+            "done_o",
+            "cycle_o",
+            "desc_valid_o",
+            "desc_unit_o",
+            "desc_index_o",
+            "desc_word_o",
+            "start_o",
+        ];
+        let [rwe, dwe, wa, wd, arm, next, entry, done, cycle, dv, du, di, dw, start] = names.map(s);
+        let behind = u64::from(Latency::of(&Config::named("tiny").unwrap()).issue) - 1;
+        let mut random = sim.random("programs");
+        for n in 0..60 {
+            let programs = [(); 2].map(|()| random_program(&mut random, n % 3));
+            let (rows, descs) = Program::encode_all(&programs).unwrap();
+            let entries = [0, programs[0].rows.len() as u64];
+            for (a, row) in rows.iter().enumerate() {
+                rwe.set(1);
+                wa.set(a as u64);
+                wd.set(*row);
+                clk.rising_edge().await;
+            }
+            rwe.set(0);
+            for (a, d) in descs.iter().enumerate() {
+                for half in 0..2 {
+                    dwe.set(1);
+                    wa.set(2 * a as u64 + half);
+                    wd.set((d >> (64 * half)) as u64);
+                    clk.rising_edge().await;
+                }
+            }
+            dwe.set(0);
+            // Which program each run is of. The first row stands three cycles before a run is armed.
+            let order = [0, 1, 1, 0].map(|p| if n % 2 == 0 { p } else { 1 - p });
+            entry.set(entries[order[0]]);
+            clk.cycles(3).await;
+            arm.set(1);
+            clk.rising_edge().await;
+            arm.set(0);
+            clk.rising_edge().await; // the armed cycle, in front of cycle 0
+            // The second run and those behind it are launched in the cycle behind END.
+            for run in 0..order.len() {
+                let program = &programs[order[run]];
+                next.set(u64::from(run + 1 < order.len()));
+                if let Some(&following) = order.get(run + 1) {
+                    entry.set(entries[following]);
+                }
+                let mut words = VecDeque::new();
+                let mut starts = VecDeque::new();
+                for row in &program.rows {
+                    let encoded = row.instruction.encode().unwrap();
+                    let unit = row.instruction.unit() as u64;
+                    for (i, w) in encoded.iter().enumerate() {
+                        words.push_back((row.cycle + i as u64 + behind, unit, i as u64, *w));
+                    }
+                    if !encoded.is_empty() {
+                        // The first step is one cycle behind the start pulse.
+                        starts.push_back((row.cycle + encoded.len() as u64 + behind, 1 << unit));
+                    }
+                }
+                for t in 0..=program.cycles() {
+                    clk.rising_edge().await;
+                    assert_eq!(cycle.get(), t);
+                    assert_eq!(done.is_high(), t == program.cycles(), "END in cycle {t}");
+                    let word = words.front().filter(|w| w.0 == t).copied();
+                    assert_eq!(dv.is_high(), word.is_some(), "descriptor word in cycle {t}");
+                    if let Some((_, unit, index, expected)) = word {
+                        let mut bytes = [0u8; 16];
+                        dw.get_bytes(&mut bytes);
+                        assert_eq!((du.get(), di.get(), u128::from_le_bytes(bytes)), (unit, index, expected));
+                        words.pop_front();
+                    }
+                    let due = starts.front().filter(|s| s.0 == t).map_or(0, |s| s.1);
+                    assert_eq!(start.get(), due, "start in cycle {t}");
+                    if due != 0 {
+                        starts.pop_front();
+                    }
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What benches of several blocks share.
+
+pub mod assertions;
+pub mod board;
+pub mod f24;
+pub mod unit;
