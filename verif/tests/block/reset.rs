@@ -11,8 +11,10 @@ use harness::{Clock, Sim, Stream};
 enum Work {
     /// Inputs that are any bits in every cycle.
     Any(&'static [&'static str]),
-    /// A descriptor of this many words with any bits, and a start; then these inputs are any bits.
+    /// A descriptor of this many words with any bits, and a start; then these inputs are any bits in every fourth cycle.
     Descriptor(usize, &'static [&'static str]),
+    /// The same with a quarter of the bits: loops of a few iterations.
+    Short(usize),
 }
 
 /// A block, what works in it, inputs with any bits that say nothing by themselves, and the outputs that are 0 behind a reset.
@@ -38,11 +40,14 @@ fn none(sim: &Sim, name: &str) {
     signal.set_bytes(&vec![0; signal.width().div_ceil(8) as usize]);
 }
 
-async fn give_descriptor(sim: &Sim, clk: &Clock, random: &mut Stream, words: usize) {
+async fn give_descriptor(sim: &Sim, clk: &Clock, random: &mut Stream, words: usize, sparse: bool) {
     sim.signal("desc_valid_i").set(1);
     for word in 0..words {
         sim.signal("desc_index_i").set(word as u64);
-        any(sim, random, "desc_word_i");
+        let mut bytes = [[0; 16]; 2];
+        bytes.iter_mut().for_each(|b| random.fill(b));
+        let of = |n: usize| bytes[0][n] & if sparse { bytes[1][n] } else { 0xff };
+        sim.signal("desc_word_i").set_bytes(&std::array::from_fn::<u8, 16, _>(of));
         clk.rising_edge().await;
     }
     sim.signal("desc_valid_i").set(0);
@@ -63,6 +68,7 @@ fn forgets(case: Case) {
         let mut random = sim.random("work");
         let inputs = match work {
             Work::Any(inputs) | Work::Descriptor(_, inputs) => inputs,
+            Work::Short(_) => &[],
         };
         rst.set(1);
         clk.rising_edge().await;
@@ -75,11 +81,13 @@ fn forgets(case: Case) {
             bytes.iter().any(|&b| b != 0)
         };
         for round in 0..60 {
-            if let Work::Descriptor(words, _) = work {
-                give_descriptor(&sim, &clk, &mut random, words).await;
+            if let Work::Descriptor(words, _) | Work::Short(words) = work {
+                give_descriptor(&sim, &clk, &mut random, words, matches!(work, Work::Short(_))).await;
             }
-            for _ in 0..1 + random.below(24) {
-                inputs.iter().chain(beside).for_each(|name| any(&sim, &mut random, name));
+            for cycle in 0..1 + random.below(24) {
+                beside.iter().for_each(|name| any(&sim, &mut random, name));
+                let works = matches!(work, Work::Any(_)) || cycle % 4 == 0;
+                inputs.iter().for_each(|name| if works { any(&sim, &mut random, name) } else { none(&sim, name) });
                 clk.rising_edge().await;
                 silent.iter().zip(&mut seen).for_each(|(name, seen)| *seen += u32::from(high(name)));
             }
@@ -132,7 +140,7 @@ fn a_reset_of_one_cycle_in_the_middle_of_work_leaves_nothing_of_it() {
         },
         Case {
             spec: block("systole_lane").parameter("COLS", 4),
-            work: Work::Descriptor(6, &[]),
+            work: Work::Short(6),
             beside: &["word_i"],
             silent: &["active_o", "read_o", "take_o"],
         },
