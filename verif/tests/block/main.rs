@@ -12,6 +12,7 @@ mod bridge;
 mod control;
 mod ecc_correct;
 mod ecc_decode;
+mod ecc_syndrome;
 mod f24_add;
 mod f24_code;
 mod f24_fn;
