@@ -2,8 +2,8 @@
 //! The RTL behind a host transport.
 
 use crate::Part;
-use crate::watch::Watch;
 use crate::device::{Device, Pulse};
+use crate::watch::Watch;
 use crate::wave::Wave;
 use crate::writes::Writes;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
@@ -129,7 +129,11 @@ pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<P
 /// a chip: that would be most of its points, and take most of its time.
 fn counted(spec: Spec) -> Spec {
     // (An argument: it must be read before the files that it is about.)
-    if std::env::var_os("HARNESS_COVERAGE").is_some() { spec.argument(root().join("verif/coverage.vlt").display().to_string()) } else { spec }
+    if std::env::var_os("HARNESS_COVERAGE").is_some() {
+        spec.argument(root().join("verif/coverage.vlt").display().to_string())
+    } else {
+        spec
+    }
 }
 
 /// What to build for a configuration.
@@ -137,8 +141,7 @@ fn counted(spec: Spec) -> Spec {
 /// # Errors
 /// [`verilated::Error::Source`] where the RTL is not there.
 pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
-    let (sources, includes) =
-        source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
+    let (sources, includes) = source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
     let mut spec =
         Spec::new("systole_top").sources(sources).parameter("CONFIG", config.id).parameter("WEIGHT_BEATS", config.weight_beats);
     for dir in includes {

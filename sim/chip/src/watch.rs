@@ -29,7 +29,13 @@ pub fn class(format: &Format, field: &Field, value: i64) -> String {
     if field.width <= 2 || CHOICES.contains(&field.name) {
         return format!("field {name} = {value}");
     }
-    let sign = if value < 0 { "negative" } else if value == 0 { "zero" } else { "positive" };
+    let sign = if value < 0 {
+        "negative"
+    } else if value == 0 {
+        "zero"
+    } else {
+        "positive"
+    };
     format!("field {name} {sign}")
 }
 

@@ -49,12 +49,17 @@ pub fn declared() -> BTreeSet<String> {
     for reg in &REGS {
         points.insert(format!("register {} read", reg.name));
         let refuses = reg.access == Access::Ro;
-        points.insert(if refuses { format!("register {} refuses a write", reg.name) } else { format!("register {} written", reg.name) });
+        points.insert(if refuses {
+            format!("register {} refuses a write", reg.name)
+        } else {
+            format!("register {} written", reg.name)
+        });
     }
     for access in ["read", "write"] {
         points.insert(format!("hole {access} refused"));
     }
-    let bits = [("STATUS", &STATUS_BITS[..]), ("RRAM_STATUS", &RRAM_STATUS_BITS), ("IRQ_STATUS", &IRQ_BITS), ("IRQ_ENABLE", &IRQ_BITS)];
+    let bits =
+        [("STATUS", &STATUS_BITS[..]), ("RRAM_STATUS", &RRAM_STATUS_BITS), ("IRQ_STATUS", &IRQ_BITS), ("IRQ_ENABLE", &IRQ_BITS)];
     for (register, table) in bits {
         points.extend(table.iter().flat_map(|bit| [0, 1].map(|v| format!("bit {register}.{} = {v}", bit.name))));
     }
