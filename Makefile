@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long netlist test-random-init lint formal gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help setup run test test-long netlist test-random-init lint formal formal-long gen bench ort-cases scalesim verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +34,12 @@ test-random-init: setup ## the chip's suites, registers and memories beginning a
 lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
 	scripts/lint.sh
 
-formal: setup ## proofs over the RTL of the RRAM, by induction in Yosys
+formal: setup ## proofs over the RTL, those that take seconds: by induction in Yosys, each tried on a faulty RTL too
 	scripts/formal.sh
+
+formal-long: setup ## all of them, with larger bounds, and again by SymbiYosys with Z3
+	scripts/setup.sh --formal
+	scripts/formal.sh --long
 
 gen: ## write the Verilog header and the tables in docs/ from sw/isa
 	cargo run -p systole-isa --bin gen

@@ -194,6 +194,19 @@ module systole_rram_engine #(
   assign bounded_o    = bounded_q;
   assign fault_o      = fault_q;
 
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [2:0] {
+        FETCH = ST_FETCH, REFILL = ST_REFILL, READ = ST_READ, EXEC = ST_EXEC, VERB = ST_VERB, STOP = ST_STOP
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
+
 endmodule
 
 `default_nettype wire
