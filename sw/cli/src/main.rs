@@ -16,6 +16,7 @@ mod rows;
 mod rram;
 mod run;
 mod score;
+mod script;
 mod serve;
 mod show;
 mod sizes;
@@ -71,6 +72,7 @@ enum Verb {
     Energy(energy::EnergyArgs),
     /// Cycles of a network over the area of machines
     Explore(explore::ExploreArgs),
+    Script(script::ScriptArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
@@ -215,6 +217,7 @@ fn main() -> ExitCode {
         Verb::Retention(args) => fault::retention(&args),
         Verb::Energy(args) => energy::energy(&args),
         Verb::Explore(args) => explore::explore(&args),
+        Verb::Script(args) => script::script(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),
