@@ -201,6 +201,22 @@ def embeddings(m):
     made = g.node("MatMul", [joined, m.weights(g, [24, 5], np.full(5, 0.01, np.float32), 1)])
     g.quantize(made, m.fitting(g, most * 0.74 * 3), m.zero(g))
     yield f"embedding_of_columns_{m.name}", g
+    # Tables of codes, as QuantFormat.QOperator leaves them, of several scales.
+    g = m.new([1, 20])
+    g.others["v"] = np.array([[-5, 2, 0, 6]], np.int64)
+    s, z = m.draw(g)
+    made = ["x", *g.codes(s, z)]
+    for i in range(4):
+        low, high = (0, 256) if m.unsigned else (-128, 128)
+        scale, zero = m.draw(g)
+        t = g.constant(g.rng.integers(low, high, size=(7 if i % 2 else 40, 20)).astype(g.kind))
+        rows = g.node("Gather", [t, g.node("Gather", ["v", g.constant(np.array([i]))], axis=1)], axis=0)
+        made += [g.node("Reshape", [rows, g.constant(np.array([1, 20]))]), *g.codes(scale, zero)]
+    s, z = m.draw(g)
+    joined = g.node("QLinearConcat", [*g.codes(s, z), *made], domain="com.microsoft", axis=1)
+    made = g.node("MatMul", [g.real(joined, s, z), m.weights(g, [100, 5], np.full(5, 0.01, np.float32), 1)])
+    g.quantize(made, m.fitting(g, 74 * s * 0.74 * 3), m.zero(g))
+    yield f"embedding_columns_in_codes_{m.name}", g
 
 
 def blocks(graph, seed, unsigned):

@@ -5,6 +5,7 @@
 // chip_rst_o resets the chip: with rst_i, and RESET.
 `default_nettype none
 `include "systole_isa.vh"
+`include "systole_check.vh"
 
 module systole_bridge #(
     parameter COLS  = 8,
@@ -219,6 +220,8 @@ module systole_bridge #(
   assign in_tkeep_o    = keep_q;
   assign in_tlast_o    = !more && arg_q[0];
   assign out_tready_o  = state_q == ST_POP && room && !final_q;
+
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 4)
 
 `ifdef SYSTOLE_WAVES
   // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.

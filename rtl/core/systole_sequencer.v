@@ -215,6 +215,8 @@ module systole_sequencer #(
   `SYSTOLE_ASSERT(check_fetch_idle, !(begin_fetch && left_q != 4'd0))
   `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && (row_q[`SYSTOLE_ROW_UNIT] > (LENGTHS != 0 ? `SYSTOLE_UNIT_SCALAR : `SYSTOLE_UNIT_LANE))))
 
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 2)
+
 `ifdef SYSTOLE_WAVES
   // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
   generate

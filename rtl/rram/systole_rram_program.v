@@ -391,6 +391,8 @@ module systole_rram_program #(
   `SYSTOLE_ASSERT(check_between_lines, !((used_we_i || turn_i) && state_q != ST_IDLE))
 `endif
 
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 4)
+
 `ifdef SYSTOLE_WAVES
   // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
   generate

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Instant;
 use systole_chip::RtlTransport;
 use systole_chip::device::Device;
-use systole_host::{BoardTransport, Driver, HostError, RunOutput, SerialLine, Transport, Wake, boxed};
+use systole_host::{BoardTransport, Driver, HostError, Run, RunOutput, SerialLine, Transport, Wake, boxed};
 use systole_isa::{Config, Image};
 
 /// What an image runs on.
@@ -221,15 +221,15 @@ fn on_any(backend: Backend, config: &Config, options: &systole_chip::Options, jo
 ///
 /// # Errors
 /// Building the model, loading, running: each says what to do.
-pub fn run_frames(
+pub fn run_frames<R: Into<Run>>(
     backend: Backend,
     config: &Config,
     image: &Image,
-    frames: Vec<Vec<u8>>,
+    frames: Vec<R>,
     options: &systole_chip::Options,
     progress: impl FnMut(usize) + 'static,
 ) -> Result<RunSet> {
-    run_all(backend, config, image, frames, options, Box::new(progress))
+    run_all(backend, config, image, frames.into_iter().map(Into::into).collect(), options, Box::new(progress))
 }
 
 /// Of one type, so that driver and transports are compiled here and not again for each caller.
@@ -237,7 +237,7 @@ fn run_all(
     backend: Backend,
     config: &Config,
     image: &Image,
-    frames: Vec<Vec<u8>>,
+    frames: Vec<Run>,
     options: &systole_chip::Options,
     mut progress: Box<dyn FnMut(usize)>,
 ) -> Result<RunSet> {

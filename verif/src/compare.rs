@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A graph on a backend against the operator reference: every element, every cycle.
 
+use crate::lockstep::{self, Lockstep};
 use crate::{Backend, run_frames};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use systole_compiler::Compiled;
-use systole_golden::Machine;
 use systole_golden::graph::{run_graph, run_graph_as};
-use systole_isa::Config;
+use systole_golden::{Machine, MachineError, RunResult};
+use systole_host::Run;
+use systole_isa::writes::Write;
+use systole_isa::{Config, Image};
 use systole_model::graph::Graph;
+use systole_model::tables::Given;
 
 /// The first element that differs, and who made it.
 #[derive(Debug, Clone, Serialize)]
@@ -79,12 +83,15 @@ pub struct Report {
     pub events: Vec<u64>,
     /// Machine cycles simulated in a second.
     pub sim_cycles_per_second: f64,
+    /// The RTL's writes against the model's, where they were taken ([`systole_chip::Options::writes`]).
+    pub lockstep: Option<Lockstep>,
 }
 
 impl Report {
     /// Every element agrees, and every run took the predicted cycles.
     pub fn is_good(&self) -> bool {
-        self.mismatches == 0 && self.compared > 0 && self.cycles_measured.iter().all(|&c| c == self.cycles_predicted)
+        let in_step = self.lockstep.as_ref().is_none_or(Lockstep::is_good);
+        in_step && self.mismatches == 0 && self.compared > 0 && self.cycles_measured.iter().all(|&c| c == self.cycles_predicted)
     }
 }
 
@@ -93,6 +100,9 @@ impl std::fmt::Display for Report {
         write!(f, "{} of {} elements differ", self.mismatches, self.compared)?;
         if let Some(first) = &self.first_mismatch {
             write!(f, ", first: {first}")?;
+        }
+        if let Some(lockstep) = self.lockstep.iter().find(|l| !l.is_good()) {
+            write!(f, "; lockstep: {lockstep}")?;
         }
         write!(f, "; {} cycles predicted, measured {:?}", self.cycles_predicted, self.cycles_measured)
     }
@@ -112,20 +122,27 @@ impl Report {
     }
 }
 
-/// Runs inputs (each the codes of map 0, row-major) on a backend and compares with the operator reference.
+/// What the machine is given for a run of a graph.
+pub fn run_of(image: &Image, given: &Given) -> Run {
+    let values: Vec<i32> = given.codes.iter().map(|&v| v.into()).collect();
+    Run { frame: image.input.pack(&values, image.in_bytes as usize), rows: given.rows.clone() }
+}
+
+/// Runs inputs (each the codes of map 0, row-major, and the rows of tables that it takes) on a backend and compares with the operator reference.
 ///
 /// # Errors
 /// What [`run_frames`] says.
-pub fn check_graph(
+pub fn check_graph<G: Into<Given>>(
     graph: &Graph,
     compiled: &Compiled,
     config: &Config,
     backend: Backend,
-    inputs: &[Vec<i8>],
+    inputs: impl IntoIterator<Item = G>,
     options: &systole_chip::Options,
     progress: impl FnMut(usize) + 'static,
 ) -> Result<Report> {
-    check(graph, compiled, config, backend, inputs, options, Box::new(progress))
+    let inputs: Vec<Given> = inputs.into_iter().map(Into::into).collect();
+    check(graph, compiled, config, backend, &inputs, options, Box::new(progress))
 }
 
 fn check(
@@ -133,15 +150,12 @@ fn check(
     compiled: &Compiled,
     config: &Config,
     backend: Backend,
-    inputs: &[Vec<i8>],
+    inputs: &[Given],
     options: &systole_chip::Options,
     progress: Box<dyn FnMut(usize)>,
 ) -> Result<Report> {
     let image = &compiled.image;
-    let frames: Vec<Vec<u8>> = inputs
-        .iter()
-        .map(|x| image.input.pack(&x.iter().map(|&v| v.into()).collect::<Vec<_>>(), image.in_bytes as usize))
-        .collect();
+    let frames: Vec<Run> = inputs.iter().map(|given| run_of(image, given)).collect();
     let set = run_frames(backend, config, image, frames.clone(), options, progress)?;
     let mut report = Report {
         cycles_predicted: compiled.cycles,
@@ -157,7 +171,11 @@ fn check(
         events: set.events.clone(),
         outputs: vec![],
         sim_cycles_per_second: set.cycles as f64 / set.seconds.max(1e-9),
+        lockstep: None,
     };
+    if let Some(writes) = options.writes.as_ref().filter(|_| backend == Backend::Rtl) {
+        report.lockstep = Some(in_lockstep(image, config, &frames, &writes.take())?);
+    }
     let approximations: Vec<_> = compiled.warnings.iter().filter_map(|w| w.approximation()).collect();
     for (run, (input, output)) in inputs.iter().zip(&set.outputs).enumerate() {
         let reference = run_graph(graph, input);
@@ -181,11 +199,43 @@ fn check(
     Ok(report)
 }
 
+/// The writes of the RTL, run by run, against those of the instruction-level model with this image.
+///
+/// # Errors
+/// Another number of runs on the RTL; what the model refuses.
+pub fn in_lockstep(image: &Image, config: &Config, frames: &[Run], rtl: &[Vec<Write>]) -> Result<Lockstep> {
+    anyhow::ensure!(rtl.len() == frames.len(), "{} runs were launched, {} ended on the RTL", frames.len(), rtl.len());
+    let mut machine = Machine::new(config.clone());
+    machine.load_image(image)?;
+    machine.record_writes();
+    let mut words = 0;
+    for (run, (frame, rtl)) in frames.iter().zip(rtl).enumerate() {
+        run_on(&mut machine, frame)?;
+        let found = lockstep::compare(run, &machine.take_writes(), rtl, config.cols as usize);
+        words += found.words;
+        if found.first.is_some() {
+            return Ok(Lockstep { words, ..found });
+        }
+    }
+    Ok(Lockstep { words, first: None })
+}
+
+/// A run on the instruction-level model alone.
+///
+/// # Errors
+/// What the machine refuses.
+pub fn run_on(machine: &mut Machine, run: &Run) -> Result<RunResult, MachineError> {
+    if !run.rows.is_empty() {
+        machine.set_chunk(0, &run.rows, 0);
+    }
+    machine.run(&run.frame)
+}
+
 #[allow(clippy::too_many_arguments)]
 fn triage(
     compiled: &Compiled,
     config: &Config,
-    frame: &[u8],
+    given: &Run,
     run: usize,
     index: usize,
     cols: usize,
@@ -197,7 +247,7 @@ fn triage(
     let mut machine = Machine::new(config.clone());
     machine.record_origins();
     if machine.load_image(&compiled.image).is_ok()
-        && let Ok(result) = machine.run(frame)
+        && let Ok(result) = run_on(&mut machine, given)
     {
         found.model = compiled.image.output.unpack(&result.frame).map(|v| v[index]);
         if let Some(origin) = machine.origin(compiled.image.output.byte(row as u32, col as u32)) {

@@ -5,7 +5,7 @@ use crate::onnx_case::{Case, DataSet, Fault, difference, differing, differing_wh
 use crate::{Backend, Report, check_graph, gemm};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use systole_compiler::{CompileError, Options};
+use systole_compiler::{CompileError, Options, Tables, place_tables};
 use systole_isa::Config;
 use systole_model::graph::{Border, Graph};
 use systole_model::host::Host;
@@ -198,7 +198,8 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend, machine: &systol
         Err(e) if e.is_unsupported() => return Ok(verdict(Status::Unsupported, e.to_string())),
         Err(e) => return Ok(verdict(Status::Failed, e.to_string())),
     };
-    let program = match Program::new(graph, config, &Options::default()) {
+    let placed = place_tables(&graph, config, Tables::Auto);
+    let program = match placed.and_then(|graph| Program::new(graph, config, &Options::default())) {
         Ok(program) => program,
         Err(e @ (CompileError::Unsupported(_) | CompileError::DoesNotFit { .. } | CompileError::TooManyRows { .. })) => {
             return Ok(verdict(Status::Unsupported, e.to_string()));

@@ -120,7 +120,7 @@ pub fn run(
     };
     for (n, (model, program)) in parts.iter().enumerate() {
         let bytes = frame(&out.result, model.width, mask, cols);
-        let frames = vec![bytes.iter().map(|&b| b as u8).collect()];
+        let frames: Vec<Vec<u8>> = vec![bytes.iter().map(|&b| b as u8).collect()];
         let ran = run_frames(backend, config, &program.image, frames, options, |_| {})?;
         let run = ran.outputs.first().context("no run")?;
         let got = program.numbers(&run.frame);

@@ -7,6 +7,7 @@ use std::time::Instant;
 use systole_compiler::{CompileError, Compiled, Options, compile};
 use systole_isa::Config;
 use systole_model::graph::Graph;
+use systole_model::tables::Given;
 
 /// A graph compiled for its runs.
 pub struct Split {
@@ -49,17 +50,17 @@ pub fn run(
     split: &Split,
     config: &Config,
     backend: Backend,
-    input: &[i8],
+    given: &Given,
     options: &systole_chip::Options,
     progress: impl FnMut(usize) + Clone + 'static,
 ) -> Result<Report> {
     let (graph, compiled) = &split.body;
     let per_run = graph.maps[0].len();
-    let inputs: Vec<Vec<i8>> = input.chunks(per_run).take(split.runs).map(<[i8]>::to_vec).collect();
-    let mut report = check_graph(graph, compiled, config, backend, &inputs, options, progress.clone())?;
+    let Given { codes, rows } = given;
+    let inputs = codes.chunks(per_run).take(split.runs).map(|codes| Given { codes: codes.to_vec(), rows: rows.clone() });
+    let mut report = check_graph(graph, compiled, config, backend, inputs, options, progress.clone())?;
     if let Some((graph, compiled)) = &split.rest {
-        let tail = input[per_run * split.runs..].to_vec();
-        let more = check_graph(graph, compiled, config, backend, &[tail], options, progress)?;
+        let more = check_graph(graph, compiled, config, backend, [&codes[per_run * split.runs..]], options, progress)?;
         report.cycles_predicted = report.cycles_predicted * split.runs as u64 + more.cycles_predicted;
         let measured: u64 = report.cycles_measured.iter().chain(&more.cycles_measured).sum();
         report.cycles_measured = vec![measured];
@@ -69,6 +70,10 @@ pub fn run(
         report.mismatches += more.mismatches;
         report.declared += more.declared;
         report.near += more.near;
+        if let (Some(all), Some(more)) = (&mut report.lockstep, more.lockstep) {
+            all.words += more.words;
+            all.first = all.first.take().or(more.first);
+        }
         report.expected.extend(more.expected);
         report.open.extend(more.open);
         report.first_mismatch = report.first_mismatch.or(more.first_mismatch.map(|mut m| {

@@ -38,7 +38,9 @@ pub fn tensor(border: &Border, seed: u64) -> Array {
     let data = match (border.element, &border.float, &border.host) {
         (ElementType::Uint8, ..) => Data::U8(codes.iter().map(|&c| c as u8).collect()),
         (ElementType::Int64, ..) => {
-            let rows = border.host.iter().flat_map(|host| &host.ops).filter_map(HostOp::rows).min().unwrap_or(8) as i64;
+            let by_index = border.index.iter().map(|i| i.rows).min();
+            let rows =
+                border.host.iter().flat_map(|host| &host.ops).filter_map(HostOp::rows).min().or(by_index).unwrap_or(8) as i64;
             Data::I64(codes.iter().map(|_| rng.random_range(-rows..rows)).collect())
         }
         (ElementType::Float32, Some(float), None) => Data::F32(float.values(&border.shape, &codes)),

@@ -5,8 +5,10 @@ use crate::random::{codes, generator, scale};
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
 use systole_isa::Config;
+use systole_isa::regs::TOKENS;
 use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, SumRounding, UnderRoot, Window};
 use systole_model::onnx::ElementType;
+use systole_model::tables::{Given, Index, Pick, Table};
 
 /// A layer before it has an input.
 #[derive(Debug, Clone)]
@@ -77,6 +79,15 @@ pub enum Kind {
     },
     /// Elements in another order.
     Arrange(Order),
+    /// Rows of tables, by indices of the run: of the shape of the map before where that has few pixels.
+    Rows {
+        /// Pixels otherwise.
+        pixels: usize,
+        /// Channels otherwise.
+        outputs: usize,
+        /// Rows of a table at most.
+        most: usize,
+    },
     /// Maximum over a window.
     Max {
         /// The window.
@@ -191,6 +202,7 @@ fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
     let multiplies = Config::named(config).is_ok_and(|c| c.product);
     let numbers = Config::named(config).is_ok_and(|c| c.vec_lanes > 0 && c.rows == c.cols);
     let on_numbers = move |kind| if numbers { kind } else { Kind::Lookup };
+    let (registers, r) = Config::named(config).map_or((false, 4), |c| (c.vec_lanes > 0, c.rows as usize));
     prop_oneof![
         6 => (shape(), channels(config), prop_oneof![3 => Just(0u8), 2 => Just(1), 1 => Just(2)], proptest::bool::weighted(0.2))
             .prop_map(|(window, outputs, groups, wide)| Kind::Conv { window, outputs, groups, wide }),
@@ -211,6 +223,9 @@ fn kind(config: &'static str) -> impl Strategy<Value = Kind> {
         1 => Just(on_numbers(Kind::Softmax)),
         2 => any::<[bool; 3]>().prop_map(move |[centered, coded, mapped]| on_numbers(Kind::Norm { centered, coded, mapped })),
         2 => order().prop_map(Kind::Arrange),
+        2 => (1usize..=3, channels(config), 1..=3 * r + 1).prop_map(move |(pixels, outputs, most)| {
+            if registers { Kind::Rows { pixels, outputs, most } } else { Kind::Lookup }
+        }),
         2 => shape().prop_map(|window| Kind::Max { window }),
         2 => (shape(), any::<bool>()).prop_map(|(window, count_padding)| Kind::Average { window, count_padding }),
     ]
@@ -223,6 +238,16 @@ pub fn cases(config: &'static str, beats: u32) -> impl Strategy<Value = Case> {
     let layers = proptest::collection::vec((kind(config), prop_oneof![4 => Just(0usize), 1 => 0usize..3]), 1..=6);
     ((side.clone(), side, channels(config)), layers, proptest::bool::weighted(0.2), any::<u64>())
         .prop_map(move |((h, w, c), layers, raw, seed)| Case { config, beats, input: [h, w, c], layers, raw, seed })
+}
+
+/// Random graphs that begin with rows of tables, on a machine with registers for them.
+pub fn cases_with_tables(config: &'static str, beats: u32) -> impl Strategy<Value = Case> {
+    let r = Config::named(config).map_or(4, |c| c.rows as usize);
+    let first = (1usize..=3, channels(config), 1..=3 * r + 1);
+    (cases(config, beats), first).prop_map(|(mut case, (pixels, outputs, most))| {
+        case.layers.insert(0, (Kind::Rows { pixels, outputs, most }, 0));
+        case
+    })
 }
 
 impl Shape {
@@ -251,6 +276,9 @@ struct Builder<R: Rng> {
     layers: Vec<Layer>,
     /// Weights may have a zero point.
     zero: bool,
+    tables: Vec<Table>,
+    /// Rows of the smallest table that each index of the run picks of.
+    indices: Vec<usize>,
 }
 
 impl<R: Rng> Builder<R> {
@@ -259,6 +287,29 @@ impl<R: Rng> Builder<R> {
         self.layers.push(Layer { name: name.clone(), op, finish });
         self.maps.push(Map { name, shape });
         self.maps.len() - 1
+    }
+
+    /// A row of a table, of a new one or of one that is there, by a new index or by one that is there.
+    fn pick(&mut self, width: usize, most: usize) -> Pick {
+        let known: Vec<usize> = (0..self.tables.len()).filter(|&t| self.tables[t].width == width).collect();
+        let table = if known.is_empty() || self.rng.random_bool(0.4) {
+            let rows = self.rng.random_range(1..=most);
+            let codes = codes(&mut self.rng, rows * width);
+            self.tables.push(Table { name: format!("table {}", self.tables.len()), width, codes, quantiser: None });
+            self.tables.len() - 1
+        } else {
+            known[self.rng.random_range(0..known.len())]
+        };
+        let rows = self.tables[table].rows();
+        let full = self.indices.len() == TOKENS.len();
+        let index = if full || !self.indices.is_empty() && self.rng.random_bool(0.3) {
+            self.rng.random_range(0..self.indices.len())
+        } else {
+            self.indices.push(rows);
+            self.indices.len() - 1
+        };
+        self.indices[index] = self.indices[index].min(rows);
+        Pick { table, index }
     }
 
     fn clamp(&mut self) -> Finish {
@@ -361,6 +412,12 @@ impl<R: Rng> Builder<R> {
             Kind::Dense { outputs } => {
                 let window = Window { kernel: [h, w], ..Window::POINT };
                 self.conv(input, window, [1, 1], *outputs, 1, false, raw);
+            }
+            Kind::Rows { pixels, outputs, most } => {
+                let shape = if h * w <= 4 { [h, w, c] } else { [*pixels, 1, *outputs] };
+                let picks = (0..shape[0] * shape[1]).map(|_| self.pick(shape[2], *most)).collect();
+                let finish = self.clamp();
+                self.push(Op::Rows { picks }, finish, shape);
             }
             Kind::Lookup => {
                 let table = Box::new(std::array::from_fn(|_| self.rng.random()));
@@ -506,14 +563,16 @@ impl<R: Rng> Builder<R> {
 const FREE: Finish = Finish::Codes { lo: -128, hi: 127 };
 
 impl Case {
-    /// The graph, and the codes of two inputs.
-    pub fn graph(&self) -> (Graph, [Vec<i8>; 2]) {
+    /// The graph, and what two runs are given.
+    pub fn graph(&self) -> (Graph, [Given; 2]) {
         let zero = Config::named(self.config).is_ok_and(|c| c.weight_zero);
         let mut b = Builder {
             rng: generator(self.seed),
             maps: vec![Map { name: "input".into(), shape: self.input }],
             layers: vec![],
             zero,
+            tables: vec![],
+            indices: vec![],
         };
         let last = self.layers.len() - 1;
         for (i, (kind, back)) in self.layers.iter().enumerate() {
@@ -529,17 +588,30 @@ impl Case {
             host: None,
             at: vec![],
             beside: vec![],
+            index: vec![],
         };
         let raw = b.layers[out - 1].finish == Finish::Raw32;
         let element = if raw { ElementType::Int32 } else { ElementType::Int8 };
-        let inputs = [(); 2].map(|()| codes(&mut b.rng, b.maps[0].len()));
+        let inputs = [(); 2].map(|()| Given {
+            codes: codes(&mut b.rng, b.maps[0].len()),
+            rows: b.indices.iter().map(|&rows| b.rng.random_range(0..rows as u32)).collect(),
+        });
+        let mut input = border(&b.maps[0], ElementType::Int8);
+        if !b.indices.is_empty() {
+            let index = b.indices.iter().enumerate().map(|(place, &rows)| Index { place, rows }).collect();
+            let shape = vec![b.indices.len()];
+            let name = "indices".to_string();
+            input.at = input.order.clone();
+            input.beside = vec![Border { name, shape, element: ElementType::Int64, order: vec![], index, ..input.clone() }];
+        }
         let graph = Graph {
             name: "random".into(),
-            input: border(&b.maps[0], ElementType::Int8),
+            input,
             output: (out, border(&b.maps[out], element)),
             maps: b.maps,
             layers: b.layers,
             batch: 1,
+            tables: b.tables,
         };
         (graph, inputs)
     }

@@ -138,6 +138,7 @@ impl Builder {
             host: None,
             at: vec![],
             beside: vec![],
+            index: vec![],
         };
         let input = codes(&mut self.rng, self.maps[0].len());
         let last = self.last();
@@ -148,6 +149,7 @@ impl Builder {
             maps: self.maps,
             layers: self.layers,
             batch: 1,
+            tables: vec![],
         };
         (graph, input)
     }

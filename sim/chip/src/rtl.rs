@@ -3,7 +3,9 @@
 
 use crate::Part;
 use crate::device::{Device, Pulse};
+use crate::watch::Watch;
 use crate::wave::Wave;
+use crate::writes::Writes;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
 use harness::{Clock, Origin, Pause, Signal, Sim, SimError, TraceWindow};
@@ -58,6 +60,8 @@ pub struct Options {
     /// Registers and memories of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
     /// stop it: for upsets. Slow.
     pub upsets: bool,
+    /// Takes what the core writes in each run, for lockstep with the instruction-level model. Slow.
+    pub writes: Option<Writes>,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
     /// Where a board is, for what runs on one instead.
@@ -70,28 +74,38 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap_or_else(|_| PathBuf::from("."))
 }
 
+/// The environment variable with a folder that takes the place of `rtl/`: a copy with mutants (docs/mutation.md).
+pub const RTL_FOLDER: &str = "SYSTOLE_RTL";
+
+/// A path from the root of the project, in the copy of `rtl/` where one takes its place.
+fn rtl(path: &str) -> PathBuf {
+    match (path.strip_prefix("rtl/"), std::env::var_os(RTL_FOLDER)) {
+        (Some(inside), Some(folder)) => PathBuf::from(folder).join(inside),
+        _ => root().join(path),
+    }
+}
+
 /// The Verilog files of the chip, and their include folders, from `rtl/systole.f`.
 ///
 /// # Errors
 /// The I/O error, where the list cannot be read.
 pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    read_list(&root().join("rtl/systole.f"))
+    read_list(&rtl("rtl/systole.f"))
 }
 
 /// The files and include folders of a list: a path a line from the root of the project, `+incdir+DIR`, `-f LIST`, `//`.
 fn read_list(list: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let root = root();
     let text = std::fs::read_to_string(list)?;
     let (mut sources, mut includes) = (vec![], vec![]);
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
         if let Some(dir) = line.strip_prefix("+incdir+") {
-            includes.push(root.join(dir));
+            includes.push(rtl(dir));
         } else if let Some(list) = line.strip_prefix("-f ") {
-            let (more, dirs) = read_list(&root.join(list))?;
+            let (more, dirs) = read_list(&rtl(list))?;
             sources.extend(more);
             includes.extend(dirs);
         } else {
-            sources.push(root.join(line));
+            sources.push(rtl(line));
         }
     }
     Ok((sources, includes))
@@ -102,7 +116,7 @@ fn read_list(list: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
 /// # Errors
 /// As [`source_list`].
 pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let folder = root().join("rtl").join(technology);
+    let folder = rtl(&format!("rtl/{technology}"));
     let (mut sources, includes) = source_list()?;
     for path in &mut sources {
         let special = path.file_name().map(|name| folder.join(name)).filter(|special| special.is_file());
@@ -111,19 +125,29 @@ pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<P
     Ok((sources, includes))
 }
 
+/// Where coverage is measured, cells and lanes that there are many of and that have benches of their own are not counted inside of
+/// a chip: that would be most of its points, and take most of its time.
+fn counted(spec: Spec) -> Spec {
+    // (An argument: it must be read before the files that it is about.)
+    if std::env::var_os("HARNESS_COVERAGE").is_some() {
+        spec.argument(root().join("verif/coverage.vlt").display().to_string())
+    } else {
+        spec
+    }
+}
+
 /// What to build for a configuration.
 ///
 /// # Errors
 /// [`verilated::Error::Source`] where the RTL is not there.
 pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
-    let (sources, includes) =
-        source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
+    let (sources, includes) = source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
     let mut spec =
         Spec::new("systole_top").sources(sources).parameter("CONFIG", config.id).parameter("WEIGHT_BEATS", config.weight_beats);
     for dir in includes {
         spec = spec.include_dir(dir);
     }
-    Ok(sizes(spec, config))
+    Ok(counted(sizes(spec, config)))
 }
 
 /// What to build for a netlist of the chip, in the folder that `scripts/netlist.sh` made of it: `files.f` names the netlist and
@@ -159,7 +183,7 @@ pub const BOOT_AT: u64 = 0x20_0000;
 /// # Errors
 /// As [`spec`].
 pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Error> {
-    let list = root().join("rtl/systole_board.f");
+    let list = rtl("rtl/systole_board.f");
     let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;
     let spec = Spec::new("systole_board").sources(sources).parameter("DIVISOR", divisor).parameter("LIMIT", 14);
     let spec = spec.parameter("BOOT", 1).parameter("BOOT_AT", BOOT_AT);
@@ -168,7 +192,7 @@ pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Erro
     let id = if named { config.id } else { systole_isa::config::OWN };
     let spec =
         sizes.fold(spec.parameter("CONFIG", id), |spec, (name, value, _)| spec.define(format!("SYSTOLE_OWN_{name}"), value));
-    Ok(includes.into_iter().fold(spec, Spec::include_dir))
+    Ok(counted(includes.into_iter().fold(spec, Spec::include_dir)))
 }
 
 /// The same with the device model behind the RRAM macros, whose pulses last so many cycles.
@@ -177,7 +201,7 @@ pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Erro
 /// As [`spec`].
 pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, verilated::Error> {
     let (mut sources, includes) =
-        source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
+        source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
     let special = root().join("sim/chip/device/systole_rram_macro.v");
     sources.iter_mut().filter(|s| s.file_name() == special.file_name()).for_each(|s| *s = special.clone());
     let mut spec = Spec::new("systole_top")
@@ -188,7 +212,7 @@ pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, veri
     for dir in includes {
         spec = spec.include_dir(dir);
     }
-    Ok(sizes(spec, config))
+    Ok(counted(sizes(spec, config)))
 }
 
 /// The planes of a macro in the model: what its cells read as at each reference.
@@ -282,6 +306,7 @@ pub struct RtlTransport {
     output: StreamSink,
     irq: Signal,
     cells: Option<Cells>,
+    watch: Rc<RefCell<Watch>>,
 }
 
 /// Cycles an AXI4-Lite access may take.
@@ -294,8 +319,17 @@ impl RtlTransport {
             let clock = sim.clock("clk_i");
             reset_pulse(sim, &clock).await;
             let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
+            let watch = Rc::new(RefCell::new(Watch::default()));
+            let mut registers = LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT);
+            if harness::cover::recording() {
+                let watch = watch.clone();
+                registers.watch(move |access, address, data, response| {
+                    watch.borrow_mut().access(access, address as u32, data as u32, response == Response::Okay);
+                });
+            }
             RtlTransport {
-                registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
+                registers,
+                watch,
                 image: StreamSource::new(&clock, "s_axis_img_", pauses("img")),
                 input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
                 output: StreamSink::new(&clock, "m_axis_out_", pauses("out")),
@@ -390,6 +424,7 @@ impl Transport for RtlTransport {
         let bytes = bytes.to_vec();
         boxed(async move {
             let limit = 1_000_000 + 10_000 * bytes.len() as u64; // RRAM takes its time
+            self.watch.borrow_mut().upload(&bytes);
             self.image.send(bytes);
             let sent = self.sim.timeout(&self.clock, limit, "the image stream", self.image.drained()).await;
             sent.map_err(|e| HostError::Transport(e.to_string()))?;
@@ -468,13 +503,17 @@ where
         }
     };
     let spec = if options.upsets { spec.source(root().join("sim/chip/device/upsets.vlt")).define("SYNTHESIS", "") } else { spec };
+    let spec = if options.writes.is_some() { spec.source(root().join("sim/chip/device/writes.vlt")) } else { spec };
     let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
     let spec = if options.trace.is_some() { spec.define("SYSTOLE_WAVES", "") } else { spec };
     let library = spec.trace(options.trace.is_some()).build()?;
-    let (pause, behind) = (options.pause, device.clone());
+    let (pause, behind, writes) = (options.pause, device.clone(), options.writes.clone());
     let run = harness::run(&library, options.seed.max(1), window, move |sim| async move {
         let cells = behind.map(|device| Cells::attach(&sim, device).unwrap_or_else(|e| panic!("{e}")));
         let mut transport = RtlTransport::reset(&sim, pause).await;
+        if let Some(writes) = writes {
+            writes.watch(&sim, transport.clock.clone()).unwrap_or_else(|e| panic!("{e}"));
+        }
         transport.cells = cells;
         job(transport).await
     });

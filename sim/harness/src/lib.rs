@@ -7,11 +7,13 @@
 
 pub mod axi;
 mod clock;
+pub mod cover;
 mod error;
 mod exec;
 mod pause;
 mod place;
 mod random;
+mod record;
 mod scoreboard;
 mod signal;
 mod sim;

@@ -217,6 +217,7 @@ int vrs_coverage(void* p, const char* path) {
 #if VRS_COVERAGE
     Instance* m = static_cast<Instance*>(p);
     Use use(m);
+    m->context->coveragep()->forcePerInstance(true);
     m->context->coveragep()->write(path);
     return 0;
 #else

@@ -145,7 +145,7 @@ fn work(args: &BootArgs) -> Result<(Image, Vec<Vec<u8>>)> {
     let path = Path::new(&args.network);
     ensure!(path.is_file(), "there is no network or file '{}'; give digits, digits-cnn, an image or an ONNX model", args.network);
     if path.extension().is_some_and(|e| e == "onnx") {
-        let graph = crate::onnx::load(path)?;
+        let graph = systole_compiler::place_tables(&crate::onnx::load(path)?, &config, Default::default())?;
         return Ok((compile(&graph, &config, &Default::default()).with_context(|| path.display().to_string())?.image, vec![]));
     }
     let image = Image::from_bytes(&std::fs::read(path)?).with_context(|| path.display().to_string())?;

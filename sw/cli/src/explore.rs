@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use systole_compiler::{Options, compile};
+use systole_compiler::{Options, Tables, compile, place_tables};
 use systole_verif::campaign::chart::{Mark, marks};
 use systole_verif::digits;
 
@@ -76,7 +76,10 @@ pub fn explore(args: &ExploreArgs) -> Result<bool> {
     let mut points: Vec<Point> = Vec::new();
     for (name, fit) in fits {
         let config = sizes::configuration(&name, None, None)?;
-        let cycles = compile(&graph, &config, &Options::default()).map(|c| c.cycles).map_err(|e| e.to_string());
+        let cycles = place_tables(&graph, &config, Tables::Auto)
+            .and_then(|graph| compile(&graph, &config, &Options::default()))
+            .map(|c| c.cycles)
+            .map_err(|e| e.to_string());
         points.push(Point { config: name, fit, cycles, best: false });
     }
     points.sort_by_key(|p| (number(&p.fit, "COMB"), p.cycles.clone().unwrap_or(u64::MAX)));

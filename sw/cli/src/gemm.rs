@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use systole_model::tables::Given;
 use systole_model::{Dense, Network, Output, Quantised};
 use systole_verif::{gemm, npy, random};
 
@@ -149,7 +150,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
     let runs = (split.runs + usize::from(split.rest.is_some())) as u64;
     let bar = if args.machine.json { indicatif::ProgressBar::hidden() } else { output::bar(runs, "building and running") };
     let told = bar.clone();
-    let report = gemm::run(&split, &config, args.machine.backend(), &input, &options, move |_| told.inc(1))?;
+    let report = gemm::run(&split, &config, args.machine.backend(), &Given::from(&input), &options, move |_| told.inc(1))?;
     bar.finish_and_clear();
 
     if let Some(path) = &args.output {
@@ -169,7 +170,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
             "config": config.name, "weight_beats": config.weight_beats, "backend": args.machine.backend(),
             "m": m, "k": k, "n": n, "seed": args.machine.seed, "runs": runs,
             "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "law": law,
-            "utilisation": utilisation, "macs": macs, "outputs": report.compared, "mismatches": report.mismatches,
+            "utilisation": utilisation, "macs": macs, "outputs": report.compared, "mismatches": report.mismatches, "lockstep": report.lockstep,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "compile_seconds": split.seconds,
         });
@@ -202,6 +203,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
             "  simulation        {:>12}   cycles a second",
             output::grouped(report.sim_cycles_per_second as u64)
         ));
+        output::lockstep(&report);
         if let Some(first) = &report.first_mismatch {
             output::print(&format!("  first: {first}"));
         }
@@ -215,7 +217,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
             ));
         }
     }
-    Ok(report.mismatches == 0 && report.compared == m * n && measured == report.cycles_predicted)
+    Ok(report.mismatches == 0 && report.compared == m * n && measured == report.cycles_predicted && output::in_step(&report))
 }
 
 fn backend(args: &GemmArgs) -> &'static str {

@@ -3,7 +3,7 @@
 
 use crate::judge::tensor;
 use crate::run::RunArgs;
-use crate::{Machine, generate, output, score, sizes};
+use crate::{Machine, generate, output, score, sizes, tables};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ pub struct InspectArgs {
     model: PathBuf,
     #[command(flatten)]
     dynamic: crate::encoder::DynamicArgs,
+    #[command(flatten)]
+    tables: tables::TablesArgs,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -38,6 +40,8 @@ pub struct CompileArgs {
     ready: generate::Ready,
     #[command(flatten)]
     dynamic: crate::encoder::DynamicArgs,
+    #[command(flatten)]
+    tables: tables::TablesArgs,
     /// Write the image
     #[arg(short, long, value_name = "M.img")]
     output: Option<PathBuf>,
@@ -134,6 +138,7 @@ fn kind(layer: &Layer, from: &[Map]) -> String {
         Op::Norm { centered: true, .. } => "layer norm".into(),
         Op::Norm { .. } => "RMS norm".into(),
         Op::Constant { .. } => "constant".into(),
+        Op::Rows { .. } => "rows of tables".into(),
         Op::Lookup { .. } => "lookup".into(),
         Op::MaxPool { window, .. } => format!("maximum pool {}", size(window.kernel)),
         Op::AveragePool { window, .. } => format!("average pool {}", size(window.kernel)),
@@ -189,7 +194,9 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
         },
         _ => e,
     })?;
-    let compiles = legalise(&graph, &Config::named("base")?);
+    let base = Config::named("base")?;
+    let graph = args.tables.place(graph, &base)?;
+    let compiles = legalise(&graph, &base);
     let reason = compiles.as_ref().err().map(ToString::to_string);
     if args.json {
         let layers: Vec<Value> = graph
@@ -205,7 +212,7 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
         let of = |b: &Border| json!({"name": b.name, "shape": b.shape, "type": b.element.to_string()});
         let json = json!({"name": graph.name, "batch": graph.batch, "input": of(&graph.input), "output": of(&graph.output.1),
             "inputs": graph.input.all().map(of).collect::<Vec<_>>(), "outputs": graph.output.1.all().map(of).collect::<Vec<_>>(),
-            "macs": graph.macs(), "weights": graph.layers.iter().map(weights).sum::<usize>(), "layers": layers, "unsupported": reason, "on_host": on_host(&graph)});
+            "macs": graph.macs(), "weights": graph.layers.iter().map(weights).sum::<usize>(), "layers": layers, "unsupported": reason, "on_host": on_host(&graph), "tables": tables::json(&graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
     }
@@ -237,6 +244,7 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
     if graph.batch > 1 {
         output::print(&format!("  batch of {0}: {0} runs, one behind the other; shapes are those of one", graph.batch));
     }
+    tables::lines(&graph).iter().for_each(|line| output::print(line));
     print_host(&graph);
     match reason {
         None => output::print("  every layer runs on the machine"),
@@ -293,7 +301,7 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
         }
         return crate::encoder::compile(&args.model, &args.output, &config, &args.dynamic, args.json);
     }
-    let graph = load(&args.model)?;
+    let graph = args.tables.place(load(&args.model)?, &config)?;
     let context = || args.model.display().to_string();
     let begin = std::time::Instant::now();
     let options = Options { require_exact: args.require_exact, scrub_lines: args.scrub_lines, ..Options::default() };
@@ -305,7 +313,7 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
     if args.json {
         let json = json!({"name": graph.name, "config": config.name, "weight_beats": config.weight_beats, "cycles": compiled.cycles, "batch": graph.batch,
             "law": compiled.law, "macs": graph.macs(), "utilisation": compiled.utilisation, "layers": compiled.layers,
-            "memory": compiled.memory, "scrub_lines": compiled.scrub_lines, "warnings": compiled.warnings, "compile_seconds": seconds});
+            "memory": compiled.memory, "scrub_lines": compiled.scrub_lines, "tables": tables::json(&graph), "warnings": compiled.warnings, "compile_seconds": seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
     }
@@ -340,14 +348,16 @@ pub fn compile(args: &CompileArgs) -> Result<bool> {
     if args.scrub_lines > 0 {
         output::print(&format!("  SCRUB rows look at {} of {} lines in each run", compiled.scrub_lines, args.scrub_lines));
     }
+    tables::lines(&graph).iter().for_each(|line| output::print(line));
     for warning in &compiled.warnings {
         output::print(&format!("  note: {warning}"));
     }
     Ok(true)
 }
 
-fn program(path: &Path, config: &Config, scrub_lines: u32) -> Result<Program> {
-    let graph = load(path)?;
+fn program(path: &Path, config: &Config, args: &RunArgs) -> Result<Program> {
+    let scrub_lines = args.scrub_lines;
+    let graph = args.tables.place(load(path)?, config)?;
     Program::new(graph, config, &Options { scrub_lines, ..Options::default() }).with_context(|| path.display().to_string())
 }
 
@@ -424,7 +434,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let RunArgs { output: to, energy, machine, .. } = args;
     let (config, options, woken) = (machine.counting(*energy)?, args.options()?, args.woken());
     output::check_writable(to)?;
-    let program = program(model, &config, args.scrub_lines)?;
+    let program = program(model, &config, args)?;
     let awake = awake(args, &program)?;
     let borders: Vec<&Border> = program.graph.input.all().collect();
     if !input.is_empty() && input.len() != borders.len() {
@@ -464,8 +474,9 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": batch, "random_input": input.is_empty(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
-            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
-            "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds, "on_host": on_host(&program.graph)});
+            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "lockstep": report.lockstep, "sim_cycles_per_second": report.sim_cycles_per_second,
+            "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds, "on_host": on_host(&program.graph),
+            "tables": tables::json(&program.graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
         let random = if input.is_empty() { format!(", on random input (seed {})", machine.seed) } else { String::new() };
@@ -493,6 +504,8 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
         ));
         verdict.print();
         print_declared(&report, &program);
+        output::lockstep(&report);
+        tables::lines(&program.graph).iter().for_each(|line| output::print(line));
         print_host(&program.graph);
         if args.layers {
             layer_table(&program.split.body.1);
@@ -504,7 +517,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
             output::print(&format!("  first: {first}"));
         }
     }
-    Ok(report.mismatches == 0 && measured == report.cycles_predicted && verdict.is_good())
+    Ok(report.mismatches == 0 && measured == report.cycles_predicted && output::in_step(&report) && verdict.is_good())
 }
 
 /// What the compiler declared inexact, and what came of it in a run.
@@ -536,7 +549,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     if let Some(to) = to {
         std::fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     }
-    let program = program(model, &config, args.scrub_lines)?;
+    let program = program(model, &config, args)?;
     let awake = awake(args, &program)?;
     if !program.graph.input.beside.is_empty() {
         bail!("{} has several inputs; --batch-dir gives one, --input each", model.display());
@@ -552,8 +565,9 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
         .iter()
         .map(|p| {
             let array = tensor(p, program.graph.input.element)?;
-            program.graph.input.pack(&array).with_context(|| p.display().to_string())?; // said with the file's name
-            Ok(vec![array])
+            let arrays = vec![array];
+            program.graph.pack(&arrays).with_context(|| p.display().to_string())?; // said with the file's name
+            Ok(arrays)
         })
         .collect::<Result<Vec<Vec<Array>>>>()?;
     let judge = args.judge.read(&program.graph, &paths, !program.split.body.1.warnings.is_empty())?;
@@ -582,7 +596,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             "awake": awake, "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
             "cycles_all": report.cycles_all, "cycles_per_input": each, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
-            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
+            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "lockstep": report.lockstep, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
@@ -605,6 +619,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
         ));
         verdict.print();
         print_declared(&report, &program);
+        output::lockstep(&report);
         if args.layers {
             layer_table(&program.split.body.1);
         }
@@ -615,7 +630,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             output::print(&format!("  first: {first}"));
         }
     }
-    Ok(report.mismatches == 0 && as_predicted && verdict.is_good())
+    Ok(report.mismatches == 0 && as_predicted && output::in_step(&report) && verdict.is_good())
 }
 
 /// Runs every case in a folder; true when none failed.

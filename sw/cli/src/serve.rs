@@ -59,6 +59,8 @@ pub struct ServeArgs {
     tokenizer: Option<PathBuf>,
     #[command(flatten)]
     ready: generate::Ready,
+    #[command(flatten)]
+    tables: crate::tables::TablesArgs,
 }
 
 impl ServeArgs {
@@ -71,6 +73,7 @@ impl ServeArgs {
             port: self.board_port.clone(),
             baud: self.baud,
             netlist: None,
+            lockstep: false,
             trace: None,
             trace_window: None,
             seed: 1,
@@ -96,7 +99,7 @@ impl ServeArgs {
             bail!("there is no network or file '{}'; give digits, digits-cnn, tales, or the path of a model", self.model);
         }
         if !score::is_language_model(&file) {
-            return Served::network(&name, onnx::load(&file)?, config);
+            return Served::network(&name, self.tables.place(onnx::load(&file)?, config)?, config);
         }
         let (model, tokenizer) = systole_llm::open(&file, self.tokenizer.as_deref())?;
         let (quantised, decoder) = self.ready.compile(&file, &model, config)?;

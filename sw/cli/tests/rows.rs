@@ -100,3 +100,59 @@ fn rows_of_the_embedding_of_a_model_change_in_its_part_by_their_lines_and_no_oth
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.contains("an update every 60.000 s") && text.contains("copy of the line table"), "{text}");
 }
+
+#[test]
+fn rows_of_an_onnx_networks_table_change_in_rram_and_the_network_with_those_rows_wakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (m0, m1, part, new) = (at("m0.img"), at("m1.img"), at("chip.rram"), at("new.onnx"));
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verif/data/ort/");
+    let case = |name: &str| format!("{cases}{name}/model.onnx");
+    let old = case("embedding_in_codes_int8_1");
+    let said = json(&["compile", &old, "-o", &m0]);
+    assert_eq!((said["tables"][0]["name"].as_str(), said["tables"][0]["rows"].as_u64()), (Some("c0"), Some(20)), "{said}");
+    let text = systole(&["inspect", &old]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("table in RRAM: c0, 20 rows of 8 codes, by x"), "{text}");
+
+    // The same network with another row 5.
+    let (base, image) = (Config::named("base").unwrap(), Image::from_bytes(&std::fs::read(&m0).unwrap()).unwrap());
+    let codes: Vec<u8> = (0..20).flat_map(|row| image.row("c0", row, &base).unwrap()).map(|c| c as u8).collect();
+    let mut bytes = std::fs::read(&old).unwrap();
+    let start = bytes.windows(codes.len()).position(|w| w == codes).expect("the table in the file");
+    let row: Vec<i8> = (0..8).map(|i| i * 9 - 30).collect();
+    bytes[start + 40..start + 48].iter_mut().zip(&row).for_each(|(b, &c)| *b = c as u8);
+    std::fs::write(&new, bytes).unwrap();
+    npy::write(&folder.path().join("row.npy"), &[1, 8], &row).unwrap();
+    npy::write(&folder.path().join("x.npy"), &[1, 7], &[5i64, 0, -15, 5, 19, -1, 5]).unwrap();
+    npy::write(&folder.path().join("beyond.npy"), &[1, 7], &[5i64, 0, 20, 5, 19, -1, 5]).unwrap();
+
+    let on = ["--rram", &part, "--backend", "model"];
+    let run = |model: &str| {
+        [&["run", model, "--input", &at("x.npy"), "--output", &at("y.npy")][..], &on]
+            .concat()
+            .into_iter()
+            .map(String::from)
+            .collect::<Vec<_>>()
+    };
+    let args = |all: &[String]| json(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    json(&[&["program", &m0][..], &on].concat());
+    let first = args(&run(&old));
+    assert_eq!(first["mismatches"].as_u64(), Some(0), "{first}");
+    let before = std::fs::read(at("y.npy")).unwrap();
+    json(&[&["program", &m0, "--rows", &format!("c0={}:5", at("row.npy")), "-o", &m1][..], &on].concat());
+    let second = args(&run(&new));
+    assert_eq!((second["mismatches"].as_u64(), &second["cycles_measured"]), (Some(0), &first["cycles_measured"]), "{second}");
+    assert_ne!(std::fs::read(at("y.npy")).unwrap(), before);
+    refused(&run(&old).iter().map(String::as_str).collect::<Vec<_>>(), &["the image that woke has CRC"]);
+
+    // Tables where they are asked for, and indices that they have.
+    let host = json(&["run", &old, "--input", &at("x.npy"), "--tables", "host", "--backend", "model"]);
+    assert_eq!((host["tables"].as_array().map(Vec::len), host["on_host"][0][0].as_str()), (Some(0), Some("Gather")), "{host}");
+    refused(
+        &["run", &old, "--input", &at("beyond.npy"), "--backend", "model"],
+        &["'x' has the index 20; its table has 20 rows: -20 to 19"],
+    );
+    refused(&["run", &case("embedding_int8_1"), "--tables", "rram", "--backend", "model"], &["registers are for 8"]);
+    refused(&["compile", &old, "--tables", "rram", "--config", "small"], &["small has no vector unit"]);
+}

@@ -100,6 +100,10 @@ fn stages(text: &mut String, graph: &Graph, staged: &Staged) {
             Weights::Tiles(_) => format!("{} x {} tiles", s.k_tiles(), s.n_tiles),
             Weights::Shared(_) => format!("identity, {} taps, {} words", s.k_tiles(), s.n_tiles),
             Weights::InRun { base, .. } => format!("{} x {} tiles of W SRAM from {base} on", s.k_tiles(), s.n_tiles),
+            Weights::Rows(picks) => {
+                let pick = |(t, register): &(usize, u8)| format!("{} by register {register}", staged.tables[*t].name);
+                format!("{} tiles of {}", s.n_tiles, picks.iter().map(pick).collect::<Vec<_>>().join(", "))
+            }
             Weights::Taps(_) => format!("lane engine, kernel {:?}, {} words", s.kernel, s.n_tiles),
         };
         let _ = write!(

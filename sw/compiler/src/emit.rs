@@ -8,12 +8,14 @@ use crate::loops::{self, LaneAxis, LaneSteps};
 use crate::place::Placement;
 use crate::report::Compiled;
 use crate::schedule::Schedule;
-use crate::stage::{LoadJob, Meeting, Stage, Staged, Weights};
+use crate::stage::{LoadJob, Meeting, RowTable, Stage, Staged, Weights};
 use crate::tile::{Axis, Segment, segments};
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::Stride;
-use systole_isa::program::Pad;
-use systole_isa::{Config, Image, Instruction, IsaError, Join, Lane, Load, Matmul, Nest, Post, Program, Residual, Row, f24};
+use systole_isa::program::{OneHot, Pad, Register};
+use systole_isa::{
+    Config, Image, Instruction, IsaError, Join, Lane, Load, Matmul, Nest, Post, Program, Residual, Row, Table, f24,
+};
 use systole_model::graph::Graph;
 
 struct Emitter<'a> {
@@ -36,7 +38,7 @@ pub fn emit(
     scrub_lines: u32,
 ) -> Result<Compiled, CompileError> {
     let e = Emitter { staged, placement, schedule, config };
-    let (weights, bases) = e.weights();
+    let (weights, bases, tables) = e.weights();
     let mut rows: Vec<Row> = Vec::new();
     let mut used = vec![0; staged.stages.len()];
     let mut block = (usize::MAX, 0);
@@ -44,9 +46,12 @@ pub fn emit(
         if (p.stage, p.block) != block {
             (block, used[p.stage]) = ((p.stage, p.block), 0);
         }
-        let w_base = bases[p.stage] + used[p.stage];
-        used[p.stage] += p.segment.weights;
         let stage = &staged.stages[p.stage];
+        let w_base = match &stage.weights {
+            Weights::Rows(picks) => tables[picks[p.block].0],
+            _ => bases[p.stage] + used[p.stage],
+        };
+        used[p.stage] += p.segment.weights;
         rows.push(Row { cycle: p.row, instruction: Instruction::Matmul(e.matmul(stage, p.block, &p.segment, w_base)) });
     }
     let tap_words = e.tap_words();
@@ -92,7 +97,7 @@ pub fn emit(
         output,
         macs: graph.macs(),
         name: graph.name.clone(),
-        tables: vec![],
+        tables: e.tables(&tables),
         before: None,
     };
     image.check_machine(config).map_err(beyond)?;
@@ -130,8 +135,8 @@ impl Emitter<'_> {
         self.config.groups() as usize
     }
 
-    /// RRAM content, and each stage's first word.
-    fn weights(&self) -> (Vec<i8>, Vec<usize>) {
+    /// RRAM content, each stage's first word, and each table's.
+    fn weights(&self) -> (Vec<i8>, Vec<usize>, Vec<usize>) {
         let tile = (self.config.rows * self.config.cols) as usize;
         let mut bytes = Vec::new();
         let mut bases = Vec::new();
@@ -144,7 +149,7 @@ impl Emitter<'_> {
             bases.push(bytes.len() / tile);
             match &stage.weights {
                 Weights::Shared(all) => bytes.extend(all.iter()),
-                Weights::Taps(_) | Weights::InRun { .. } => {}
+                Weights::Taps(_) | Weights::InRun { .. } | Weights::Rows(_) => {}
                 Weights::Tiles(all) => {
                     for segment in segments(stage, plan, &stage.blocks[0], self.config) {
                         for (k, n) in tiles(&segment) {
@@ -154,7 +159,24 @@ impl Emitter<'_> {
                 }
             }
         }
-        (bytes, bases)
+        let mut tables = vec![];
+        for table in &self.staged.tables {
+            tables.push(bytes.len() / tile);
+            bytes.extend(table.bytes.iter());
+        }
+        (bytes, bases, tables)
+    }
+
+    /// Where the tables lie.
+    fn tables(&self, bases: &[usize]) -> Vec<Table> {
+        let table = |(t, &base): (&RowTable, &usize)| Table {
+            name: t.name.clone(),
+            rows: t.rows as u32,
+            width: t.width as u32,
+            base: base as u32,
+            stride: t.stride as u32,
+        };
+        self.staged.tables.iter().zip(bases).map(table).collect()
     }
 
     /// Lookup tables; all that the machine has where words of the vector unit lie behind them.
@@ -187,6 +209,7 @@ impl Emitter<'_> {
     }
 
     fn matmul(&self, stage: &Stage, block: usize, segment: &Segment, w_base: usize) -> Matmul {
+        let number = block;
         let block = &stage.blocks[block];
         let (counters, hold) = loops::matmul(self.staged, stage, block, segment);
         let mut within = 0;
@@ -203,6 +226,7 @@ impl Emitter<'_> {
                     // Counted tile by tile, n outermost.
                     Weights::InRun { n_step, .. } if c.axis == Axis::N => c.weights / stage.k_tiles() * n_step,
                     Weights::InRun { k_step, .. } => c.weights * k_step,
+                    Weights::Rows(ref picks) => c.weights * self.staged.tables[picks[number].0].stride,
                     _ => c.weights,
                 };
                 Stride {
@@ -241,7 +265,10 @@ impl Emitter<'_> {
                 y_size: stage.over.size[0] as u32,
                 x_size: stage.over.size[1] as u32,
             }),
-            one_hot: None,
+            one_hot: match &stage.weights {
+                Weights::Rows(picks) => Some(OneHot { register: Register::Tok, row: picks[number].1, value: 1 }),
+                _ => None,
+            },
             nest: Nest::from_strides(&strides),
         }
     }

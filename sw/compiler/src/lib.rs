@@ -49,6 +49,7 @@ pub mod report;
 pub mod schedule;
 pub mod scrub;
 pub mod stage;
+pub mod tables;
 pub mod tile;
 mod timeline;
 pub mod verify;
@@ -60,6 +61,7 @@ pub use encoder::{EncoderProgram, compile_encoder, compile_parts};
 pub use error::CompileError;
 pub use product::{ProductConstants, choose_product};
 pub use report::{Compiled, LayerReport, MemoryUse, Options, Warning};
+pub use tables::{Tables, place_tables};
 
 use systole_isa::Config;
 use systole_model::graph::Graph;

@@ -173,6 +173,9 @@ pub enum Weights {
         /// Words from an n tile to the next.
         n_step: usize,
     },
+    /// Rows of tables in RRAM that registers pick, one of them for each block: `(table, register)`, the table's number in
+    /// [`Staged::tables`].
+    Rows(Arc<[(usize, u8)]>),
     /// The lane engine's taps, for each n tile and line of the window (newest first, the fourth unused): `[n][4][C]`.
     Taps(Arc<[[i16; 3]]>),
 }
@@ -300,6 +303,11 @@ impl Stage {
         self.piece.unwrap_or(0)
     }
 
+    /// Whether registers pick its weights.
+    pub fn is_rows(&self) -> bool {
+        matches!(self.weights, Weights::Rows(_))
+    }
+
     /// Whether its weights are made in the run.
     pub fn is_in_run(&self) -> bool {
         matches!(self.weights, Weights::InRun { .. })
@@ -307,7 +315,7 @@ impl Stage {
 
     /// Whether parts of its k and n ranges can be an instruction of their own.
     pub fn is_divisible(&self) -> bool {
-        self.k_loops.len() <= 1 && self.n_walk == NWalk::SAME && !self.is_shared() && !self.is_in_run()
+        self.k_loops.len() <= 1 && self.n_walk == NWalk::SAME && !self.is_shared() && !self.is_in_run() && !self.is_rows()
     }
 
     /// Whether sums leave as int32.
@@ -388,6 +396,21 @@ impl Stage {
     }
 }
 
+/// A table in RRAM that registers pick rows of, as it lies there: `[words][stride][R][C]`, of which the lines behind the last row are 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowTable {
+    /// Its name in the model.
+    pub name: String,
+    /// Rows.
+    pub rows: usize,
+    /// Codes of a row.
+    pub width: usize,
+    /// RRAM words from C codes of a row to the next C.
+    pub stride: usize,
+    /// Its bytes.
+    pub bytes: Arc<[i8]>,
+}
+
 /// The shape of the network's output in the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutShape {
@@ -422,6 +445,8 @@ pub struct Staged {
     pub w_sram: usize,
     /// Lookup tables.
     pub luts: Vec<[i8; 256]>,
+    /// Tables in RRAM that registers pick rows of.
+    pub tables: Vec<RowTable>,
     /// What is not exact.
     pub warnings: Vec<Warning>,
 }
@@ -457,7 +482,7 @@ impl Staged {
     pub fn weight_words(&self, stage: usize, tile: usize) -> usize {
         match &self.stages[stage].weights {
             Weights::Tiles(bytes) | Weights::Shared(bytes) => bytes.len() / tile,
-            Weights::Taps(_) | Weights::InRun { .. } => 0,
+            Weights::Taps(_) | Weights::InRun { .. } | Weights::Rows(_) => 0,
         }
     }
 }

@@ -171,7 +171,7 @@ pub fn plans(stage: &Stage, config: &Config, most: usize) -> Vec<Plan> {
     }
     let pace = pace(stage, config) as usize;
     let paced = pace > 1;
-    if stage.is_in_run() {
+    if stage.is_in_run() || stage.is_rows() {
         return vec![if paced { Plan::Paced(0) } else { Plan::Prefix(0) }];
     }
     if !stage.is_divisible() {

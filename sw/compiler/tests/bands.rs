@@ -138,9 +138,18 @@ fn graph([h, w, c]: [usize; 3], kinds: &[Kind]) -> Graph {
         host: None,
         at: vec![],
         beside: vec![],
+        index: vec![],
     };
     let out = maps.len() - 1;
-    Graph { name: "bands".into(), input: border(&maps[0]), output: (out, border(&maps[out])), maps, layers, batch: 1 }
+    Graph {
+        name: "bands".into(),
+        input: border(&maps[0]),
+        output: (out, border(&maps[out])),
+        maps,
+        layers,
+        batch: 1,
+        tables: vec![],
+    }
 }
 
 /// Words of its input that a stage reads for each vector, a pixel's first for each tap; `None` in padding.

@@ -17,6 +17,7 @@ fn twice(maps: usize, m: usize, k: usize, zeros: [i8; 2]) -> Graph {
         host: None,
         at: vec![],
         beside: vec![],
+        index: vec![],
     };
     let int8 = |n: usize, zero_point: i8| Finish::Int8 {
         scales: vec![0.01; n],
@@ -39,6 +40,7 @@ fn twice(maps: usize, m: usize, k: usize, zeros: [i8; 2]) -> Graph {
         ],
         output: (2, border("y", [maps, m, k])),
         batch: 1,
+        tables: vec![],
     }
 }
 

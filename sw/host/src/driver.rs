@@ -4,9 +4,43 @@
 use crate::{HostError, Transport};
 use systole_isa::config::{CONFIGS, OWN};
 use systole_isa::ecc::Ecc;
-use systole_isa::regs::{EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, offset};
+use systole_isa::regs::{EVENTS, ID_VALUE, IRQ_BITS, STATUS_BITS, TOKENS, offset};
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image, fingerprint};
+
+/// What a run is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The input frame.
+    pub frame: Vec<u8>,
+    /// Rows of tables that it takes, by register TOK, TOK1 and on: eight at most, each below 65,536. Without any the registers stay as they
+    /// are.
+    pub rows: Vec<u32>,
+}
+
+impl From<Vec<u8>> for Run {
+    fn from(frame: Vec<u8>) -> Run {
+        Run { frame, rows: vec![] }
+    }
+}
+
+impl From<&Vec<u8>> for Run {
+    fn from(frame: &Vec<u8>) -> Run {
+        frame.clone().into()
+    }
+}
+
+impl From<&[u8]> for Run {
+    fn from(frame: &[u8]) -> Run {
+        frame.to_vec().into()
+    }
+}
+
+impl From<&Run> for Run {
+    fn from(run: &Run) -> Run {
+        run.clone()
+    }
+}
 
 /// One finished run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,8 +219,8 @@ impl<T: Transport> Driver<T> {
     /// # Errors
     /// [`HostError::NoImage`], [`HostError::FrameLength`], [`HostError::Machine`],
     /// [`HostError::Timeout`].
-    pub async fn run(&mut self, frame: &[u8]) -> Result<RunOutput, HostError> {
-        let mut out = self.run_many(std::iter::once(frame.to_vec()), |_, _| {}).await?;
+    pub async fn run(&mut self, run: impl Into<Run>) -> Result<RunOutput, HostError> {
+        let mut out = self.run_many(std::iter::once(run.into()), |_, _| {}).await?;
         out.pop().ok_or(HostError::NoImage)
     }
 
@@ -195,23 +229,27 @@ impl<T: Transport> Driver<T> {
     ///
     /// # Errors
     /// As [`Driver::run`].
-    pub async fn run_many(
+    pub async fn run_many<R: Into<Run>>(
         &mut self,
-        frames: impl IntoIterator<Item = Vec<u8>>,
+        runs: impl IntoIterator<Item = R>,
         mut progress: impl FnMut(usize, &RunOutput),
     ) -> Result<Vec<RunOutput>, HostError> {
         let (in_bytes, out_bytes) = self.loaded.ok_or(HostError::NoImage)?;
-        let mut frames = frames.into_iter();
-        let mut ahead = match frames.next() {
-            Some(frame) => self.queue(frame, in_bytes).await?,
-            None => return Ok(Vec::new()),
-        };
+        let mut runs = runs.into_iter().map(Into::<Run>::into);
         let mut results = Vec::new();
-        while ahead {
+        let mut ahead = match runs.next() {
+            Some(run) => Some(self.queue(run, in_bytes).await?),
+            None => return Ok(results),
+        };
+        while let Some(rows) = ahead {
+            // A run that is on reads them: they are written between runs.
+            for (name, &row) in TOKENS.iter().zip(&rows) {
+                self.transport.write(offset(name), row).await?;
+            }
             self.transport.write(offset("START"), 1).await?;
-            ahead = match frames.next() {
-                Some(frame) => self.queue(frame, in_bytes).await?,
-                None => false,
+            ahead = match runs.next() {
+                Some(run) => Some(self.queue(run, in_bytes).await?),
+                None => None,
             };
             let cycles = self.wait_done().await?;
             let frame = self.output(out_bytes).await?;
@@ -222,14 +260,18 @@ impl<T: Transport> Driver<T> {
         Ok(results)
     }
 
-    async fn queue(&mut self, frame: Vec<u8>, expected: usize) -> Result<bool, HostError> {
+    /// Sends a run's frame on its way; its rows are for when the run before is over.
+    async fn queue(&mut self, Run { frame, rows }: Run, expected: usize) -> Result<Vec<u32>, HostError> {
+        if rows.len() > TOKENS.len() || rows.iter().any(|&row| row > 0xffff) {
+            return Err(HostError::Rows { rows });
+        }
         if frame.len() != expected {
             return Err(HostError::FrameLength { expected, actual: frame.len() });
         }
         if expected != 0 {
             self.transport.queue_frame(frame).await?;
         }
-        Ok(true)
+        Ok(rows)
     }
 
     async fn wait_done(&mut self) -> Result<u64, HostError> {

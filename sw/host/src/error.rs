@@ -58,6 +58,12 @@ pub enum HostError {
         /// Bytes given.
         actual: usize,
     },
+    /// Rows of tables that registers cannot name.
+    #[error("rows {rows:?}; a run takes eight by register, each below 65536")]
+    Rows {
+        /// Rows given.
+        rows: Vec<u32>,
+    },
     /// The machine raised an error.
     #[error("the machine reports {name} (code {code}): {meaning}{detail}")]
     Machine {

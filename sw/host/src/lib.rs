@@ -11,15 +11,17 @@ mod boot;
 mod driver;
 mod error;
 mod rram;
+mod script;
 mod tokens;
 mod transport;
 mod update;
 
 pub use board::{BoardTransport, Line, LineCounts, Port, SerialLine};
 pub use boot::Recorder;
-pub use driver::{Driver, RunOutput};
+pub use driver::{Driver, Run, RunOutput};
 pub use error::HostError;
 pub use rram::{RramStatus, Wake, WrongWord};
+pub use script::Scribe;
 pub use tokens::{Seen, Series, SeriesEnd, TokenRun};
 pub use transport::{Transport, boxed};
 pub use update::{Update, Updated};

@@ -2,7 +2,7 @@
 //! Programs of a token (docs/vector.md): one at a time, or runs that follow by themselves (docs/registers.md).
 
 use crate::driver::DONE;
-use crate::{Driver, HostError, RunOutput, Transport};
+use crate::{Driver, HostError, Run, RunOutput, Transport};
 use std::collections::BTreeMap;
 use systole_isa::regs::{STATUS_BITS, TOKENS, offset};
 
@@ -66,7 +66,7 @@ impl<T: Transport> Driver<T> {
         for (name, &tok) in TOKENS.iter().zip(tokens) {
             self.transport.write(offset(name), tok).await?;
         }
-        self.run(&[]).await
+        self.run(Run::default()).await
     }
 
     /// Runs a program of a token, and lets the chip go on with the token it chooses (AUTO, STOP). `progress` is told each run, in

@@ -26,6 +26,7 @@ pub mod requant;
 pub mod rram;
 pub mod rram_engine;
 pub mod table;
+pub mod writes;
 
 pub use config::Config;
 pub use error::IsaError;

@@ -59,7 +59,7 @@ impl Codes {
     }
 
     /// Which scale belongs to element `place` of a tensor of this shape.
-    fn channel(&self, shape: &[usize], place: usize) -> usize {
+    pub(crate) fn channel(&self, shape: &[usize], place: usize) -> usize {
         if self.scales.len() == 1 {
             return 0;
         }
@@ -69,12 +69,11 @@ impl Codes {
 }
 
 impl Border {
-    /// Codes of the map, row-major, from a tensor outside. float32 is quantised as QuantizeLinear does, or where nothing says
-    /// what codes stand for it goes byte by byte, in which `order` counts then; bit 7 of uint8 is flipped.
+    /// Whether a tensor is one of these.
     ///
     /// # Errors
-    /// [`BorderError`].
-    pub fn pack(&self, array: &Array) -> Result<Vec<i8>, BorderError> {
+    /// [`BorderError`]: another element type or shape.
+    pub fn is(&self, array: &Array) -> Result<(), BorderError> {
         if array.element() != self.element {
             return Err(BorderError::Element { name: self.name.clone(), expected: self.element, actual: array.element() });
         }
@@ -85,6 +84,16 @@ impl Border {
                 actual: array.shape.clone(),
             });
         }
+        Ok(())
+    }
+
+    /// Codes of the map, row-major, from a tensor outside. float32 is quantised as QuantizeLinear does, or where nothing says
+    /// what codes stand for it goes byte by byte, in which `order` counts then; bit 7 of uint8 is flipped.
+    ///
+    /// # Errors
+    /// [`BorderError`].
+    pub fn pack(&self, array: &Array) -> Result<Vec<i8>, BorderError> {
+        self.is(array)?;
         let mut made = None;
         for op in self.host.iter().flat_map(|host| &host.ops) {
             let x = made.as_ref().unwrap_or(array);

@@ -7,6 +7,7 @@
 use crate::border::BorderError;
 use crate::host::Host;
 use crate::onnx::{Array, ElementType};
+use crate::tables::{Given, Index, Pick, Table};
 
 /// Number of a feature map: 0 is the input, i the output of layer i - 1.
 pub type MapId = usize;
@@ -210,6 +211,11 @@ pub enum Op {
         /// The map, row-major.
         codes: Vec<i8>,
     },
+    /// Rows of the graph's tables, by the run's indices: pixel p, in raster order, is what pick p takes.
+    Rows {
+        /// By pixel.
+        picks: Vec<Pick>,
+    },
     /// A function of each code.
     Lookup {
         /// The map it reads.
@@ -383,8 +389,33 @@ impl Layer {
             Op::Larger { a, b } | Op::MatMul { a, b, .. } => vec![a, b],
             Op::Norm { ref input, under: UnderRoot::Map { ref of, .. }, .. } => vec![input.map, of.map],
             Op::AveragePool { ref input, .. } | Op::Norm { ref input, .. } => vec![input.map],
-            Op::Constant { .. } => vec![],
+            Op::Constant { .. } | Op::Rows { .. } => vec![],
             Op::Add { a, b, .. } | Op::Mul { a, b, .. } => vec![a.map, b.map],
+        }
+    }
+}
+
+impl Op {
+    /// Gives the maps that it reads other numbers.
+    pub(crate) fn renumber(&mut self, number: impl Fn(MapId) -> MapId) {
+        match self {
+            Op::Conv { input, .. }
+            | Op::ConvTranspose { input, .. }
+            | Op::Lookup { input, .. }
+            | Op::MaxPool { input, .. }
+            | Op::Softmax { input, .. }
+            | Op::Arrange { input, .. } => *input = number(*input),
+            Op::Larger { a, b } | Op::MatMul { a, b, .. } => (*a, *b) = (number(*a), number(*b)),
+            Op::Norm { input, under: UnderRoot::Map { of, .. }, .. } => {
+                input.map = number(input.map);
+                of.map = number(of.map);
+            }
+            Op::AveragePool { input, .. } | Op::Norm { input, .. } => input.map = number(input.map),
+            Op::Constant { .. } | Op::Rows { .. } => {}
+            Op::Add { a, b, .. } | Op::Mul { a, b, .. } => {
+                a.map = number(a.map);
+                b.map = number(b.map);
+            }
         }
     }
 }
@@ -409,6 +440,8 @@ pub struct Border {
     pub at: Vec<u32>,
     /// The other tensors of the frame, in the model's order.
     pub beside: Vec<Border>,
+    /// Its elements are indices of the run, and none goes into the frame.
+    pub index: Vec<Index>,
 }
 
 impl Border {
@@ -449,26 +482,33 @@ pub struct Graph {
     pub output: (MapId, Border),
     /// Elements of the model's batch: the graph is that of one, and runs for one after the other. Borders have it as 1.
     pub batch: usize,
+    /// Tables that runs take rows of by index.
+    pub tables: Vec<Table>,
 }
 
 impl Graph {
-    /// Codes of the first map, row-major, from the input tensors in the model's order.
+    /// What a run is given, from the input tensors in the model's order: the codes of the first map, row-major, and the rows that indices
+    /// pick.
     ///
     /// # Errors
-    /// [`BorderError`]: another number of tensors, a shape or an element type.
-    pub fn pack(&self, tensors: &[Array]) -> Result<Vec<i8>, BorderError> {
+    /// [`BorderError`]: another number of tensors, a shape, an element type, or an index that a table does not have.
+    pub fn pack(&self, tensors: &[Array]) -> Result<Given, BorderError> {
         let expected = 1 + self.input.beside.len();
         if tensors.len() != expected {
             return Err(BorderError::Count { expected, actual: tensors.len() });
         }
-        if self.input.at.is_empty() {
-            return self.input.pack(&tensors[0]);
+        if self.input.at.is_empty() && self.input.beside.is_empty() && self.input.index.is_empty() {
+            return Ok(self.input.pack(&tensors[0])?.into());
         }
-        let mut frame = vec![0; self.maps[0].len()];
+        let mut given = Given { codes: vec![0; self.maps[0].len()], rows: vec![] };
         for (border, tensor) in self.input.all().zip(tensors) {
-            border.at.iter().zip(border.pack(tensor)?).for_each(|(&at, code)| frame[at as usize] = code);
+            if border.index.is_empty() {
+                border.at.iter().zip(border.pack(tensor)?).for_each(|(&at, code)| given.codes[at as usize] = code);
+            } else {
+                given.rows.extend(border.rows(tensor)?);
+            }
         }
-        Ok(frame)
+        Ok(given)
     }
 
     /// The input tensors of each element of the batch, from those of the model: parts along their first dimension.
@@ -510,7 +550,7 @@ impl Graph {
             Op::Add { .. } | Op::Mul { .. } | Op::Larger { .. } | Op::Lookup { .. } => true,
             Op::Softmax { .. } | Op::Norm { .. } => true,
             Op::MatMul { .. } => false,
-            Op::Constant { .. } | Op::ConvTranspose { .. } | Op::Arrange { .. } => false,
+            Op::Constant { .. } | Op::Rows { .. } | Op::ConvTranspose { .. } | Op::Arrange { .. } => false,
         });
         (one == 1 && matrices && apart).then_some(m)
     }
@@ -542,27 +582,7 @@ impl Graph {
         self.maps.retain(|_| *keep.next().unwrap_or(&true));
         let mut keep = alive[1..].iter();
         self.layers.retain(|_| *keep.next().unwrap_or(&true));
-        for layer in &mut self.layers {
-            match &mut layer.op {
-                Op::Conv { input, .. }
-                | Op::ConvTranspose { input, .. }
-                | Op::Lookup { input, .. }
-                | Op::MaxPool { input, .. }
-                | Op::Softmax { input, .. }
-                | Op::Arrange { input, .. } => *input = number[*input],
-                Op::Larger { a, b } | Op::MatMul { a, b, .. } => (*a, *b) = (number[*a], number[*b]),
-                Op::Norm { input, under: UnderRoot::Map { of, .. }, .. } => {
-                    input.map = number[input.map];
-                    of.map = number[of.map];
-                }
-                Op::AveragePool { input, .. } | Op::Norm { input, .. } => input.map = number[input.map],
-                Op::Constant { .. } => {}
-                Op::Add { a, b, .. } | Op::Mul { a, b, .. } => {
-                    a.map = number[a.map];
-                    b.map = number[b.map];
-                }
-            }
-        }
+        self.layers.iter_mut().for_each(|layer| layer.op.renumber(|m| number[m]));
         self.output.0 = number[self.output.0];
         self
     }

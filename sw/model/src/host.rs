@@ -49,6 +49,8 @@ pub enum HostOp {
     },
     /// Gather along dimension 0: the rows of a constant table by index, counted from its end where that is negative.
     Rows {
+        /// The table's name in the model.
+        name: String,
         /// Elements of a row.
         shape: Vec<usize>,
         /// The table, row by row.
@@ -60,8 +62,8 @@ pub enum HostOp {
         places: Vec<usize>,
         /// Elements of a row.
         width: usize,
-        /// Likewise its table, row by row.
-        tables: Vec<Vec<f32>>,
+        /// Likewise its table: the name in the model, and its values row by row.
+        tables: Vec<(String, Vec<f32>)>,
     },
     /// LayerNormalization or RMSNormalization.
     Norm(HostNorm),
@@ -258,8 +260,8 @@ impl HostOp {
     /// Rows of the smallest of its tables, where it takes rows by index.
     pub fn rows(&self) -> Option<usize> {
         match self {
-            HostOp::Rows { shape, values } => Some(values.len() / shape.iter().product::<usize>().max(1)),
-            HostOp::Columns { width, tables, .. } => tables.iter().map(|t| t.len() / (*width).max(1)).min(),
+            HostOp::Rows { shape, values, .. } => Some(values.len() / shape.iter().product::<usize>().max(1)),
+            HostOp::Columns { width, tables, .. } => tables.iter().map(|t| t.1.len() / (*width).max(1)).min(),
             _ => None,
         }
     }
@@ -274,9 +276,9 @@ impl HostOp {
             (!legal.contains(&index)).then_some((index, rows))
         };
         match self {
-            HostOp::Rows { shape, values } => all.iter().find_map(|&i| beyond(i, values, shape.iter().product())),
+            HostOp::Rows { shape, values, .. } => all.iter().find_map(|&i| beyond(i, values, shape.iter().product())),
             HostOp::Columns { places, width, tables } => {
-                places.iter().zip(tables).find_map(|(&p, table)| beyond(*all.get(p)?, table, *width))
+                places.iter().zip(tables).find_map(|(&p, (_, table))| beyond(*all.get(p)?, table, *width))
             }
             _ => None,
         }
@@ -344,13 +346,13 @@ impl HostOp {
                 }
                 floats(out)
             }
-            HostOp::Rows { shape: row, values } => {
+            HostOp::Rows { shape: row, values, .. } => {
                 let all = x.integers().unwrap_or_default();
                 floats(all.into_iter().flat_map(|i| row_of(values, row.iter().product(), i)).copied().collect())
             }
             HostOp::Columns { places, width, tables } => {
                 let all = x.integers().unwrap_or_default();
-                floats(places.iter().zip(tables).flat_map(|(&p, t)| row_of(t, *width, all[p])).copied().collect())
+                floats(places.iter().zip(tables).flat_map(|(&p, (_, t))| row_of(t, *width, all[p])).copied().collect())
             }
             HostOp::Norm(norm) => floats(norm.run(v)),
             HostOp::Norms { plain, norms } => {
@@ -475,12 +477,13 @@ mod tests {
     fn an_index_that_a_table_does_not_have_is_named_with_the_tables_rows() {
         let indices = |all: &[i64]| Array { shape: vec![1, all.len()], data: Data::I64(all.to_vec()) };
         let table = |rows: usize| vec![0.0; rows * 2];
-        let rows = HostOp::Rows { shape: vec![2], values: table(5) };
+        let rows = HostOp::Rows { name: "t".into(), shape: vec![2], values: table(5) };
         assert_eq!(rows.beyond(&indices(&[-5, 0, 4])), None);
         assert_eq!(rows.beyond(&indices(&[0, 5])), Some((5, 5)));
         assert_eq!(rows.beyond(&indices(&[-6])), Some((-6, 5)));
         // Each column has its own table; one that no table takes may be any number.
-        let columns = HostOp::Columns { places: vec![2, 0], width: 2, tables: vec![table(3), table(7)] };
+        let columns =
+            HostOp::Columns { places: vec![2, 0], width: 2, tables: vec![("a".into(), table(3)), ("b".into(), table(7))] };
         assert_eq!(columns.beyond(&indices(&[6, 99, -3])), None);
         assert_eq!(columns.beyond(&indices(&[6, 0, 3])), Some((3, 3)));
         assert_eq!(columns.beyond(&indices(&[i64::MIN, 0, 0])), Some((i64::MIN, 7)));

@@ -10,6 +10,7 @@ pub mod encoder;
 pub mod graph;
 pub mod host;
 pub mod onnx;
+pub mod tables;
 
 use thiserror::Error;
 
@@ -331,12 +332,13 @@ impl Network {
             host: None,
             at: vec![],
             beside: vec![],
+            index: vec![],
         };
         let raw = self.layers.last().is_some_and(|l| l.output == Output::Raw32);
         let element = if raw { onnx::ElementType::Int32 } else { onnx::ElementType::Int8 };
         let output = (maps.len() - 1, border("output", self.outputs(), element));
         let input = border("input", self.k, onnx::ElementType::Int8);
-        Ok(Graph { name: self.name.clone(), input, maps, layers, output, batch: 1 })
+        Ok(Graph { name: self.name.clone(), input, maps, layers, output, batch: 1, tables: vec![] })
     }
 
     /// Checks every shape, scale and reference.

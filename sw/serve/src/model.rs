@@ -3,10 +3,13 @@
 
 use anyhow::{Context, Result, bail};
 use systole_compiler::{Decoder, Options};
+use systole_host::Run;
 use systole_isa::{Config, Image};
 use systole_llm::{Quantised, Tokenizer};
 use systole_model::graph::Graph;
 use systole_model::onnx::{Array, ElementType};
+use systole_model::tables::Given;
+use systole_verif::compare::run_of;
 use systole_verif::conformance::Program;
 
 /// A model for its machine.
@@ -154,21 +157,21 @@ impl Network {
     ///
     /// # Errors
     /// Tensors that are not the network's inputs.
-    pub fn frames(&self, tensors: &[Array]) -> Result<Vec<Vec<u8>>, String> {
+    pub fn frames(&self, tensors: &[Array]) -> Result<Vec<Run>, String> {
         let (body, compiled) = &self.program.split.body;
         let per_run = body.maps[0].len();
         let mut frames = vec![];
         for element in self.graph.elements(tensors).map_err(|e| e.to_string())? {
-            let codes: Vec<i32> = self.graph.pack(&element).map_err(|e| e.to_string())?.into_iter().map(i32::from).collect();
-            let image = &compiled.image;
-            frames.extend(codes.chunks(per_run).map(|codes| image.input.pack(codes, image.in_bytes as usize)));
+            let Given { codes, rows } = self.graph.pack(&element).map_err(|e| e.to_string())?;
+            let given = |codes: &[i8]| Given { codes: codes.to_vec(), rows: rows.clone() };
+            frames.extend(codes.chunks(per_run).map(|codes| run_of(&compiled.image, &given(codes))));
         }
         Ok(frames)
     }
 
     /// A frame to try the machine with.
-    pub fn some_frame(&self) -> Vec<u8> {
-        vec![0; self.program.split.body.1.image.in_bytes as usize]
+    pub fn some_frame(&self) -> Run {
+        Run { frame: vec![0; self.program.split.body.1.image.in_bytes as usize], rows: vec![0; self.graph.indices().count()] }
     }
 
     /// The output tensors of a request.

@@ -5,6 +5,7 @@ use crate::model::Network;
 use crate::timeline::LAUNCH;
 use axum::body::Bytes;
 use systole_compiler::{Decoder, Step};
+use systole_host::Run;
 use systole_llm::Sampler;
 
 /// How the answer to a request is written, from the output frames.
@@ -15,7 +16,7 @@ pub enum Plan {
     /// Frames through a network, one behind the other.
     Network {
         /// Input frames.
-        frames: Vec<Vec<u8>>,
+        frames: Vec<Run>,
         /// Output frames of those that ran.
         done: Vec<Vec<u8>>,
         /// The answer.
@@ -27,7 +28,7 @@ pub enum Plan {
 
 impl Plan {
     /// Frames, none of which has run.
-    pub fn network(frames: Vec<Vec<u8>>, encode: Encode) -> Plan {
+    pub fn network(frames: Vec<Run>, encode: Encode) -> Plan {
         Plan::Network { frames, done: vec![], encode }
     }
 }

@@ -108,6 +108,40 @@ async fn an_onnx_model_answers_as_a_direct_run_does() {
     server.stop().await.expect("it ends");
 }
 
+/// Indices pick rows of tables in RRAM by register: request after request with other ones, and one that no table has.
+#[tokio::test]
+async fn rows_of_tables_are_those_of_each_request() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../verif/data/ort/embedding_columns_in_codes_int8_1/model.onnx");
+    let bytes = std::fs::read(folder).expect("the stored network");
+    let graph = systole_model::onnx::import(&bytes, &Default::default()).expect("a network");
+    let graph = systole_compiler::place_tables(&graph, &base(), systole_compiler::Tables::Rram).expect("its tables fit");
+    assert_eq!(graph.tables.len(), 4);
+    let server = Start { pace: 10.0, ..Start::default() }.network(graph.clone()).await;
+    let program = Program::new(graph, &base(), &systole_compiler::Options::default()).expect("it compiles");
+    let codes: Vec<i8> = (0..20).map(|i| (i * 11 - 100) as i8).collect();
+    let body = |rows: [i64; 4]| {
+        json!({"inputs": [{"name": "x", "shape": [1, 20], "datatype": "INT8", "data": codes},
+                          {"name": "v", "shape": [1, 4], "datatype": "INT64", "data": rows}]})
+    };
+    let mut seen = vec![];
+    for rows in [[0, 0, 0, 0], [39, 6, -40, -7], [1, 2, 3, 4]] {
+        let answer = ask(&server, "/v2/models/network/infer", "", body(rows).to_string().as_bytes()).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        let tensors = [(vec![1, 20], Data::I8(codes.clone())), (vec![1, 4], Data::I64(rows.to_vec()))];
+        let tensors = tensors.map(|(shape, data)| Array { shape, data });
+        let (outputs, report) = apart(|| program.run(&base(), Backend::Model, &tensors, &Default::default())).expect("it runs");
+        assert!(report.is_good(), "{report}");
+        let want: Vec<i32> = outputs[0].integers().expect("codes").iter().map(|&v| v as i32).collect();
+        assert_eq!((answer.data(), &answer.json()["parameters"]["cycles"]), (want.clone(), &json!(report.cycles_measured[0])));
+        seen.push(want);
+    }
+    assert!(seen[0] != seen[1] && seen[1] != seen[2], "{seen:?}");
+    let answer = ask(&server, "/v2/models/network/infer", "", body([0, 7, 0, 0]).to_string().as_bytes()).await;
+    assert_eq!(answer.status, 400, "{}", answer.json());
+    assert!(answer.json().to_string().contains("index 7; its table has 7 rows"), "{}", answer.json());
+    server.stop().await.expect("it ends");
+}
+
 #[tokio::test]
 async fn deadlines_decide_at_once() {
     let server = Start { pace: 400_000.0, ..Start::default() }.digits().await; // 336 ms a run

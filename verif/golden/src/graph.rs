@@ -9,6 +9,7 @@ use std::ops::AddAssign;
 use systole_isa::f24::functions;
 use systole_model::approximation::{Approximation, Form};
 use systole_model::graph::{Finish, Graph, Layer, Map, MeanRounding, Op, Operand, SumRounding, UnderRoot, Window};
+use systole_model::tables::{Given, Pick};
 
 /// What a graph gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,27 +25,29 @@ pub struct GraphOutputs {
     pub open: Vec<bool>,
 }
 
-/// Runs a graph on the codes of its input map, row-major, by ONNX Runtime's arithmetic.
+/// Runs a graph on the codes of its input map, row-major, and the rows that its indices pick, by ONNX Runtime's arithmetic.
 ///
 /// # Panics
-/// When `input` does not have the length of map 0.
-pub fn run_graph(graph: &Graph, input: &[i8]) -> GraphOutputs {
-    run_graph_as(graph, input, &[])
+/// When the codes do not have the length of map 0, or a table has no such row.
+pub fn run_graph(graph: &Graph, given: impl Into<Given>) -> GraphOutputs {
+    run_graph_as(graph, given, &[])
 }
 
 /// The same with some layers computed as the machine does.
 ///
 /// # Panics
-/// When `input` does not have the length of map 0.
-pub fn run_graph_as(graph: &Graph, input: &[i8], approximations: &[Approximation]) -> GraphOutputs {
+/// As [`run_graph`].
+pub fn run_graph_as(graph: &Graph, given: impl Into<Given>, approximations: &[Approximation]) -> GraphOutputs {
+    let Given { codes: input, rows } = given.into();
     assert_eq!(input.len(), graph.maps[0].len(), "input is not of the shape of map 0");
-    let mut maps = vec![input.to_vec()];
+    assert_eq!(rows.len(), graph.indices().count(), "not as many rows as the graph has indices");
+    let mut maps = vec![input.clone()];
     let mut near = 0;
     let mut open: Vec<Vec<bool>> = vec![vec![]];
     let mut values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
     for (i, (layer, map)) in graph.layers.iter().zip(&graph.maps[1..]).enumerate() {
         let form = approximations.iter().find(|a| a.layer == i).map(|a| &a.form);
-        let (results, undecided) = run_layer(graph, layer, map, &maps, form);
+        let (results, undecided) = run_layer(graph, layer, map, (&maps, &rows), form);
         near += undecided.iter().filter(|&&v| v).count();
         let mut reached = spread(graph, layer, map, &open);
         if reached.is_empty() {
@@ -99,7 +102,7 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
         Op::Larger { a, b } => each(&|i| marked(*a, i) || marked(*b, i)),
         Op::Lookup { input, .. } => each(&|i| marked(*input, i)),
         Op::Arrange { input, from } => each(&|i| marked(*input, from[i] as usize)),
-        Op::Constant { .. } => vec![],
+        Op::Constant { .. } | Op::Rows { .. } => vec![],
         Op::MatMul { a, b, k, transposed, .. } => {
             let term = |[at, with]: [usize; 2]| marked(*a, at) || marked(*b, with);
             each(&|i| factors(i, map.shape, *k, *transposed).any(term))
@@ -113,7 +116,13 @@ fn spread(graph: &Graph, layer: &Layer, map: &Map, open: &[Vec<bool>]) -> Vec<bo
 }
 
 /// A layer's results, and which of them float32 could change; empty where it could none.
-fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Option<&Form>) -> (Vec<i32>, Vec<bool>) {
+fn run_layer(
+    graph: &Graph,
+    layer: &Layer,
+    map: &Map,
+    (maps, rows): (&[Vec<i8>], &[u32]),
+    form: Option<&Form>,
+) -> (Vec<i32>, Vec<bool>) {
     let clamp = |v: i8| match layer.finish {
         Finish::Codes { lo, hi } => i32::from(v.clamp(lo, hi)),
         _ => i32::from(v),
@@ -213,6 +222,10 @@ fn run_layer(graph: &Graph, layer: &Layer, map: &Map, maps: &[Vec<i8>], form: Op
             results
         }
         Op::Constant { codes } => codes.iter().map(|&v| v.into()).collect(),
+        Op::Rows { picks } => {
+            let row = |p: &Pick| graph.tables[p.table].row(rows[p.index] as usize);
+            picks.iter().flat_map(row).map(|&v| v.into()).collect()
+        }
         Op::Lookup { input, table, doubtful } => {
             if !doubtful.is_empty() {
                 near = maps[*input].iter().map(|&v| doubtful.contains(&(v as u8))).collect();

@@ -62,6 +62,7 @@ fn graph(input: [usize; 3], layers: Vec<(Op, Finish, [usize; 3])>) -> Graph {
         host: None,
         at: vec![],
         beside: vec![],
+        index: vec![],
     };
     Graph {
         name: String::new(),
@@ -70,6 +71,7 @@ fn graph(input: [usize; 3], layers: Vec<(Op, Finish, [usize; 3])>) -> Graph {
         layers: layers.into_iter().map(|(op, finish, _)| Layer { name: String::new(), op, finish }).collect(),
         maps,
         batch: 1,
+        tables: vec![],
     }
 }
 

@@ -278,6 +278,7 @@ impl Staged {
             numbers: self.numbers.clone(),
             w_sram: self.w_sram,
             luts: self.luts.clone(),
+            tables: self.tables.clone(),
             warnings: self.warnings.clone(),
         }
     }

@@ -84,7 +84,7 @@ pub fn is_flat(staged: &Staged, stage: &Stage) -> bool {
 
 /// How a stage reads; `None` where it cannot run by rows.
 pub fn reads(staged: &Staged, stage: &Stage) -> Option<Reads> {
-    if stage.fill.is_some() || stage.is_in_run() || stage.numbers.is_some() || stage.piece.is_some() {
+    if stage.fill.is_some() || stage.is_in_run() || stage.is_rows() || stage.numbers.is_some() || stage.piece.is_some() {
         return None;
     }
     let [rows, width] = target_size(staged, stage.output);

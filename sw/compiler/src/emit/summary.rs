@@ -30,6 +30,18 @@ impl Emitter<'_> {
         .into()
     }
 
+    /// Bytes of the tables that a stage is the first to pick rows of.
+    fn new_tables(&self, stage: usize) -> usize {
+        let picks = |i: usize| match &self.staged.stages[i].weights {
+            Weights::Rows(picks) => picks.iter().map(|p| p.0).collect(),
+            _ => vec![],
+        };
+        let own = picks(stage);
+        let before: Vec<usize> = (0..stage).flat_map(picks).collect();
+        let new = |t: &usize| own.contains(t) && !before.contains(t);
+        (0..self.staged.tables.len()).filter(new).map(|t| self.staged.tables[t].bytes.len()).sum()
+    }
+
     /// A row for each stage; parts of a stage in bands are one row, and stages of one layer (a maximum pool).
     pub(super) fn layers(&self, graph: &Graph) -> Vec<LayerReport> {
         let tile = (self.config.rows * self.config.cols) as usize;
@@ -61,6 +73,7 @@ impl Emitter<'_> {
             let region = stage.input.map(|t| self.placement.regions[t]);
             let bytes = match &stage.weights {
                 Weights::Tiles(b) | Weights::Shared(b) if firsts[index] == index => b.len(),
+                Weights::Rows(_) => self.new_tables(index),
                 _ => 0,
             };
             let mut report = LayerReport {

@@ -14,6 +14,7 @@ mod matmul;
 mod mul;
 mod numbers;
 mod pool;
+mod rows;
 mod transposed;
 
 pub use input::Packed;
@@ -132,6 +133,7 @@ fn stages(graph: &Graph, config: &Config, bands: bool, lines: bool) -> Result<St
             numbers: vec![],
             w_sram: 0,
             luts: vec![],
+            tables: vec![],
             warnings: vec![],
         },
     };
@@ -190,6 +192,7 @@ impl<'a> Stager<'a> {
                 made
             }
             Op::Constant { codes } => Made::Constant(codes),
+            Op::Rows { picks } => Made::Stage(self.rows_of_tables(i, picks)?),
             Op::Lookup { input, table, .. } => Made::Stage(self.lookup(i, *input, table, codes(&layer.finish)?)?),
             Op::Add { a, b, scale, zero_point, rounding } => {
                 let add = Add {
@@ -629,7 +632,8 @@ fn param(bias: i32, scale: f32) -> Param {
 fn fits(staged: &Staged, config: &Config) -> Result<(), CompileError> {
     let split = "use a larger configuration or split the network over two images";
     let tile = (config.rows * config.cols) as usize;
-    let weight_words = (0..staged.stages.len()).map(|s| staged.weight_words(s, tile)).sum::<usize>();
+    let weight_words = (0..staged.stages.len()).map(|s| staged.weight_words(s, tile)).sum::<usize>()
+        + staged.tables.iter().map(|t| t.bytes.len() / tile).sum::<usize>();
     let in_bytes = staged.input[0] * staged.input[1];
     let last_source = staged.loads.iter().filter(|j| j.fill.is_none()).flat_map(|j| j.steps()).map(|s| s.1 + 1).max();
     let in_room = (config.in_depth * config.cols) as usize;

@@ -28,6 +28,7 @@ impl Scheduler<'_> {
                 let post_words = (!ends.is_empty() && !armed).then(|| self.post_words(stage, block));
                 let mut start = self.dependencies(state, stage, block, &segment, &ends).max(lead);
                 // A further block reads the weights again from the first, and parts of stages read them out of their order.
+                // Where registers pick, any way may be asked.
                 if (b > 0 || self.jumps(index)) && segment.k0 == 0 && segment.n0 == 0 {
                     start = start.max(state.rested);
                 }
@@ -111,7 +112,7 @@ impl Scheduler<'_> {
 
     /// Whether a stage's weights do not lie behind those of the stage before.
     fn jumps(&self, index: usize) -> bool {
-        let part = |i: usize| self.staged.stages[i].band.is_some();
+        let part = |i: usize| self.staged.stages[i].band.is_some() || self.staged.stages[i].is_rows();
         index > 0 && (part(index) || part(index - 1))
     }
 

@@ -195,7 +195,16 @@ pub fn separable(h: usize, w: usize, channels: usize, outputs: usize) -> Graph {
         host: None,
         at: vec![],
         beside: vec![],
+        index: vec![],
     };
     let maps = vec![map("input", channels), map("depthwise", channels), map("pointwise", outputs)];
-    Graph { name: "separable".into(), input: border(channels), maps, layers, output: (2, border(outputs)), batch: 1 }
+    Graph {
+        name: "separable".into(),
+        input: border(channels),
+        maps,
+        layers,
+        output: (2, border(outputs)),
+        batch: 1,
+        tables: vec![],
+    }
 }

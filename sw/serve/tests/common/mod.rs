@@ -58,6 +58,11 @@ impl Start {
         self.serve(Served::network("cnn", graph, &base()).expect("it compiles")).await
     }
 
+    /// A network.
+    pub async fn network(self, graph: systole_model::graph::Graph) -> Server {
+        self.serve(Served::network("network", graph, &base()).expect("it compiles")).await
+    }
+
     /// The language model.
     pub async fn tales(self) -> Server {
         let (model, tokenizer) = systole_llm::open(&systole_verif::tales::file(), None).expect("the model");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Columns of an input of indices, each of which takes rows of a table of its own that is quantised at once, as recommenders have them,
+//! Columns of an input of indices, each of which takes rows of a table of its own that is quantised at once or has codes, as recommenders have them,
 //! become one node before anything is lowered: the host takes all rows, and one tensor goes to the machine.
 
 use crate::onnx::element::ElementType;
@@ -14,7 +14,7 @@ use crate::onnx::proto::{AttributeProto, NodeProto};
 use std::collections::HashMap;
 
 /// The operator that they become, of the domain [`NORMS`]. Its inputs are the indices, then a table, a scale
-/// and a zero point for each output; `places`: the index that each output takes, `ranks`: how many
+/// and a zero point for each output (neither for a table of codes); `places`: the index that each output takes, `ranks`: how many
 /// dimensions of 1 it has before its row.
 pub const COLUMNS: &str = "GatherColumns";
 
@@ -46,19 +46,28 @@ fn column(model: &Model, known: &HashMap<String, Known>, input: &Input, picks: &
     let index = index.integers().filter(|i| i.len() == 1)?[0];
     let place = if index < 0 { index + size } else { index };
     let picked = picks.proto.output.first()?;
-    let (_, rows) = only(&model.nodes, picked, "Gather")?;
+    let (takes, rows) = only(&model.nodes, picked, "Gather")?;
     let [table, of] = rows.proto.input.as_slice() else { return None };
-    let (at, quantize) = only(&model.nodes, rows.proto.output.first()?, "QuantizeLinear")?;
-    let [_, scale, zero] = quantize.proto.input.as_slice() else { return None };
-    let plain = ["block_size", "output_dtype", "precision"].iter().all(|name| !quantize.has(name));
-    let sound = plain && alone && (0..size).contains(&place) && of == picked && rows.int("axis", 0) == 0;
-    let constant = [table, scale, zero].into_iter().all(|name| known.contains_key(name));
-    let leaves = [picked, rows.proto.output.first()?].into_iter().any(|name| model.outputs.contains(name));
-    let output = quantize.proto.output.first()?.clone();
-    (sound && constant && !leaves).then(|| Column {
+    let row = rows.proto.output.first()?;
+    let sound = alone && (0..size).contains(&place) && of == picked && rows.int("axis", 0) == 0;
+    let in_codes = matches!(known.get(table)?, Known::Array(a) if matches!(a.element(), ElementType::Int8 | ElementType::Uint8));
+    // A table of codes is quantised already.
+    let (at, output, quantiser) = if in_codes {
+        (takes, row.clone(), [String::new(), String::new()])
+    } else {
+        let (at, quantize) = only(&model.nodes, row, "QuantizeLinear")?;
+        let [_, scale, zero] = quantize.proto.input.as_slice() else { return None };
+        let plain = ["block_size", "output_dtype", "precision"].iter().all(|name| !quantize.has(name));
+        if !plain || model.outputs.contains(row) || [scale, zero].into_iter().any(|name| !known.contains_key(name)) {
+            return None;
+        }
+        (at, quantize.proto.output.first()?.clone(), [scale.clone(), zero.clone()])
+    };
+    let [scale, zero] = quantiser;
+    (sound && !model.outputs.contains(picked)).then(|| Column {
         place,
         rank: ranks as i64,
-        inputs: [table.clone(), scale.clone(), zero.clone()],
+        inputs: [table.clone(), scale, zero],
         output,
         at,
     })

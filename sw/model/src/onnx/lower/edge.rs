@@ -15,6 +15,7 @@ use crate::onnx::fuse::softmax::fused;
 use crate::onnx::fuse::value::{Eight, Inputs, Outside, Real, Table, TableKind, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::parse::node::Node;
+use crate::tables::plain_name;
 use std::rc::Rc;
 
 /// Relu, Clip, LeakyRelu, and Add, Sub, Mul, Div with a constant, of a tensor of this shape; `None`: another operator.
@@ -65,7 +66,8 @@ fn rows(node: &Node, inputs: Inputs) -> Result<(HostOp, Option<bool>), Fail> {
     if node.int("axis", 0) != 0 || shape.is_empty() || values.is_empty() {
         return unsupported(format!("rows of shape {shape:?} along axis {}", node.int("axis", 0)), "gather along axis 0");
     }
-    Ok((HostOp::Rows { shape: shape[1..].to_vec(), values }, codes))
+    let name = node.proto.input.first().map_or("", |name| plain_name(name)).to_string();
+    Ok((HostOp::Rows { name, shape: shape[1..].to_vec(), values }, codes))
 }
 
 /// An operator on the float32 input that nothing has quantised; `None`: one that the host does not compute.

@@ -55,6 +55,7 @@ fn bytes(g: &mut Building, name: &str, e: &Eight) -> Result<Leaving, ImportError
         host: None,
         at: vec![],
         beside: vec![],
+        index: vec![],
     };
     Ok(Leaving { eight: e.clone(), border })
 }
@@ -135,7 +136,8 @@ pub fn leaving(g: &mut Building, name: &str, value: Value) -> Result<Leaving, Im
     let order = g.places(&eight);
     let inner = eight.shape.clone();
     let (shape, host) = host.map_or((inner.clone(), None), |(shape, ops)| (shape, Some(Host { inner, ops })));
-    let border = Border { name: name.to_string(), shape, element, order, float: codes, host, at: vec![], beside: vec![] };
+    let border =
+        Border { name: name.to_string(), shape, element, order, float: codes, host, at: vec![], beside: vec![], index: vec![] };
     Ok(Leaving { eight, border })
 }
 
@@ -259,6 +261,7 @@ pub fn input(g: &Building) -> Border {
             host: (!source.host.is_empty()).then(|| Host { inner: source.inner.clone(), ops: source.host.clone() }),
             at,
             beside: vec![],
+            index: vec![],
         }
     });
     let first = borders.next();
@@ -273,6 +276,7 @@ pub fn input(g: &Building) -> Border {
             host: None,
             at: vec![],
             beside: vec![],
+            index: vec![],
         },
         |first| Border { beside, ..first },
     )

@@ -260,7 +260,8 @@ impl Walk<'_> {
             outputs::frame(&mut g);
         }
         let input = outputs::input(&g);
-        let graph = Graph { name: self.model.name.clone(), input, maps: g.maps, layers: g.layers, output, batch: 1 };
+        let graph =
+            Graph { name: self.model.name.clone(), input, maps: g.maps, layers: g.layers, output, batch: 1, tables: vec![] };
         Ok(Lowered::Graph(Box::new(graph.without_dead_layers())))
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::graph::Codes;
 use crate::host::HostOp;
+use crate::onnx::element::ElementType;
 use crate::onnx::error::{Fail, unsupported, wrong};
 use crate::onnx::fold::scales::{result_zero, scale, zero_point};
 use crate::onnx::fold::windows::bounded;
@@ -10,6 +11,7 @@ use crate::onnx::fuse::operands::any;
 use crate::onnx::fuse::value::{Eight, Inputs, Real, Value};
 use crate::onnx::lower::building::Building;
 use crate::onnx::parse::node::Node;
+use crate::tables::plain_name;
 use std::rc::Rc;
 
 /// The codes of each row.
@@ -20,9 +22,13 @@ pub fn columns(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec<Valu
     let (mut scales, mut zero_points, mut types) = (vec![], vec![], vec![]);
     for i in (1..inputs.len()).step_by(3) {
         let (shape, values) = match any(inputs, i)? {
-            Value::Const(a) => match a.floats() {
-                Some(v) => (a.shape.clone(), v.to_vec()),
-                None => return unsupported(format!("a table of {}", a.element()), "dequantise it before Gather"),
+            Value::Const(a) => match (a.floats(), a.element()) {
+                (Some(v), _) => (a.shape.clone(), v.to_vec()),
+                (_, element @ (ElementType::Int8 | ElementType::Uint8)) => {
+                    let off = if element == ElementType::Uint8 { 128 } else { 0 };
+                    (a.shape.clone(), a.integers().unwrap_or_default().iter().map(|v| (v - off) as f32).collect())
+                }
+                _ => return unsupported(format!("a table of {}", a.element()), "dequantise it before Gather"),
             },
             Value::Real(Real::Const(c)) => (c.shape.clone(), c.floats()),
             _ => return unsupported("a table that is computed", "make the table an initialiser"),
@@ -34,9 +40,15 @@ pub fn columns(g: &mut Building, node: &Node, inputs: Inputs) -> Result<Vec<Valu
             return unsupported("tables of rows of several lengths by one input", "give each table an input of its own");
         }
         width = Some(columns);
-        tables.push(values);
-        let (zero, unsigned) = result_zero(node, &zero_point(inputs, i + 2)?)?;
-        scales.push(scale(inputs, i + 1)?);
+        tables.push((plain_name(&node.proto.input[i]).to_string(), values));
+        let (zero, unsigned, scale) = match any(inputs, i)? {
+            Value::Const(a) if a.floats().is_none() => (0, a.element() == ElementType::Uint8, 1.0),
+            _ => {
+                let (zero, unsigned) = result_zero(node, &zero_point(inputs, i + 2)?)?;
+                (zero, unsigned, scale(inputs, i + 1)?)
+            }
+        };
+        scales.push(scale);
         zero_points.push(zero);
         types.push(unsigned);
     }
