@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test programs test-long netlist test-random-init verify slurm-try lint formal gen bench ort-cases scalesim cov cov-rust verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim cov cov-rust plain verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +48,12 @@ slurm-try: ## the suite as an array of jobs on a Slurm of its own on this host, 
 lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
 	scripts/lint.sh
 
-formal: setup ## proofs over the RTL of the RRAM, by induction in Yosys
+formal: setup ## proofs over the RTL, those that take seconds: by induction in Yosys, each tried on a faulty RTL too
 	scripts/formal.sh
+
+formal-long: setup ## all of them, with larger bounds, and again by SymbiYosys with Z3
+	scripts/setup.sh --formal
+	scripts/formal.sh --long
 
 gen: ## write the Verilog header and the tables in docs/ from sw/isa
 	cargo run -p systole-isa --bin gen
@@ -70,6 +74,10 @@ cov: setup ## lines, toggles, states and functional points of the RTL that tests
 
 cov-rust: setup ## lines of the Rust that its own tests reach
 	scripts/coverage_rust.sh
+
+plain: setup ## digits in Icarus Verilog and a bench in plain Verilog: four states, no X behind reset
+	cargo run --release -q -p systole-cli -- script digits --config nano -o target/nano.script
+	scripts/plain.sh nano target/nano.script
 
 verilator-versions: setup ## binding, harness and a sample of blocks on each Verilator of the README
 	scripts/setup.sh --verilators

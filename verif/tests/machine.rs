@@ -18,6 +18,7 @@ mod netlist;
 mod networks;
 mod one_hot_rows;
 mod onnx;
+mod plain;
 mod properties;
 mod random_graphs;
 mod random_programs;
