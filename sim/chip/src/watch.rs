@@ -21,7 +21,7 @@ pub const HEADERS: [(u32, &Format, Option<&Format>); 8] = [
 ];
 
 /// Fields whose values are choices or flags: each value by itself is a point. (Those of two bits and less are, too.)
-const CHOICES: [&str; 8] = ["dest", "loops", "unit", "add", "op", "hold", "tail_row", "lut"];
+const CHOICES: [&str; 7] = ["dest", "loops", "unit", "add", "op", "hold", "tail_row"];
 
 /// The point of a field's value: the value itself where it is a choice, else its sign.
 pub fn class(format: &Format, field: &Field, value: i64) -> String {
@@ -156,24 +156,31 @@ impl Watch {
             if unit == 0 {
                 continue; // others may follow: programs with several entries
             }
-            let Some((_, format, second)) = HEADERS.iter().find(|h| h.0 == unit) else { continue };
             let (at, count) = (ROW.get(row, "desc") as usize, ROW.get(row, "words") as usize);
-            let Some(words) = self.descriptors.get(at..at + count) else { continue };
-            let Some((&header, mut loops)) = words.split_first() else { continue };
-            fields(format, header);
-            let has_second = unit == 7 || (unit == 2 && POST.get(header, "res_en") == 1);
-            if let (true, Some(second), Some((&word, rest))) = (has_second, second, loops.split_first()) {
-                fields(second, word);
-                loops = rest;
+            if let Some(words) = self.descriptors.get(at..at + count) {
+                descriptor(unit, words, self.array);
             }
-            for (n, &word) in loops.iter().enumerate() {
-                fields(&LOOP, word);
-                let Some((rows, cols)) = self.array.filter(|_| n == 0) else { continue };
-                let count = LOOP.get(word, "last") as u32 + 1;
-                for (edge, _) in edges(rows, cols).into_iter().filter(|e| e.1 == count) {
-                    cover::hit(|| format!("steps of {} {edge}", format.name));
-                }
-            }
+        }
+    }
+}
+
+/// A descriptor is handed to a unit, of an array of so many rows and columns where that is known: each of its fields, and how often its
+/// innermost loop runs. Benches of units say so themselves.
+pub fn descriptor(unit: u32, words: &[u128], array: Option<(u32, u32)>) {
+    let Some((_, format, second)) = HEADERS.iter().find(|h| h.0 == unit).filter(|_| cover::recording()) else { return };
+    let Some((&header, mut loops)) = words.split_first() else { return };
+    fields(format, header);
+    let has_second = unit == 7 || (unit == 2 && POST.get(header, "res_en") == 1);
+    if let (true, Some(second), Some((&word, rest))) = (has_second, second, loops.split_first()) {
+        fields(second, word);
+        loops = rest;
+    }
+    for (n, &word) in loops.iter().enumerate() {
+        fields(&LOOP, word);
+        let Some((rows, cols)) = array.filter(|_| n == 0) else { continue };
+        let count = LOOP.get(word, "last") as u32 + 1;
+        for (edge, _) in edges(rows, cols).into_iter().filter(|e| e.1 == count) {
+            cover::hit(|| format!("steps of {} {edge}", format.name));
         }
     }
 }

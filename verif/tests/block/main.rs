@@ -46,6 +46,8 @@ mod uart_rx;
 mod uart_tx;
 mod upload;
 mod vec_latencies;
+mod vec_max;
+mod vec_sum;
 mod w_bank;
 mod w_load;
 mod w_ram;
