@@ -235,6 +235,12 @@ fn status_says_what_there_is_and_what_a_start_waits_for() {
         assert_ne!(t.read(offset("STATUS")).await.unwrap() & bit("UPLOADING"), 0);
         t.send_image(&[0; 12]).await.unwrap();
         assert_eq!(t.read(offset("STATUS")).await.unwrap() & bit("UPLOADING"), 0);
+        // A word behind the last of its memory.
+        t.write(offset("UPLOAD_TARGET"), 0).await.unwrap();
+        t.write(offset("UPLOAD_ADDRESS"), tiny().timetable_depth).await.unwrap();
+        t.send_image(&[0; 8]).await.unwrap();
+        assert!(matches!(driver.check_error().await.unwrap_err(), HostError::Machine { name: "UPLOAD_RANGE", .. }));
+        driver.clear_error().await.unwrap();
         driver.load(&image).await.unwrap();
         let t = driver.transport();
         // Three frames: two buffers are full, the third waits at the port.
@@ -243,11 +249,17 @@ fn status_says_what_there_is_and_what_a_start_waits_for() {
         }
         t.clock().cycles(300).await;
         assert_ne!(t.read(offset("STATUS")).await.unwrap() & bit("IN_FULL"), 0);
+        // The host takes no output: two stand in the buffers, the third start waits.
+        t.sim().signal("m_axis_out_tready_i").set(0);
         for n in 0..3 {
             t.write(offset("START"), 1).await.unwrap();
             t.clock().cycles(cycles + 300).await;
-            assert_eq!(t.read(offset("RUNS")).await.unwrap(), n + 1);
+            assert_eq!(t.read(offset("RUNS")).await.unwrap(), 2.min(n + 1));
+            assert_eq!(t.read(offset("STATUS")).await.unwrap() & bit("WAIT_OUT") != 0, n == 2);
         }
+        t.sim().signal("m_axis_out_tready_i").set(1);
+        t.clock().cycles(cycles + 300).await;
+        assert_eq!(t.read(offset("RUNS")).await.unwrap(), 3);
         assert_eq!(t.read(offset("STATUS")).await.unwrap() & (bit("IN_FULL") | bit("PENDING")), 0);
         // Power comes back: the search for an image is on, and a start waits for it.
         t.power_cycle().await;

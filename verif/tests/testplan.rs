@@ -75,7 +75,11 @@ fn headings(name: &str, document: &str, tables: bool) -> Vec<String> {
 /// Everything that is promised.
 fn promises() -> BTreeSet<String> {
     let mut all = claims(&text("docs/verification.md"));
-    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "two claims of verification.md begin with the same eight words");
+    assert_eq!(
+        all.iter().collect::<BTreeSet<_>>().len(),
+        all.len(),
+        "two claims of verification.md begin with the same eight words"
+    );
     let rram = text("docs/rram.md");
     let numbered = rram.lines().map(cells).filter_map(|row| row.first().cloned());
     all.extend(numbered.filter(|p| p.strip_prefix('P').is_some_and(|n| n.parse::<u32>().is_ok())).map(|p| format!("rram: {p}")));
@@ -142,7 +146,8 @@ fn programs(package: &Path) -> BTreeMap<String, String> {
 /// Every test of the workspace, by package folder, program, module and name.
 fn tests() -> BTreeSet<String> {
     let root = root();
-    let mut packages: Vec<PathBuf> = ["sw", "sim"].iter().flat_map(|at| std::fs::read_dir(root.join(at)).unwrap().map(|e| e.unwrap().path())).collect();
+    let mut packages: Vec<PathBuf> =
+        ["sw", "sim"].iter().flat_map(|at| std::fs::read_dir(root.join(at)).unwrap().map(|e| e.unwrap().path())).collect();
     packages.extend([root.join("verif"), root.join("verif/golden")]);
     packages.retain(|p| p.join("Cargo.toml").is_file());
     let mut all = BTreeSet::new();
@@ -153,13 +158,15 @@ fn tests() -> BTreeSet<String> {
             rust_files(&package.join(folder), &mut files);
             for file in files {
                 let path = file.strip_prefix(package.join(folder)).unwrap().with_extension("");
-                let parts: Vec<String> = path.iter().map(|p| p.to_string_lossy().into_owned()).filter(|p| p != "mod" && p != "lib").collect();
+                let parts: Vec<String> =
+                    path.iter().map(|p| p.to_string_lossy().into_owned()).filter(|p| p != "mod" && p != "lib").collect();
                 let module = parts.join("::");
                 let program = if unit { "lib" } else { programs.get(&module).map_or("", |p| p) };
                 let mut names = vec![];
                 let source = std::fs::read_to_string(&file).unwrap();
                 tests_of(&syn::parse_file(&source).unwrap_or_else(|e| panic!("{}: {e}", file.display())).items, &mut names);
-                let place = [name.as_str(), program, &module].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("::");
+                let place =
+                    [name.as_str(), program, &module].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("::");
                 all.extend(names.into_iter().map(|test| format!("{place}::{test}")));
             }
         }
@@ -182,15 +189,27 @@ fn faults(plan: &Plan, promises: &BTreeSet<String>, tests: &BTreeSet<String>, ta
         if entry.tests.is_empty() && entry.make.is_empty() {
             faults.push(format!("{:?}: no test", entry.of));
         }
-        faults.extend(entry.tests.iter().filter(|t| !tests.iter().any(|test| matches(t, test))).map(|t| format!("test '{t}' does not exist")));
+        faults.extend(
+            entry
+                .tests
+                .iter()
+                .filter(|t| !tests.iter().any(|test| matches(t, test)))
+                .map(|t| format!("test '{t}' does not exist")),
+        );
         faults.extend(entry.make.iter().filter(|m| !targets.contains(*m)).map(|m| format!("the Makefile has no target '{m}'")));
     }
-    faults.extend(promises.iter().filter(|p| !kept.contains(p)).map(|p| format!("'{p}' is promised, and the plan has no entry for it")));
+    faults.extend(
+        promises.iter().filter(|p| !kept.contains(p)).map(|p| format!("'{p}' is promised, and the plan has no entry for it")),
+    );
     faults
 }
 
 fn targets() -> BTreeSet<String> {
-    text("Makefile").lines().filter_map(|l| l.split_once(':').filter(|(_, r)| r.contains("## "))).map(|(t, _)| t.to_string()).collect()
+    text("Makefile")
+        .lines()
+        .filter_map(|l| l.split_once(':').filter(|(_, r)| r.contains("## ")))
+        .map(|(t, _)| t.to_string())
+        .collect()
 }
 
 #[test]

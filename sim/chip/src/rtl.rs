@@ -2,8 +2,8 @@
 //! The RTL behind a host transport.
 
 use crate::Part;
-use crate::watch::Watch;
 use crate::device::{Device, Pulse};
+use crate::watch::Watch;
 use crate::wave::Wave;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
@@ -116,7 +116,11 @@ pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<P
 /// a chip: that would be most of its points, and take most of its time.
 fn counted(spec: Spec) -> Spec {
     // (An argument: it must be read before the files that it is about.)
-    if std::env::var_os("HARNESS_COVERAGE").is_some() { spec.argument(root().join("verif/coverage.vlt").display().to_string()) } else { spec }
+    if std::env::var_os("HARNESS_COVERAGE").is_some() {
+        spec.argument(root().join("verif/coverage.vlt").display().to_string())
+    } else {
+        spec
+    }
 }
 
 /// What to build for a configuration.

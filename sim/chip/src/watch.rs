@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use systole_isa::field::{Field, Format};
 use systole_isa::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, SCALAR, SCRUB, STORE, VECTOR, VECTOR_OPS};
 use systole_isa::regs::{ERRORS, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
+use systole_isa::rram::{RECORD_WORDS, Record};
 
 /// Units with descriptors, by number: their headers. LOOP words follow.
 pub const HEADERS: [(u32, &Format, Option<&Format>); 8] = [
@@ -29,7 +30,13 @@ pub fn class(format: &Format, field: &Field, value: i64) -> String {
     if field.width <= 2 || CHOICES.contains(&field.name) {
         return format!("field {name} = {value}");
     }
-    let sign = if value < 0 { "negative" } else if value == 0 { "zero" } else { "positive" };
+    let sign = if value < 0 {
+        "negative"
+    } else if value == 0 {
+        "zero"
+    } else {
+        "positive"
+    };
     format!("field {name} {sign}")
 }
 
@@ -61,6 +68,8 @@ pub(crate) struct Watch {
     wrong: [u32; 2],
     /// Next word of the upload.
     next: usize,
+    /// What was last written into a slot of RRAM.
+    slot: Vec<u8>,
 }
 
 fn name(offset: u32) -> Option<&'static str> {
@@ -143,8 +152,25 @@ impl Watch {
         match target {
             0 => self.next = put(&mut self.timetable, at, bytes.chunks_exact(8).map(|c| number(c) as u64)),
             1 => self.next = put(&mut self.descriptors, at, bytes.chunks_exact(16).map(number)),
+            4 => self.slot = bytes.to_vec(),
+            6 => self.record(bytes),
             _ => {}
         }
+    }
+
+    /// A record says what the slot holds: behind the weights timetable and descriptors, each from a line on (docs/rram.md).
+    fn record(&mut self, bytes: &[u8]) {
+        let mut words = [0; RECORD_WORDS];
+        words.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(w, c)| *w = number(c) as u32);
+        let (Some(record), Some((rows, cols))) = (Record::decode(&words), self.array) else { return };
+        let line = (rows * cols) as usize;
+        let first = record.weight_lines as usize * line;
+        let second = first + (record.units[0] as usize * 8).div_ceil(line) * line;
+        let section = |from: usize, units: u32| self.slot.get(from..from + units as usize * 8).unwrap_or_default();
+        let timetable = section(first, record.units[0]).chunks_exact(8).map(|c| number(c) as u64).collect();
+        let descriptors = section(second, record.units[1]).chunks_exact(16).map(number).collect();
+        (self.timetable, self.descriptors) = (timetable, descriptors);
+        self.program();
     }
 
     /// The program that lies in the chip is started: each row's kind, each field of its descriptor, the shape of its nest.

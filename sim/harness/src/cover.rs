@@ -19,8 +19,7 @@ fn recorder() -> Option<&'static Recorder> {
             let named = |variable| std::env::var_os(variable).filter(|f| !f.is_empty());
             let folder = named("HARNESS_COVERAGE").or_else(|| named("HARNESS_POINTS"))?;
             let path = Path::new(&folder).join(format!("points-{}.txt", std::process::id()));
-            let opened = std::fs::create_dir_all(&folder)
-                .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+            let opened = std::fs::create_dir_all(&folder).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
             let file = opened.unwrap_or_else(|e| panic!("functional points: {}: {e}", path.display()));
             Some(Recorder { file, seen: Mutex::default() })
         })

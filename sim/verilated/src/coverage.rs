@@ -22,8 +22,7 @@ struct Data {
 impl Data {
     fn parse(text: &str) -> Data {
         let lines = text.lines().filter_map(|line| line.strip_prefix("C ")?.rsplit_once(' '));
-        let (points, counts) =
-            lines.map(|(point, count)| (point.to_string(), count.parse::<u64>().unwrap_or(0))).unzip();
+        let (points, counts) = lines.map(|(point, count)| (point.to_string(), count.parse::<u64>().unwrap_or(0))).unzip();
         Data { points, counts }
     }
 

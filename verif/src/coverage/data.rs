@@ -127,7 +127,15 @@ mod tests {
     use super::*;
 
     fn point(page: &str, line: u32, name: &str, lines: &str, hier: &str, count: u64) -> String {
-        let keys = [("f", "/x/rtl/core/m.v"), ("l", &line.to_string()), ("n", "3"), ("page", page), ("o", name), ("S", lines), ("h", hier)];
+        let keys = [
+            ("f", "/x/rtl/core/m.v"),
+            ("l", &line.to_string()),
+            ("n", "3"),
+            ("page", page),
+            ("o", name),
+            ("S", lines),
+            ("h", hier),
+        ];
         let keys: String = keys.iter().map(|(k, v)| format!("\u{1}{k}\u{2}{v}")).collect();
         format!("C '{keys}' {count}\n")
     }

@@ -32,7 +32,9 @@ fn samples(format: &Format, field: &Field) -> Vec<i64> {
         return choices(format, field).collect();
     }
     match (format.name, field.name) {
-        ("scrub", "lines") | ("load", "mask") => vec![1], // 0 is refused, or does nothing
+        // 0 is refused, or does nothing: a map without lines or columns.
+        ("scrub", "lines") | ("load", "mask") => vec![1],
+        ("lane", "row" | "tile" | "x_size" | "y_size") => vec![1],
         _ if field.signed => vec![-1, 0, 1],
         _ => vec![0, 1],
     }
@@ -54,12 +56,17 @@ pub fn declared() -> BTreeSet<String> {
     for reg in &REGS {
         points.insert(format!("register {} read", reg.name));
         let refuses = reg.access == Access::Ro;
-        points.insert(if refuses { format!("register {} refuses a write", reg.name) } else { format!("register {} written", reg.name) });
+        points.insert(if refuses {
+            format!("register {} refuses a write", reg.name)
+        } else {
+            format!("register {} written", reg.name)
+        });
     }
     for access in ["read", "write"] {
         points.insert(format!("hole {access} refused"));
     }
-    let bits = [("STATUS", &STATUS_BITS[..]), ("RRAM_STATUS", &RRAM_STATUS_BITS), ("IRQ_STATUS", &IRQ_BITS), ("IRQ_ENABLE", &IRQ_BITS)];
+    let bits =
+        [("STATUS", &STATUS_BITS[..]), ("RRAM_STATUS", &RRAM_STATUS_BITS), ("IRQ_STATUS", &IRQ_BITS), ("IRQ_ENABLE", &IRQ_BITS)];
     for (register, table) in bits {
         points.extend(table.iter().flat_map(|bit| [0, 1].map(|v| format!("bit {register}.{} = {v}", bit.name))));
     }

@@ -82,7 +82,9 @@ impl Report {
         for (file, _) in states::MACHINES {
             let module = data.get(file).cloned().unwrap_or_default();
             let (known, seen) = states::points(file, &module, sources.get(file).map_or("", |s| s));
-            report.errors.extend(seen.difference(&known).map(|point| format!("{point} was seen, and the table of arcs has none")));
+            report
+                .errors
+                .extend(seen.difference(&known).map(|point| format!("{point} was seen, and the table of arcs has none")));
             declared.extend(known.iter().cloned());
             hit.extend(seen);
             own.insert(file, known);
@@ -124,7 +126,11 @@ impl Report {
                 .filter(|(_, b)| b.count == 0 && b.lines.contains(&line))
                 .map(|(k, _)| k.kind.split(' ').next_back().unwrap_or(""))
                 .collect();
-            self.holes[0].push(format!("{file}:{line} ({}) {}", arms.join(", "), text.get(line as usize - 1).unwrap_or(&"").trim()));
+            self.holes[0].push(format!(
+                "{file}:{line} ({}) {}",
+                arms.join(", "),
+                text.get(line as usize - 1).unwrap_or(&"").trim()
+            ));
         }
         for (bit, count) in module.bits.iter().filter(|(bit, count)| **count < RISES && !out_bits.contains(bit)) {
             self.holes[1].push(format!("{file}:{} {} ({count})", bit.line, bit.name));
@@ -162,15 +168,22 @@ impl Report {
 
     /// The tables, as Markdown.
     pub fn tables(&self) -> String {
-        let mut t = String::from("| module | lines | line % | bits | toggle % | states and arcs | waived |\n|---|---:|---:|---:|---:|---:|---:|\n");
+        let mut t = String::from(
+            "| module | lines | line % | bits | toggle % | states and arcs | waived |\n|---|---:|---:|---:|---:|---:|---:|\n",
+        );
         let row = |t: &mut String, name: &str, [lines, bits, own]: [Count; 3]| {
             let waived = lines.waived + bits.waived + own.waived;
             let own = if own.of + own.waived == 0 { String::new() } else { format!("{} of {}", own.covered, own.of) };
             let waived = if waived == 0 { String::new() } else { waived.to_string() };
-            let _ = writeln!(t, "| {name} | {} | {} | {} | {} | {own} | {waived} |", lines.of, lines.cell(), bits.of, bits.cell());
+            let _ =
+                writeln!(t, "| {name} | {} | {} | {} | {} | {own} | {waived} |", lines.of, lines.cell(), bits.of, bits.cell());
         };
         for (file, counts) in &self.modules {
-            row(&mut t, &format!("`{}`", file.trim_start_matches("rtl/").trim_end_matches(".v").replace("systole_", "")), *counts);
+            row(
+                &mut t,
+                &format!("`{}`", file.trim_start_matches("rtl/").trim_end_matches(".v").replace("systole_", "")),
+                *counts,
+            );
         }
         let [lines, bits, _] = self.totals();
         row(&mut t, "**all**", [lines, bits, Count::default()]);

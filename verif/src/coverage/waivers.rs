@@ -88,9 +88,9 @@ pub struct Waived {
 pub fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
-        Some((head, rest)) => {
-            text.strip_prefix(head).is_some_and(|tail| tail.char_indices().map(|(i, _)| i).chain([tail.len()]).any(|i| matches(rest, &tail[i..])))
-        }
+        Some((head, rest)) => text
+            .strip_prefix(head)
+            .is_some_and(|tail| tail.char_indices().map(|(i, _)| i).chain([tail.len()]).any(|i| matches(rest, &tail[i..]))),
     }
 }
 
@@ -105,7 +105,8 @@ fn bit_matches(pattern: &str, bit: &str) -> bool {
         Some((name, range)) => {
             let Some((high, low)) = range.split_once(':') else { return false };
             let number = |text: &str| text.parse::<u32>().ok();
-            let inside = number(low).zip(number(high)).zip(number(index)).is_some_and(|((low, high), n)| (low..=high).contains(&n));
+            let inside =
+                number(low).zip(number(high)).zip(number(index)).is_some_and(|((low, high), n)| (low..=high).contains(&n));
             inside && matches(name, signal)
         }
     }

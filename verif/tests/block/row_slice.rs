@@ -65,7 +65,8 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
         // Words of SRAM, in two halves of their bytes.
         for (a, half) in (0..4u64).flat_map(|a| [(a, 0), (a, 1)]) {
             let other: [u8; COLS] = std::array::from_fn(|_| random.random());
-            let word: [u8; COLS] = std::array::from_fn(|c| if c / (COLS / 2) == half { w[16 + a as usize][c] as u8 } else { other[c] });
+            let word: [u8; COLS] =
+                std::array::from_fn(|c| if c / (COLS / 2) == half { w[16 + a as usize][c] as u8 } else { other[c] });
             s("sram_we_i").set(((1u64 << (COLS / 2)) - 1) << (half * COLS / 2));
             s("sram_addr_i").set(a);
             s("sram_data_i").set_bytes(&word);
@@ -95,7 +96,8 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
             .collect();
         let (mut before_r, mut before_x, mut before_zero) = (0, 0, 0);
         for t in 0..steps.len() + lead + 8 {
-            let r_word = steps.get(t).filter(|s| s.1 && s.0 < 16).map_or(0, |s| 1u64 << 12 | (s.0 as u64) << 5 | (s.0 as u64) << 1);
+            let r_word =
+                steps.get(t).filter(|s| s.1 && s.0 < 16).map_or(0, |s| 1u64 << 12 | (s.0 as u64) << 5 | (s.0 as u64) << 1);
             r.set(r_word);
             let x_word = t.checked_sub(lead).and_then(|n| steps.get(n)).map_or(0, |s| {
                 1u64 << 18

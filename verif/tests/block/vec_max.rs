@@ -22,10 +22,17 @@ fn the_first_of_the_largest_lanes_that_count_leaves_three_cycles_later() {
             let (mut random, mut enables, mut due) = (sim.random("lanes"), Stages::new(3), VecDeque::new());
             for _ in 0..4_000 {
                 // Few numbers, so that the largest is often there twice; or any.
-                let few: [u32; 4] = std::array::from_fn(|_| random.random_range(1..255u32) << 15 | random.random_range(0..2u32) << 23);
+                let few: [u32; 4] =
+                    std::array::from_fn(|_| random.random_range(1..255u32) << 15 | random.random_range(0..2u32) << 23);
                 let any = random.random_bool(0.5);
                 let bits: Vec<u32> = (0..lanes)
-                    .map(|_| if any { random.random_range(1 << 15..255 << 15) | random.random_range(0..2u32) << 23 } else { few[random.random_range(0..4)] })
+                    .map(|_| {
+                        if any {
+                            random.random_range(1 << 15..255 << 15) | random.random_range(0..2u32) << 23
+                        } else {
+                            few[random.random_range(0..4)]
+                        }
+                    })
                     .collect();
                 let mask = [u32::MAX, random.random(), 1 << random.random_range(0..32u32), 0][random.random_range(0..4)];
                 let (magnitudes, there) = (random.random_bool(0.5), random.random_bool(0.9));

@@ -19,8 +19,9 @@ fn sums_and_sums_of_squares_of_sixteen_slots_leave_eight_cycles_later() {
             let (mut asked, mut due): (VecDeque<(usize, bool)>, VecDeque<Option<i64>>) = Default::default();
             for _ in 0..6_000 {
                 let extreme = random.random_bool(0.2);
-                let values: Vec<i64> =
-                    (0..lanes).map(|_| if extreme { [-4096, 4095][random.random_range(0..2)] } else { random.random_range(-4096..4096) }).collect();
+                let values: Vec<i64> = (0..lanes)
+                    .map(|_| if extreme { [-4096, 4095][random.random_range(0..2)] } else { random.random_range(-4096..4096) })
+                    .collect();
                 let mask: u64 = [u64::MAX, random.random()][random.random_range(0..2)];
                 let (squares, there) = (random.random_bool(0.4), random.random_bool(0.9));
                 let mut bytes = vec![0u8; (lanes * 13).div_ceil(8)];

@@ -27,7 +27,8 @@ pub fn nest(random: &mut Stream, loops: usize, counts: u32, gaps: u8) -> Nest {
 /// Bits of each word of an instruction that no field has.
 fn unused(instruction: &Instruction) -> Vec<u128> {
     let header = HEADERS.iter().find(|h| h.0 == instruction.unit() as u32);
-    let second = matches!(instruction, Instruction::Post(p) if p.residual.is_some()) || matches!(instruction, Instruction::Vector(_));
+    let second =
+        matches!(instruction, Instruction::Post(p) if p.residual.is_some()) || matches!(instruction, Instruction::Vector(_));
     let formats = header.into_iter().flat_map(|(_, first, then)| std::iter::once(*first).chain(then.filter(|_| second)));
     let mask = |format: &Format| !format.fields.iter().fold(0, |bits, f| bits | ((1u128 << f.width) - 1) << f.lsb);
     formats.chain(std::iter::repeat(&LOOP)).map(mask).take(instruction.words() as usize).collect()
