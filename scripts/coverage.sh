@@ -14,14 +14,17 @@ if [ "${1:-}" != --report ]; then
     export VERILATED_OPT=${VERILATED_OPT:--O1}
     # Counting makes a model several times slower: netlists, and what repeats one thing many thousand times, are left out.
     HARNESS_COVERAGE=$out/data cargo test -p systole-verif --test block -- --skip yosys --skip every_conformance
-    # The chip of four by four: with and without a vector unit, without RRAM, with RRAM behind the device model, on a board.
+    # Machines of four by four: with and without a vector unit, without RRAM, with RRAM behind the device model and either code, on a board.
     HARNESS_COVERAGE=$out/data cargo test -p systole-verif --test machine -- --test-threads 2 \
-        chip::registers chip::write_strobes chip::a_ chip::an_ chip::outputs chip::abandoned registers:: auto:: decoder::a_small \
-        random_vectors::the_rtl_agrees_on_tiny one_hot_rows:: hand_programs::a_padded rram::a_start_before rram::what_must_not \
-        rram::a_load_beside rram::p6 board:: --skip wakes_from_whatever
+        chip::registers chip::write_strobes chip::a_ chip::an_ chip::abandoned chip::shapes chip::status registers:: auto:: decoder::a_ \
+        one_hot_rows:: hand_programs::a_padded random_graphs::random_graphs_on_tiny random_graphs::depthwise random_programs::random_programs_on_tiny \
+        rram::a_start_before rram::what_must_not rram::a_load_beside rram::p6 rram::stuck rram::an_image_of_other rram::a_record_that \
+        rram::p3_with_dected_three board::the_driver \
+        --skip wakes_from_whatever --skip with_two_beats --skip with_four_beats
     # Functional points of other machines, with their models as they are.
     HARNESS_POINTS=$out/data cargo test -p systole-verif --test machine -- --test-threads 2 \
-        decoder::prompts hand_programs:: random_programs::random_programs_on_tiny random_graphs::random_graphs_on_tiny rram:: sizes::
+        decoder::prompts random_vectors::the_rtl_agrees_on_tiny random_programs::random_programs_on_tiny_with_four_beats chip::events \
+        rram::a_run_scrubs rram::a_scrub sizes::
 fi
 
 cargo build -q -p systole-verif --bin coverage

@@ -42,7 +42,11 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                 let m = random.random_range(1..4u32);
                 // Loops 0 to hold - 1 share a word: none of them moves its address.
                 let (loops, hold) = (random.random_range(3..=7usize), random.random_range(1..=7usize));
-                let hold = if n % 3 == 0 { hold.min(loops) } else { 1 };
+                let hold = match n % 6 {
+                    0 => loops,
+                    3 => hold.min(loops),
+                    _ => 1,
+                };
                 let w = |l: usize, stride| if l < hold { 0 } else { stride };
                 let gap = (beats.saturating_sub(u64::from(m))) as u8;
                 let stride = |count, gap, stride| Stride { count, gap, stride };

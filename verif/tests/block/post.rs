@@ -151,8 +151,9 @@ fn post_with_lanes(lanes: u64, second: bool) {
                                 };
                                 let sum = terms + r.offset;
                                 let floor = sum >> r.shift;
-                                let (rest, half) = (sum - (floor << r.shift), 1i64 << (r.shift - 1));
-                                let rounded = floor + i64::from(rest > half || (rest == half && floor & 1 == 1));
+                                // Without a fraction nothing is rounded.
+                                let (rest, half) = (sum - (floor << r.shift), (1i64 << r.shift) / 2);
+                                let rounded = floor + i64::from(r.shift > 0 && (rest > half || (rest == half && floor & 1 == 1)));
                                 let added = (rounded + i64::from(r.zero_point)).clamp(-128, 127) as i8;
                                 v = if r.join == Join::Larger { v.max(operand[c]) } else { added };
                             }
