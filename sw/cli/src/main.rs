@@ -16,10 +16,12 @@ mod rows;
 mod rram;
 mod run;
 mod score;
+mod script;
 mod serve;
 mod show;
 mod sizes;
 mod tables;
+mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -70,6 +72,7 @@ enum Verb {
     Energy(energy::EnergyArgs),
     /// Cycles of a network over the area of machines
     Explore(explore::ExploreArgs),
+    Script(script::ScriptArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
@@ -78,6 +81,8 @@ enum Verb {
     Timeline(show::TimelineArgs),
     /// A board behind a serial port: look what is wrong with it, or simulate one
     Board(board::BoardArgs),
+    /// Run the test suite of a checkout: parts, seeds, JUnit, repeats, Slurm (docs/running-the-suite.md)
+    Verify(verify::VerifyArgs),
     /// Check the tools that Systole uses
     Doctor(doctor::DoctorArgs),
 }
@@ -116,6 +121,9 @@ struct Machine {
     /// Simulate the netlist in this folder (scripts/netlist.sh) in place of the RTL
     #[arg(long, value_name = "DIR")]
     netlist: Option<PathBuf>,
+    /// Compare each word that the RTL writes to X, W SRAM and OUT with the instruction-level model's, in its cycle (slow)
+    #[arg(long)]
+    lockstep: bool,
     /// Record a wave of the RTL to this FST file (slow)
     #[arg(long, value_name = "F.fst")]
     trace: Option<PathBuf>,
@@ -167,8 +175,13 @@ impl Machine {
             "--netlist is simulated: use it with --backend rtl"
         );
         let netlist = self.netlist.clone();
+        anyhow::ensure!(
+            !self.lockstep || self.backend == BackendName::Rtl && netlist.is_none(),
+            "--lockstep looks into the RTL: use it with --backend rtl, without --netlist"
+        );
+        let writes = self.lockstep.then(systole_chip::Writes::default);
         let Some(path) = &self.trace else {
-            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, ..Default::default() });
+            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, writes, ..Default::default() });
         };
         anyhow::ensure!(self.backend == BackendName::Rtl, "--trace records the RTL; use it with --backend rtl");
         let (mut from, mut to) = (0, u64::MAX);
@@ -182,7 +195,7 @@ impl Machine {
             (from, to) = (a, b);
         }
         let window = harness::TraceWindow { path: path.clone(), from, to, depth: 0 };
-        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), netlist, ..Default::default() })
+        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), netlist, writes, ..Default::default() })
     }
 }
 
@@ -204,10 +217,12 @@ fn main() -> ExitCode {
         Verb::Retention(args) => fault::retention(&args),
         Verb::Energy(args) => energy::energy(&args),
         Verb::Explore(args) => explore::explore(&args),
+        Verb::Script(args) => script::script(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),
         Verb::Board(args) => board::board(&args),
+        Verb::Verify(args) => verify::verify(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
     };
     match result {

@@ -10,3 +10,4 @@ mod onnx;
 mod rows;
 mod rram;
 mod serve;
+mod verify;

@@ -67,3 +67,57 @@ fn accumulators(spec: &Spec) {
         assert!(finals > 5000);
     });
 }
+
+/// Vectors that are under way at a reset of one cycle are not written: what was summed before stays.
+#[test]
+fn a_reset_keeps_what_was_summed_and_nothing_of_the_vectors_under_way() {
+    bench(&block("systole_acc").parameter("COLS", 1).parameter("DEPTH", 16), 4, |sim, clk| async move {
+        let [rst, valid, addr, first, last, sum, last_o, total] =
+            ["rst_i", "valid_i", "addr_i", "first_i", "last_i", "sum_i", "last_o", "total_o"].map(|s| sim.signal(s));
+        let mut random = sim.random("sums");
+        let mut kept = [0i32; 16];
+        for (at, kept) in kept.iter_mut().enumerate() {
+            *kept = random.random_range(-100_000..100_000);
+            [&valid, &first].iter().for_each(|s| s.set(1));
+            addr.set(at as u64);
+            clk.rising_edge().await;
+            [&valid, &first].iter().for_each(|s| s.set(0));
+            clk.rising_edge().await;
+            sum.set(*kept as u32 as u64);
+            clk.cycles(3).await;
+        }
+        for round in 0..60 {
+            // 0 to 4 vectors, any sums; the last of them in the cycle of the reset or just before it.
+            for _ in 0..random.below(5) {
+                valid.set(1);
+                addr.set(random.below(16));
+                first.set(random.below(2));
+                sum.set(random.below(1 << 20));
+                clk.rising_edge().await;
+                // Three cycles behind its control a vector is written: none gets so far.
+                if random.chance(0.3) {
+                    break;
+                }
+                rst.set(1);
+                clk.rising_edge().await;
+                rst.set(0);
+            }
+            rst.set(1);
+            clk.rising_edge().await;
+            rst.set(0);
+            valid.set(0);
+            sum.set(random.below(1 << 20));
+            clk.cycles(1 + random.below(4)).await;
+            let at = random.below(16) as usize;
+            [&valid, &last].iter().for_each(|s| s.set(1));
+            [&addr, &first].iter().zip([at as u64, 0]).for_each(|(s, v)| s.set(v));
+            clk.rising_edge().await;
+            [&valid, &last].iter().for_each(|s| s.set(0));
+            clk.rising_edge().await;
+            assert!(last_o.is_high(), "POST's take");
+            sum.set(0);
+            clk.cycles(2).await;
+            assert_eq!(total.get() as u32 as i32, kept[at], "round {round}: the sum at {at}");
+        }
+    });
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Words under DEC-TED, encoded, read and corrected: two errors corrected, three and wrong lines flagged.
+//! Words under both codes, encoded, read and corrected: SECDED corrects an error in each of a word's codes and flags two in one; DEC-TED corrects two
+//! and flags three. Both flag wrong lines.
 
 use crate::common::block;
 use harness::verilated::{Model, Port};
@@ -9,7 +10,7 @@ use systole_isa::config::CONFIGS;
 use systole_isa::ecc::{ADDRESS_BITS, Ecc, Verdict, WordCode};
 use systole_verif::random::generator;
 
-/// A machine's words under DEC-TED: encoded, read, corrected (verif/cells/systole_ecc_bench.v).
+/// A machine's words: encoded, read, corrected (verif/cells/systole_ecc_bench.v).
 struct Words {
     model: Model,
     ports: [Port; 9],
@@ -141,6 +142,42 @@ fn dected_corrects_singles_and_doubles_and_flags_triples_and_wrong_lines() {
                 let (found, want) = (rtl.decode(&word, 0, line), code.decode(&word, line));
                 assert_eq!(found.1, want.1, "{label}: {data:x?}, bits {wrong:?}, line {line}");
                 assert!(want.1 == Verdict::Uncorrectable || found.0 == want.0, "{label}: {data:x?}, bits {wrong:?}, line {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn secded_corrects_one_error_in_each_code_of_a_word_and_flags_two_in_one_and_wrong_lines() {
+    let mut rng = generator(5);
+    // C = 4 and 32 (four codes).
+    for config in [0, 4] {
+        let config = CONFIGS[config].clone();
+        let (mut rtl, label) = (Words::new(&config), config.label());
+        let (code, bits) = (rtl.code.clone(), rtl.code.bits());
+        let (data_bits, each) = (code.code().data, code.code().data + code.code().check);
+        let check_bits = (bits - code.codes() * data_bits) / code.codes();
+        let place = |n: u32, bit: u32| {
+            if bit < data_bits { n * data_bits + bit } else { code.codes() * data_bits + n * check_bits + bit - data_bits }
+        };
+        for n in 0..12 {
+            let line = rng.random_range(0..1 << ADDRESS_BITS);
+            let data: Vec<u8> = (0..config.cols).map(|_| rng.random()).collect();
+            let stored = rtl.encode(&data, line);
+            assert_eq!(stored, code.encode(&data, line), "{label}: check bits");
+            assert_eq!(rtl.decode(&stored, 0, line), (data.clone(), Verdict::Clean), "{label}: a right word");
+            let at = n % code.codes();
+            for i in 0..each {
+                let one = turned(&stored, &[place(at, i)]);
+                assert_eq!(rtl.decode(&one, 0, line), (data.clone(), Verdict::Corrected), "{label}: code {at}, bit {i}");
+                let j = (i + rng.random_range(1..each)) % each;
+                let two = rtl.decode(&turned(&one, &[place(at, j)]), 0, line).1;
+                assert_eq!(two, Verdict::Uncorrectable, "{label}: code {at}, bits {i} and {j}");
+            }
+            let all: Vec<u32> = (0..code.codes()).map(|c| place(c, rng.random_range(0..each))).collect();
+            assert_eq!(rtl.decode(&turned(&stored, &all), 0, line), (data.clone(), Verdict::Corrected), "{label}: bits {all:?}");
+            for i in 0..ADDRESS_BITS {
+                assert_eq!(rtl.decode(&stored, 0, line ^ 1 << i).1, Verdict::Uncorrectable, "{label}: line bit {i}");
             }
         }
     }

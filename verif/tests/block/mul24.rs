@@ -32,5 +32,16 @@ fn check_mul24(spec: &Spec) {
                 assert_eq!(p.get(), last);
             }
         }
+        // Without its enable the product keeps still, whatever comes.
+        en.set(1);
+        clk.rising_edge().await;
+        clk.rising_edge().await;
+        let stands = p.get();
+        for _ in 0..20 {
+            a.set(random.below(1 << 24));
+            b.set(random.below(1 << 24));
+            clk.rising_edge().await;
+            assert_eq!(p.get(), stands, "the product without en_i[1]");
+        }
     });
 }

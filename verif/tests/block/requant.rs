@@ -107,6 +107,35 @@ fn requantiser_agrees_at_every_corner() {
     check_requant(cases);
 }
 
+/// Products that lie above one half by exactly the window in which they count as ties (docs/arithmetic.md), nothing behind it or as little as there
+/// can be, at large shifts: `(m + 1/2 + 2^(k - 24)) 2^shift`, k = floor(log2 m), as a product of two factors.
+#[test]
+fn requantiser_agrees_at_the_edge_of_the_window_of_ties() {
+    let mut cases = Vec::new();
+    for k in 0..7u32 {
+        for m in 1u64 << k..2 << k {
+            let n = (m << (24 - k)) + (1 << (23 - k)) + 1;
+            for f in (1..1u64 << 13).filter(|f| n % f == 0) {
+                for (q, rest) in [(f, n / f), (n / f, f)] {
+                    let up = q.leading_zeros() as i32 - 40; // to 24 bits
+                    for shift in 26..=44i32 {
+                        let i = k as i32 + shift - 24 - up;
+                        if up >= 0 && (0..24).contains(&i) && rest << i < 1 << 24 {
+                            for beside in -1..=1 {
+                                let acc = ((rest << i) as i32 + beside) * if m % 3 == 0 { -1 } else { 1 };
+                                let (q, shift) = ((q << up) as u32, shift as u32);
+                                cases.push(Requant { acc, bias: 0, q, shift, zero_point: 3 });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(cases.iter().filter(|c| c.shift >= 32).count() > 100, "{} cases", cases.len());
+    check_requant(cases);
+}
+
 #[test]
 fn requantiser_agrees_at_random_and_next_to_ties() {
     let mut random = Stream::new(11, "requant");
