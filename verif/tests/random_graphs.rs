@@ -184,7 +184,7 @@ fn random_graphs_take_rows_of_tables_by_index() {
 }
 
 /// More of them, for many do not fit.
-/// Of random graphs the first two that use the lane engine, on RTL too: the campaigns above seldom meet one.
+/// Of random graphs the first that uses the lane engine, on RTL too: the campaigns above seldom meet one.
 #[test]
 fn depthwise_graphs_run_on_the_lane_engine_of_tiny() {
     let found = Cell::new(0);
@@ -192,14 +192,14 @@ fn depthwise_graphs_run_on_the_lane_engine_of_tiny() {
     runner(400)
         .run(&cases("tiny", 1), |case| {
             let config = Config::named(case.config).unwrap();
-            if found.get() < 2 && compile(&case.graph().0, &config, &Options::default()).is_ok_and(|c| lane(&c.image)) {
+            if found.get() < 1 && compile(&case.graph().0, &config, &Options::default()).is_ok_and(|c| lane(&c.image)) {
                 check(&case, &BOTH)?;
                 found.set(found.get() + 1);
             }
             Ok(())
         })
         .unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(found.get(), 2, "graphs with a row for the lane engine");
+    assert_eq!(found.get(), 1, "graphs with a row for the lane engine");
 }
 
 #[test]
