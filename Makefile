@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long netlist test-random-init verify slurm-try lint formal gen bench ort-cases scalesim cov cov-rust plain verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim cov cov-rust plain verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +17,12 @@ setup: ## install what is missing (Debian, Ubuntu); asks nothing
 run: setup ## the digits network on simulated hardware
 	cargo run --release -p systole-cli --bin systole -- run digits
 
-test: setup lint formal ## lint, proofs and the quick test suite
+test: setup ## lint, proofs and the quick test suite
+	+$(MAKE) --no-print-directory -j3 --output-sync=target lint formal programs # each leaves a core idle at times
 	VERILATED_OPT=-O1 cargo test --workspace # half of its time is the building of models
+
+programs:
+	env -u MAKEFLAGS -u MFLAGS cargo test --workspace --no-run # its jobs are cargo's own, not those of this make
 
 test-long: setup lint formal netlist ## lint, proofs, netlist and the long test suite
 	SYSTOLE_LONG=1 cargo test --workspace
@@ -44,8 +48,12 @@ slurm-try: ## the suite as an array of jobs on a Slurm of its own on this host, 
 lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
 	scripts/lint.sh
 
-formal: setup ## proofs over the RTL of the RRAM, by induction in Yosys
+formal: setup ## proofs over the RTL, those that take seconds: by induction in Yosys, each tried on a faulty RTL too
 	scripts/formal.sh
+
+formal-long: setup ## all of them, with larger bounds, and again by SymbiYosys with Z3
+	scripts/setup.sh --formal
+	scripts/formal.sh --long
 
 gen: ## write the Verilog header and the tables in docs/ from sw/isa
 	cargo run -p systole-isa --bin gen

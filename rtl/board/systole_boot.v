@@ -109,6 +109,20 @@ module systole_boot #(
 
   `SYSTOLE_COVER_STATES(cover_state, state_q, 3)
 
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [2:0] {
+        WARM = ST_WARM, COMMAND = ST_COMMAND, MAGIC = ST_MAGIC, LENGTH = ST_LENGTH, FRAMES = ST_FRAMES,
+        SETTLE = ST_SETTLE, DONE = ST_DONE, OFF = ST_OFF
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
+
 endmodule
 
 `default_nettype wire

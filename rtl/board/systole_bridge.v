@@ -223,6 +223,21 @@ module systole_bridge #(
 
   `SYSTOLE_COVER_STATES(cover_state, state_q, 4)
 
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [3:0] {
+        IDLE = ST_IDLE, HEAD = ST_HEADER, DECIDE = ST_DECIDE, RESET = ST_RESET, READ = ST_READ,
+        WRITE = ST_WRITE, FETCH = ST_FETCH, PUSH = ST_PUSH, POP = ST_POP, UNPACK = ST_UNPACK, WAIT = ST_WAIT,
+        ANSWER = ST_ANSWER, RESULT = ST_RESULT, FLAGS = ST_FLAGS, SEND = ST_SEND
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
+
 endmodule
 
 `default_nettype wire

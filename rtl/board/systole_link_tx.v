@@ -73,6 +73,20 @@ module systole_link_tx #(
 
   `SYSTOLE_COVER_STATES(cover_state, state_q, 3)
 
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [2:0] {
+        IDLE = ST_IDLE, FIRST = ST_FIRST, READ = ST_READ, BYTE = ST_BYTE, ESCAPED = ST_ESCAPED, LAST = ST_LAST,
+        HOLD = ST_HOLD
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -197,6 +197,19 @@ module systole_rram_engine #(
 
   `SYSTOLE_COVER_STATES(cover_state, state_q, 3)
 
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [2:0] {
+        FETCH = ST_FETCH, REFILL = ST_REFILL, READ = ST_READ, EXEC = ST_EXEC, VERB = ST_VERB, STOP = ST_STOP
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -208,3 +208,25 @@ fn links_of_the_pages_lead_somewhere() {
         }
     }
 }
+
+/// States of a state machine that waves do not name: `ST_X` of a source whose enumeration for waves (docs/waves.md) has no `= ST_X`.
+fn nameless(source: &str) -> Vec<String> {
+    let (code, waves) = source.split_once("`ifdef SYSTOLE_WAVES").unwrap_or((source, ""));
+    let word = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_string();
+    let states: BTreeSet<String> =
+        code.split("ST_").skip(1).map(word).filter(|s| code.contains(&format!(" ST_{s} = "))).collect();
+    let named: BTreeSet<String> = waves.split("= ST_").skip(1).map(word).collect();
+    states.difference(&named).cloned().collect()
+}
+
+#[test]
+fn every_state_of_the_rtl_has_its_name_in_waves() {
+    let mut machines = 0;
+    for module in ports::modules(&root().join("rtl")).unwrap() {
+        let source = std::fs::read_to_string(&module.path).unwrap();
+        machines += usize::from(source.contains("SYSTOLE_WAVES"));
+        assert_eq!(nameless(&source), Vec::<String>::new(), "{}", module.path.display());
+    }
+    assert!(machines >= 6, "{machines} state machines with names");
+    assert_eq!(nameless("  localparam ST_A = 1'd0, ST_B = 1'd1;\n`ifdef SYSTOLE_WAVES\n{ A = ST_A }"), ["B"]);
+}

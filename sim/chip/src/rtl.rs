@@ -8,7 +8,7 @@ use crate::wave::Wave;
 use crate::writes::Writes;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
-use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
+use harness::{Clock, Origin, Pause, Signal, Sim, SimError, TraceWindow};
 use std::cell::RefCell;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -466,6 +466,19 @@ impl Transport for RtlTransport {
     }
 }
 
+/// Where a wave counts its cycles from the launch of the first run: cycle 0 of it is the first in which the chip's lights say that a run
+/// is on.
+pub fn from_launch() -> Origin {
+    Origin::Bit("state_o".into(), 1)
+}
+
+/// A window in which nothing was: the file is not there, or is the one of a run before.
+fn warn_of_nothing(window: &TraceWindow) {
+    let (path, from) = (window.path.display(), window.from);
+    let counted = if window.origin == Origin::Start { "reset" } else { "the launch of the first run" };
+    eprintln!("warning: nothing was recorded in {path}: the simulation ended before cycle {from} from {counted}");
+}
+
 /// Builds the chip (or takes it from the cache), resets it and runs `job` with its transport.
 ///
 /// # Errors
@@ -492,6 +505,7 @@ where
     let spec = if options.upsets { spec.source(root().join("sim/chip/device/upsets.vlt")).define("SYNTHESIS", "") } else { spec };
     let spec = if options.writes.is_some() { spec.source(root().join("sim/chip/device/writes.vlt")) } else { spec };
     let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
+    let spec = if options.trace.is_some() { spec.define("SYSTOLE_WAVES", "") } else { spec };
     let library = spec.trace(options.trace.is_some()).build()?;
     let (pause, behind, writes) = (options.pause, device.clone(), options.writes.clone());
     let run = harness::run(&library, options.seed.max(1), window, move |sim| async move {
@@ -503,7 +517,11 @@ where
         transport.cells = cells;
         job(transport).await
     });
-    wave.map_or(Ok(()), Wave::finish)?;
+    if let (Some(wave), Some(window)) = (wave, &options.trace)
+        && !wave.finish()?
+    {
+        warn_of_nothing(window);
+    }
     let run = run?;
     if let (Some(device), Some(file)) = (device, file) {
         file.save(&device.borrow())?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where a run is, in the words of `cargo test`: for the line that repeats it, and the trace of it when it fails.
 
-use crate::{SimError, TraceWindow};
+use crate::{Origin, SimError, TraceWindow};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -94,7 +94,7 @@ impl Watch {
         std::fs::create_dir_all(&folder).map_err(|e| SimError::Model(format!("HARNESS_TRACE={}: {e}", folder.display())))?;
         let path = folder.join(place.file_name() + ".fst");
         watch.wave = Some(path.clone());
-        Ok((watch, Some(TraceWindow { path, from, to, depth: 0 })))
+        Ok((watch, Some(TraceWindow { path, from, to, origin: Origin::Start, depth: 0 })))
     }
 
     /// The run is over.

@@ -127,8 +127,8 @@ struct Machine {
     /// Record a wave of the RTL to this FST file (slow)
     #[arg(long, value_name = "F.fst")]
     trace: Option<PathBuf>,
-    /// First and last cycle of the wave, counted from reset
-    #[arg(long, value_name = "FROM:TO", requires = "trace")]
+    /// Cycles of the wave: run:480..560 from the launch of the first run, 1000:2000 from reset, TO left out: to the end [default: run:0..]
+    #[arg(long, value_name = "WINDOW", requires = "trace")]
     trace_window: Option<String>,
     /// Seed of random data
     #[arg(long, default_value_t = 1)]
@@ -184,19 +184,25 @@ impl Machine {
             return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, writes, ..Default::default() });
         };
         anyhow::ensure!(self.backend == BackendName::Rtl, "--trace records the RTL; use it with --backend rtl");
-        let (mut from, mut to) = (0, u64::MAX);
-        if let Some(window) = &self.trace_window {
-            let parse = |s: &str| s.trim().parse::<u64>().ok();
-            let (a, b) = window
-                .split_once(':')
-                .and_then(|(a, b)| Some((parse(a)?, parse(b)?)))
-                .filter(|(a, b)| a < b)
-                .ok_or_else(|| anyhow::anyhow!("--trace-window {window}: not FROM:TO with FROM below TO, as 1000:2000"))?;
-            (from, to) = (a, b);
-        }
-        let window = harness::TraceWindow { path: path.clone(), from, to, depth: 0 };
+        let window = self.trace_window.as_deref().unwrap_or("run:0..");
+        let (from, to, origin) = cycles(window).ok_or_else(|| {
+            anyhow::anyhow!("--trace-window {window}: not FROM..TO or FROM:TO with FROM below TO, as 1000:2000 from reset or run:480..560 from the launch")
+        })?;
+        let window = harness::TraceWindow { path: path.clone(), from, to, origin, depth: 0 };
         Ok(systole_chip::Options { seed: self.seed, trace: Some(window), netlist, writes, ..Default::default() })
     }
+}
+
+/// First cycle, first one behind, and where they are counted from: `480..560`, `480:560`, `run:480..560`, `run:480..`.
+fn cycles(window: &str) -> Option<(u64, u64, harness::Origin)> {
+    let (origin, rest) = match window.strip_prefix("run:") {
+        Some(rest) => (systole_chip::from_launch(), rest),
+        None => (harness::Origin::Start, window),
+    };
+    let (from, to) = rest.split_once("..").or_else(|| rest.split_once(':'))?;
+    let from = from.trim().parse().ok()?;
+    let to = if to.trim().is_empty() { u64::MAX } else { to.trim().parse().ok()? };
+    (from < to).then_some((from, to, origin))
 }
 
 fn main() -> ExitCode {

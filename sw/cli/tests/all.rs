@@ -11,3 +11,4 @@ mod rows;
 mod rram;
 mod serve;
 mod verify;
+mod waves;

@@ -28,6 +28,10 @@ case "$1 $2" in
         [ -z "$CHANGES" ] || hash=$(wc -l <"$here/log")
         printf 'a x\t1\t10\tff%s\tpassed\n' "$hash" >"$HARNESS_HASHES/1.tsv"
     fi
+    if [ -n "$HARNESS_COVERAGE" ]; then
+        mkdir -p "$HARNESS_COVERAGE"
+        echo "part $SLURM_ARRAY_TASK_ID" >"$HARNESS_COVERAGE/points-7.txt"
+    fi
     exit "${CODE:-0}" ;;
 "test --quiet") exit 0 ;;
 esac
@@ -71,7 +75,15 @@ impl Tools {
     fn verify(&self, args: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_systole"));
         command.arg("verify").args(args).env("PATH", format!("{}:/usr/bin:/bin", self.0.path().display()));
-        for name in ["HARNESS_SEED", "PROPTEST_RNG_SEED", "SYSTOLE_SEED", "SYSTOLE_LONG", "VERILATED_OPT", "HARNESS_HASHES"] {
+        for name in [
+            "HARNESS_SEED",
+            "PROPTEST_RNG_SEED",
+            "SYSTOLE_SEED",
+            "SYSTOLE_LONG",
+            "VERILATED_OPT",
+            "HARNESS_HASHES",
+            "HARNESS_COVERAGE",
+        ] {
             command.env_remove(name);
         }
         let out: Output = command.env("VERSION", "0.9.143").envs(variables.iter().copied()).output().expect("starts");
@@ -157,8 +169,12 @@ fn a_part_that_left_nothing_is_sent_again_and_every_test_is_there_once() {
     let (junit, folder) = (tools.path("all.xml"), tools.path("runs"));
     let args = ["--slurm", "p", "--parts", "2", "--folder", folder.to_str().expect("UTF-8"), "--junit"];
     let args = [&args[..], &[junit.to_str().expect("UTF-8")]].concat();
-    let (status, said) = tools.verify(&args, &[("DIES", "1")]);
+    let coverage = tools.path("coverage");
+    let (status, said) = tools.verify(&args, &[("DIES", "1"), ("HARNESS_COVERAGE", coverage.to_str().expect("UTF-8"))]);
     assert_eq!(status, Some(0), "{said}");
+    for part in [1, 2] {
+        assert_eq!(text(&coverage.join(format!("part-{part}-points-7.txt"))), format!("part {part}\n"));
+    }
     assert!(said.contains("no result of part 2: sent again") && said.contains("3 tests, 0 failed"), "{said}");
     assert!(tools.log().contains("sbatch 1,2\n") && tools.log().contains("sbatch 2\n"), "{}", tools.log());
     let report = text(&junit);

@@ -143,8 +143,10 @@ impl<'a> Nextest<'a> {
             _ => bail!("cargo nextest: {status}"),
         };
         let file: PathBuf = store.path().join(self.plan.args.suite.name()).join("junit.xml");
-        let mut report = if file.is_file() { junit::read(&file)? } else { Report::new("no tests") };
-        report.name = Some(format!("systole verify, {} suite, seed {}", self.plan.args.suite.name(), self.plan.seed).into());
+        let name = format!("systole verify, {} suite, seed {}", self.plan.args.suite.name(), self.plan.seed);
+        // Without tests there is no file.
+        let read = if file.is_file() { vec![junit::read(&file)?] } else { vec![] };
+        let mut report = junit::merge(&name, read);
         if self.doc() {
             good &= self.doctests(&mut report)?;
         }

@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often a part is sent that left no result.
 const ATTEMPTS: u32 = 3;
+/// Variables that name a folder of coverage (docs/coverage.md).
+const COVERAGE: [&str; 2] = ["HARNESS_COVERAGE", "HARNESS_POINTS"];
 /// Between two looks at the queue.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -45,11 +47,29 @@ fn script(plan: &Plan, program: &Path, folder: &Path, parts: u32) -> String {
         "#!/bin/bash\n#SBATCH --job-name=systole-verify\n#SBATCH --requeue\n#SBATCH --open-mode=append\n{cpus}\
          cd {root} || exit 2\n\
          # Files of coverage have a process's number in their names, which two nodes may both give.\n\
-         [ -z \"${{HARNESS_COVERAGE:-}}\" ] || export HARNESS_COVERAGE=\"$HARNESS_COVERAGE/part-$SLURM_ARRAY_TASK_ID\"\n\
+         for name in {coverage}; do\n\
+         \x20   [ -z \"${{!name:-}}\" ] || export \"$name=${{!name}}/part-$SLURM_ARRAY_TASK_ID\"\n\
+         done\n\
          echo \"part $SLURM_ARRAY_TASK_ID on $SLURMD_NODENAME, start ${{SLURM_RESTART_COUNT:-0}}\"\n\
          exec {words} --partition \"$SLURM_ARRAY_TASK_ID/{parts}\" --junit {folder}/part-\"$SLURM_ARRAY_TASK_ID\".xml\n",
         root = quoted(&plan.root.display().to_string()),
+        coverage = COVERAGE.join(" "),
     )
+}
+
+/// Puts the files of coverage that each part left in a folder of its own into the one that was named, where `make cov` reads them.
+fn gather(folder: &Path, parts: u32) -> Result<()> {
+    for part in 1..=parts {
+        let own = folder.join(format!("part-{part}"));
+        let Ok(entries) = std::fs::read_dir(&own) else { continue };
+        for entry in entries {
+            let name = entry?.file_name();
+            let to = folder.join(format!("part-{part}-{}", name.to_string_lossy()));
+            std::fs::rename(own.join(&name), &to).with_context(|| to.display().to_string())?;
+        }
+        std::fs::remove_dir(&own).with_context(|| own.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// One of Slurm's commands; its output.
@@ -129,6 +149,9 @@ pub fn run(plan: &Plan, nextest: &Nextest, partition: &str, parts: u32) -> Resul
         output::print(&format!("verify: job {job}, parts {}", missing.join(",")));
         wait(job)?;
     }
+    for coverage in COVERAGE.iter().filter_map(std::env::var_os).filter(|f| !f.is_empty()) {
+        gather(&plan.root.join(coverage), parts)?;
+    }
     collect(&folder, parts, plan.args.junit.as_deref())
 }
 
@@ -167,6 +190,20 @@ mod tests {
             let out = Command::new("sh").args(["-c", &format!("printf %s {}", quoted(text))]).output().expect("a shell");
             assert_eq!(String::from_utf8_lossy(&out.stdout), text);
         }
+    }
+
+    #[test]
+    fn coverage_of_two_nodes_with_one_process_number_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (file, text) in [("part-1/points-7.txt", "a"), ("part-3/points-7.txt", "b"), ("points-7.txt", "c")] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, text).expect("written");
+        }
+        gather(folder.path(), 3).expect("moved");
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+        assert_eq!([read("part-1-points-7.txt"), read("part-3-points-7.txt"), read("points-7.txt")], ["a", "b", "c"]);
+        assert_eq!(folder.path().read_dir().expect("read").count(), 3);
     }
 
     #[test]
