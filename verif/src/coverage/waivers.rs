@@ -114,7 +114,7 @@ impl Waivers {
                 for (bit, &count) in module.bits.iter().filter(|(bit, _)| bit_matches(&w.signal, &bit.name)) {
                     some = true;
                     if count >= rises {
-                        covered.push(format!("{}", bit.name));
+                        covered.push(bit.name.to_string());
                     }
                     waived.bits.entry(file.clone()).or_default().insert(bit.clone());
                 }
