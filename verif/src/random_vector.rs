@@ -485,7 +485,7 @@ impl Builder {
                 hi,
                 append,
                 tail: self.chance(0.25),
-                tail_row: self.pick(&[0, 0, 0, 1, 3, 7]),
+                tail_row: self.pick(&[0, 0, 0, 1, 3, 4, 5, 6, 7]),
                 red_fixed: self.chance(0.3),
                 s_fixed: self.chance(0.3),
                 reduce: if self.chance(0.5) { all } else { self.rng.random_range(0..=all) },

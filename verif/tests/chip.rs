@@ -7,7 +7,7 @@ use harness::axi::Response;
 use systole_chip::{Options, RtlTransport, run_chip};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, Transport};
-use systole_isa::regs::{Access, REGS, SPACE, offset};
+use systole_isa::regs::{Access, REGS, SPACE, STATUS_BITS, offset};
 use systole_isa::{Config, Image, fingerprint};
 use systole_verif::{Backend, check_graph, long, random};
 
@@ -193,6 +193,80 @@ fn outputs_wait_for_the_host_and_cycles_do_not() {
         let runs = runs.unwrap().unwrap();
         assert!(runs.iter().all(|r| r.cycles == cycles && r.frame == runs[0].frame));
     }
+}
+
+/// Shapes around the array, one and two tiles of it: operator = RTL, predicted = measured.
+#[test]
+fn shapes_around_the_array_run_in_their_cycles() {
+    let config = tiny();
+    let (r, c) = (config.rows as usize, config.cols as usize);
+    let shapes = [
+        (1, 1, 1),
+        (r - 1, r + 1, 2 * c + 1),
+        (r, r, c),
+        (r + 1, r - 1, c - 1),
+        (2 * r + 1, 2 * r + 1, c + 1),
+        (c, 2 * r + 1, 1),
+        (c - 1, 1, c + 1),
+        (c + 1, c, 2 * c + 1),
+        (2 * c + 1, 1, c),
+    ];
+    for (n, (m, k, cols)) in shapes.into_iter().enumerate() {
+        let (network, input) = random::gemm(n as u64, m, k, cols, n % 3 == 2);
+        let graph = network.graph().unwrap();
+        let compiled = compile(&graph, &config, &Default::default()).unwrap();
+        let report = check_graph(&graph, &compiled, &config, Backend::Rtl, [input], &Options::default(), |_| {}).unwrap();
+        assert!(report.is_good(), "{m} x {k} x {cols}: {report:?}");
+    }
+}
+
+/// What keeps a start from its launch stands in STATUS, one by one.
+#[test]
+fn status_says_what_there_is_and_what_a_start_waits_for() {
+    on_chip(|t| async move {
+        let (image, frame, cycles) = program();
+        let mut driver = Driver::connect(t).await.unwrap();
+        driver.load(&image).await.unwrap();
+        let t = driver.transport();
+        let bit = |name: &str| 1 << STATUS_BITS.iter().find(|b| b.name == name).unwrap().bit;
+        // A word of the image stream of which half has come.
+        t.write(offset("UPLOAD_TARGET"), 1).await.unwrap();
+        t.send_image(&[0; 4]).await.unwrap();
+        assert_ne!(t.read(offset("STATUS")).await.unwrap() & bit("UPLOADING"), 0);
+        t.send_image(&[0; 12]).await.unwrap();
+        assert_eq!(t.read(offset("STATUS")).await.unwrap() & bit("UPLOADING"), 0);
+        // A word behind the last of its memory.
+        t.write(offset("UPLOAD_TARGET"), 0).await.unwrap();
+        t.write(offset("UPLOAD_ADDRESS"), tiny().timetable_depth).await.unwrap();
+        t.send_image(&[0; 8]).await.unwrap();
+        assert!(matches!(driver.check_error().await.unwrap_err(), HostError::Machine { name: "UPLOAD_RANGE", .. }));
+        driver.clear_error().await.unwrap();
+        driver.load(&image).await.unwrap();
+        let t = driver.transport();
+        // Three frames: two buffers are full, the third waits at the port.
+        for _ in 0..3 {
+            t.queue_frame(frame.clone()).await.unwrap();
+        }
+        t.clock().cycles(300).await;
+        assert_ne!(t.read(offset("STATUS")).await.unwrap() & bit("IN_FULL"), 0);
+        // The host takes no output: two stand in the buffers, the third start waits.
+        t.sim().signal("m_axis_out_tready_i").set(0);
+        for n in 0..3 {
+            t.write(offset("START"), 1).await.unwrap();
+            t.clock().cycles(cycles + 300).await;
+            assert_eq!(t.read(offset("RUNS")).await.unwrap(), 2.min(n + 1));
+            assert_eq!(t.read(offset("STATUS")).await.unwrap() & bit("WAIT_OUT") != 0, n == 2);
+        }
+        t.sim().signal("m_axis_out_tready_i").set(1);
+        t.clock().cycles(cycles + 300).await;
+        assert_eq!(t.read(offset("RUNS")).await.unwrap(), 3);
+        assert_eq!(t.read(offset("STATUS")).await.unwrap() & (bit("IN_FULL") | bit("PENDING")), 0);
+        // Power comes back: the search for an image is on, and a start waits for it.
+        t.power_cycle().await;
+        t.write(offset("OUT_BYTES"), 0).await.unwrap();
+        t.write(offset("START"), 1).await.unwrap();
+        assert_ne!(t.read(offset("STATUS")).await.unwrap() & bit("WAIT_RRAM"), 0);
+    });
 }
 
 #[test]

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use std::cell::Cell;
 use systole_compiler::{CompileError, Compiled, Options, compile};
 use systole_isa::Config;
+use systole_isa::format::ROW;
+use systole_isa::program::Unit;
 use systole_verif::random::runner;
 use systole_verif::random_graph::{Case, cases, cases_with_tables};
 use systole_verif::{Backend, MIXED, check_graph, long};
@@ -182,6 +184,24 @@ fn random_graphs_take_rows_of_tables_by_index() {
 }
 
 /// More of them, for many do not fit.
+/// Of random graphs the first that uses the lane engine, on RTL too: the campaigns above seldom meet one.
+#[test]
+fn depthwise_graphs_run_on_the_lane_engine_of_tiny() {
+    let found = Cell::new(0);
+    let lane = |image: &systole_isa::Image| image.timetable.iter().any(|&row| ROW.get(row.into(), "unit") == Unit::Lane as i64);
+    runner(400)
+        .run(&cases("tiny", 1), |case| {
+            let config = Config::named(case.config).unwrap();
+            if found.get() < 1 && compile(&case.graph().0, &config, &Options::default()).is_ok_and(|c| lane(&c.image)) {
+                check(&case, &BOTH)?;
+                found.set(found.get() + 1);
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(found.get(), 1, "graphs with a row for the lane engine");
+}
+
 #[test]
 fn random_graphs_on_nano() {
     campaign("nano", 1, if long() { 250 } else { 16 }, &BOTH);

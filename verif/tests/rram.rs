@@ -7,8 +7,8 @@ use systole_chip::{Options, Part, RtlTransport, run_chip};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
 use systole_isa::ecc::{Code, Ecc, Verdict, WordCode};
-use systole_isa::regs::offset;
-use systole_isa::rram::{Layout, slot_bytes};
+use systole_isa::regs::{RRAM_STATUS_BITS, offset};
+use systole_isa::rram::{Layout, Record, slot_bytes};
 use systole_isa::{Config, Image, Instruction};
 use systole_verif::rram_model::RramModel;
 use systole_verif::{AnyTransport, Backend, MIXED, long, on_machine, random};
@@ -330,6 +330,95 @@ fn what_must_not_be_written_is_refused_and_says_why() {
         driver.program(&b.image, None).await.unwrap();
         driver.wake(Wake::Checked, &b.image).await.unwrap();
         assert_eq!(driver.run(&b.frame).await.unwrap(), b.output);
+    });
+}
+
+/// The record is that of other software, with a code and a CRC that are right: nothing a host could write.
+#[test]
+fn an_image_of_other_software_is_foreign_and_does_not_wake() {
+    let config = named("tiny");
+    let w = work(&config, 1);
+    on_part(Backend::Rtl, &config.clone(), 4, async move |driver| {
+        driver.program(&w.image, None).await.unwrap();
+        let changed = driver.transport().with_cells(|device| {
+            let (code, layout) = (WordCode::of(&config), Layout::of(&config));
+            let bytes = code.bits().div_ceil(8) as usize;
+            let mut changed = 0;
+            for place in 0..4 {
+                let at = |n: u32| (n % config.rows, layout.record(place) + n / config.rows);
+                let stored = |device: &Device, n| -> Vec<u8> {
+                    device.plane(at(n).0, at(n).1, 0).iter().flat_map(|w| w.to_le_bytes()).take(bytes).collect()
+                };
+                let words = 64 / config.cols;
+                let data: Vec<u8> = (0..words).flat_map(|n| code.decode(&stored(device, n), at(n).1).0).collect();
+                let numbers = std::array::from_fn(|i| u32::from_le_bytes(data[4 * i..4 * i + 4].try_into().unwrap()));
+                let Some(record) = Record::decode(&numbers) else { continue };
+                let other = Record { fingerprint: record.fingerprint ^ 1, ..record }.encode();
+                let other: Vec<u8> = other.iter().flat_map(|w| w.to_le_bytes()).collect();
+                for (n, word) in other.chunks(config.cols as usize).enumerate() {
+                    let (now, then) = (stored(device, n as u32), code.encode(word, at(n as u32).1));
+                    let differ = |bit: &u32| (now[*bit as usize / 8] ^ then[*bit as usize / 8]) >> (bit % 8) & 1 == 1;
+                    (0..code.bits()).filter(differ).for_each(|bit| device.flip(at(n as u32).0, at(n as u32).1, bit));
+                }
+                changed += 1;
+            }
+            changed
+        });
+        assert!(changed.unwrap() > 0, "no record was found");
+        power_cycle(driver).await;
+        assert_eq!(machine_error(driver.wake_any(Wake::Checked).await), "RRAM_FOREIGN");
+        let foreign = RRAM_STATUS_BITS.iter().find(|b| b.name == "FOREIGN").unwrap().bit;
+        assert_eq!(driver.transport().read(offset("RRAM_STATUS")).await.unwrap() >> foreign & 1, 1);
+        // The machine's own image wakes all the same.
+        driver.clear_error().await.unwrap();
+        driver.program(&w.image, None).await.unwrap();
+        driver.wake(Wake::Checked, &w.image).await.unwrap();
+        assert_eq!(driver.run(&w.frame).await.unwrap(), w.output);
+    });
+}
+
+/// Stuck cells: in more lines of an image than a slot has spares, and in a copy of the line table, either way round.
+#[test]
+fn stuck_cells_beyond_the_spares_or_in_the_table_are_an_error_that_says_so() {
+    let config = named("tiny");
+    let layout = Layout::of(&config);
+    let mut image = work(&config, 1).image;
+    image.weights.resize(((layout.spares + 8) * layout.line_bytes) as usize, 0x55);
+    let stick_lines: Vec<(u32, u32, u32, bool)> = (0..=layout.spares)
+        .map(|line| (0, line, 0, slot_bytes(&image, &config).0[(line * layout.line_bytes) as usize] & 1 == 0))
+        .collect();
+    // Two bits of an entry of which each is wrong as it is, and two of another that are wrong the other way round.
+    let table = layout.table(0) + 1;
+    let stick_table = vec![(0, table, 8, true), (0, table, 9, true), (1, table, 8, false), (1, table, 9, false)];
+    let small = work(&config, 1).image;
+    for (image, cells, error) in [(image, stick_lines, "RRAM_PROGRAM"), (small, stick_table, "RRAM_RECORD")] {
+        on_part(Backend::Rtl, &config, 5, async move |driver| {
+            driver.transport().with_cells(|d| cells.iter().for_each(|&(row, line, bit, one)| d.stick(row, line, bit, one)));
+            assert_eq!(machine_error(driver.program(&image, Some(0)).await), error);
+        });
+    }
+}
+
+/// Years after years, until the record reads weakly at a margin: the wake says so, and writes it again.
+#[test]
+fn a_record_that_aged_is_found_weak_and_written_again() {
+    let config = named("tiny");
+    let w = work(&config, 1);
+    on_part(Backend::Rtl, &config.clone(), 4, async move |driver| {
+        driver.program(&w.image, None).await.unwrap();
+        let weak = RRAM_STATUS_BITS.iter().find(|b| b.name == "WEAK").unwrap().bit;
+        let mut seen = 0;
+        for _ in 0..40 {
+            driver.transport().with_cells(|d| d.age(5.0 * 365.25 * 86_400.0, 85.0));
+            power_cycle(driver).await;
+            seen += driver.transport().read(offset("RRAM_STATUS")).await.unwrap() >> weak & 1;
+            if seen > 0 {
+                break;
+            }
+        }
+        assert_eq!(seen, 1, "no record read weakly in 200 years");
+        driver.wake(Wake::Checked, &w.image).await.unwrap();
+        assert_eq!(driver.run(&w.frame).await.unwrap(), w.output);
     });
 }
 

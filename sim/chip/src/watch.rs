@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use systole_isa::field::{Field, Format};
 use systole_isa::format::{LANE, LOAD, LOOP, MATMUL, POST, RESIDUAL, ROW, SCALAR, SCRUB, STORE, VECTOR, VECTOR_OPS};
 use systole_isa::regs::{ERRORS, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
+use systole_isa::rram::{RECORD_WORDS, Record};
 
 /// Units with descriptors, by number: their headers. LOOP words follow.
 pub const HEADERS: [(u32, &Format, Option<&Format>); 8] = [
@@ -21,7 +22,7 @@ pub const HEADERS: [(u32, &Format, Option<&Format>); 8] = [
 ];
 
 /// Fields whose values are choices or flags: each value by itself is a point. (Those of two bits and less are, too.)
-const CHOICES: [&str; 8] = ["dest", "loops", "unit", "add", "op", "hold", "tail_row", "lut"];
+const CHOICES: [&str; 7] = ["dest", "loops", "unit", "add", "op", "hold", "tail_row"];
 
 /// The point of a field's value: the value itself where it is a choice, else its sign.
 pub fn class(format: &Format, field: &Field, value: i64) -> String {
@@ -67,6 +68,8 @@ pub(crate) struct Watch {
     wrong: [u32; 2],
     /// Next word of the upload.
     next: usize,
+    /// What was last written into a slot of RRAM.
+    slot: Vec<u8>,
 }
 
 fn name(offset: u32) -> Option<&'static str> {
@@ -149,8 +152,25 @@ impl Watch {
         match target {
             0 => self.next = put(&mut self.timetable, at, bytes.chunks_exact(8).map(|c| number(c) as u64)),
             1 => self.next = put(&mut self.descriptors, at, bytes.chunks_exact(16).map(number)),
+            4 => self.slot = bytes.to_vec(),
+            6 => self.record(bytes),
             _ => {}
         }
+    }
+
+    /// A record says what the slot holds: behind the weights timetable and descriptors, each from a line on (docs/rram.md).
+    fn record(&mut self, bytes: &[u8]) {
+        let mut words = [0; RECORD_WORDS];
+        words.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(w, c)| *w = number(c) as u32);
+        let (Some(record), Some((rows, cols))) = (Record::decode(&words), self.array) else { return };
+        let line = (rows * cols) as usize;
+        let first = record.weight_lines as usize * line;
+        let second = first + (record.units[0] as usize * 8).div_ceil(line) * line;
+        let section = |from: usize, units: u32| self.slot.get(from..from + units as usize * 8).unwrap_or_default();
+        let timetable = section(first, record.units[0]).chunks_exact(8).map(|c| number(c) as u64).collect();
+        let descriptors = section(second, record.units[1]).chunks_exact(16).map(number).collect();
+        (self.timetable, self.descriptors) = (timetable, descriptors);
+        self.program();
     }
 
     /// The program that lies in the chip is started: each row's kind, each field of its descriptor, the shape of its nest.
@@ -162,24 +182,31 @@ impl Watch {
             if unit == 0 {
                 continue; // others may follow: programs with several entries
             }
-            let Some((_, format, second)) = HEADERS.iter().find(|h| h.0 == unit) else { continue };
             let (at, count) = (ROW.get(row, "desc") as usize, ROW.get(row, "words") as usize);
-            let Some(words) = self.descriptors.get(at..at + count) else { continue };
-            let Some((&header, mut loops)) = words.split_first() else { continue };
-            fields(format, header);
-            let has_second = unit == 7 || (unit == 2 && POST.get(header, "res_en") == 1);
-            if let (true, Some(second), Some((&word, rest))) = (has_second, second, loops.split_first()) {
-                fields(second, word);
-                loops = rest;
+            if let Some(words) = self.descriptors.get(at..at + count) {
+                descriptor(unit, words, self.array);
             }
-            for (n, &word) in loops.iter().enumerate() {
-                fields(&LOOP, word);
-                let Some((rows, cols)) = self.array.filter(|_| n == 0) else { continue };
-                let count = LOOP.get(word, "last") as u32 + 1;
-                for (edge, _) in edges(rows, cols).into_iter().filter(|e| e.1 == count) {
-                    cover::hit(|| format!("steps of {} {edge}", format.name));
-                }
-            }
+        }
+    }
+}
+
+/// A descriptor is handed to a unit, of an array of so many rows and columns where that is known: each of its fields, and how often its
+/// innermost loop runs. Benches of units say so themselves.
+pub fn descriptor(unit: u32, words: &[u128], array: Option<(u32, u32)>) {
+    let Some((_, format, second)) = HEADERS.iter().find(|h| h.0 == unit).filter(|_| cover::recording()) else { return };
+    let Some((&header, mut loops)) = words.split_first() else { return };
+    fields(format, header);
+    let has_second = unit == 7 || (unit == 2 && POST.get(header, "res_en") == 1);
+    if let (true, Some(second), Some((&word, rest))) = (has_second, second, loops.split_first()) {
+        fields(second, word);
+        loops = rest;
+    }
+    for (n, &word) in loops.iter().enumerate() {
+        fields(&LOOP, word);
+        let Some((rows, cols)) = array.filter(|_| n == 0) else { continue };
+        let count = LOOP.get(word, "last") as u32 + 1;
+        for (edge, _) in edges(rows, cols).into_iter().filter(|e| e.1 == count) {
+            cover::hit(|| format!("steps of {} {edge}", format.name));
         }
     }
 }

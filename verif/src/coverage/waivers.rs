@@ -24,8 +24,8 @@ pub struct Toggle {
 pub struct Line {
     /// Path of the file.
     pub file: String,
-    /// A part of the line's text.
-    pub text: String,
+    /// Parts of lines' texts, each of some line.
+    pub text: Vec<String>,
     /// Why it need not be reached.
     pub reason: String,
 }
@@ -37,6 +37,16 @@ pub struct Point {
     /// Its name, `*` for any characters.
     pub name: String,
     /// Why it need not be reached.
+    pub reason: String,
+}
+
+/// A file that only checks, of which nothing is in a chip: its bits are not counted, its lines are.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Path of the file.
+    pub file: String,
+    /// What it checks, or why it is in no model.
     pub reason: String,
 }
 
@@ -53,6 +63,12 @@ pub struct Waivers {
     /// Of functional points.
     #[serde(default)]
     pub point: Vec<Point>,
+    /// Files that only check.
+    #[serde(default)]
+    pub check: Vec<Check>,
+    /// Files that no simulation has, by the same fields.
+    #[serde(default)]
+    pub absent: Vec<Check>,
 }
 
 /// What the waivers leave out.
@@ -114,19 +130,25 @@ impl Waivers {
                 for (bit, &count) in module.bits.iter().filter(|(bit, _)| bit_matches(&w.signal, &bit.name)) {
                     some = true;
                     if count >= rises {
-                        covered.push(bit.name.to_string());
+                        covered.push(bit.name.clone());
                     }
                     waived.bits.entry(file.clone()).or_default().insert(bit.clone());
                 }
             }
             stale(&mut waived.stale, &format!("toggle {} {}", w.file, w.signal), some, &covered, &w.reason);
         }
-        for w in &self.line {
+        for w in &self.check {
+            let found = data.get(&w.file);
+            stale(&mut waived.stale, &format!("check {}", w.file), found.is_some(), &[], &w.reason);
+            let bits = found.into_iter().flat_map(|module| module.bits.keys().cloned());
+            waived.bits.entry(w.file.clone()).or_default().extend(bits);
+        }
+        for (w, part) in self.line.iter().flat_map(|w| w.text.iter().map(move |part| (w, part))) {
             let (mut some, mut covered) = (false, vec![]);
             for (file, module) in data.iter().filter(|(file, _)| matches(&w.file, file)) {
                 let text = source(file);
                 for (line, count) in module.lines() {
-                    if text.get(line as usize - 1).is_some_and(|l| l.contains(&w.text)) {
+                    if text.get(line as usize - 1).is_some_and(|l| l.contains(part)) {
                         some = true;
                         if count > 0 {
                             covered.push(line.to_string());
@@ -135,7 +157,7 @@ impl Waivers {
                     }
                 }
             }
-            stale(&mut waived.stale, &format!("line {} '{}'", w.file, w.text), some, &covered, &w.reason);
+            stale(&mut waived.stale, &format!("line {} '{part}'", w.file), some, &covered, &w.reason);
         }
         for w in &self.point {
             let found: Vec<&String> = declared.iter().filter(|point| matches(&w.name, point)).collect();

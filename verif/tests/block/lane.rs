@@ -26,6 +26,9 @@ struct Case {
     out: [i64; 2],
     zero_point: i8,
     tap: i64,
+    more: [i64; 2],   // results left out beyond those that must be
+    inside: [i64; 2], // first line and column, where none is outside
+    whole: bool,      // loops of one iteration are there too, and a fifth
 }
 
 fn case(random: &mut Stream) -> Case {
@@ -37,9 +40,12 @@ fn case(random: &mut Stream) -> Case {
         let pads = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
         let behind = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
         let out = [0, 1].map(|d| (size[d] + pads[d] + behind[d] - kernel[d]) / stride[d] + 1);
-        let case = Case { size, kernel, stride, pads, out, zero_point: within(-128, 127) as i8, tap: within(0, 3) };
+        let (more, inside, whole) = ([within(0, 1), within(0, 1)], [within(0, 3), within(0, 3)], within(0, 1) == 1);
+        let case =
+            Case { size, kernel, stride, pads, out, zero_point: within(-128, 127) as i8, tap: within(0, 3), more, inside, whole };
         // A line has three columns at least.
-        if (out[1] + case.lead(1).1) * stride[1] >= 3 {
+        let line = (out[1] + case.lead(1).1) * stride[1];
+        if (3..=COLUMNS as i64).contains(&line) && (0..2).all(|d| case.lead(d).1 <= 3) {
             return case;
         }
     }
@@ -49,7 +55,7 @@ impl Case {
     /// First line or column, and results left out: enough that all of the first window inside the image goes by.
     fn lead(&self, d: usize) -> (i64, i64) {
         let last_of_first = self.kernel[d] - 1 - self.pads[d];
-        let skip = (0..4).find(|s| last_of_first - (s + 1) * self.stride[d] < 0).unwrap();
+        let skip = (0..4).find(|s| last_of_first - (s + 1) * self.stride[d] < 0).unwrap() + self.more[d];
         (last_of_first - (skip + 1) * self.stride[d] + 1, skip)
     }
 
@@ -62,26 +68,34 @@ impl Case {
             gap: 0,
             stride: [x as i32, 0, 0, row as i32, col as i32],
         };
+        // Loops of columns between results, along a line, of lines between results, of lines; and one around all.
+        let all = [
+            stride(sx, 1, 0, 1),
+            stride(self.out[1] + skip, sx, 0, sx),
+            stride(sy, w, 1, 0),
+            stride(self.out[0] + skip_lines, sy * w, sy, 0),
+            stride(1, 0, 0, 0),
+        ];
+        let kept: Vec<usize> = (0..5).filter(|&l| self.whole || all[l].count > 1).collect();
+        let mask = |loops: &[usize]| kept.iter().enumerate().filter(|(_, l)| loops.contains(l)).map(|(n, _)| 1 << n).sum();
+        // Where nothing lies outside in front, the map may begin further on.
+        let from = [top, left].map(|first| first == 0);
+        let shift = |d: usize| if from[d] { self.inside[d] } else { 0 };
         Lane {
             x_base: (base + top * w + left) as u32,
             tap_base: self.tap as u32,
-            column: 0b0001,
-            line: 0b0100,
-            row: 0b0011,
-            tile: 0b1111,
+            column: mask(&[0]),
+            line: mask(&[2]),
+            row: mask(&[0, 1]),
+            tile: mask(&[0, 1, 2, 3]),
             skip: skip as u32,
             skip_lines: skip_lines as u32,
             zero_point: self.zero_point,
-            y_base: top as i32,
-            x_index_base: left as i32,
-            y_size: self.size[0] as u32,
-            x_size: w as u32,
-            nest: Nest::from_strides(&[
-                stride(sx, 1, 0, 1),
-                stride(self.out[1] + skip, sx, 0, sx),
-                stride(sy, w, 1, 0),
-                stride(self.out[0] + skip_lines, sy * w, sy, 0),
-            ]),
+            y_base: (top + shift(0)) as i32,
+            x_index_base: (left + shift(1)) as i32,
+            y_size: (self.size[0] + shift(0)) as u32,
+            x_size: (w + shift(1)) as u32,
+            nest: Nest::from_strides(&kept.iter().map(|&l| all[l]).collect::<Vec<_>>()),
         }
     }
 
@@ -132,7 +146,9 @@ fn sums_of_every_window_leave_in_their_cycle() {
                 clk.rising_edge().await;
             }
             twe.set(0);
-            let base = 500i64;
+            // X from some word on, as often as not so that the first step reads word 0.
+            let (top, left) = (case.lead(0).0, case.lead(1).0);
+            let base = if n % 2 == 0 { 500 } else { -(top * case.size[1] + left) };
             let image: Vec<[i8; COLS]> = (0..case.size[0] * case.size[1]).map(|_| random.random()).collect();
             let lane = case.instruction(base);
             unit::start(&sim, &clk, &Instruction::Lane(lane.clone())).await;

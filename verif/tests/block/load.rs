@@ -21,7 +21,7 @@ fn load_takes_any_offset_rotates_masks_and_fills() {
         let (we, addr, mask, data) = (s("we_o"), s("addr_o"), s("mask_o"), s("data_o"));
         let mut writes = 0;
         for _ in 0..150 {
-            let mut nest = unit::nest(&mut random, 3, 4, 2);
+            let mut nest = unit::nest(&mut random, 4, 3, 2);
             for l in &mut nest.loops {
                 l.d = [random.random_range(-5..5), random.random_range(-20..20), 0, 0, 0];
             }

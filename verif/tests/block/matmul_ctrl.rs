@@ -40,6 +40,14 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
             let mut random = sim.random("instructions");
             for n in 0..60 {
                 let m = random.random_range(1..4u32);
+                // Loops 0 to hold - 1 share a word: none of them moves its address.
+                let (loops, hold) = (random.random_range(3..=7usize), random.random_range(1..=7usize));
+                let hold = match n % 6 {
+                    0 => loops,
+                    3 => hold.min(loops),
+                    _ => 1,
+                };
+                let w = |l: usize, stride| if l < hold { 0 } else { stride };
                 let gap = (beats.saturating_sub(u64::from(m))) as u8;
                 let stride = |count, gap, stride| Stride { count, gap, stride };
                 let i = Matmul {
@@ -48,7 +56,7 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                     acc_base: random.random_range(0..50),
                     w_sram: n % 4 == 3,
                     w_zero: if n % 4 == 3 || weight_zero == 0 { 0 } else { [-128, 127, random.random()][n % 3] },
-                    hold: 1,
+                    hold: hold as u32,
                     reduce: 0b010,
                     first: random.chance(0.7),
                     last: random.chance(0.7),
@@ -60,15 +68,21 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                         x_size: 2,
                     }),
                     one_hot: None,
-                    nest: Nest::from_strides(&[
-                        stride(m, 0, [3, 0, 1, 1, 0]),
-                        stride(random.random_range(1..4), gap, [1, 1, 0, 0, 1]),
-                        stride(random.random_range(1..4), gap, [5, 7, 0, 0, 0]),
-                    ]),
+                    nest: Nest::from_strides(
+                        &[
+                            stride(m, 0, [3, 0, 1, 1, 0]),
+                            stride(random.random_range(1..4), gap, [1, w(1, 1), 0, 0, 1]),
+                            stride(random.random_range(1..4), gap, [5, w(2, 7), 0, 0, 0]),
+                            stride(random.random_range(1..3), gap, [9, w(3, 11), 4, 0, 0]),
+                            stride(random.random_range(1..3), gap, [2, w(4, 3), 8, 0, 0]),
+                            stride(random.random_range(1..3), gap, [4, w(5, 2), 1, 0, 0]),
+                            stride(random.random_range(1..3), gap, [7, w(6, 5), 2, 0, 0]),
+                        ][..loops],
+                    ),
                 };
                 unit::start(&sim, &clk, &Instruction::Matmul(i.clone())).await;
                 let steps: std::collections::HashMap<u64, _> = i.nest.iter().map(|s| (s.time, s)).collect();
-                let loads = |t: u64| steps.get(&t).filter(|s| s.stepped.is_none_or(|l| l >= 1));
+                let loads = |t: u64| steps.get(&t).filter(|s| s.stepped.is_none_or(|l| l >= hold));
                 for t in 0..i.nest.span() + lead + rows + 6 {
                     clk.rising_edge().await;
                     // The RRAM ripple: D sub-words from a loading step on.
@@ -80,7 +94,7 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                     let x = t.checked_sub(lead).and_then(|t| steps.get(&t));
                     assert_eq!(xv.is_high(), x.is_some());
                     if let Some(step) = x {
-                        let loading = step.stepped.is_none_or(|l| l >= 1);
+                        let loading = step.stepped.is_none_or(|l| l >= hold);
                         let out = i.pad.is_some_and(|p| {
                             !(0..2).contains(&(p.y_base + step.offset[3])) || !(0..2).contains(&(p.x_base + step.offset[4]))
                         });

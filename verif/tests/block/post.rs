@@ -13,16 +13,21 @@ use systole_isa::requant::Param;
 
 #[test]
 fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
-    post_with_lanes(4);
+    post_with_lanes(4, true);
 }
 
 #[test]
 fn post_of_fewer_lanes_takes_a_vector_in_groups() {
-    post_with_lanes(2);
-    post_with_lanes(1);
+    post_with_lanes(2, true);
+    post_with_lanes(1, true);
 }
 
-fn post_with_lanes(lanes: u64) {
+#[test]
+fn post_without_a_second_operand_takes_as_long() {
+    post_with_lanes(2, false);
+}
+
+fn post_with_lanes(lanes: u64, second: bool) {
     const COLS: usize = 4;
     let groups = COLS as u64 / lanes;
     bench(
@@ -30,7 +35,8 @@ fn post_with_lanes(lanes: u64) {
             .parameter("COLS", COLS)
             .parameter("LANES", lanes)
             .parameter("PARAM_DEPTH", 16)
-            .parameter("LUT_COUNT", 2),
+            .parameter("LUT_COUNT", 2)
+            .parameter("RESIDUAL", u32::from(second)),
         7,
         move |sim, clk| async move {
             let s = |n: &str| sim.signal(n);
@@ -71,13 +77,14 @@ fn post_with_lanes(lanes: u64) {
                 };
                 let product = matches!(join, Join::Product { .. });
                 let m = if product { 1 << 14 } else { 1 << 20 };
-                let residual = (n % 3 == 1).then(|| Residual {
+                let corner = n % 21; // constants that are 0
+                let residual = (second && n % 3 == 1).then(|| Residual {
                     base: 100,
                     join,
-                    ma: random.random_range(-m..m),
-                    mb: if product { 0 } else { random.random_range(-m..m) },
-                    offset: random.random_range(-1 << 25..1 << 25),
-                    shift: random.random_range(18..22),
+                    ma: if corner == 7 { 0 } else { random.random_range(-m..m) },
+                    mb: if product || corner == 10 { 0 } else { random.random_range(-m..m) },
+                    offset: if corner == 13 { 0 } else { random.random_range(-1 << 25..1 << 25) },
+                    shift: if corner == 16 { 0 } else { random.random_range(18..22) },
                     zero_point: random.random_range(-128..=127),
                 });
                 let raw = n % 5 == 4;
@@ -86,14 +93,18 @@ fn post_with_lanes(lanes: u64) {
                     param_base: random.random_range(0..8),
                     dest: if raw { PostDest::OutRaw32 } else { PostDest::X },
                     zero_point: random.random_range(-30..30),
-                    lo: random.random_range(-128..0),
-                    hi: random.random_range(0..127),
+                    lo: random.random_range(-128..-20),
+                    hi: random.random_range(-20..127),
                     lut: (n % 2 == 1).then(|| random.random_range(0..2)),
                     residual: if raw { None } else { residual },
-                    nest: Nest::from_strides(&[
-                        Stride { count: random.random_range(1..5), gap: 0, stride: [3, 1, 2, 0, 0] },
-                        Stride { count: random.random_range(1..4), gap: 0, stride: [40, 0, 50, 0, 0] },
-                    ]),
+                    nest: Nest::from_strides(
+                        &[
+                            Stride { count: random.random_range(1..5), gap: 0, stride: [3, 1, 2, 0, 0] },
+                            Stride { count: random.random_range(1..4), gap: 0, stride: [40, 0, 50, 0, 0] },
+                            Stride { count: random.random_range(1..3), gap: 0, stride: [160, 0, 3, 0, 0] },
+                            Stride { count: random.random_range(1..3), gap: 0, stride: [9, 1, 7, 0, 0] },
+                        ][..1 + n as usize % 4],
+                    ),
                 };
                 unit::start(&sim, &clk, &Instruction::Post(post.clone())).await;
                 let late = if post.lut.is_some() { 2 } else { 0 };
@@ -140,8 +151,9 @@ fn post_with_lanes(lanes: u64) {
                                 };
                                 let sum = terms + r.offset;
                                 let floor = sum >> r.shift;
-                                let (rest, half) = (sum - (floor << r.shift), 1i64 << (r.shift - 1));
-                                let rounded = floor + i64::from(rest > half || (rest == half && floor & 1 == 1));
+                                // Without a fraction nothing is rounded.
+                                let (rest, half) = (sum - (floor << r.shift), (1i64 << r.shift) / 2);
+                                let rounded = floor + i64::from(r.shift > 0 && (rest > half || (rest == half && floor & 1 == 1)));
                                 let added = (rounded + i64::from(r.zero_point)).clamp(-128, 127) as i8;
                                 v = if r.join == Join::Larger { v.max(operand[c]) } else { added };
                             }

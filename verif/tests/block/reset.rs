@@ -29,7 +29,7 @@ fn any(sim: &Sim, random: &mut Stream, name: &str) {
     let signal = sim.signal(name);
     let mut bytes = vec![0; signal.width().div_ceil(8) as usize];
     random.fill(&mut bytes);
-    if let Some(last) = bytes.last_mut().filter(|_| signal.width() % 8 != 0) {
+    if let Some(last) = bytes.last_mut().filter(|_| !signal.width().is_multiple_of(8)) {
         *last &= (1 << (signal.width() % 8)) - 1;
     }
     signal.set_bytes(&bytes);
@@ -100,7 +100,7 @@ fn forgets(case: Case) {
             for cycle in 1..40 {
                 beside.iter().for_each(|name| any(&sim, &mut random, name));
                 clk.rising_edge().await;
-                for name in silent.iter().filter(|n| high(n)) {
+                if let Some(name) = silent.iter().find(|n| high(n)) {
                     panic!("{top}: {name} {cycle} cycles behind a reset of one cycle, round {round}");
                 }
             }

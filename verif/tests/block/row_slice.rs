@@ -17,6 +17,11 @@ fn row_slice_multiplies_with_its_far_columns_a_cycle_later() {
     side_by_side([0, 1], row_slice::<32>);
 }
 
+/// A sum that comes from the row above in cycle `t`: any of 19 bits, to which a product is added in 20.
+fn sum_above(t: usize, c: usize) -> i32 {
+    (t as u32).wrapping_mul(0x9e37_79b1).wrapping_add((c as u32).wrapping_mul(0x85eb_ca6b)) as i32 >> 13
+}
+
 fn row_slice<const COLS: usize>(weight_zero: u64) {
     let spec = block("systole_row_slice")
         .parameter("COLS", COLS)
@@ -30,7 +35,8 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
         let mut random = sim.random("row");
         let edge = |v: i8| [v, v, v, -128, 127][v as u8 as usize % 5];
         let x: Vec<i8> = (0..16).map(|_| edge(random.random())).collect();
-        let w: Vec<[i8; COLS]> = (0..16).map(|_| std::array::from_fn(|_| edge(random.random()))).collect();
+        // 16 words of RRAM, then 4 of SRAM.
+        let w: Vec<[i8; COLS]> = (0..20).map(|_| std::array::from_fn(|_| edge(random.random()))).collect();
         let code = WordCode::of(&Config::named(if COLS == 4 { "tiny" } else { "large" }).unwrap());
         s("enable_a_i").set(1);
         s("enable_b_i").set(1);
@@ -56,6 +62,17 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
             }
         }
         s("load_we_i").set(0);
+        // Words of SRAM, in two halves of their bytes.
+        for (a, half) in (0..4u64).flat_map(|a| [(a, 0), (a, 1)]) {
+            let other: [u8; COLS] = std::array::from_fn(|_| random.random());
+            let word: [u8; COLS] =
+                std::array::from_fn(|c| if c / (COLS / 2) == half { w[16 + a as usize][c] as u8 } else { other[c] });
+            s("sram_we_i").set(((1u64 << (COLS / 2)) - 1) << (half * COLS / 2));
+            s("sram_addr_i").set(a);
+            s("sram_data_i").set_bytes(&word);
+            clk.rising_edge().await;
+        }
+        s("sram_we_i").set(0);
         // Ripple words: {en, reference[3], line[4], physical line[4], beat}, and {valid, x[4], one-hot, pad, value[8], load, sram, sram addr[2]}.
         let (r, xr, sum_i, sum_o) = (s("r_ripple_i"), s("x_ripple_i"), s("sum_i"), s("sum_o"));
         let (ro, xo) = (s("r_ripple_o"), s("x_ripple_o"));
@@ -64,10 +81,13 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
         let zeros: Vec<i8> = (0..3000).map(|_| edge(random.random())).collect();
         // Weight word, whether it is loaded here, x word, a value in its place, whether in one row alone; zero point of the word.
         let steps: Vec<(usize, bool, usize, Option<i8>, bool, i32)> = (0..3000)
-            .scan((0, 0), |(w, zero), n| {
+            .scan((0, 0, 0), |(w, line, zero), n| {
                 let load = n == 0 || random.chance(0.4);
-                if load {
-                    *w = (*w + 1) % 16; // consecutive: ways never collide
+                if load && random.chance(0.3) {
+                    (*w, *zero) = (random.random_range(16..20), 0); // words of SRAM have no zero point
+                } else if load {
+                    *line = (*line + 1) % 16; // consecutive: ways never collide
+                    *w = *line;
                     *zero = if weight_zero == 1 { zeros[n].into() } else { 0 };
                 }
                 let value = random.chance(0.2).then(|| random.random());
@@ -76,7 +96,8 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
             .collect();
         let (mut before_r, mut before_x, mut before_zero) = (0, 0, 0);
         for t in 0..steps.len() + lead + 8 {
-            let r_word = steps.get(t).filter(|s| s.1).map_or(0, |s| 1u64 << 12 | (s.0 as u64) << 5 | (s.0 as u64) << 1);
+            let r_word =
+                steps.get(t).filter(|s| s.1 && s.0 < 16).map_or(0, |s| 1u64 << 12 | (s.0 as u64) << 5 | (s.0 as u64) << 1);
             r.set(r_word);
             let x_word = t.checked_sub(lead).and_then(|n| steps.get(n)).map_or(0, |s| {
                 1u64 << 18
@@ -85,6 +106,7 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
                     | u64::from(s.3.is_some() && !s.4) << 12
                     | u64::from(s.3.unwrap_or(0) as u8) << 4
                     | u64::from(s.1) << 3
+                    | if s.1 && s.0 >= 16 { 4 | (s.0 as u64 - 16) } else { 0 }
             });
             xr.set(x_word);
             // A zero point stands beside its word. Where none is loaded another value must not count.
@@ -92,7 +114,7 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
             let zero = u64::from(zero.map_or_else(|| random.random(), |s| s.5 as u8));
             zi.set(zero);
             // The sums of the row above come one cycle before this row's own.
-            let above: Vec<u8> = (0..COLS as i32).flat_map(|c| (t as i32 * 3 - c).to_le_bytes()).collect();
+            let above: Vec<u8> = (0..COLS).flat_map(|c| sum_above(t, c).to_le_bytes()).collect();
             sum_i.set_bytes(&above);
             clk.rising_edge().await;
             // One-hot vectors count their row down in the X address.
@@ -110,7 +132,7 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
                     let mut bytes = vec![0u8; 4 * COLS];
                     sum_o.get_bytes(&mut bytes);
                     let got = i32::from_le_bytes(bytes[4 * c..4 * c + 4].try_into().unwrap());
-                    let expected = (t as i32 - 1) * 3 - c as i32 + byte * (i32::from(w[step.0][c]) - step.5);
+                    let expected = sum_above(t - 1, c) + byte * (i32::from(w[step.0][c]) - step.5);
                     assert_eq!(got, expected, "cycle {t}, column {c}");
                 }
             }

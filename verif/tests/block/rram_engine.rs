@@ -79,8 +79,8 @@ fn in_rust(rom: &[(u32, u32)], outside: Outside, steps: usize) -> Trace {
     Trace { verbs: given.verbs, cycles: given.cycles, ..trace }
 }
 
-/// As many cycles as the Rust engine took, and one to see the last output.
-fn in_verilog(model: &mut Model, rom: &[(u32, u32)], outside: Outside, cycles: u64) -> Trace {
+/// As many cycles as the Rust engine took, and one to see the last output; behind a fault three more, in which nothing may happen.
+fn in_verilog(model: &mut Model, rom: &[(u32, u32)], outside: Outside, (cycles, faulty): (u64, bool)) -> Trace {
     let port = |name: &str| model.port(name).unwrap();
     let (clk, rst, rom_addr, rom_data) = (port("clk_i"), port("rst_i"), port("rom_addr_o"), port("rom_data_i"));
     let (in_addr, input, we, out_addr, out) =
@@ -90,7 +90,7 @@ fn in_verilog(model: &mut Model, rom: &[(u32, u32)], outside: Outside, cycles: u
     let mut trace = Trace::default();
     let mut left = None; // cycles up to the end of the verb
     model.set(rst, 1);
-    for cycle in 0..cycles + 2 {
+    for cycle in 0..cycles + if faulty { 5 } else { 2 } {
         if cycle == 1 {
             model.set(rst, 0);
             trace = Trace::default();
@@ -170,7 +170,7 @@ fn verilog_and_rust_run_random_programs_alike_cycle_and_fault_too() {
     for _ in 0..600 {
         let (rom, outside) = (random_rom(&mut rng), Outside(rng.random()));
         let expected = in_rust(&rom, outside, 600);
-        let got = in_verilog(&mut model, &rom, outside, expected.cycles);
+        let got = in_verilog(&mut model, &rom, outside, (expected.cycles, expected.fault != 0));
         assert_eq!((&got.outputs, &got.verbs, got.fault), (&expected.outputs, &expected.verbs, expected.fault));
         if expected.fault != 0 {
             assert_eq!(got.cycles, expected.cycles, "cycles up to fault {}", expected.fault);
@@ -189,7 +189,16 @@ fn the_program_begins_alike_on_both_engines() {
     let mut model = Model::new(&block("systole_rram_engine").build().unwrap()).unwrap();
     let (rom, outside) = (rom(&program().unwrap()), Outside(0));
     let expected = in_rust(&rom, outside, 300);
-    let got = in_verilog(&mut model, &rom, outside, expected.cycles);
+    let got = in_verilog(&mut model, &rom, outside, (expected.cycles, expected.fault != 0));
     assert!(!expected.verbs.is_empty());
     assert_eq!((got.verbs, got.fault), (expected.verbs, expected.fault));
+}
+
+/// The check on programs that never come to an end, with a bound of 64 instructions in place of a million.
+#[test]
+fn instructions_without_end_are_a_fault() {
+    let mut model = Model::new(&block("systole_rram_engine").parameter("WATCH", 6).build().unwrap()).unwrap();
+    let got = in_verilog(&mut model, &random_rom(&mut generator(5)), Outside(1), (400, true));
+    assert_eq!((got.fault, got.verbs.len()), (Fault::Endless as u32, 0));
+    assert!((2 * 64..2 * 64 + 8).contains(&got.cycles), "{} cycles", got.cycles);
 }

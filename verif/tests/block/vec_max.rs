@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The largest of some lanes (docs/vector.md), systole_vec_max and systole_vec_max4: of equal ones the first, magnitudes, none.
 
+use super::shared::stages::Stages;
 use crate::common::{bench, block};
 use rand::RngExt;
 use std::collections::VecDeque;
@@ -56,4 +57,56 @@ fn the_first_of_the_largest_lanes_leaves_three_cycles_later() {
         }
         assert!(none > 500);
     });
+}
+
+/// How a number leaves: keys compare as unsigned.
+fn key(number: F24) -> u32 {
+    let bits = number.bits();
+    if bits >> 23 == 1 { !bits & 0xff_ffff } else { bits | 1 << 23 }
+}
+
+#[test]
+fn the_first_of_the_largest_lanes_that_count_leaves_three_cycles_later() {
+    for lanes in [4usize, 16, 32] {
+        bench(&block("systole_vec_max").parameter("LANES", lanes as i64), 1, move |sim, clk| async move {
+            let [en, s, count, magnitude, key_o, lane_o] =
+                ["en_i", "s_i", "count_i", "magnitude_i", "key_o", "lane_o"].map(|n| sim.signal(n));
+            let (mut random, mut enables, mut due) = (sim.random("lanes"), Stages::new(3), VecDeque::new());
+            for _ in 0..4_000 {
+                // Few numbers, so that the largest is often there twice; or any.
+                let few: [u32; 4] =
+                    std::array::from_fn(|_| random.random_range(1..255u32) << 15 | random.random_range(0..2u32) << 23);
+                let any = random.random_bool(0.5);
+                let bits: Vec<u32> = (0..lanes)
+                    .map(|_| {
+                        if any {
+                            random.random_range(1 << 15..255 << 15) | random.random_range(0..2u32) << 23
+                        } else {
+                            few[random.random_range(0..4)]
+                        }
+                    })
+                    .collect();
+                let mask = [u32::MAX, random.random(), 1 << random.random_range(0..32u32), 0][random.random_range(0..4)];
+                let (magnitudes, there) = (random.random_bool(0.5), random.random_bool(0.9));
+                s.set_bytes(&bits.iter().flat_map(|b| b.to_le_bytes()[..3].to_vec()).collect::<Vec<u8>>());
+                count.set(u64::from(mask) & ((1 << lanes) - 1));
+                magnitude.set(magnitudes.into());
+                en.set(enables.cycle(there));
+                let number = |&b: &u32| F24::from_bits(if magnitudes { b & 0x7f_ffff } else { b });
+                let counted = bits.iter().map(number).enumerate().filter(|(n, _)| mask >> n & 1 == 1);
+                let largest = counted.fold(None, |best: Option<(usize, F24)>, (n, v)| match best {
+                    Some((_, b)) if b.to_f64() >= v.to_f64() => best,
+                    _ => Some((n, v)),
+                });
+                due.push_back(there.then_some(largest));
+                clk.rising_edge().await;
+                if due.len() > 3
+                    && let Some(want) = due.pop_front().unwrap()
+                {
+                    assert_eq!(key_o.get() as u32, want.map_or(0, |w| key(w.1)), "{lanes} lanes");
+                    assert!(want.is_none_or(|w| w.0 as u64 == lane_o.get()), "{lanes} lanes: lane {} of {want:?}", lane_o.get());
+                }
+            }
+        });
+    }
 }

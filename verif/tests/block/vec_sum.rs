@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Exact sums in slots (docs/vector.md), systole_vec_sum and systole_vec_add4: values and squares, lanes that count, F24 at the end.
 
+use super::shared::stages::Stages;
 use crate::common::{bench, block};
 use rand::RngExt;
+use std::collections::VecDeque;
 use systole_golden::f24::F24;
 
 #[test]
@@ -48,4 +50,55 @@ fn sums_in_any_slot_are_exact_until_they_become_a_number() {
         }
         assert!(checked > 15_000);
     });
+}
+
+#[test]
+fn sums_and_sums_of_squares_of_sixteen_slots_leave_eight_cycles_later() {
+    for lanes in [4usize, 16, 32] {
+        bench(&block("systole_vec_sum").parameter("LANES", lanes as i64), 1, move |sim, clk| async move {
+            let [en, value, count, square, slot, first, sum] =
+                ["en_i", "value_i", "count_i", "square_i", "slot_i", "first_i", "sum_o"].map(|n| sim.signal(n));
+            let (mut random, mut enables) = (sim.random("values"), Stages::new(8));
+            let mut slots: [Option<i64>; 16] = [None; 16];
+            // Slot and whether it begins anew, asked for in V + 4; what leaves in V + 8.
+            let (mut asked, mut due): (VecDeque<(usize, bool)>, VecDeque<Option<i64>>) = Default::default();
+            for _ in 0..6_000 {
+                let extreme = random.random_bool(0.2);
+                let values: Vec<i64> = (0..lanes)
+                    .map(|_| if extreme { [-4096, 4095][random.random_range(0..2)] } else { random.random_range(-4096..4096) })
+                    .collect();
+                let mask: u64 = [u64::MAX, random.random()][random.random_range(0..2)];
+                let (squares, there) = (random.random_bool(0.4), random.random_bool(0.9));
+                let mut bytes = vec![0u8; (lanes * 13).div_ceil(8)];
+                for (n, v) in values.iter().enumerate() {
+                    for bit in (0..13).filter(|bit| v >> bit & 1 == 1) {
+                        bytes[(n * 13 + bit) / 8] |= 1 << ((n * 13 + bit) % 8);
+                    }
+                }
+                value.set_bytes(&bytes);
+                count.set(mask & ((1 << lanes) - 1));
+                square.set(squares.into());
+                en.set(enables.cycle(there));
+                let at = random.random_range(0..16usize);
+                let anew = slots[at].is_none() || random.random_bool(0.1);
+                asked.push_back((at, anew));
+                if let Some(&(at, anew)) = asked.len().checked_sub(5).and_then(|n| asked.get(n)) {
+                    slot.set(at as u64);
+                    first.set(anew.into());
+                }
+                if there {
+                    let counted = values.iter().enumerate().filter(|(n, _)| mask >> n & 1 == 1);
+                    let step: i64 = counted.map(|(_, v)| if squares { v * v } else { *v }).sum();
+                    slots[at] = Some(step + slots[at].filter(|_| !anew).unwrap_or(0));
+                }
+                due.push_back(there.then(|| slots[at].unwrap_or(0)));
+                clk.rising_edge().await;
+                if due.len() > 8
+                    && let Some(want) = due.pop_front().unwrap()
+                {
+                    assert_eq!(sum.get() as u32, F24::from_int(want).bits(), "{lanes} lanes: {want}");
+                }
+            }
+        });
+    }
 }

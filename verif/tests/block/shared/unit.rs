@@ -39,6 +39,7 @@ fn unused(instruction: &Instruction) -> Vec<u128> {
 pub async fn start(sim: &Sim, clk: &Clock, instruction: &Instruction) {
     let [valid, index, word, start] = ["desc_valid_i", "desc_index_i", "desc_word_i", "start_i"].map(|n| sim.signal(n));
     let mut random = sim.random(&format!("bits that no field has, cycle {}", sim.cycle()));
+    systole_chip::watch::descriptor(instruction.unit() as u32, &instruction.encode().unwrap(), None);
     valid.set(1);
     for (n, (w, unused)) in instruction.encode().unwrap().into_iter().zip(unused(instruction)).enumerate() {
         index.set(n as u64);
