@@ -26,6 +26,7 @@ struct Case {
     out: [i64; 2],
     zero_point: i8,
     tap: i64,
+    gap: i64, // cycles between steps
 }
 
 fn case(random: &mut Stream) -> Case {
@@ -37,7 +38,7 @@ fn case(random: &mut Stream) -> Case {
         let pads = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
         let behind = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
         let out = [0, 1].map(|d| (size[d] + pads[d] + behind[d] - kernel[d]) / stride[d] + 1);
-        let case = Case { size, kernel, stride, pads, out, zero_point: within(-128, 127) as i8, tap: within(0, 3) };
+        let case = Case { size, kernel, stride, pads, out, zero_point: within(-128, 127) as i8, tap: within(0, 3), gap: within(0, 2) };
         // A line has three columns at least.
         if (out[1] + case.lead(1).1) * stride[1] >= 3 {
             return case;
@@ -59,7 +60,7 @@ impl Case {
         let [sy, sx] = self.stride;
         let stride = |count: i64, x: i64, row: i64, col: i64| Stride {
             count: count as u32,
-            gap: 0,
+            gap: self.gap as u8,
             stride: [x as i32, 0, 0, row as i32, col as i32],
         };
         Lane {
@@ -144,10 +145,10 @@ fn sums_of_every_window_leave_in_their_cycle() {
                 for x in 0..case.out[1] {
                     let lines = case.stride[0] * (y + skip_lines + 1) - 1;
                     let step = lines * line + case.stride[1] * (x + skip + 1) - 1;
-                    due.push_back((step, case.sums(&image, &taps, y, x)));
+                    due.push_back((step * (1 + case.gap), case.sums(&image, &taps, y, x)));
                 }
             }
-            let steps = line * case.stride[0] * (case.out[0] + skip_lines);
+            let steps = (line * case.stride[0] * (case.out[0] + skip_lines) - 1) * (1 + case.gap) + 1;
             let mut taken = VecDeque::new();
             let mut words: VecDeque<Option<[i8; COLS]>> = [None; 4].into();
             for t in 0..steps + 10 {

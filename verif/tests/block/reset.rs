@@ -56,7 +56,7 @@ async fn give_descriptor(sim: &Sim, clk: &Clock, random: &mut Stream, words: usi
     sim.signal("start_i").set(0);
 }
 
-/// 60 resets: each behind 1 to 24 cycles of work, for a cycle, and 40 cycles in which nothing may come.
+/// 60 resets, 400 of short nests: each behind 1 to 24 cycles of work, for a cycle, and 40 cycles in which nothing may come.
 fn forgets(case: Case) {
     let top = case.spec.top().to_string();
     let library = case.spec.build().unwrap_or_else(|e| panic!("{e}"));
@@ -80,7 +80,7 @@ fn forgets(case: Case) {
             signal.get_bytes(&mut bytes);
             bytes.iter().any(|&b| b != 0)
         };
-        for round in 0..60 {
+        for round in 0..if matches!(work, Work::Short(_)) { 400 } else { 60 } {
             if let Work::Descriptor(words, _) | Work::Short(words) = work {
                 give_descriptor(&sim, &clk, &mut random, words, matches!(work, Work::Short(_))).await;
             }

@@ -22,11 +22,13 @@ pub fn nest(random: &mut Stream, loops: usize, counts: u32, gaps: u8) -> Nest {
 }
 
 /// Gives a unit the words of an instruction, one a cycle, and starts it in the cycle behind them. The unit's first step is in the cycle that
-/// follows.
+/// follows. While it runs the header of another instruction stands already, every bit of it the other way round.
 pub async fn start(sim: &Sim, clk: &Clock, instruction: &Instruction) {
     let [valid, index, word, start] = ["desc_valid_i", "desc_index_i", "desc_word_i", "start_i"].map(|n| sim.signal(n));
+    let words = instruction.encode().unwrap();
+    let other = !words[0];
     valid.set(1);
-    for (n, w) in instruction.encode().unwrap().into_iter().enumerate() {
+    for (n, w) in words.into_iter().enumerate() {
         index.set(n as u64);
         word.set_bytes(&w.to_le_bytes());
         clk.rising_edge().await;
@@ -35,4 +37,7 @@ pub async fn start(sim: &Sim, clk: &Clock, instruction: &Instruction) {
     start.set(1);
     clk.rising_edge().await;
     start.set(0);
+    valid.set(1);
+    index.set(0);
+    word.set_bytes(&other.to_le_bytes());
 }
