@@ -250,15 +250,28 @@ impl Run<'_> {
         results.extend(self.against(&tests, &Fate::Block, &rtl, &mutants, &tell)?);
         let alive: BTreeSet<u32> = results.iter().filter(|r| r.fate == Fate::Lives).map(|r| r.mutant.number).collect();
         println!("{}: {} live, {:.0} s", group.name, alive.len(), begin.elapsed().as_secs_f64());
+        self.save(group, &hashes, &results, begin)?;
         if !alive.is_empty() && !group.chip.is_empty() {
             let tests = self.original(group, machine, &group.chip, &rtl)?;
             let alive: Vec<_> = mutants.into_iter().filter(|m| alive.contains(&m.0.number)).collect();
             results.retain(|r| r.fate != Fate::Lives);
             results.extend(self.against(&tests, &Fate::Chip, &rtl, &alive, &tell)?);
         }
+        self.save(group, &hashes, &results, begin)
+    }
+
+    /// Writes what is known of a group.
+    fn save(&self, group: &Group, hashes: &BTreeMap<String, String>, results: &[Found], begin: Instant) -> Result<Campaign> {
+        let mut results = results.to_vec();
         results.sort_by_key(|r| r.mutant.number);
-        let campaign =
-            Campaign { group: group.name.clone(), what: group.what.clone(), seed: self.seed, hashes, results, seconds: begin.elapsed().as_secs_f64() };
+        let campaign = Campaign {
+            group: group.name.clone(),
+            what: group.what.clone(),
+            seed: self.seed,
+            hashes: hashes.clone(),
+            results,
+            seconds: begin.elapsed().as_secs_f64(),
+        };
         std::fs::write(self.report(&group.name), serde_json::to_string_pretty(&campaign)?)?;
         Ok(campaign)
     }

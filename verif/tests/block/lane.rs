@@ -161,7 +161,7 @@ fn sums_of_every_window_leave_in_their_cycle() {
                 let now = words.pop_front().flatten().unwrap_or(garbage);
                 word.set_bytes(&now.map(|v| v as u8));
                 let expected = due.front().is_some_and(|d| d.0 + 7 == t);
-                assert_eq!(take.is_high(), expected, "case {n}, cycle {t}: {case:?}");
+                assert_eq!(take.is_high(), expected, "a window ends in cycle {t}, case {n}: {case:?}");
                 if expected {
                     let (_, sums) = due.pop_front().unwrap();
                     taken.push_back((t + 2, sums));
@@ -170,7 +170,7 @@ fn sums_of_every_window_leave_in_their_cycle() {
                     let mut bytes = [0; COLS * 4];
                     total.get_bytes(&mut bytes);
                     let got: Vec<i32> = bytes.chunks(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-                    assert_eq!(got, sums, "case {n}, cycle {t}: {case:?}");
+                    assert_eq!(got, sums, "sums of a window in cycle {t}, case {n}: {case:?}");
                 }
             }
             assert!(due.is_empty() && taken.is_empty());

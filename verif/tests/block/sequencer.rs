@@ -140,14 +140,14 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
                 }
                 for t in 0..=program.cycles() {
                     clk.rising_edge().await;
-                    assert_eq!(cycle.get(), t);
+                    assert_eq!(cycle.get(), t, "the run's cycle");
                     assert_eq!(done.is_high(), t == program.cycles(), "END in cycle {t}");
                     let word = words.front().filter(|w| w.0 == t).copied();
                     assert_eq!(dv.is_high(), word.is_some(), "descriptor word in cycle {t}");
                     if let Some((_, unit, index, expected)) = word {
                         let mut bytes = [0u8; 16];
                         dw.get_bytes(&mut bytes);
-                        assert_eq!((du.get(), di.get(), u128::from_le_bytes(bytes)), (unit, index, expected));
+                        assert_eq!((du.get(), di.get(), u128::from_le_bytes(bytes)), (unit, index, expected), "word in cycle {t}");
                         words.pop_front();
                     }
                     let due = starts.front().filter(|s| s.0 == t).map_or(0, |s| s.1);
