@@ -126,8 +126,7 @@ pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<P
 /// # Errors
 /// [`verilated::Error::Source`] where the RTL is not there.
 pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
-    let (sources, includes) =
-        source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
+    let (sources, includes) = source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
     let mut spec =
         Spec::new("systole_top").sources(sources).parameter("CONFIG", config.id).parameter("WEIGHT_BEATS", config.weight_beats);
     for dir in includes {

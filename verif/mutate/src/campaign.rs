@@ -228,7 +228,9 @@ impl Run<'_> {
         let drawn = draw(self.root, group, self.groups.mutants, self.seed)?;
         let hashes: BTreeMap<String, String> = drawn.files.iter().map(|f| (f.path.clone(), f.hash())).collect();
         let mut results: Vec<Found> = vec![];
-        if self.keep && let Ok(text) = std::fs::read_to_string(self.report(&group.name)) {
+        if self.keep
+            && let Ok(text) = std::fs::read_to_string(self.report(&group.name))
+        {
             let last: Campaign = serde_json::from_str(&text)?;
             if last.seed == self.seed && last.hashes == hashes {
                 results.extend(last.results.into_iter().filter(|r| r.fate != Fate::Lives));
@@ -241,7 +243,13 @@ impl Run<'_> {
             drawn.mutants.iter().filter(|m| !done.contains(&m.0.number)).map(|(d, file, _)| (d, modules(*file))).collect();
         let tests = self.original(group, block, &group.block, &rtl)?;
         let slow: f64 = tests.iter().map(|t| t.seconds).sum();
-        println!("{}: {} mutants, {} tests of {slow:.1} s, {:.0} s", group.name, mutants.len(), tests.len(), begin.elapsed().as_secs_f64());
+        println!(
+            "{}: {} mutants, {} tests of {slow:.1} s, {:.0} s",
+            group.name,
+            mutants.len(),
+            tests.len(),
+            begin.elapsed().as_secs_f64()
+        );
         let tell = |r: &Found| {
             if r.fate == Fate::Lives {
                 println!("  lives {:3} {:9} {}", r.mutant.number, r.mutant.rule, r.mutant.name());

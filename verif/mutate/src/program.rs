@@ -84,7 +84,8 @@ impl Program {
     /// # Errors
     /// Where it cannot be run.
     pub fn tests(&self) -> Result<Vec<String>> {
-        let output = Command::new(&self.file).args(["--list", "--format", "terse"]).current_dir(self.root.join("verif")).output()?;
+        let output =
+            Command::new(&self.file).args(["--list", "--format", "terse"]).current_dir(self.root.join("verif")).output()?;
         let text = String::from_utf8(output.stdout)?;
         Ok(text.lines().filter_map(|l| Some(l.strip_suffix(": test")?.to_string())).collect())
     }

@@ -11,7 +11,9 @@ pub const SEEN: &str = "SYSTOLE_MUTANT_SEEN";
 
 /// The declaration in a module that has mutants. Yosys takes the number from a macro.
 fn declaration(module: &str) -> String {
-    let seen = format!("const char*l=getenv(\\\"{SEEN}\\\");if(l)if(FILE*f=fopen(l,\\\"a\\\")){{fputs(\\\"{module}\\\\n\\\",f);fclose(f);}}");
+    let seen = format!(
+        "const char*l=getenv(\\\"{SEEN}\\\");if(l)if(FILE*f=fopen(l,\\\"a\\\")){{fputs(\\\"{module}\\\\n\\\",f);fclose(f);}}"
+    );
     let number = format!("const char*s=getenv(\\\"{MUTANT}\\\");return s?(unsigned)atoi(s):0u;");
     format!(
         "\n`ifdef YOSYS\nlocalparam [31:0] systole_mutant = `SYSTOLE_MUTANT;\n`else\nreg [31:0] systole_mutant; \

@@ -202,9 +202,7 @@ impl Site {
                     .map(|by| replace(Rule::Stuck, by))
                     .into()
             }
-            Piece::Condition => {
-                [format!("!({own})"), "1'b1".into(), "1'b0".into()].map(|by| replace(Rule::Condition, by)).into()
-            }
+            Piece::Condition => [format!("!({own})"), "1'b1".into(), "1'b0".into()].map(|by| replace(Rule::Condition, by)).into(),
             Piece::Reset => vec![replace(Rule::Reset, "1'b0".into())],
             Piece::Else => remove(Rule::Else),
             Piece::Assignment => remove(Rule::Removed),

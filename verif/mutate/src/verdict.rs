@@ -102,7 +102,9 @@ impl Verdicts {
         for file in self.verdict.iter().map(|v| v.file.as_str()).filter(|f| mine(f)).collect::<std::collections::BTreeSet<_>>() {
             let now = &campaign.hashes[file];
             if self.texts.get(file) != Some(now) {
-                out.push(format!("{file} has changed (its text is {now}): look at its verdicts again, then write this under [texts]"));
+                out.push(format!(
+                    "{file} has changed (its text is {now}): look at its verdicts again, then write this under [texts]"
+                ));
             }
         }
         for found in &campaign.results {

@@ -98,7 +98,10 @@ fn equal(original: &str, changed: &str, number: u32, top: &str) -> bool {
     std::fs::write(path("gate.v"), changed).unwrap();
     let include = root().join("rtl/include").display().to_string();
     let read = |name: &str| {
-        format!("read_verilog -DSYSTOLE_MUTANT={number} -I{include} {}; hierarchy -top {top}; proc; flatten; opt_clean; rename {top} {name}", path(&format!("{name}.v")))
+        format!(
+            "read_verilog -DSYSTOLE_MUTANT={number} -I{include} {}; hierarchy -top {top}; proc; flatten; opt_clean; rename {top} {name}",
+            path(&format!("{name}.v"))
+        )
     };
     let script = format!(
         "{}; design -stash gold; {}; design -stash gate; design -copy-from gold gold; design -copy-from gate gate; \

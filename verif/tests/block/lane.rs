@@ -38,7 +38,8 @@ fn case(random: &mut Stream) -> Case {
         let pads = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
         let behind = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
         let out = [0, 1].map(|d| (size[d] + pads[d] + behind[d] - kernel[d]) / stride[d] + 1);
-        let case = Case { size, kernel, stride, pads, out, zero_point: within(-128, 127) as i8, tap: within(0, 3), gap: within(0, 2) };
+        let case =
+            Case { size, kernel, stride, pads, out, zero_point: within(-128, 127) as i8, tap: within(0, 3), gap: within(0, 2) };
         // A line has three columns at least.
         if (out[1] + case.lead(1).1) * stride[1] >= 3 {
             return case;

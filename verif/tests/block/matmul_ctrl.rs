@@ -105,7 +105,8 @@ fn matmul_control_sends_each_step_to_ripples_and_accumulators_in_its_cycle() {
                     if let Some(step) = x {
                         let loading = step.stepped.is_none_or(|l| l >= hold as usize);
                         let out = i.pad.is_some_and(|p| {
-                            !(0..p.y_size as i32).contains(&(p.y_base + step.offset[3])) || !(0..2).contains(&(p.x_base + step.offset[4]))
+                            !(0..p.y_size as i32).contains(&(p.y_base + step.offset[3]))
+                                || !(0..2).contains(&(p.x_base + step.offset[4]))
                         });
                         assert_eq!(
                             (xa.get(), load.is_high(), pad.is_high()),

@@ -121,7 +121,8 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
 /// A load that is under way at a reset of one cycle is not made: the multipliers hold the word from before. Words lie in W SRAM.
 #[test]
 fn a_reset_lets_no_load_happen_that_was_under_way() {
-    let spec = block("systole_row_slice").parameter("COLS", 4).parameter("CHECK", 8).parameter("X_DEPTH", 16);
+    let spec = block("systole_row_slice").parameter("COLS", 4usize).parameter("WEIGHT_ZERO", 0u64).parameter("CHECK", 8);
+    let spec = spec.parameter("X_DEPTH", 16);
     bench(&spec.parameter("RRAM_DEPTH", 16).parameter("W_SRAM_DEPTH", 4), 8, move |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         let words = [[1i8, -2, 3, 4], [-50, 60, 70, -80]];

@@ -147,7 +147,11 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
                     if let Some((_, unit, index, expected)) = word {
                         let mut bytes = [0u8; 16];
                         dw.get_bytes(&mut bytes);
-                        assert_eq!((du.get(), di.get(), u128::from_le_bytes(bytes)), (unit, index, expected), "word in cycle {t}");
+                        assert_eq!(
+                            (du.get(), di.get(), u128::from_le_bytes(bytes)),
+                            (unit, index, expected),
+                            "word in cycle {t}"
+                        );
                         words.pop_front();
                     }
                     let due = starts.front().filter(|s| s.0 == t).map_or(0, |s| s.1);
