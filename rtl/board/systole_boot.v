@@ -3,6 +3,7 @@
 // every 2 HALF cycles; gives each byte to the link, and waits while a request is done. Begins with reset.
 `default_nettype none
 `include "systole_isa.vh"
+`include "systole_check.vh"
 
 module systole_boot #(
     parameter [23:0] AT   = 24'h20_0000,  // byte of the flash
@@ -105,6 +106,22 @@ module systole_boot #(
   assign data_o   = shifted[7:0];
   assign active_o = state_q != ST_OFF;
   assign failed_o = failed_q;
+
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 3)
+
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [2:0] {
+        WARM = ST_WARM, COMMAND = ST_COMMAND, MAGIC = ST_MAGIC, LENGTH = ST_LENGTH, FRAMES = ST_FRAMES,
+        SETTLE = ST_SETTLE, DONE = ST_DONE, OFF = ST_OFF
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
 
 endmodule
 

@@ -5,6 +5,7 @@
 // chip_rst_o resets the chip: with rst_i, and RESET.
 `default_nettype none
 `include "systole_isa.vh"
+`include "systole_check.vh"
 
 module systole_bridge #(
     parameter COLS  = 8,
@@ -219,6 +220,23 @@ module systole_bridge #(
   assign in_tkeep_o    = keep_q;
   assign in_tlast_o    = !more && arg_q[0];
   assign out_tready_o  = state_q == ST_POP && room && !final_q;
+
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 4)
+
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [3:0] {
+        IDLE = ST_IDLE, HEAD = ST_HEADER, DECIDE = ST_DECIDE, RESET = ST_RESET, READ = ST_READ,
+        WRITE = ST_WRITE, FETCH = ST_FETCH, PUSH = ST_PUSH, POP = ST_POP, UNPACK = ST_UNPACK, WAIT = ST_WAIT,
+        ANSWER = ST_ANSWER, RESULT = ST_RESULT, FLAGS = ST_FLAGS, SEND = ST_SEND
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
 
 endmodule
 

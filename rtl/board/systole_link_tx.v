@@ -2,6 +2,7 @@
 // Bytes from a frame (docs/board.md): send_i sends length_i bytes of a buffer, which answers raddr_o one cycle later, and
 // their CRC-32, escaped, between two END. busy_o until the last byte was taken. Reset sends nothing.
 `default_nettype none
+`include "systole_check.vh"
 
 module systole_link_tx #(
     parameter AW = 9
@@ -69,6 +70,22 @@ module systole_link_tx #(
   assign raddr_o = at_q[AW-1:0];
   assign valid_o = state_q != ST_IDLE && state_q != ST_READ && state_q != ST_HOLD;
   assign data_o  = state_q == ST_ESCAPED ? (value == END ? ESC_END : ESC_ESC) : state_q != ST_BYTE ? END : escape ? ESC : value;
+
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 3)
+
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [2:0] {
+        IDLE = ST_IDLE, FIRST = ST_FIRST, READ = ST_READ, BYTE = ST_BYTE, ESCAPED = ST_ESCAPED, LAST = ST_LAST,
+        HOLD = ST_HOLD
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
 
 endmodule
 

@@ -215,6 +215,34 @@ module systole_sequencer #(
   `SYSTOLE_ASSERT(check_fetch_idle, !(begin_fetch && left_q != 4'd0))
   `SYSTOLE_ASSERT(check_known_unit, !(begin_fetch && (row_q[`SYSTOLE_ROW_UNIT] > (LENGTHS != 0 ? `SYSTOLE_UNIT_SCALAR : `SYSTOLE_UNIT_LANE))))
 
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 2)
+
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [1:0] {
+        IDLE = ST_IDLE, ARM = ST_ARM, RUN = ST_RUN
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+
+      // .. and the unit that the next row is for.
+      typedef enum logic [3:0] {
+        END = `SYSTOLE_UNIT_END, MATMUL = `SYSTOLE_UNIT_MATMUL, POST = `SYSTOLE_UNIT_POST, LOAD = `SYSTOLE_UNIT_LOAD,
+        STORE = `SYSTOLE_UNIT_STORE, SCRUB = `SYSTOLE_UNIT_SCRUB, LANE = `SYSTOLE_UNIT_LANE, VECTOR = `SYSTOLE_UNIT_VECTOR,
+        SCALAR = `SYSTOLE_UNIT_SCALAR, WAIT = `SYSTOLE_UNIT_WAIT
+      } unit_name_t;
+      unit_name_t row_unit_name;
+      assign row_unit_name = unit_name_t'(row_q[`SYSTOLE_ROW_UNIT]);
+    end
+  endgenerate
+`endif
+
+`ifdef SYSTOLE_PROOF
+  `include "systole_sequencer.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -153,6 +153,10 @@ module systole_in_buffer #(
   assign good_frame_o = good_q;
   assign bad_frame_o  = bad_q;
 
+`ifdef SYSTOLE_PROOF
+  `include "systole_in_buffer.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

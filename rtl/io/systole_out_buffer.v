@@ -144,6 +144,10 @@ module systole_out_buffer #(
   assign busy_o      = full_q != 2'd0 || owed_q != 3'd0;
   assign sent_o      = sent_q;
 
+`ifdef SYSTOLE_PROOF
+  `include "systole_out_buffer.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

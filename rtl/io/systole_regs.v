@@ -380,6 +380,10 @@ module systole_regs #(
   assign s_rresp_o   = rresp_q;
   assign irq_o       = irq_q;
 
+`ifdef SYSTOLE_PROOF
+  `include "systole_regs.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -9,7 +9,7 @@ module systole_parity #(
     parameter [IN*OUT-1:0] ROWS = {IN * OUT{1'b0}}  // row r at ROWS[IN*r+:IN]
 ) (
     input  wire [ IN-1:0] x_i,  // bits
-    output wire [OUT-1:0] y_o   // a parity for each row of MATRIX
+    output wire [OUT-1:0] y_o   // a parity for each row of ROWS
 );
 
   genvar r;

@@ -49,6 +49,10 @@ module systole_skid #(
   assign m_valid_o = valid_q;
   assign m_data_o  = data_q;
 
+`ifdef SYSTOLE_PROOF
+  `include "systole_skid.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

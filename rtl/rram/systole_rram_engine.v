@@ -5,6 +5,7 @@
 // verb_o stands from verb_start_o on until verb_done_i, which may come one cycle later at the earliest; mem_we_i is
 // for then. Reset begins at address 0 and ends a fault; it clears neither registers nor memory.
 `default_nettype none
+`include "systole_check.vh"
 
 module systole_rram_engine #(
     parameter WATCH = 20               // 2^WATCH instructions without a verb that may take any time are a fault
@@ -193,6 +194,21 @@ module systole_rram_engine #(
   assign waiting_o    = state_q == ST_VERB && sound;
   assign bounded_o    = bounded_q;
   assign fault_o      = fault_q;
+
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 3)
+
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [2:0] {
+        FETCH = ST_FETCH, REFILL = ST_REFILL, READ = ST_READ, EXEC = ST_EXEC, VERB = ST_VERB, STOP = ST_STOP
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
 
 endmodule
 

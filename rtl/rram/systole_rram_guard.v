@@ -150,6 +150,10 @@ module systole_rram_guard #(
   assign poison_o        = poison_q;
   assign poisoned_o      = poisoned && !poison_q;
 
+`ifdef SYSTOLE_PROOF
+  `include "systole_rram_guard.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -391,6 +391,23 @@ module systole_rram_program #(
   `SYSTOLE_ASSERT(check_between_lines, !((used_we_i || turn_i) && state_q != ST_IDLE))
 `endif
 
+  `SYSTOLE_COVER_STATES(cover_state, state_q, 4)
+
+`ifdef SYSTOLE_WAVES
+  // The state by its name, for waves alone (docs/waves.md): SystemVerilog, which nothing else reads.
+  generate
+    if (1) begin : waves
+      typedef enum logic [3:0] {
+        IDLE = ST_IDLE, LOOK = ST_LOOK, READ = ST_READ, JUDGE = ST_JUDGE, PULSE = ST_PULSE, WAIT = ST_WAIT,
+        FAIL = ST_FAIL, FILL = ST_FILL, SPARE = ST_SPARE, RETIRE = ST_RETIRE, SCAN = ST_SCAN, KEEP = ST_KEEP,
+        SWAP = ST_SWAP, REST = ST_REST, DONE = ST_DONE
+      } state_name_t;
+      state_name_t state_name;
+      assign state_name = state_name_t'(state_q);
+    end
+  endgenerate
+`endif
+
 endmodule
 
 `default_nettype wire

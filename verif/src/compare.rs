@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A graph on a backend against the operator reference: every element, every cycle.
 
+use crate::lockstep::{self, Lockstep};
 use crate::{Backend, run_frames};
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -8,6 +9,7 @@ use systole_compiler::Compiled;
 use systole_golden::graph::{run_graph, run_graph_as};
 use systole_golden::{Machine, MachineError, RunResult};
 use systole_host::Run;
+use systole_isa::writes::Write;
 use systole_isa::{Config, Image};
 use systole_model::graph::Graph;
 use systole_model::tables::Given;
@@ -81,12 +83,15 @@ pub struct Report {
     pub events: Vec<u64>,
     /// Machine cycles simulated in a second.
     pub sim_cycles_per_second: f64,
+    /// The RTL's writes against the model's, where they were taken ([`systole_chip::Options::writes`]).
+    pub lockstep: Option<Lockstep>,
 }
 
 impl Report {
     /// Every element agrees, and every run took the predicted cycles.
     pub fn is_good(&self) -> bool {
-        self.mismatches == 0 && self.compared > 0 && self.cycles_measured.iter().all(|&c| c == self.cycles_predicted)
+        let in_step = self.lockstep.as_ref().is_none_or(Lockstep::is_good);
+        in_step && self.mismatches == 0 && self.compared > 0 && self.cycles_measured.iter().all(|&c| c == self.cycles_predicted)
     }
 }
 
@@ -95,6 +100,9 @@ impl std::fmt::Display for Report {
         write!(f, "{} of {} elements differ", self.mismatches, self.compared)?;
         if let Some(first) = &self.first_mismatch {
             write!(f, ", first: {first}")?;
+        }
+        if let Some(lockstep) = self.lockstep.iter().find(|l| !l.is_good()) {
+            write!(f, "; lockstep: {lockstep}")?;
         }
         write!(f, "; {} cycles predicted, measured {:?}", self.cycles_predicted, self.cycles_measured)
     }
@@ -163,7 +171,11 @@ fn check(
         events: set.events.clone(),
         outputs: vec![],
         sim_cycles_per_second: set.cycles as f64 / set.seconds.max(1e-9),
+        lockstep: None,
     };
+    if let Some(writes) = options.writes.as_ref().filter(|_| backend == Backend::Rtl) {
+        report.lockstep = Some(in_lockstep(image, config, &frames, &writes.take())?);
+    }
     let approximations: Vec<_> = compiled.warnings.iter().filter_map(|w| w.approximation()).collect();
     for (run, (input, output)) in inputs.iter().zip(&set.outputs).enumerate() {
         let reference = run_graph(graph, input);
@@ -185,6 +197,27 @@ fn check(
         report.outputs.push(got);
     }
     Ok(report)
+}
+
+/// The writes of the RTL, run by run, against those of the instruction-level model with this image.
+///
+/// # Errors
+/// Another number of runs on the RTL; what the model refuses.
+pub fn in_lockstep(image: &Image, config: &Config, frames: &[Run], rtl: &[Vec<Write>]) -> Result<Lockstep> {
+    anyhow::ensure!(rtl.len() == frames.len(), "{} runs were launched, {} ended on the RTL", frames.len(), rtl.len());
+    let mut machine = Machine::new(config.clone());
+    machine.load_image(image)?;
+    machine.record_writes();
+    let mut words = 0;
+    for (run, (frame, rtl)) in frames.iter().zip(rtl).enumerate() {
+        run_on(&mut machine, frame)?;
+        let found = lockstep::compare(run, &machine.take_writes(), rtl, config.cols as usize);
+        words += found.words;
+        if found.first.is_some() {
+            return Ok(Lockstep { words, ..found });
+        }
+    }
+    Ok(Lockstep { words, first: None })
 }
 
 /// A run on the instruction-level model alone.

@@ -70,6 +70,10 @@ pub fn run(
         report.mismatches += more.mismatches;
         report.declared += more.declared;
         report.near += more.near;
+        if let (Some(all), Some(more)) = (&mut report.lockstep, more.lockstep) {
+            all.words += more.words;
+            all.first = all.first.take().or(more.first);
+        }
         report.expected.extend(more.expected);
         report.open.extend(more.open);
         report.first_mismatch = report.first_mismatch.or(more.first_mismatch.map(|mut m| {

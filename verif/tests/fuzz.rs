@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use systole_compiler::{CompileError, Options, compile};
+use systole_compiler::{CompileError, Options, Tables, compile, place_tables};
 use systole_isa::Config;
 use systole_model::onnx::proto::{AttributeProto, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto};
 use systole_model::onnx::{Constants, import};
@@ -273,7 +273,7 @@ fn damaged_networks_are_answered() {
         let began = Instant::now();
         let answer = catch_unwind(AssertUnwindSafe(|| {
             let Ok(graph) = import(&bytes, &Constants::new()) else { return Ok((false, false)) };
-            match compile(&graph, config, &Options::default()) {
+            match place_tables(&graph, config, Tables::Auto).and_then(|graph| compile(&graph, config, &Options::default())) {
                 Ok(_) => Ok((true, true)),
                 Err(CompileError::Verify(violations)) => Err(format!("the checker refuses what was compiled: {violations:?}")),
                 Err(_) => Ok((true, false)),

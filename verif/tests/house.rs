@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The house in order: what no compiler looks at.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use systole_isa::ports;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -69,4 +71,162 @@ fn a_file_that_no_program_has_is_found() {
     assert!(orphans(folder.path()).is_empty());
     std::fs::write(at("tests/two.rs"), "").unwrap();
     assert_eq!(orphans(folder.path()).len(), 1);
+}
+
+/// Where a block without a bench of its name is tested.
+enum Bench {
+    /// In the bench of the block around it.
+    In(&'static str),
+    /// In no bench of blocks, for this reason.
+    Whole(&'static str),
+}
+
+/// Blocks without a bench of their own; all others have one.
+const OTHERWISE: [(&str, Bench); 32] = [
+    ("acc_lane", Bench::In("acc")),
+    ("lane_cell", Bench::In("lane")),
+    ("post_lane", Bench::In("post")),
+    ("f24_round", Bench::In("f24_mul")),
+    ("vec_max4", Bench::In("vec_max")),
+    ("vec_add4", Bench::In("vec_sum")),
+    ("ram_be", Bench::In("ram")),
+    ("regfile", Bench::In("ram")),
+    ("delay", Bench::In("ram")),
+    ("delay_ctl", Bench::In("ram")),
+    ("parity", Bench::In("ecc_correct")),
+    ("ecc_check", Bench::In("ecc_correct")),
+    ("ecc_encode", Bench::In("ecc_decode")),
+    ("bch_check", Bench::In("ecc_decode")),
+    ("bch_syndrome", Bench::In("ecc_decode")),
+    ("bch_correct", Bench::In("ecc_decode")),
+    ("rram_macro", Bench::In("w_bank")),
+    ("top", Bench::Whole("it is the chip, which all of `verif/tests/machine.rs` is about")),
+    ("core", Bench::Whole("it is the chip without its host side, wired: `verif/tests/machine.rs`")),
+    (
+        "array",
+        Bench::Whole(
+            "rows, wired; a row has a bench (`row_slice`), and every product of `verif/tests/machine.rs` passes through all of them",
+        ),
+    ),
+    (
+        "rram",
+        Bench::Whole(
+            "the controller, wired: `verif/tests/rram.rs` and `rram_alike.rs`, the chip beside a model of it, cell by cell",
+        ),
+    ),
+    (
+        "rram_guard",
+        Bench::Whole(
+            "keys, locks and counters are registers of the chip: `verif/tests/rram.rs`, and after every command in `rram_alike.rs`; proofs in `make formal`",
+        ),
+    ),
+    (
+        "rram_program",
+        Bench::Whole(
+            "its promises are about cells and years: `verif/tests/rram_alike.rs`, cell by cell; proofs in `make formal`",
+        ),
+    ),
+    ("rram_walk", Bench::Whole("a walk needs rows and their banks: `verif/tests/rram.rs`, every word of every wake and scrub")),
+    ("rram_rom", Bench::Whole("a table that `make gen` writes: `sw/isa/tests/fresh.rs`, and every wake of the chip")),
+    (
+        "line_table",
+        Bench::Whole("its entries are those of `verif/tests/rram_alike.rs`, after every command; its cycles in `latencies`"),
+    ),
+    (
+        "vector",
+        Bench::Whole(
+            "lanes, reductions and S, wired: `verif/tests/random_vectors.rs` and `decoder.rs`, beside the instruction-level model",
+        ),
+    ),
+    ("vec_lane", Bench::Whole("arithmetic of benches of its own (`f24_*`), chosen by `vector`: `verif/tests/random_vectors.rs`")),
+    (
+        "scalar",
+        Bench::Whole("it reads S in the cycle in which it asks, which no bench can answer: `verif/tests/random_vectors.rs`"),
+    ),
+    ("board", Bench::Whole("the chip behind its line: `verif/tests/board.rs`, bit by bit")),
+    ("ecp5", Bench::Whole("a PLL and pins; `make lint` and `make fpga`")),
+    ("gowin", Bench::Whole("a PLL and pins; `make lint` and `make fpga`")),
+];
+
+/// Benches of what several blocks have in common.
+const SEVERAL: [&str; 1] = ["reset"];
+
+/// Names of the files of a folder with this ending, without it.
+fn stems(folder: &str, ending: &str) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    entries.filter_map(|name| Some(name.strip_suffix(ending)?.to_string())).collect()
+}
+
+#[test]
+fn modules_pages_and_benches_mirror_each_other() {
+    let modules: BTreeSet<String> = ports::modules(&root().join("rtl")).unwrap().into_iter().map(|m| m.name).collect();
+    let mut pages = stems("docs/blocks", ".md");
+    assert!(pages.remove("README"));
+    assert_eq!(pages, modules, "pages of docs/blocks and modules of rtl/");
+    let mut benches = stems("verif/tests/block", ".rs");
+    assert!(benches.remove("main") && SEVERAL.iter().all(|name| benches.remove(*name)));
+    let without: BTreeSet<String> = OTHERWISE.iter().map(|o| o.0.to_string()).collect();
+    assert_eq!(without.len(), OTHERWISE.len());
+    let expected: BTreeSet<String> = modules.difference(&without).cloned().collect();
+    assert_eq!(benches, expected, "benches of verif/tests/block, and modules that have no other place");
+    assert!(without.is_subset(&modules), "{without:?}");
+
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let index = read("docs/blocks/README.md");
+    for name in &modules {
+        let page = read(&format!("docs/blocks/{name}.md"));
+        let bench = match OTHERWISE.iter().find(|o| o.0 == name) {
+            None => format!("`verif/tests/block/{name}.rs`"),
+            Some((_, Bench::In(other))) => {
+                assert!(benches.contains(*other), "{name} is tested with {other}, which has no bench");
+                format!("`verif/tests/block/{other}.rs`")
+            }
+            Some((_, Bench::Whole(reason))) => reason.to_string(),
+        };
+        let ports = format!("<!-- gen:ports-{name} -->");
+        for part in [&format!("# {name}\n"), "\n```\n", "\n## Latency and promise\n", &ports, &bench] {
+            assert!(page.contains(part), "docs/blocks/{name}.md has no {part:?}");
+        }
+        assert_eq!(index.matches(&format!("]({name}.md)")).count(), 1, "{name} stands in docs/blocks/README.md once");
+    }
+}
+
+#[test]
+fn links_of_the_pages_lead_somewhere() {
+    let folder = root().join("docs/blocks");
+    for name in stems("docs/blocks", ".md") {
+        let page = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap();
+        for link in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let text = std::fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("{name}.md: {link}: {e}"));
+            let slug = |line: &str| -> String {
+                let title = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+                title.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+            };
+            let found = anchor.is_empty() || text.lines().any(|l| l.starts_with('#') && slug(l) == anchor);
+            assert!(found, "{name}.md: {file} has no heading {anchor}");
+        }
+    }
+}
+
+/// States of a state machine that waves do not name: `ST_X` of a source whose enumeration for waves (docs/waves.md) has no `= ST_X`.
+fn nameless(source: &str) -> Vec<String> {
+    let (code, waves) = source.split_once("`ifdef SYSTOLE_WAVES").unwrap_or((source, ""));
+    let word = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_string();
+    let states: BTreeSet<String> =
+        code.split("ST_").skip(1).map(word).filter(|s| code.contains(&format!(" ST_{s} = "))).collect();
+    let named: BTreeSet<String> = waves.split("= ST_").skip(1).map(word).collect();
+    states.difference(&named).cloned().collect()
+}
+
+#[test]
+fn every_state_of_the_rtl_has_its_name_in_waves() {
+    let mut machines = 0;
+    for module in ports::modules(&root().join("rtl")).unwrap() {
+        let source = std::fs::read_to_string(&module.path).unwrap();
+        machines += usize::from(source.contains("SYSTOLE_WAVES"));
+        assert_eq!(nameless(&source), Vec::<String>::new(), "{}", module.path.display());
+    }
+    assert!(machines >= 6, "{machines} state machines with names");
+    assert_eq!(nameless("  localparam ST_A = 1'd0, ST_B = 1'd1;\n`ifdef SYSTOLE_WAVES\n{ A = ST_A }"), ["B"]);
 }

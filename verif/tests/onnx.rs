@@ -32,7 +32,7 @@ fn check(folder: &str) -> Option<Vec<String>> {
         };
         for (n, set) in case.sets.iter().enumerate() {
             let inputs: Vec<Array> = set.inputs.iter().take(graph.input.all().count()).map(|(_, a)| a.clone()).collect();
-            let got = &graph.unpack(&run_graph(&graph, &graph.pack(&inputs).unwrap()).values)[0];
+            let got = &graph.unpack(&run_graph(&graph, graph.pack(&inputs).unwrap()).values)[0];
             if difference(got, &set.outputs[0].1) != Some(0.0) {
                 failed.push(format!("{} {n}: {:?}", case.name, difference(got, &set.outputs[0].1)));
             }
@@ -82,7 +82,7 @@ fn each_rule_of_onnx_runtimes_arithmetic_holds() {
         for set in &case.sets {
             let inputs: Vec<Array> = set.inputs.iter().map(|(_, array)| array.clone()).collect();
             for (n, element) in graph.elements(&inputs).unwrap().iter().enumerate() {
-                let result = run_graph(&graph, &graph.pack(element).unwrap());
+                let result = run_graph(&graph, graph.pack(element).unwrap());
                 // Values of a linear resize lie halfway often, and digits of a function are off by some: the verdicts below look
                 // where they differ.
                 let loose = case.name.starts_with("linear_") || case.name.starts_with("mean_of_");
@@ -136,7 +136,7 @@ fn a_wrong_code_is_a_failure_also_where_others_are_declared() {
         }
         let case = &cases(folder.path()).unwrap()[0];
         let graph = case.graph().unwrap().unwrap();
-        let reference = run_graph(&graph, &graph.input.pack(&case.sets[0].inputs[0].1).unwrap());
+        let reference = run_graph(&graph, graph.input.pack(&case.sets[0].inputs[0].1).unwrap());
         // The stored codes lie at the end of the file, or before the name of the tensor: change one that nothing excuses.
         let path = data.join("output_0.pb");
         let mut bytes = std::fs::read(&path).unwrap();

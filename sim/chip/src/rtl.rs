@@ -3,10 +3,12 @@
 
 use crate::Part;
 use crate::device::{Device, Pulse};
+use crate::watch::Watch;
 use crate::wave::Wave;
+use crate::writes::Writes;
 use harness::axi::{LiteError, LiteMaster, Response, StreamSink, StreamSource};
 use harness::verilated::{self, Spec, Variable};
-use harness::{Clock, Pause, Signal, Sim, SimError, TraceWindow};
+use harness::{Clock, Origin, Pause, Signal, Sim, SimError, TraceWindow};
 use std::cell::RefCell;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,8 @@ pub struct Options {
     /// Registers and memories of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
     /// stop it: for upsets. Slow.
     pub upsets: bool,
+    /// Takes what the core writes in each run, for lockstep with the instruction-level model. Slow.
+    pub writes: Option<Writes>,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,
     /// Where a board is, for what runs on one instead.
@@ -121,6 +125,17 @@ pub fn source_list_for(technology: &str) -> std::io::Result<(Vec<PathBuf>, Vec<P
     Ok((sources, includes))
 }
 
+/// Where coverage is measured, cells and lanes that there are many of and that have benches of their own are not counted inside of
+/// a chip: that would be most of its points, and take most of its time.
+fn counted(spec: Spec) -> Spec {
+    // (An argument: it must be read before the files that it is about.)
+    if std::env::var_os("HARNESS_COVERAGE").is_some() {
+        spec.argument(root().join("verif/coverage.vlt").display().to_string())
+    } else {
+        spec
+    }
+}
+
 /// What to build for a configuration.
 ///
 /// # Errors
@@ -132,7 +147,7 @@ pub fn spec(config: &Config) -> Result<Spec, verilated::Error> {
     for dir in includes {
         spec = spec.include_dir(dir);
     }
-    Ok(sizes(spec, config))
+    Ok(counted(sizes(spec, config)))
 }
 
 /// What to build for a netlist of the chip, in the folder that `scripts/netlist.sh` made of it: `files.f` names the netlist and
@@ -177,7 +192,7 @@ pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Erro
     let id = if named { config.id } else { systole_isa::config::OWN };
     let spec =
         sizes.fold(spec.parameter("CONFIG", id), |spec, (name, value, _)| spec.define(format!("SYSTOLE_OWN_{name}"), value));
-    Ok(includes.into_iter().fold(spec, Spec::include_dir))
+    Ok(counted(includes.into_iter().fold(spec, Spec::include_dir)))
 }
 
 /// The same with the device model behind the RRAM macros, whose pulses last so many cycles.
@@ -197,7 +212,7 @@ pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, veri
     for dir in includes {
         spec = spec.include_dir(dir);
     }
-    Ok(sizes(spec, config))
+    Ok(counted(sizes(spec, config)))
 }
 
 /// The planes of a macro in the model: what its cells read as at each reference.
@@ -291,6 +306,7 @@ pub struct RtlTransport {
     output: StreamSink,
     irq: Signal,
     cells: Option<Cells>,
+    watch: Rc<RefCell<Watch>>,
 }
 
 /// Cycles an AXI4-Lite access may take.
@@ -303,8 +319,17 @@ impl RtlTransport {
             let clock = sim.clock("clk_i");
             reset_pulse(sim, &clock).await;
             let pauses = |name: &str| if pause > 0.0 { Pause::random(pause, sim.random(name)) } else { Pause::Never };
+            let watch = Rc::new(RefCell::new(Watch::default()));
+            let mut registers = LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT);
+            if harness::cover::recording() {
+                let watch = watch.clone();
+                registers.watch(move |access, address, data, response| {
+                    watch.borrow_mut().access(access, address as u32, data as u32, response == Response::Okay);
+                });
+            }
             RtlTransport {
-                registers: LiteMaster::new(&clock, "s_axil_", ACCESS_LIMIT),
+                registers,
+                watch,
                 image: StreamSource::new(&clock, "s_axis_img_", pauses("img")),
                 input: StreamSource::new(&clock, "s_axis_in_", pauses("in")),
                 output: StreamSink::new(&clock, "m_axis_out_", pauses("out")),
@@ -399,6 +424,7 @@ impl Transport for RtlTransport {
         let bytes = bytes.to_vec();
         boxed(async move {
             let limit = 1_000_000 + 10_000 * bytes.len() as u64; // RRAM takes its time
+            self.watch.borrow_mut().upload(&bytes);
             self.image.send(bytes);
             let sent = self.sim.timeout(&self.clock, limit, "the image stream", self.image.drained()).await;
             sent.map_err(|e| HostError::Transport(e.to_string()))?;
@@ -440,6 +466,19 @@ impl Transport for RtlTransport {
     }
 }
 
+/// Where a wave counts its cycles from the launch of the first run: cycle 0 of it is the first in which the chip's lights say that a run
+/// is on.
+pub fn from_launch() -> Origin {
+    Origin::Bit("state_o".into(), 1)
+}
+
+/// A window in which nothing was: the file is not there, or is the one of a run before.
+fn warn_of_nothing(window: &TraceWindow) {
+    let (path, from) = (window.path.display(), window.from);
+    let counted = if window.origin == Origin::Start { "reset" } else { "the launch of the first run" };
+    eprintln!("warning: nothing was recorded in {path}: the simulation ended before cycle {from} from {counted}");
+}
+
 /// Builds the chip (or takes it from the cache), resets it and runs `job` with its transport.
 ///
 /// # Errors
@@ -464,16 +503,25 @@ where
         }
     };
     let spec = if options.upsets { spec.source(root().join("sim/chip/device/upsets.vlt")).define("SYNTHESIS", "") } else { spec };
+    let spec = if options.writes.is_some() { spec.source(root().join("sim/chip/device/writes.vlt")) } else { spec };
     let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
+    let spec = if options.trace.is_some() { spec.define("SYSTOLE_WAVES", "") } else { spec };
     let library = spec.trace(options.trace.is_some()).build()?;
-    let (pause, behind) = (options.pause, device.clone());
+    let (pause, behind, writes) = (options.pause, device.clone(), options.writes.clone());
     let run = harness::run(&library, options.seed.max(1), window, move |sim| async move {
         let cells = behind.map(|device| Cells::attach(&sim, device).unwrap_or_else(|e| panic!("{e}")));
         let mut transport = RtlTransport::reset(&sim, pause).await;
+        if let Some(writes) = writes {
+            writes.watch(&sim, transport.clock.clone()).unwrap_or_else(|e| panic!("{e}"));
+        }
         transport.cells = cells;
         job(transport).await
     });
-    wave.map_or(Ok(()), Wave::finish)?;
+    if let (Some(wave), Some(window)) = (wave, &options.trace)
+        && !wave.finish()?
+    {
+        warn_of_nothing(window);
+    }
     let run = run?;
     if let (Some(device), Some(file)) = (device, file) {
         file.save(&device.borrow())?;

@@ -7,11 +7,13 @@
 
 pub mod axi;
 mod clock;
+pub mod cover;
 mod error;
 mod exec;
 mod pause;
 mod place;
 mod random;
+mod record;
 mod scoreboard;
 mod signal;
 mod sim;
@@ -26,7 +28,7 @@ pub use rand;
 pub use random::Stream;
 pub use scoreboard::{Mismatch, Scoreboard};
 pub use signal::Signal;
-pub use sim::{JoinHandle, Sim, TraceWindow};
+pub use sim::{JoinHandle, Origin, Sim, TraceWindow};
 pub use sync::{Event, Queue};
 pub use test::{Run, Setup, run, run_test, run_with};
 pub use verilated;

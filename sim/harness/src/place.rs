@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where a run is, in the words of `cargo test`: for the line that repeats it, and the trace of it when it fails.
 
-use crate::{SimError, TraceWindow};
+use crate::{Origin, SimError, TraceWindow};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -40,6 +40,12 @@ impl Place {
         let x = std::env::var("VERILATED_X").map_or_else(|_| String::new(), |x| format!(" VERILATED_X={x}"));
         let path = self.path.as_ref().map_or_else(String::new, |path| format!(" -- --exact {path}"));
         format!("HARNESS_SEED={seed}{x} cargo test {}{path}", self.target)
+    }
+
+    /// The test's name: package, program, path.
+    pub fn name(&self) -> String {
+        let path = self.path.as_ref().map_or_else(String::new, |path| format!(" {path}"));
+        format!("{}{path}", self.target)
     }
 
     /// A name for files about this test, each call another.
@@ -88,7 +94,7 @@ impl Watch {
         std::fs::create_dir_all(&folder).map_err(|e| SimError::Model(format!("HARNESS_TRACE={}: {e}", folder.display())))?;
         let path = folder.join(place.file_name() + ".fst");
         watch.wave = Some(path.clone());
-        Ok((watch, Some(TraceWindow { path, from, to, depth: 0 })))
+        Ok((watch, Some(TraceWindow { path, from, to, origin: Origin::Start, depth: 0 })))
     }
 
     /// The run is over.

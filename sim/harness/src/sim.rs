@@ -19,12 +19,24 @@ use verilated::{Initial, Library, Model, Port};
 pub struct TraceWindow {
     /// The FST file.
     pub path: PathBuf,
-    /// First cycle of the first clock.
+    /// First cycle, of the first clock.
     pub from: u64,
-    /// Cycle in which dumping ends.
+    /// First cycle that is not dumped any more.
     pub to: u64,
+    /// Where cycles are counted from.
+    pub origin: Origin,
     /// Levels of hierarchy; 0: all.
     pub depth: u32,
+}
+
+/// Where the cycles of a [`TraceWindow`] are counted from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The first edge of the first clock.
+    #[default]
+    Start,
+    /// The first cycle in which this bit of this port is set. Until then every cycle is looked at.
+    Bit(String, u32),
 }
 
 struct Write {
@@ -46,6 +58,8 @@ pub(crate) struct Inner {
     log: RefCell<VecDeque<String>>,
     seed: u64,
     trace: RefCell<Option<TraceWindow>>,
+    /// The cycle that the window counts from, when it has come.
+    origin: Cell<Option<u64>>,
 }
 
 /// A running simulation; a cheap handle.
@@ -98,6 +112,7 @@ impl Sim {
                 log: RefCell::default(),
                 seed,
                 trace: RefCell::default(),
+                origin: Cell::default(),
             }),
         })
     }
@@ -176,6 +191,7 @@ impl Sim {
 
     /// Dumps an FST in a window of cycles. The model must be built with tracing.
     pub fn trace(&self, window: TraceWindow) {
+        self.inner.origin.set(Some(0).filter(|_| window.origin == Origin::Start));
         *self.inner.trace.borrow_mut() = Some(window);
     }
 
@@ -339,14 +355,14 @@ impl Sim {
         if let [clock] = &mut clocks[..] {
             let wake = if clock.soon.is_empty() { clock.later.peek().map(|Reverse((at, _))| *at) } else { Some(clock.cycle) };
             let idle = wake.map_or(0, |at| at.saturating_sub(clock.cycle));
-            let idle = trace_step(&inner.trace, clock.cycle, idle, &mut model)?;
+            let idle = trace_step(inner, clock.cycle, idle, &mut model)?;
             if idle > 0 && !model.has_stopped() {
                 let ran = model.run_cycles(clock.port, idle);
                 clock.cycle += ran;
                 clock.next_edge += ran * clock.period;
             }
         } else if let Some(clock) = clocks.first() {
-            trace_step(&inner.trace, clock.cycle, 0, &mut model)?;
+            trace_step(inner, clock.cycle, 0, &mut model)?;
         }
         if model.has_stopped() {
             let stop = model.stop().map_or_else(String::new, |s| s.text);
@@ -374,21 +390,36 @@ impl Sim {
     }
 }
 
-/// Opens and closes the window; returns how many of `idle` cycles may pass before it changes.
-fn trace_step(trace: &RefCell<Option<TraceWindow>>, cycle: u64, idle: u64, model: &mut Model) -> Result<u64, SimError> {
-    let window = trace.borrow();
+/// Opens and closes the window, when the values of a cycle stand; returns how many of `idle` cycles may pass before it changes. The edge
+/// behind them is not among them.
+fn trace_step(inner: &Inner, cycle: u64, idle: u64, model: &mut Model) -> Result<u64, SimError> {
+    let mut window = inner.trace.borrow_mut();
     let Some(w) = window.as_ref() else { return Ok(idle) };
-    if cycle >= w.to {
-        model.trace_pause();
-        drop(window);
-        *trace.borrow_mut() = None;
-        return Ok(idle);
+    let origin = match (inner.origin.get(), &w.origin) {
+        (Some(cycle), _) => cycle,
+        (None, Origin::Start) => 0,
+        (None, Origin::Bit(name, bit)) => {
+            let port = model.port(name).map_err(|e| SimError::Model(format!("the window of a trace: {e}")))?;
+            if model.get(port) >> bit & 1 == 0 {
+                return Ok(0);
+            }
+            cycle
+        }
+    };
+    inner.origin.set(Some(origin));
+    let (from, to) = (origin.saturating_add(w.from), origin.saturating_add(w.to));
+    if cycle < from {
+        return Ok(idle.min(from - cycle - 1));
     }
-    if cycle >= w.from {
+    if cycle < to {
         model.trace_open(&w.path, w.depth).map_err(|e| SimError::Model(e.to_string()))?;
-        return Ok(idle.min(w.to - cycle));
     }
-    Ok(idle.min(w.from - cycle))
+    if cycle + 1 < to {
+        return Ok(idle.min(to - cycle - 2));
+    }
+    model.trace_pause();
+    *window = None;
+    Ok(idle)
 }
 
 impl<T: 'static> JoinHandle<T> {

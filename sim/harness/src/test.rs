@@ -2,6 +2,7 @@
 //! From a design and an async function to a finished run.
 
 use crate::place::{self, Place, Watch};
+use crate::record;
 use crate::{Sim, SimError, TraceWindow};
 use std::future::Future;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub struct Setup {
 ///
 /// In a test of cargo's, `HARNESS_SEED` takes the place of `seed`, and a run that fails prints the line that repeats it.
 /// `HARNESS_TRACE=FOLDER` has models built with tracing and leaves an FST of each run that failed, `HARNESS_TRACE_WINDOW=480..560`
-/// of these cycles only.
+/// of these cycles only. `HARNESS_HASHES=FOLDER` leaves a line for each run there, with its event hash.
 ///
 /// # Errors
 /// Every [`SimError`].
@@ -68,14 +69,16 @@ where
 {
     let place = Place::here();
     let seed = place::seed(place.as_ref(), setup.seed);
-    let (watch, window) = Watch::new(place, seed, setup.trace.is_some())?;
+    let (watch, window) = Watch::new(place.clone(), seed, setup.trace.is_some())?;
     let run = || {
         let sim = Sim::new(library, seed, setup.initial)?;
         if let Some(window) = setup.trace.or(window) {
             sim.trace(window);
         }
         let job = main(sim.clone());
-        let value = sim.drive(job)?;
+        let outcome = sim.drive(job);
+        record::run(place.as_ref(), &sim, outcome.is_ok())?;
+        let value = outcome?;
         Ok(Run { value, cycles: sim.cycle(), event_hash: sim.event_hash() })
     };
     let run = run();

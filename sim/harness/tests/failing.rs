@@ -132,3 +132,29 @@ fn unwrap_shows_a_report_that_can_be_read() {
     }
     assert!(!text.contains("\\n") && !text.contains("nothing yet"), "{text}");
 }
+
+#[test]
+fn a_run_leaves_the_same_line_each_time_in_a_file_of_its_process() {
+    let line = |nextest: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "inner::by_hand"])
+            .env("HARNESS_HASHES", folder.path())
+            .env("HARNESS_SEED", "5")
+            .env_remove(BREAK);
+        command.env_remove("NEXTEST_BINARY_ID").env_remove("NEXTEST_TEST_NAME").envs(nextest.iter().copied());
+        assert!(command.output().unwrap().status.success());
+        let files: Vec<_> = folder.path().read_dir().unwrap().map(|e| e.unwrap().path()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        std::fs::read_to_string(&files[0]).unwrap()
+    };
+    let text = line(&[]);
+    assert_eq!(text, line(&[]));
+    let fields: Vec<&str> = text.strip_suffix('\n').unwrap().split('\t').collect();
+    let [name, seed, cycles, hash, verdict] = fields[..] else { panic!("{text}") };
+    assert_eq!((name, seed, cycles, verdict), ("-p harness --test failing inner::by_hand", "5", "19", "passed"));
+    assert!(u64::from_str_radix(hash, 16).unwrap() != 0);
+    let named = line(&[("NEXTEST_BINARY_ID", "harness::failing"), ("NEXTEST_TEST_NAME", "a test")]);
+    assert_eq!(named, text.replace(name, "harness::failing a test"));
+}

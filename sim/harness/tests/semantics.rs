@@ -3,7 +3,7 @@
 
 use harness::axi::{Monitor, StreamSink, StreamSource};
 use harness::verilated::{Library, Spec};
-use harness::{Event, Pause, Queue, Run, Scoreboard, Sim, SimError, TraceWindow, run};
+use harness::{Event, Origin, Pause, Queue, Run, Scoreboard, Sim, SimError, TraceWindow, run};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -171,7 +171,7 @@ fn the_same_seed_gives_the_same_events_traced_or_not() {
     let (one, two, other) = (noisy(7, None), noisy(7, None), noisy(8, None));
     assert_eq!(one, two);
     assert_ne!(one.event_hash, other.event_hash);
-    let traced = noisy(7, Some(TraceWindow { path: path.clone(), from: 100, to: 300, depth: 0 }));
+    let traced = noisy(7, Some(TraceWindow { path: path.clone(), from: 100, to: 300, origin: Origin::Start, depth: 0 }));
     assert_eq!(one, traced);
     assert!(std::fs::metadata(&path).unwrap().len() > 100);
     std::fs::remove_file(path).unwrap();
@@ -352,4 +352,64 @@ fn the_monitor_sees_a_word_that_changes_while_it_waits() {
     let panic = std::panic::catch_unwind(|| stream(1, 0.0, 0.5)).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.contains("the word changed before TREADY"), "{text}");
+}
+
+/// The values of `count_o` that a wave has, by time, and the time of its first and last change.
+fn counted(path: &std::path::Path) -> Vec<(u64, u64)> {
+    let mut wave = wellen::simple::read(path).unwrap();
+    let hierarchy = wave.hierarchy();
+    let count = hierarchy.all_vars().find(|&v| hierarchy[v].name(hierarchy) == "count_o").unwrap();
+    let signal = hierarchy[count].signal_ref();
+    wave.load_signals(&[signal]);
+    let times = wave.time_table().to_vec();
+    let value = |v: wellen::SignalValueRef<'_>| u64::from_str_radix(&v.to_bit_string().unwrap(), 2).unwrap();
+    wave.get_signal(signal).unwrap().iter_changes().map(|(at, v)| (times[at as usize], value(v))).collect()
+}
+
+#[test]
+fn a_window_has_its_cycles_and_no_others_counted_from_the_start_or_from_a_port() {
+    // The counter counts from cycle 40 on: its value in cycle c is c - 40.
+    for (origin, first) in [(Origin::Start, 0), (Origin::Bit("en_i".into(), 0), 40)] {
+        for (from, to) in [(0u64, 5u64), (7, 8), (30, 60)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("w.fst");
+            let window = TraceWindow { path: path.clone(), from, to, origin: origin.clone(), depth: 0 };
+            let library = design("counter").trace(true).build().unwrap();
+            run(&library, 1, Some(window), |sim| async move {
+                let clk = reset(&sim).await;
+                clk.cycles(39 - clk.cycle()).await;
+                sim.signal("en_i").set(1);
+                sim.signal("step_i").set(1);
+                // Alone: cycles pass inside the model.
+                clk.cycles(100).await;
+            })
+            .unwrap();
+            let (from, to) = (first + from, first + to);
+            let seen = counted(&path);
+            // Two steps of time a cycle: the edge that begins cycle c is at 2 c - 2, what the bench writes then at 2 c - 1.
+            assert!(
+                seen.iter().all(|(time, _)| ((2 * from).saturating_sub(1)..2 * to - 2).contains(time)),
+                "{from}..{to}: {seen:?}"
+            );
+            let values: Vec<u64> = (from..to).map(|c| c.saturating_sub(40)).collect();
+            let mut expected = values.clone();
+            expected.dedup();
+            assert_eq!(seen.iter().map(|s| s.1).collect::<Vec<_>>(), expected, "{from}..{to}");
+        }
+    }
+}
+
+#[test]
+fn a_window_that_never_comes_leaves_no_file_and_a_port_that_is_not_there_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.fst");
+    let library = design("counter").trace(true).build().unwrap();
+    let traced = |origin: Origin| {
+        let window = TraceWindow { path: path.clone(), from: 0, to: 9, origin, depth: 0 };
+        run(&library, 1, Some(window), |sim| async move { reset(&sim).await.cycles(50).await })
+    };
+    traced(Origin::Bit("en_i".into(), 0)).unwrap();
+    assert!(!path.exists());
+    let error = traced(Origin::Bit("no_such_port".into(), 0)).unwrap_err().to_string();
+    assert!(error.contains("no_such_port"), "{error}");
 }

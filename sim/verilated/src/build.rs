@@ -4,7 +4,7 @@
 use crate::inputs::{Inputs, Places, clean};
 use crate::runtime::library_files;
 use crate::tools::{Tools, run};
-use crate::{Error, Library, Spec, cache, parameter, port, shim};
+use crate::{Error, Library, Spec, cache, coverage, parameter, port, shim};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::SystemTime;
 
+/// Bits of the widest signal whose toggles are counted, an array's as one: memories are wider.
+const WIDEST: &str = "1024";
 /// What is sealed beside a model.
 const SEALED: [&str; 3] = ["model.so", "Vmodel.h", "inputs"];
 /// How hard the C++ compiler works on what runs once: initial values, names.
@@ -28,7 +30,7 @@ fn level() -> String {
 impl Spec {
     /// Builds the model, or takes it from the cache. It is built once for each content of all files that Verilator read,
     /// flags and tools, also where the project has been copied elsewhere; other processes that want the same wait. Where
-    /// `HARNESS_TRACE` is set every model has tracing.
+    /// `HARNESS_TRACE` is set every model has tracing, where `HARNESS_COVERAGE` is set every one has coverage.
     ///
     /// # Errors
     /// [`Error::ToolMissing`], [`Error::Source`], [`Error::Parameter`], [`Error::Verilog`], [`Error::Unsupported`],
@@ -37,6 +39,9 @@ impl Spec {
     pub fn build(&self) -> Result<Arc<Library>, Error> {
         if !self.trace && std::env::var_os("HARNESS_TRACE").is_some() {
             return self.clone().trace(true).build();
+        }
+        if !self.coverage && coverage::folder().is_some() {
+            return self.clone().coverage(true).build();
         }
         // One load of a shared object per process: a second one would be the same anyway.
         static LOADED: Mutex<Vec<(PathBuf, PathBuf, Arc<Library>)>> = Mutex::new(Vec::new());
@@ -121,7 +126,7 @@ impl Spec {
             verilator.args(["--trace-fst", "--trace-structs"]);
         }
         if self.coverage {
-            verilator.arg("--coverage");
+            verilator.args(["--coverage", "--coverage-max-width", WIDEST, "-DVERILATED_COVERAGE"]);
         }
         // Absolute, so that what the design says of its sources does not depend on where the program stands.
         let absolute = |path: &PathBuf| clean(&places.work.join(path));

@@ -22,8 +22,10 @@ fn folder(variable: impl Fn(&str) -> Option<PathBuf>, exe: Option<&Path>) -> Res
     if let Some(dir) = variable("VERILATED_CACHE") {
         return Ok((dir, false));
     }
-    // A test or program of cargo runs from target/<profile>/[deps/]; target holds a CACHEDIR.TAG.
-    if let Some(target) = exe.and_then(|exe| exe.ancestors().find(|a| a.join("CACHEDIR.TAG").exists())) {
+    // A test or program of cargo runs from target/<profile>/[deps/]; target holds a CACHEDIR.TAG where cargo made the folder,
+    // and what cargo notes of the compiler where a part of the folder was there before, as a restored cache is.
+    let is_target = |folder: &Path| ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|name| folder.join(name).exists());
+    if let Some(target) = exe.and_then(|exe| exe.ancestors().find(|a| is_target(a))) {
         return Ok((target.join("verilated"), true));
     }
     let user = variable("XDG_CACHE_HOME").filter(|p| p.is_absolute()).or_else(|| Some(variable("HOME")?.join(".cache")));
@@ -148,10 +150,12 @@ mod tests {
         assert_eq!(find(&set, Some(exe)).expect("a folder").0, Path::new("/caches/a/verilated"));
         assert_eq!(find(&[("VERILATED_CACHE", "x"), ("HOME", "/h")], Some(exe)).expect("a folder").0, Path::new("x"));
         assert!(matches!(find(&[], Some(exe)), Err(Error::NoCache)));
-        let target = tempfile::tempdir().expect("a folder");
-        std::fs::write(target.path().join("CACHEDIR.TAG"), "").expect("written");
-        let found = find(&[("HOME", "/home/a")], Some(&target.path().join("debug/deps/x"))).expect("a folder");
-        assert_eq!(found, (target.path().join("verilated"), true));
+        for mark in ["CACHEDIR.TAG", ".rustc_info.json"] {
+            let target = tempfile::tempdir().expect("a folder");
+            std::fs::write(target.path().join(mark), "").expect("written");
+            let found = find(&[("HOME", "/home/a")], Some(&target.path().join("debug/deps/x"))).expect("a folder");
+            assert_eq!(found, (target.path().join("verilated"), true), "{mark}");
+        }
     }
 
     #[test]

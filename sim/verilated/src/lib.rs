@@ -3,6 +3,7 @@
 
 mod build;
 mod cache;
+mod coverage;
 mod error;
 mod inputs;
 mod library;

@@ -2,7 +2,7 @@
 //! A running model. All unsafe code of the crate is here: calls into the shim, and the memory of
 //! ports, which lives as long as the model does.
 
-use crate::{Direction, Error, Library, Port};
+use crate::{Direction, Error, Library, Port, coverage};
 use bitvec::order::Lsb0;
 use bitvec::slice::BitSlice;
 use std::collections::HashMap;
@@ -490,7 +490,7 @@ impl Model {
         unsafe { (self.calls.trace_pause)(self.raw) }
     }
 
-    /// Writes coverage data.
+    /// Writes coverage data, the counts of each instance of a module by themselves.
     ///
     /// # Errors
     /// [`Error::NotBuiltWith`]; [`Error::Write`] when the file cannot be written.
@@ -515,6 +515,12 @@ impl Model {
 
 impl Drop for Model {
     fn drop(&mut self) {
+        if let Some(folder) = coverage::folder().filter(|_| self.library.coverage) {
+            // A panic here would end the program: what cannot be written shows as a hole in the coverage.
+            if let Err(e) = coverage::collect(self, &folder) {
+                eprintln!("coverage of '{}' is lost: {e}", self.library.top());
+            }
+        }
         // SAFETY: the instance is freed once, with its own context current (the shim sees to it).
         unsafe { (self.calls.free)(self.raw) }
     }

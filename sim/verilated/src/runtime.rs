@@ -30,7 +30,7 @@ impl Spec {
     ///
     /// Reading the headers takes most of the time of a small file, but preparing them takes three times as long as reading:
     /// so that is left to the second model of a cache. The compiler takes what it prepared under the same definitions
-    /// only: models with a trace or coverage read the headers as they are.
+    /// only: models with coverage have prepared headers of their own, those with a trace read the headers as they are.
     pub(crate) fn runtime(&self, tools: &Tools, cache: &Path, names: &[String], levels: &[&str]) -> Result<Runtime, Error> {
         let text = format!("{} {}", shim::VERSION, tools.fingerprint);
         let home = cache.join(format!("runtime-{}", &blake3::hash(text.as_bytes()).to_hex()[..24]));
@@ -59,7 +59,7 @@ impl Spec {
         for name in missing {
             cache::seal(&home, &format!("{name}.sum"), &[&object(name)])?;
         }
-        let headers = if first || self.trace || self.coverage { vec![] } else { self.headers(tools, &home, levels)? };
+        let headers = if first || self.trace { vec![] } else { self.headers(tools, &home, levels)? };
         Ok(Runtime { objects: names.iter().map(|n| home.join(object(n))).collect(), headers })
     }
 
@@ -67,7 +67,8 @@ impl Spec {
     fn headers(&self, tools: &Tools, home: &Path, levels: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
         let (mut headers, mut commands, mut made) = (vec![], vec![], vec![]);
         for &level in levels {
-            let name = format!("headers{}.h", level.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+            let kind = if self.coverage { "_coverage" } else { "" };
+            let name = format!("headers{}{kind}.h", level.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
             let (header, prepared, sum) = (home.join(&name), format!("{name}.gch"), format!("{name}.sum"));
             headers.push((level.to_string(), header.clone()));
             if cache::is_whole(home, &sum, &[&prepared]) || made.contains(&(sum.clone(), prepared.clone())) {

@@ -198,6 +198,8 @@ int vrs_trace_open(void* p, const char* path, int depth) {
         m->top->trace(m->trace, depth);
         m->trace->open(path);
     }
+    // What stands now has its time behind it: it is the wave's first.
+    if (!m->dumping && m->time) m->trace->dump(m->time - 1);
     m->dumping = 1;
     return m->trace->isOpen();
 #else
@@ -215,6 +217,7 @@ int vrs_coverage(void* p, const char* path) {
 #if VRS_COVERAGE
     Instance* m = static_cast<Instance*>(p);
     Use use(m);
+    m->context->coveragep()->forcePerInstance(true);
     m->context->coveragep()->write(path);
     return 0;
 #else

@@ -5,7 +5,7 @@ use crate::port::PortInfo;
 use std::fmt::Write;
 
 /// Goes into the cache key: a change here makes every cached model stale.
-pub(crate) const VERSION: u32 = 11;
+pub(crate) const VERSION: u32 = 12;
 
 /// Included in front of every C++ file: `$display` and friends print through the shim.
 pub(crate) const PRINT_HEADER: &str = "\

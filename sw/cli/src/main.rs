@@ -16,10 +16,12 @@ mod rows;
 mod rram;
 mod run;
 mod score;
+mod script;
 mod serve;
 mod show;
 mod sizes;
 mod tables;
+mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -70,6 +72,7 @@ enum Verb {
     Energy(energy::EnergyArgs),
     /// Cycles of a network over the area of machines
     Explore(explore::ExploreArgs),
+    Script(script::ScriptArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
@@ -78,6 +81,8 @@ enum Verb {
     Timeline(show::TimelineArgs),
     /// A board behind a serial port: look what is wrong with it, or simulate one
     Board(board::BoardArgs),
+    /// Run the test suite of a checkout: parts, seeds, JUnit, repeats, Slurm (docs/running-the-suite.md)
+    Verify(verify::VerifyArgs),
     /// Check the tools that Systole uses
     Doctor(doctor::DoctorArgs),
 }
@@ -116,11 +121,14 @@ struct Machine {
     /// Simulate the netlist in this folder (scripts/netlist.sh) in place of the RTL
     #[arg(long, value_name = "DIR")]
     netlist: Option<PathBuf>,
+    /// Compare each word that the RTL writes to X, W SRAM and OUT with the instruction-level model's, in its cycle (slow)
+    #[arg(long)]
+    lockstep: bool,
     /// Record a wave of the RTL to this FST file (slow)
     #[arg(long, value_name = "F.fst")]
     trace: Option<PathBuf>,
-    /// First and last cycle of the wave, counted from reset
-    #[arg(long, value_name = "FROM:TO", requires = "trace")]
+    /// Cycles of the wave: run:480..560 from the launch of the first run, 1000:2000 from reset, TO left out: to the end [default: run:0..]
+    #[arg(long, value_name = "WINDOW", requires = "trace")]
     trace_window: Option<String>,
     /// Seed of random data
     #[arg(long, default_value_t = 1)]
@@ -167,23 +175,34 @@ impl Machine {
             "--netlist is simulated: use it with --backend rtl"
         );
         let netlist = self.netlist.clone();
+        anyhow::ensure!(
+            !self.lockstep || self.backend == BackendName::Rtl && netlist.is_none(),
+            "--lockstep looks into the RTL: use it with --backend rtl, without --netlist"
+        );
+        let writes = self.lockstep.then(systole_chip::Writes::default);
         let Some(path) = &self.trace else {
-            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, ..Default::default() });
+            return Ok(systole_chip::Options { seed: self.seed, port: Some(self.port()), netlist, writes, ..Default::default() });
         };
         anyhow::ensure!(self.backend == BackendName::Rtl, "--trace records the RTL; use it with --backend rtl");
-        let (mut from, mut to) = (0, u64::MAX);
-        if let Some(window) = &self.trace_window {
-            let parse = |s: &str| s.trim().parse::<u64>().ok();
-            let (a, b) = window
-                .split_once(':')
-                .and_then(|(a, b)| Some((parse(a)?, parse(b)?)))
-                .filter(|(a, b)| a < b)
-                .ok_or_else(|| anyhow::anyhow!("--trace-window {window}: not FROM:TO with FROM below TO, as 1000:2000"))?;
-            (from, to) = (a, b);
-        }
-        let window = harness::TraceWindow { path: path.clone(), from, to, depth: 0 };
-        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), netlist, ..Default::default() })
+        let window = self.trace_window.as_deref().unwrap_or("run:0..");
+        let (from, to, origin) = cycles(window).ok_or_else(|| {
+            anyhow::anyhow!("--trace-window {window}: not FROM..TO or FROM:TO with FROM below TO, as 1000:2000 from reset or run:480..560 from the launch")
+        })?;
+        let window = harness::TraceWindow { path: path.clone(), from, to, origin, depth: 0 };
+        Ok(systole_chip::Options { seed: self.seed, trace: Some(window), netlist, writes, ..Default::default() })
     }
+}
+
+/// First cycle, first one behind, and where they are counted from: `480..560`, `480:560`, `run:480..560`, `run:480..`.
+fn cycles(window: &str) -> Option<(u64, u64, harness::Origin)> {
+    let (origin, rest) = match window.strip_prefix("run:") {
+        Some(rest) => (systole_chip::from_launch(), rest),
+        None => (harness::Origin::Start, window),
+    };
+    let (from, to) = rest.split_once("..").or_else(|| rest.split_once(':'))?;
+    let from = from.trim().parse().ok()?;
+    let to = if to.trim().is_empty() { u64::MAX } else { to.trim().parse().ok()? };
+    (from < to).then_some((from, to, origin))
 }
 
 fn main() -> ExitCode {
@@ -204,10 +223,12 @@ fn main() -> ExitCode {
         Verb::Retention(args) => fault::retention(&args),
         Verb::Energy(args) => energy::energy(&args),
         Verb::Explore(args) => explore::explore(&args),
+        Verb::Script(args) => script::script(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),
         Verb::Timeline(args) => show::timeline(&args),
         Verb::Board(args) => board::board(&args),
+        Verb::Verify(args) => verify::verify(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
     };
     match result {

@@ -474,7 +474,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": batch, "random_input": input.is_empty(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
-            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
+            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "lockstep": report.lockstep, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds, "on_host": on_host(&program.graph),
             "tables": tables::json(&program.graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
@@ -504,6 +504,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
         ));
         verdict.print();
         print_declared(&report, &program);
+        output::lockstep(&report);
         tables::lines(&program.graph).iter().for_each(|line| output::print(line));
         print_host(&program.graph);
         if args.layers {
@@ -516,7 +517,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
             output::print(&format!("  first: {first}"));
         }
     }
-    Ok(report.mismatches == 0 && measured == report.cycles_predicted && verdict.is_good())
+    Ok(report.mismatches == 0 && measured == report.cycles_predicted && output::in_step(&report) && verdict.is_good())
 }
 
 /// What the compiler declared inexact, and what came of it in a run.
@@ -595,7 +596,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             "awake": awake, "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
             "cycles_all": report.cycles_all, "cycles_per_input": each, "macs": macs, "utilisation": utilisation,
             "mismatches": report.mismatches, "outputs": report.compared, "declared": declared(&report, &program), "layers": program.split.body.1.layers,
-            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "sim_cycles_per_second": report.sim_cycles_per_second,
+            "expected": expected, "labels": labels, "first_mismatch": report.first_mismatch, "lockstep": report.lockstep, "sim_cycles_per_second": report.sim_cycles_per_second,
             "events": report.events, "energy_of_all": spent, "compile_seconds": program.split.seconds});
         output::print(&serde_json::to_string_pretty(&json)?);
     } else {
@@ -618,6 +619,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
         ));
         verdict.print();
         print_declared(&report, &program);
+        output::lockstep(&report);
         if args.layers {
             layer_table(&program.split.body.1);
         }
@@ -628,7 +630,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             output::print(&format!("  first: {first}"));
         }
     }
-    Ok(report.mismatches == 0 && as_predicted && verdict.is_good())
+    Ok(report.mismatches == 0 && as_predicted && output::in_step(&report) && verdict.is_good())
 }
 
 /// Runs every case in a folder; true when none failed.

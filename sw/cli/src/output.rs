@@ -24,6 +24,19 @@ pub fn good(text: &str) -> String {
     text.if_supports_color(Stream::Stdout, |t| t.green()).to_string()
 }
 
+/// Whether the RTL wrote what the model says, where that was looked at.
+pub fn in_step(report: &systole_verif::Report) -> bool {
+    report.lockstep.as_ref().is_none_or(|l| l.is_good())
+}
+
+/// Says so.
+pub fn lockstep(report: &systole_verif::Report) {
+    if let Some(lockstep) = &report.lockstep {
+        let text = lockstep.to_string();
+        print(&format!("  lockstep          {}", if lockstep.is_good() { good(&text) } else { bad(&text) }));
+    }
+}
+
 /// Red on a terminal.
 pub fn bad(text: &str) -> String {
     text.if_supports_color(Stream::Stdout, |t| t.red()).to_string()

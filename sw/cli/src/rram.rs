@@ -62,7 +62,11 @@ impl PartArgs {
             self.existing(machine)?;
             return machine.options();
         }
-        Ok(systole_chip::Options { part: Some(self.part(machine.seed, access)?), ..machine.options()? })
+        let mut options = machine.options()?;
+        if let (Some(window), None) = (&mut options.trace, &machine.trace_window) {
+            window.origin = harness::Origin::Start; // there may be no run
+        }
+        Ok(systole_chip::Options { part: Some(self.part(machine.seed, access)?), ..options })
     }
 }
 

@@ -130,14 +130,14 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let measured = report.cycles_measured.first().copied().unwrap_or(0);
     let energy = systole_verif::energy::of_events(&report.events, &config, graph.macs() * count as u64, None);
     let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
-    let good = report.mismatches == 0 && as_predicted && script == 0;
+    let good = report.mismatches == 0 && as_predicted && script == 0 && output::in_step(&report);
     if quiet {
         let json = json!({
             "network": args.network, "config": config.name, "weight_beats": config.weight_beats, "backend": backend,
             "awake": awake, "images": count, "accuracy": accuracy,
             "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,
             "macs": graph.macs(), "utilisation": utilisation, "outputs": report.compared,
-            "mismatches": report.mismatches, "first_mismatch": report.first_mismatch, "script_mismatches": script,
+            "mismatches": report.mismatches, "first_mismatch": report.first_mismatch, "lockstep": report.lockstep, "script_mismatches": script,
             "events": report.events, "energy_of_all": if args.energy { serde_json::to_value(&energy)? } else { serde_json::Value::Null },
             "layers": compiled.layers, "sim_cycles_per_second": report.sim_cycles_per_second,
         });
@@ -176,6 +176,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         output::grouped(cycles),
         output::grouped(report.sim_cycles_per_second as u64)
     ));
+    output::lockstep(&report);
     if args.layers {
         crate::onnx::layer_table(&compiled);
     }

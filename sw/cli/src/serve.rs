@@ -73,6 +73,7 @@ impl ServeArgs {
             port: self.board_port.clone(),
             baud: self.baud,
             netlist: None,
+            lockstep: false,
             trace: None,
             trace_window: None,
             seed: 1,

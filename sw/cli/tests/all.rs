@@ -10,3 +10,5 @@ mod onnx;
 mod rows;
 mod rram;
 mod serve;
+mod verify;
+mod waves;

@@ -8,8 +8,10 @@ use crate::format::FORMATS;
 use crate::latency::{LATENCIES, Latency, max_loops};
 use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
 use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, TURN_THRESHOLD, WEAR_THRESHOLD};
-use crate::{board, rram_engine};
+use crate::{board, ports, rram_engine};
 use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// All tables as one text: what the fingerprint is taken of. Meanings are left out, so that
 /// a better sentence does not make old images useless.
@@ -357,11 +359,53 @@ fn engine_tables() -> Vec<(String, String)> {
     ]
 }
 
-/// `document` with every generated table replaced by its present text.
+/// The tables of all ports of `rtl`, `ports-NAME` each. A technology's variant of a module has its ports.
+///
+/// # Errors
+/// As [`crate::ports::modules`], and a variant that has other ports.
+pub fn port_tables(rtl: &Path) -> io::Result<Vec<(String, String)>> {
+    let mut tables: Vec<(String, String, Vec<ports::Line>)> = vec![];
+    for module in ports::modules(rtl)? {
+        let name = format!("ports-{}", module.name);
+        let text = ports::table(&module);
+        match tables.iter_mut().find(|t| t.0 == name) {
+            None => tables.push((name, text, module.lines)),
+            Some(other) if other.2 != module.lines => {
+                return Err(io::Error::other(format!(
+                    "{}: its ports are not those of the module it stands for",
+                    module.path.display()
+                )));
+            }
+            Some(other) if !module.path.components().any(|c| c.as_os_str() == "ecp5") => other.1 = text,
+            Some(_) => (),
+        }
+    }
+    Ok(tables.into_iter().map(|t| (t.0, t.1)).collect())
+}
+
+/// Documents with generated tables, of `docs` and of its folders.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn documents(docs: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = vec![];
+    for entry in std::fs::read_dir(docs)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(documents(&path)?);
+        } else if path.extension().is_some_and(|e| e == "md") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// `document` with every generated table replaced by its present text, those of `more` too.
 ///
 /// # Errors
 /// The name of a marker that no table has, or that is not closed.
-pub fn refresh(document: &str) -> Result<String, String> {
+pub fn refresh(document: &str, more: &[(String, String)]) -> Result<String, String> {
     let tables = doc_tables();
     let mut out = String::new();
     let mut rest = document;
@@ -369,7 +413,7 @@ pub fn refresh(document: &str) -> Result<String, String> {
         let after = &rest[at + 9..];
         let close = after.find(" -->").ok_or("marker without an end")?;
         let name = &after[..close];
-        let text = &tables.iter().find(|(n, _)| n == name).ok_or(format!("no table '{name}'"))?.1;
+        let text = &tables.iter().chain(more).find(|(n, _)| n == name).ok_or(format!("no table '{name}'"))?.1;
         let end = after.find("<!-- /gen -->").ok_or(format!("'{name}' has no <!-- /gen -->"))?;
         out.push_str(&rest[..at]);
         let _ = write!(out, "<!-- gen:{name} -->\n{text}<!-- /gen -->");

@@ -19,12 +19,14 @@ pub mod generate;
 pub mod image;
 pub mod latency;
 pub mod nest;
+pub mod ports;
 pub mod program;
 pub mod regs;
 pub mod requant;
 pub mod rram;
 pub mod rram_engine;
 pub mod table;
+pub mod writes;
 
 pub use config::Config;
 pub use error::IsaError;

@@ -14,6 +14,7 @@ use systole_isa::nest::{Loop, Nest};
 use systole_isa::program::{Lane, Load, Matmul, OneHot, Post, PostDest, Program, Register, Scalar, Store, Vector};
 use systole_isa::regs::EVENTS;
 use systole_isa::requant::Param;
+use systole_isa::writes::{Place, Write};
 use systole_isa::{Config, Image, Instruction, Latency};
 use wide::i16x8;
 
@@ -41,6 +42,17 @@ pub struct Origin {
     pub cycle: u64,
 }
 
+/// A word that a run wrote, and the row of the timetable whose instruction wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The row.
+    pub row: usize,
+    /// The unit.
+    pub unit: &'static str,
+    /// The word.
+    pub write: Write,
+}
+
 /// A machine of one configuration. W SRAM, X, V and S keep their content from run to run.
 pub struct Machine {
     config: Config,
@@ -52,6 +64,7 @@ pub struct Machine {
     acc: Vec<i32>,   // [address][col]
     numbers: vector::Numbers,
     origins: Option<Vec<Option<Origin>>>,
+    written: Option<Vec<Written>>,
 }
 
 struct Loaded {
@@ -188,6 +201,7 @@ impl Machine {
             numbers: vector::Numbers::new(if config.vec_lanes == 0 { 0 } else { config.v_depth as usize }, c),
             image: None,
             origins: None,
+            written: None,
             config,
         }
     }
@@ -227,6 +241,24 @@ impl Machine {
     /// Records for every OUT word which row wrote it, and when.
     pub fn record_origins(&mut self) {
         self.origins = Some(vec![None; self.config.out_depth as usize]);
+    }
+
+    /// Records every word that runs write.
+    pub fn record_writes(&mut self) {
+        self.written = Some(vec![]);
+    }
+
+    /// The words that the runs since then wrote to X, W SRAM and OUT, in the order of cycles; forgets them.
+    pub fn take_writes(&mut self) -> Vec<Written> {
+        let mut all = self.written.replace(vec![]).unwrap_or_default();
+        all.sort_by_key(|w| (w.write.cycle, w.write.place, w.write.address));
+        all
+    }
+
+    fn note(&mut self, (row, unit): (usize, &'static str), cycle: u64, place: Place, address: u32, lanes: u32, data: &[u8]) {
+        if let Some(all) = &mut self.written {
+            all.push(Written { row, unit, write: Write { cycle, place, address, lanes, data: data.to_vec() } });
+        }
     }
 
     /// The origin of the OUT word that holds byte `byte` of the last output frame.
@@ -791,6 +823,15 @@ impl Machine {
             PostDest::WColumn | PostDest::WRow => run.events[W_WRITE] += 1,
             PostDest::Out | PostDest::OutRaw32 => {}
         }
+        let place = match dest {
+            PostDest::X => Some(Place::X),
+            PostDest::WColumn => Some(Place::WColumn),
+            PostDest::WRow => Some(Place::WRow),
+            PostDest::Out | PostDest::OutRaw32 => None, // noted where it is written
+        };
+        if let Some(place) = place.filter(|_| self.written.is_some()) {
+            self.note(by, cycle, place, dst, u32::MAX, &codes.iter().map(|&v| v as u8).collect::<Vec<u8>>());
+        }
         match dest {
             PostDest::X => {
                 let at = self.x_at(dst);
@@ -830,6 +871,7 @@ impl Machine {
         }
         let stays = run.out_port.as_mut().map_or(Ok(true), |o| o.write(cycle, word, row, unit))?;
         run.events[OUT_WRITE] += 1;
+        self.note((row, unit), cycle, Place::Out, word, u32::MAX, bytes);
         let at = word as usize * bytes.len();
         let Some(place) = run.out.get_mut(at..at + bytes.len()) else {
             return rule(cycle, row, unit, format!("OUT word {word} is beyond the buffer"));
@@ -856,6 +898,10 @@ impl Machine {
         for lane in (0..c).filter(|lane| i.mask >> lane & 1 == 1) {
             let from = src + (lane + c - i.rotate as usize % c) % c;
             self.x[at + lane] = i.fill.unwrap_or_else(|| run.input.get(from).map_or(0, |&b| b as i8));
+        }
+        if self.written.is_some() {
+            let data: Vec<u8> = self.x[at..at + c].iter().map(|&v| v as u8).collect();
+            self.note((s.row, "LOAD"), walk.time + u64::from(self.latency.load_write), Place::X, dst, i.mask, &data);
         }
         walk.step();
         Ok(())

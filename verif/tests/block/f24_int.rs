@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Integers as F24, against the golden model (docs/arithmetic.md).
 
+use super::shared::stages::Stages;
 use crate::common::{bench, block};
 use rand::RngExt;
 use systole_golden::f24::F24;
@@ -10,7 +11,7 @@ fn integers_become_numbers() {
     for width in [32u32, 48] {
         bench(&block("systole_f24_int").parameter("WIDTH", i64::from(width)), 1, move |sim, clk| async move {
             let [en, x, f] = ["en_i", "x_i", "f_o"].map(|s| sim.signal(s));
-            en.set(7);
+            let mut enables = Stages::new(3);
             let mut random = sim.random("operands");
             let mut due = std::collections::VecDeque::new();
             for n in 0..100_000i64 {
@@ -21,10 +22,13 @@ fn integers_become_numbers() {
                 let v = if n % 7 == 0 { tie } else { magnitude };
                 let v = if n % 2 == 0 { v } else { -v } << (64 - width) >> (64 - width);
                 x.set(v as u64 & ((1 << width) - 1));
-                due.push_back(v);
+                let there = !random.chance(0.05);
+                en.set(enables.cycle(there));
+                due.push_back(there.then_some(v));
                 clk.rising_edge().await;
-                if due.len() > 3 {
-                    let v = due.pop_front().unwrap();
+                if due.len() > 3
+                    && let Some(v) = due.pop_front().unwrap()
+                {
                     assert_eq!(f.get() as u32, F24::from_int(v).bits(), "of {v}");
                 }
             }

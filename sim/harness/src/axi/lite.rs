@@ -69,7 +69,12 @@ pub struct LiteMaster {
     r: [Signal; 4], // valid, ready, data, response
     /// An access that was given up when the slave had taken part of it.
     unfinished: Cell<Option<(&'static str, u64)>>,
+    /// Whoever looks on.
+    watch: Option<Watch>,
 }
+
+/// Is told of an access that was answered: read or write, address, data, response.
+type Watch = Box<dyn Fn(&'static str, u64, u64, Response)>;
 
 /// An access under way. Dropped before its answer came (its limit passed, or the future was dropped) it lets the lines fall.
 struct Access<'a> {
@@ -107,6 +112,7 @@ impl LiteMaster {
             name: prefix.trim_end_matches('_').to_string(),
             limit,
             unfinished: Cell::new(None),
+            watch: None,
             aw: [p("awvalid")?, p("awready")?, p("awaddr")?],
             w: [p("wvalid")?, p("wready")?, p("wdata")?, p("wstrb")?],
             b: [p("bvalid")?, p("bready")?, p("bresp")?],
@@ -140,6 +146,18 @@ impl LiteMaster {
     pub fn abort(&self) {
         self.unfinished.set(None);
         self.lower();
+    }
+
+    /// Calls `watch` at every access that is answered: `"read"` or `"write"`, address, data, response.
+    pub fn watch(&mut self, watch: impl Fn(&'static str, u64, u64, Response) + 'static) {
+        self.watch = Some(Box::new(watch));
+    }
+
+    fn answered(&self, access: &'static str, address: u64, data: u64, response: Response) {
+        self.sim.log(format!("{} {access} {address:#x} = {data:#x} {response:?}", self.name));
+        if let Some(watch) = &self.watch {
+            watch(access, address, data, response);
+        }
     }
 
     fn lower(&self) {
@@ -193,7 +211,7 @@ impl LiteMaster {
                 bready.set(0);
                 access.done = true;
                 let response = Self::response(bresp.get());
-                self.sim.log(format!("{} write {address:#x} = {data:#x} {response:?}", self.name));
+                self.answered("write", address, data, response);
                 return Ok(response);
             }
             self.clock.rising_edge().await;
@@ -240,7 +258,7 @@ impl LiteMaster {
                 rready.set(0);
                 access.done = true;
                 let (data, response) = (rdata.get(), Self::response(rresp.get()));
-                self.sim.log(format!("{} read {address:#x} = {data:#x} {response:?}", self.name));
+                self.answered("read", address, data, response);
                 return Ok((data, response));
             }
             self.clock.rising_edge().await;

@@ -2,7 +2,7 @@
 //! AXI4-Stream source, sink and monitor. A frame is a vector of bytes.
 
 use super::bus::Bus;
-use crate::{Clock, Event, Pause, Queue, SimError};
+use crate::{Clock, Event, Pause, Queue, SimError, cover};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -44,6 +44,7 @@ impl StreamSource {
             let aborts = self.aborts.get();
             'frame: for (n, word) in frame.chunks(bus.width).enumerate() {
                 while pause.stalls() {
+                    cover::hit(|| format!("stream {} waits for its source", bus.name));
                     bus.valid.set(0);
                     clock.rising_edge().await;
                 }
@@ -54,6 +55,7 @@ impl StreamSource {
                 bus.put(word, n + 1 == words);
                 clock.rising_edge().await;
                 while !bus.ready.is_high() {
+                    cover::hit(|| format!("stream {} waits for its sink", bus.name));
                     if self.aborts.get() != aborts {
                         break 'frame;
                     }
@@ -127,6 +129,11 @@ impl StreamSink {
             bus.ready.set(u64::from(open));
             loop {
                 clock.rising_edge().await;
+                match (open, bus.valid.is_high()) {
+                    (true, false) => cover::hit(|| format!("stream {} waits for its source", bus.name)),
+                    (false, true) => cover::hit(|| format!("stream {} waits for its sink", bus.name)),
+                    _ => {}
+                }
                 if open && bus.valid.is_high() {
                     bus.data.get_bytes(&mut word);
                     bus.kept(&mut kept);

@@ -4,4 +4,5 @@
 pub mod assertions;
 pub mod board;
 pub mod f24;
+pub mod stages;
 pub mod unit;

@@ -3,7 +3,10 @@
 
 use harness::{Clock, Sim, Stream};
 use rand::RngExt;
+use systole_chip::watch::HEADERS;
 use systole_isa::Instruction;
+use systole_isa::field::Format;
+use systole_isa::format::LOOP;
 use systole_isa::nest::{Loop, Nest};
 
 /// Random loops: at most `loops` of them, each of at most `counts` steps with gaps of at most `gaps` cycles.
@@ -21,16 +24,28 @@ pub fn nest(random: &mut Stream, loops: usize, counts: u32, gaps: u8) -> Nest {
     }
 }
 
+/// Bits of each word of an instruction that no field has.
+fn unused(instruction: &Instruction) -> Vec<u128> {
+    let header = HEADERS.iter().find(|h| h.0 == instruction.unit() as u32);
+    let second =
+        matches!(instruction, Instruction::Post(p) if p.residual.is_some()) || matches!(instruction, Instruction::Vector(_));
+    let formats = header.into_iter().flat_map(|(_, first, then)| std::iter::once(*first).chain(then.filter(|_| second)));
+    let mask = |format: &Format| !format.fields.iter().fold(0, |bits, f| bits | ((1u128 << f.width) - 1) << f.lsb);
+    formats.chain(std::iter::repeat(&LOOP)).map(mask).take(instruction.words() as usize).collect()
+}
+
 /// Gives a unit the words of an instruction, one a cycle, and starts it in the cycle behind them. The unit's first step is in the cycle that
-/// follows. While it runs the header of another instruction stands already, every bit of it the other way round.
+/// follows. Bits that no field has hold anything (docs/isa.md). While it runs the header of another instruction stands already, every bit of it
+/// the other way round.
 pub async fn start(sim: &Sim, clk: &Clock, instruction: &Instruction) {
     let [valid, index, word, start] = ["desc_valid_i", "desc_index_i", "desc_word_i", "start_i"].map(|n| sim.signal(n));
+    let mut random = sim.random(&format!("bits that no field has, cycle {}", sim.cycle()));
     let words = instruction.encode().unwrap();
     let other = !words[0];
     valid.set(1);
-    for (n, w) in words.into_iter().enumerate() {
+    for (n, (w, unused)) in words.into_iter().zip(unused(instruction)).enumerate() {
         index.set(n as u64);
-        word.set_bytes(&w.to_le_bytes());
+        word.set_bytes(&(w | random.random::<u128>() & unused).to_le_bytes());
         clk.rising_edge().await;
     }
     valid.set(0);
