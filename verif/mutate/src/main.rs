@@ -55,7 +55,11 @@ fn main() -> Result<()> {
     let chosen = groups.chosen(arguments.group.as_deref())?;
     if arguments.verb == Some(Verb::List) {
         for group in chosen {
-            for (mutant, ..) in draw(&root, group, groups.mutants, arguments.seed)?.mutants {
+            let drawn = draw(&root, group, groups.mutants, arguments.seed)?;
+            for file in &drawn.files {
+                println!("{} \"{}\" = \"{}\"", group.name, file.path, file.hash()); // as under [texts] of verdicts.toml
+            }
+            for (mutant, ..) in drawn.mutants {
                 println!("{} {} {} {}", group.name, mutant.number, mutant.rule, mutant.name());
             }
         }
