@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim cov cov-rust plain verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ ort-cases: setup ## random networks by ONNX Runtime itself, run by the chip
 
 scalesim: setup ## cycles beside SCALE-Sim 3.0.0, as a table
 	scripts/scalesim.sh
+
+mutate: setup ## mutants of the RTL against its tests (docs/mutation.md): all groups, or GROUP=post; SEED=
+	cargo run -p systole-mutate -- --seed $(SEED) $(if $(GROUP),--group $(GROUP))
 
 cov: setup ## lines, toggles, states and functional points of the RTL that tests reach; fails below the goals
 	scripts/setup.sh --coverage

@@ -194,13 +194,13 @@ fn each_cause_is_raised_enabled_and_cleared_by_itself() {
             for enable in [0, 1, 2, 4, 8, 16, 32, 64, clear, !clear & 0x7f, 0x7f] {
                 t.write(offset("IRQ_ENABLE"), enable).await.unwrap();
                 t.clock().cycles(2).await;
-                assert_eq!(line.is_high(), all & enable != 0, "causes {all:#x}, enabled {enable:#x}");
+                assert_eq!(line.is_high(), all & enable != 0, "irq_o, causes {all:#x}, enabled {enable:#x}");
             }
             t.write(offset("IRQ_STATUS"), clear).await.unwrap();
             assert_eq!(read(t, "IRQ_STATUS").await, all & !clear, "cleared {clear:#x}");
             t.write(offset("IRQ_ENABLE"), 0x7f).await.unwrap();
             t.clock().cycles(2).await;
-            assert_eq!(line.is_high(), all & !clear != 0, "all are enabled, cleared {clear:#x}");
+            assert_eq!(line.is_high(), all & !clear != 0, "irq_o, all are enabled, cleared {clear:#x}");
         }
         assert_eq!(read(driver.transport(), "ERROR").await & 0xff, 2, "FRAME_LEN");
     });

@@ -324,8 +324,10 @@ fn what_must_not_be_written_is_refused_and_says_why() {
         driver.clear_error().await.unwrap();
         driver.lock().await.unwrap();
         let pulses = driver.rram_status().await.unwrap().pulses;
-        assert_eq!(machine_error(driver.program(&b.image, None).await), "RRAM_LOCKED");
-        assert_eq!(driver.rram_status().await.unwrap().pulses, pulses);
+        let programmed = driver.program(&b.image, None).await;
+        assert!(programmed.is_err(), "a part that is locked was programmed");
+        assert_eq!(machine_error(programmed), "RRAM_LOCKED");
+        assert_eq!(driver.rram_status().await.unwrap().pulses, pulses, "pulses on a part that is locked");
         driver.transport().power_cycle().await;
         driver.program(&b.image, None).await.unwrap();
         driver.wake(Wake::Checked, &b.image).await.unwrap();

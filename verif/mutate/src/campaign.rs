@@ -228,11 +228,14 @@ impl Run<'_> {
         let drawn = draw(self.root, group, self.groups.mutants, self.seed)?;
         let hashes: BTreeMap<String, String> = drawn.files.iter().map(|f| (f.path.clone(), f.hash())).collect();
         let mut results: Vec<Found> = vec![];
+        // Seconds of the campaigns whose results are kept.
+        let mut before = 0.0;
         if self.keep
             && let Ok(text) = std::fs::read_to_string(self.report(&group.name))
         {
             let last: Campaign = serde_json::from_str(&text)?;
             if last.seed == self.seed && last.hashes == hashes {
+                before = last.seconds;
                 results.extend(last.results.into_iter().filter(|r| r.fate != Fate::Lives));
             }
         }
@@ -258,20 +261,27 @@ impl Run<'_> {
         results.extend(self.against(&tests, &Fate::Block, &rtl, &mutants, &tell)?);
         let alive: BTreeSet<u32> = results.iter().filter(|r| r.fate == Fate::Lives).map(|r| r.mutant.number).collect();
         println!("{}: {} live, {:.0} s", group.name, alive.len(), begin.elapsed().as_secs_f64());
+        self.save(group, &hashes, &results, before + begin.elapsed().as_secs_f64())?;
         if !alive.is_empty() && !group.chip.is_empty() {
             let tests = self.original(group, machine, &group.chip, &rtl)?;
             let alive: Vec<_> = mutants.into_iter().filter(|m| alive.contains(&m.0.number)).collect();
             results.retain(|r| r.fate != Fate::Lives);
             results.extend(self.against(&tests, &Fate::Chip, &rtl, &alive, &tell)?);
         }
+        self.save(group, &hashes, &results, before + begin.elapsed().as_secs_f64())
+    }
+
+    /// Writes what is known of a group.
+    fn save(&self, group: &Group, hashes: &BTreeMap<String, String>, results: &[Found], seconds: f64) -> Result<Campaign> {
+        let mut results = results.to_vec();
         results.sort_by_key(|r| r.mutant.number);
         let campaign = Campaign {
             group: group.name.clone(),
             what: group.what.clone(),
             seed: self.seed,
-            hashes,
+            hashes: hashes.clone(),
             results,
-            seconds: begin.elapsed().as_secs_f64(),
+            seconds,
         };
         std::fs::write(self.report(&group.name), serde_json::to_string_pretty(&campaign)?)?;
         Ok(campaign)

@@ -26,6 +26,9 @@ struct Arguments {
     /// Do not run again what the last campaign of the same texts found: while tests are written.
     #[arg(long, global = true)]
     keep: bool,
+    /// Ask the benches of the blocks alone, not the chip.
+    #[arg(long, global = true)]
+    blocks: bool,
 }
 
 #[derive(Subcommand, Clone, Copy, PartialEq)]
@@ -45,11 +48,18 @@ enum Verb {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-    let groups = Groups::read(&root)?;
+    let mut groups = Groups::read(&root)?;
+    if arguments.blocks {
+        groups.group.iter_mut().for_each(|g| g.chip.clear());
+    }
     let chosen = groups.chosen(arguments.group.as_deref())?;
     if arguments.verb == Some(Verb::List) {
         for group in chosen {
-            for (mutant, ..) in draw(&root, group, groups.mutants, arguments.seed)?.mutants {
+            let drawn = draw(&root, group, groups.mutants, arguments.seed)?;
+            for file in &drawn.files {
+                println!("{} \"{}\" = \"{}\"", group.name, file.path, file.hash()); // as under [texts] of verdicts.toml
+            }
+            for (mutant, ..) in drawn.mutants {
                 println!("{} {} {} {}", group.name, mutant.number, mutant.rule, mutant.name());
             }
         }

@@ -134,7 +134,12 @@ fn message(text: &str) -> Option<String> {
     let at = lines.iter().position(|l| l.contains("panicked at "))?;
     let place = lines[at].split("panicked at ").nth(1)?.trim_end_matches(':');
     // Of an assertion what it says, and both values.
-    let said: Vec<&str> = lines[at + 1..].iter().take_while(|l| !l.starts_with("note: ")).take(3).map(|l| l.trim()).collect();
+    let said: Vec<&str> = lines[at + 1..]
+        .iter()
+        .take_while(|l| !l.starts_with("note: ") && !l.starts_with("stack backtrace"))
+        .take(3)
+        .map(|l| l.trim())
+        .collect();
     Some(format!("{place}: {}", said.join(" ")).chars().take(300).collect())
 }
 

@@ -2,6 +2,7 @@
 //! What campaigns found, as tables.
 
 use crate::campaign::{Campaign, Fate, Run};
+use crate::draw::File;
 use crate::verdict::{Judged, Verdicts};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -69,7 +70,7 @@ pub fn markdown(campaigns: &[Campaign], verdicts: &Verdicts) -> String {
     out
 }
 
-/// Reads the results of all groups that have some.
+/// Reads the results of all groups that have some, of the texts as they are now.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -77,8 +78,16 @@ pub fn campaigns(run: &Run) -> Result<Vec<Campaign>> {
     let mut out = vec![];
     for group in &run.groups.group {
         let path = run.report(&group.name);
-        if path.exists() {
-            out.push(serde_json::from_str(&std::fs::read_to_string(&path)?).with_context(|| path.display().to_string())?);
+        if !path.exists() {
+            continue;
+        }
+        let campaign: Campaign =
+            serde_json::from_str(&std::fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
+        let same = |file: &String| Ok::<_, anyhow::Error>(File::read(run.root, file)?.hash() == campaign.hashes[file]);
+        if campaign.hashes.keys().map(same).collect::<Result<Vec<_>>>()?.contains(&false) {
+            eprintln!("{}: the last campaign was about another text, and is left out", group.name);
+        } else {
+            out.push(campaign);
         }
     }
     Ok(out)

@@ -29,6 +29,7 @@ struct Case {
     more: [i64; 2],   // results left out beyond those that must be
     inside: [i64; 2], // first line and column, where none is outside
     whole: bool,      // loops of one iteration are there too, and a fifth
+    gap: i64,         // cycles between steps
 }
 
 fn case(random: &mut Stream) -> Case {
@@ -41,8 +42,19 @@ fn case(random: &mut Stream) -> Case {
         let behind = [within(0, kernel[0] - 1), within(0, kernel[1] - 1)];
         let out = [0, 1].map(|d| (size[d] + pads[d] + behind[d] - kernel[d]) / stride[d] + 1);
         let (more, inside, whole) = ([within(0, 1), within(0, 1)], [within(0, 3), within(0, 3)], within(0, 1) == 1);
-        let case =
-            Case { size, kernel, stride, pads, out, zero_point: within(-128, 127) as i8, tap: within(0, 3), more, inside, whole };
+        let case = Case {
+            size,
+            kernel,
+            stride,
+            pads,
+            out,
+            zero_point: within(-128, 127) as i8,
+            tap: within(0, 3),
+            gap: within(0, 2),
+            more,
+            inside,
+            whole,
+        };
         // A line has three columns at least.
         let line = (out[1] + case.lead(1).1) * stride[1];
         if (3..=COLUMNS as i64).contains(&line) && (0..2).all(|d| case.lead(d).1 <= 3) {
@@ -65,7 +77,7 @@ impl Case {
         let [sy, sx] = self.stride;
         let stride = |count: i64, x: i64, row: i64, col: i64| Stride {
             count: count as u32,
-            gap: 0,
+            gap: self.gap as u8,
             stride: [x as i32, 0, 0, row as i32, col as i32],
         };
         // Loops of columns between results, along a line, of lines between results, of lines; and one around all.
@@ -160,10 +172,10 @@ fn sums_of_every_window_leave_in_their_cycle() {
                 for x in 0..case.out[1] {
                     let lines = case.stride[0] * (y + skip_lines + 1) - 1;
                     let step = lines * line + case.stride[1] * (x + skip + 1) - 1;
-                    due.push_back((step, case.sums(&image, &taps, y, x)));
+                    due.push_back((step * (1 + case.gap), case.sums(&image, &taps, y, x)));
                 }
             }
-            let steps = line * case.stride[0] * (case.out[0] + skip_lines);
+            let steps = (line * case.stride[0] * (case.out[0] + skip_lines) - 1) * (1 + case.gap) + 1;
             let mut taken = VecDeque::new();
             let mut words: VecDeque<Option<[i8; COLS]>> = [None; 4].into();
             for t in 0..steps + 10 {
@@ -176,7 +188,7 @@ fn sums_of_every_window_leave_in_their_cycle() {
                 let now = words.pop_front().flatten().unwrap_or(garbage);
                 word.set_bytes(&now.map(|v| v as u8));
                 let expected = due.front().is_some_and(|d| d.0 + 7 == t);
-                assert_eq!(take.is_high(), expected, "case {n}, cycle {t}: {case:?}");
+                assert_eq!(take.is_high(), expected, "a window ends in cycle {t}, case {n}: {case:?}");
                 if expected {
                     let (_, sums) = due.pop_front().unwrap();
                     taken.push_back((t + 2, sums));
@@ -185,7 +197,7 @@ fn sums_of_every_window_leave_in_their_cycle() {
                     let mut bytes = [0; COLS * 4];
                     total.get_bytes(&mut bytes);
                     let got: Vec<i32> = bytes.chunks(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-                    assert_eq!(got, sums, "case {n}, cycle {t}: {case:?}");
+                    assert_eq!(got, sums, "sums of a window in cycle {t}, case {n}: {case:?}");
                 }
             }
             assert!(due.is_empty() && taken.is_empty());

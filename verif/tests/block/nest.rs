@@ -46,7 +46,7 @@ fn nest_visits_every_step_of_random_loops_in_its_cycle() {
                     assert!(!active.is_high(), "still active behind the last step");
                     break;
                 };
-                assert_eq!(valid.is_high(), step.time == t, "cycle {t}");
+                assert_eq!(valid.is_high(), step.time == t, "a step in cycle {t} of the nest");
                 if step.time != t {
                     continue;
                 }
@@ -59,10 +59,10 @@ fn nest_visits_every_step_of_random_loops_in_its_cycle() {
                 }
                 let n = nest.loops.len();
                 let unused = 0xfu8 << n & 0xf;
-                assert_eq!(first.get() as u8, step.at_first | unused);
-                assert_eq!(last.get() as u8, step.at_last | unused);
+                assert_eq!(first.get() as u8, step.at_first | unused, "loops at their first step in cycle {t}");
+                assert_eq!(last.get() as u8, step.at_last | unused, "loops at their last step in cycle {t}");
                 let reach = step.stepped.map_or(0xf, |l| (2u64 << l) - 1);
-                assert_eq!(reached.get(), reach);
+                assert_eq!(reached.get(), reach, "loops that stepped in cycle {t}");
                 expected.next();
                 steps += 1;
             }

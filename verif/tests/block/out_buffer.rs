@@ -56,11 +56,11 @@ fn out_buffer(spec: &Spec) {
                 clk.rising_edge().await;
                 sent.push_back(frame);
                 if sent.len() == 2 {
-                    assert_eq!(sink.receive(2000).await.unwrap(), sent.pop_front().unwrap());
+                    assert_eq!(sink.receive(2000).await.unwrap(), sent.pop_front().unwrap(), "a frame, the host stalls {pause}");
                 }
             }
-            assert_eq!(sink.receive(2000).await.unwrap(), sent.pop_front().unwrap());
-            assert_eq!(monitor.frames(), 80);
+            assert_eq!(sink.receive(2000).await.unwrap(), sent.pop_front().unwrap(), "a frame, the host stalls {pause}");
+            assert_eq!(monitor.frames(), 80, "frames");
         });
     }
 }

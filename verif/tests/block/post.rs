@@ -194,7 +194,7 @@ fn post_with_lanes(lanes: u64, second: bool) {
                         assert_eq!(
                             (od.get(), oa.get(), got.to_vec()),
                             (post.dest as u64, address, bytes),
-                            "instruction {n}: {post:?}"
+                            "destination, address and clamped codes of instruction {n}: {post:?}"
                         );
                         due.pop_front();
                         writes += 1;

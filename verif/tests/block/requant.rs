@@ -64,7 +64,7 @@ fn check_requant(cases: Vec<Requant>) {
     for (c, y) in cases.iter().zip(rtl) {
         let acc = c.acc.wrapping_add(c.bias);
         let expected = requant_integer(acc, c.q, c.shift, c.zero_point);
-        assert_eq!(y, expected, "acc {acc}, q {}, shift {}, zero point {}", c.q, c.shift, c.zero_point);
+        assert_eq!(y, expected, "requantised: acc {acc}, q {}, shift {}, zero point {}", c.q, c.shift, c.zero_point);
         if c.shift <= 62 {
             let scale = (f64::from(c.q) * (-f64::from(c.shift)).exp2()) as f32;
             assert_eq!(expected, requant_float(acc, scale, c.zero_point), "float32: acc {acc}, scale {scale:e}");

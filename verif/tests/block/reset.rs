@@ -56,7 +56,7 @@ async fn give_descriptor(sim: &Sim, clk: &Clock, random: &mut Stream, words: usi
     sim.signal("start_i").set(0);
 }
 
-/// 60 resets: each behind 1 to 24 cycles of work, for a cycle, and 40 cycles in which nothing may come.
+/// 60 resets, 400 of short nests: each behind 1 to 24 cycles of work, for a cycle, and 40 cycles in which nothing may come.
 fn forgets(case: Case) {
     let top = case.spec.top().to_string();
     let library = case.spec.build().unwrap_or_else(|e| panic!("{e}"));
@@ -80,7 +80,7 @@ fn forgets(case: Case) {
             signal.get_bytes(&mut bytes);
             bytes.iter().any(|&b| b != 0)
         };
-        for round in 0..60 {
+        for round in 0..if matches!(work, Work::Short(_)) { 400 } else { 60 } {
             if let Work::Descriptor(words, _) | Work::Short(words) = work {
                 give_descriptor(&sim, &clk, &mut random, words, matches!(work, Work::Short(_))).await;
             }
@@ -123,13 +123,13 @@ fn a_reset_of_one_cycle_in_the_middle_of_work_leaves_nothing_of_it() {
             silent: &["we_o", "error_o"],
         },
         Case {
-            spec: block("systole_acc").parameter("COLS", 2).parameter("DEPTH", 8),
+            spec: block("systole_acc").parameter("COLS", 4).parameter("DEPTH", 16),
             work: Work::Any(&["valid_i"]),
             beside: &["addr_i", "last_i", "sum_i"],
             silent: &["last_o"],
         },
         Case {
-            spec: block("systole_load").parameter("COLS", 4).parameter("IN_DEPTH", 32),
+            spec: block("systole_load").parameter("COLS", 8).parameter("IN_DEPTH", 32),
             work: Work::Descriptor(4, &[]),
             beside: &["in_even_i", "in_odd_i"],
             silent: &["active_o", "in_re_o", "we_o"],
@@ -141,7 +141,7 @@ fn a_reset_of_one_cycle_in_the_middle_of_work_leaves_nothing_of_it() {
             silent: &["active_o", "read_o", "we_o"],
         },
         Case {
-            spec: block("systole_lane").parameter("COLS", 4),
+            spec: block("systole_lane").parameter("COLS", 4).parameter("TAP_DEPTH", 4).parameter("LINE_DEPTH", 32),
             work: Work::Short(6),
             beside: &["word_i"],
             silent: &["active_o", "read_o", "take_o"],
@@ -153,13 +153,17 @@ fn a_reset_of_one_cycle_in_the_middle_of_work_leaves_nothing_of_it() {
             silent: &["active_o", "r_en_o", "x_valid_o", "acc_valid_o"],
         },
         Case {
-            spec: block("systole_post").parameter("COLS", 4),
+            spec: block("systole_post")
+                .parameter("COLS", 4)
+                .parameter("LANES", 4)
+                .parameter("PARAM_DEPTH", 16)
+                .parameter("LUT_COUNT", 2),
             work: Work::Descriptor(4, &["take_i"]),
             beside: &["total_i", "res_word_i"],
             silent: &["res_valid_o", "out_valid_o"],
         },
         Case {
-            spec: block("systole_skid").parameter("WIDTH", 8),
+            spec: block("systole_skid").parameter("WIDTH", 16),
             work: Work::Any(&["s_valid_i"]),
             beside: &["s_data_i", "m_ready_i"],
             silent: &["m_valid_o"],

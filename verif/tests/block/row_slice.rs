@@ -133,9 +133,55 @@ fn row_slice<const COLS: usize>(weight_zero: u64) {
                     sum_o.get_bytes(&mut bytes);
                     let got = i32::from_le_bytes(bytes[4 * c..4 * c + 4].try_into().unwrap());
                     let expected = sum_above(t - 1, c) + byte * (i32::from(w[step.0][c]) - step.5);
-                    assert_eq!(got, expected, "cycle {t}, column {c}");
+                    assert_eq!(got, expected, "sum of column {c} in cycle {t}");
                 }
             }
+        }
+    });
+}
+
+/// A load that is under way at a reset of one cycle is not made: the multipliers hold the word from before. Words lie in W SRAM.
+#[test]
+fn a_reset_lets_no_load_happen_that_was_under_way() {
+    let spec = block("systole_row_slice").parameter("COLS", 4usize).parameter("WEIGHT_ZERO", 0u64).parameter("CHECK", 8);
+    let spec = spec.parameter("X_DEPTH", 16);
+    bench(&spec.parameter("RRAM_DEPTH", 16).parameter("W_SRAM_DEPTH", 4), 8, move |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let words = [[1i8, -2, 3, 4], [-50, 60, 70, -80]];
+        for (at, word) in words.iter().enumerate() {
+            s("sram_we_i").set(0xf);
+            s("sram_addr_i").set(at as u64);
+            s("sram_data_i").set_bytes(&word.map(|v| v as u8));
+            clk.rising_edge().await;
+        }
+        s("sram_we_i").set(0);
+        // A vector that is 1 in place of X: {valid, x[4], one-hot, pad, value[8], load, sram, sram addr[2]}.
+        let vector = |load: Option<u64>| 1u64 << 18 | 1 << 12 | 1 << 4 | load.map_or(0, |at| 3 << 2 | at);
+        for reset in 0..6 {
+            s("x_ripple_i").set(vector(Some(0)));
+            clk.rising_edge().await;
+            s("x_ripple_i").set(0);
+            clk.cycles(12).await;
+            // It is loaded three cycles behind its step: a reset up to two cycles behind the step comes in time.
+            s("x_ripple_i").set(vector(Some(1)));
+            for cycle in 0..=reset {
+                s("rst_i").set(u64::from(cycle == reset));
+                clk.rising_edge().await;
+                s("x_ripple_i").set(0);
+            }
+            s("rst_i").set(0);
+            clk.cycles(12).await;
+            s("x_ripple_i").set(vector(None));
+            clk.rising_edge().await;
+            s("x_ripple_i").set(0);
+            for _ in 0..6 {
+                clk.rising_edge().await;
+            }
+            let mut bytes = [0u8; 16];
+            s("sum_o").get_bytes(&mut bytes);
+            let sums: Vec<i32> = bytes.chunks(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            let held = words[usize::from(reset > 2)].map(i32::from);
+            assert_eq!(sums, held, "the word that is held, reset {reset} cycles behind the step that loads another");
         }
     });
 }

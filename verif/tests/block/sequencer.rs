@@ -2,7 +2,7 @@
 //! The sequencer: words and starts in the cycles of the rows, run behind run.
 
 use crate::common::{bench, block};
-use harness::Stream;
+use harness::{Clock, Sim, Stream};
 use rand::RngExt;
 use std::collections::VecDeque;
 use systole_isa::nest::{Loop, Nest};
@@ -29,16 +29,65 @@ fn random_program(random: &mut Stream, begin: u64) -> Program {
     Program { rows }
 }
 
+/// Writes the timetable, or the descriptors: low half first.
+async fn upload(sim: &Sim, clk: &Clock, timetable: bool, rows: &[u64], descs: &[u128]) {
+    let halves = descs.iter().flat_map(|d| [*d as u64, (d >> 64) as u64]);
+    let words: Vec<u64> = if timetable { rows.to_vec() } else { halves.collect() };
+    let we = sim.signal(if timetable { "row_we_i" } else { "desc_we_i" });
+    for (a, word) in words.into_iter().enumerate() {
+        we.set(1);
+        sim.signal("waddr_i").set(a as u64);
+        sim.signal("wdata_i").set(word);
+        clk.rising_edge().await;
+    }
+    we.set(0);
+}
+
+/// A reset in any cycle of a run: nothing of it comes behind it, and the next run is whole. On a machine without vector unit.
+#[test]
+fn a_reset_in_any_cycle_of_a_run_stops_it_and_the_next_one_is_whole() {
+    let spec = block("systole_sequencer").parameter("TIMETABLE_DEPTH", 64).parameter("DESC_DEPTH", 128).parameter("LENGTHS", 0);
+    bench(&spec, 6, |sim, clk| async move {
+        let [rst, arm, done, cycle, valid, start] =
+            ["rst_i", "arm_i", "done_o", "cycle_o", "desc_valid_o", "start_o"].map(|n| sim.signal(n));
+        let mut random = sim.random("programs");
+        for n in 0..12 {
+            let program = random_program(&mut random, n % 3);
+            let (rows, descs) = Program::encode_all(std::slice::from_ref(&program)).unwrap();
+            upload(&sim, &clk, false, &rows, &descs).await;
+            upload(&sim, &clk, true, &rows, &descs).await;
+            let words: u64 = program.rows.iter().map(|r| r.instruction.encode().unwrap().len() as u64).sum();
+            for reset in (0..program.cycles()).chain([u64::MAX]) {
+                clk.cycles(3).await;
+                arm.set(1);
+                clk.rising_edge().await;
+                arm.set(0);
+                clk.rising_edge().await;
+                let (mut seen, mut ended) = (0, None);
+                for t in 0..=program.cycles() + 20 {
+                    rst.set(u64::from(t == reset));
+                    clk.rising_edge().await;
+                    assert!(ended.is_some() || t > reset || cycle.get() == t, "the run's cycle {t}");
+                    if t > reset.saturating_add(1) || reset == u64::MAX && ended.is_some_and(|e| t > e + 20) {
+                        assert!(!valid.is_high() && start.get() == 0 && !done.is_high(), "{t}, reset in cycle {reset}");
+                    }
+                    seen += u64::from(valid.is_high());
+                    ended = ended.or(done.is_high().then_some(t));
+                }
+                if reset == u64::MAX {
+                    assert_eq!((ended, seen), (Some(program.cycles()), words), "END and words of the run behind the resets");
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_end() {
     let spec = block("systole_sequencer").parameter("TIMETABLE_DEPTH", 64).parameter("DESC_DEPTH", 128).parameter("LENGTHS", 1);
     bench(&spec, 5, |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         let names = [
-            "row_we_i",
-            "desc_we_i",
-            "waddr_i",
-            "wdata_i",
             "arm_i",
             "next_i",
             "entry_i",
@@ -50,29 +99,17 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
             "desc_word_o",
             "start_o",
         ];
-        let [rwe, dwe, wa, wd, arm, next, entry, done, cycle, dv, du, di, dw, start] = names.map(s);
+        let [arm, next, entry, done, cycle, dv, du, di, dw, start] = names.map(s);
         let behind = u64::from(Latency::of(&Config::named("tiny").unwrap()).issue) - 1;
         let mut random = sim.random("programs");
         for n in 0..60 {
             let programs = [(); 2].map(|()| random_program(&mut random, n % 3));
             let (rows, descs) = Program::encode_all(&programs).unwrap();
             let entries = [0, programs[0].rows.len() as u64];
-            for (a, row) in rows.iter().enumerate() {
-                rwe.set(1);
-                wa.set(a as u64);
-                wd.set(*row);
-                clk.rising_edge().await;
+            // Timetable or descriptors first: one leaves the other alone.
+            for memory in [n % 2, 1 - n % 2] {
+                upload(&sim, &clk, memory == 0, &rows, &descs).await;
             }
-            rwe.set(0);
-            for (a, d) in descs.iter().enumerate() {
-                for half in 0..2 {
-                    dwe.set(1);
-                    wa.set(2 * a as u64 + half);
-                    wd.set((d >> (64 * half)) as u64);
-                    clk.rising_edge().await;
-                }
-            }
-            dwe.set(0);
             // Which program each run is of. The first row stands three cycles before a run is armed.
             let order = [0, 1, 1, 0].map(|p| if n % 2 == 0 { p } else { 1 - p });
             entry.set(entries[order[0]]);
@@ -103,14 +140,18 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
                 }
                 for t in 0..=program.cycles() {
                     clk.rising_edge().await;
-                    assert_eq!(cycle.get(), t);
+                    assert_eq!(cycle.get(), t, "the run's cycle");
                     assert_eq!(done.is_high(), t == program.cycles(), "END in cycle {t}");
                     let word = words.front().filter(|w| w.0 == t).copied();
                     assert_eq!(dv.is_high(), word.is_some(), "descriptor word in cycle {t}");
                     if let Some((_, unit, index, expected)) = word {
                         let mut bytes = [0u8; 16];
                         dw.get_bytes(&mut bytes);
-                        assert_eq!((du.get(), di.get(), u128::from_le_bytes(bytes)), (unit, index, expected));
+                        assert_eq!(
+                            (du.get(), di.get(), u128::from_le_bytes(bytes)),
+                            (unit, index, expected),
+                            "word in cycle {t}"
+                        );
                         words.pop_front();
                     }
                     let due = starts.front().filter(|s| s.0 == t).map_or(0, |s| s.1);

@@ -80,3 +80,44 @@ fn words_of_ram_come_in_the_cycles_of_an_rram() {
         assert!(seen > 580);
     });
 }
+
+/// A word that is under way at a reset of one cycle does not come; the one that stands stays.
+#[test]
+fn a_reset_lets_no_word_come_that_was_under_way() {
+    let spec = block("systole_w_ram").parameter("COLS", 4).parameter("WEIGHT_BEATS", 1).parameter("RRAM_WAYS", 2);
+    let spec = spec.parameter("DEPTH", 64).parameter("SRAM_DEPTH", 16).parameter("BW", 1);
+    bench(&spec, 3, move |sim, clk| async move {
+        let [rst, re, line, word, we, wa, wd] =
+            ["rst_i", "r_en_i", "r_line_i", "word_o", "we_i", "waddr_i", "wdata_i"].map(|n| sim.signal(n));
+        for n in 0..16u64 {
+            we.set(1);
+            wa.set(n);
+            wd.set(0x1111_1111 * (n % 8) + n);
+            clk.rising_edge().await;
+        }
+        we.set(0);
+        let at = |n: u64| 0x1111_1111 * (n % 8) + n;
+        for ahead in 0..16 {
+            let (first, second) = (ahead % 16, (ahead + 5) % 16);
+            re.set(1);
+            line.set(first);
+            clk.rising_edge().await;
+            re.set(0);
+            clk.cycles(12).await;
+            assert_eq!(word.get(), at(first), "the word of line {first}");
+            // The second word stands 5 cycles behind its read: the reset is in that cycle or in one of the three behind it.
+            re.set(1);
+            line.set(second);
+            for behind in 0..=ahead % 4 {
+                rst.set(u64::from(behind == ahead % 4));
+                clk.rising_edge().await;
+                re.set(0);
+            }
+            rst.set(0);
+            for cycle in 0..12 {
+                clk.rising_edge().await;
+                assert_eq!(word.get(), at(first), "{cycle} cycles behind a reset, {} behind the read of {second}", ahead % 4);
+            }
+        }
+    });
+}

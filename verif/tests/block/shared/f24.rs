@@ -25,7 +25,7 @@ fn number(random: &mut Stream, near: F24) -> F24 {
 }
 
 /// Feeds pairs, one in most cycles, and compares what comes `stages` cycles later.
-pub fn pairs(top: &str, stages: u32, output: &'static str, count: usize, want: fn(F24, F24) -> F24) {
+pub fn pairs(top: &'static str, stages: u32, output: &'static str, count: usize, want: fn(F24, F24) -> F24) {
     bench(&block(top), 1, move |sim, clk| async move {
         let [en, a, b, out] = ["en_i", "a_i", "b_i", output].map(|s| sim.signal(s));
         let mut enables = Stages::new(stages);
@@ -44,7 +44,7 @@ pub fn pairs(top: &str, stages: u32, output: &'static str, count: usize, want: f
             if due.len() > stages as usize
                 && let Some((x, y)) = due.pop_front().unwrap()
             {
-                assert_eq!(out.get() as u32, want(x, y).bits(), "of {:06x} and {:06x}", x.bits(), y.bits());
+                assert_eq!(out.get() as u32, want(x, y).bits(), "{top} of {:06x} and {:06x}", x.bits(), y.bits());
             }
         }
     });

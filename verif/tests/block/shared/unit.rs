@@ -35,13 +35,16 @@ fn unused(instruction: &Instruction) -> Vec<u128> {
 }
 
 /// Gives a unit the words of an instruction, one a cycle, and starts it in the cycle behind them. The unit's first step is in the cycle that
-/// follows. Bits that no field has hold anything (docs/isa.md).
+/// follows. Bits that no field has hold anything (docs/isa.md). While it runs the header of another instruction stands already, every bit of it
+/// the other way round.
 pub async fn start(sim: &Sim, clk: &Clock, instruction: &Instruction) {
     let [valid, index, word, start] = ["desc_valid_i", "desc_index_i", "desc_word_i", "start_i"].map(|n| sim.signal(n));
     let mut random = sim.random(&format!("bits that no field has, cycle {}", sim.cycle()));
     systole_chip::watch::descriptor(instruction.unit() as u32, &instruction.encode().unwrap(), None);
+    let words = instruction.encode().unwrap();
+    let other = !words[0];
     valid.set(1);
-    for (n, (w, unused)) in instruction.encode().unwrap().into_iter().zip(unused(instruction)).enumerate() {
+    for (n, (w, unused)) in words.into_iter().zip(unused(instruction)).enumerate() {
         index.set(n as u64);
         word.set_bytes(&(w | random.random::<u128>() & unused).to_le_bytes());
         clk.rising_edge().await;
@@ -50,4 +53,7 @@ pub async fn start(sim: &Sim, clk: &Clock, instruction: &Instruction) {
     start.set(1);
     clk.rising_edge().await;
     start.set(0);
+    valid.set(1);
+    index.set(0);
+    word.set_bytes(&other.to_le_bytes());
 }
