@@ -303,6 +303,29 @@ proptest! {
     }
 }
 
+/// Steps of two rows pass by a phase of the transposed convolution: no band makes any of it, and its multiplications count.
+#[test]
+fn a_stage_of_which_no_band_needs_a_row_counts_its_multiplications() {
+    let config = Config::named("tiny,X_DEPTH=16384,IN_DEPTH=4096,OUT_DEPTH=65536,PARAM_DEPTH=1024,RRAM_DEPTH=32768").unwrap();
+    let kinds = [
+        Kind::Conv { kernel: 1, stride: 1, dilation: 1, pads: [0, 0], outputs: 1 },
+        Kind::Average { kernel: 1, stride: 2, pads: [0, 0] },
+        Kind::Transposed { kernel: 3, stride: 2, pad: 1, outputs: 1 },
+        Kind::Depthwise { kernel: 2, stride: 2, pads: [0, 0] },
+    ];
+    let whole = legalise_for_bands(&graph([18, 1, 4], &kinds), &config).unwrap();
+    let first = 6 % whole.stages.len();
+    let run = Run { first, end: first + 1 + 3 % (whole.stages.len() - first), bands: 9 };
+    let parts = cut(&whole, &[run], &config).unwrap();
+    assert_eq!(check(&whole, &parts, run, &config), Ok(()));
+    assert!(
+        (run.first..run.end).any(|s| parts.stages.iter().all(|p| p.band.is_none_or(|b| b.of != s))),
+        "every stage has a part"
+    );
+    let macs = |staged: &Staged| staged.stages.iter().map(|s| s.macs).sum::<u64>();
+    assert_eq!(macs(&parts), macs(&whole));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, max_global_rejects: 4000, ..ProptestConfig::default() })]
 

@@ -87,7 +87,7 @@ impl Cutter<'_> {
                 self.stages.push(stage);
             }
         }
-        self.share(first);
+        self.share(first, run);
         Some(())
     }
 
@@ -246,7 +246,7 @@ impl Cutter<'_> {
     }
 
     /// What parts of one stage have in common: the longest block; and the multiplications of the whole.
-    fn share(&mut self, first: usize) {
+    fn share(&mut self, first: usize, run: &Run) {
         let mut longest: HashMap<usize, (usize, u64, usize)> = HashMap::new();
         for (i, s) in self.stages.iter().enumerate().skip(first) {
             if let Some(b) = &s.band {
@@ -261,6 +261,11 @@ impl Cutter<'_> {
                 // Rows that nothing needs are no less asked for.
                 s.macs += if i == last { self.staged.stages[b.of].macs - macs } else { 0 };
             }
+        }
+        // Nor are those of stages of which no band needs any row, as a phase of a transposed convolution that steps pass by.
+        let unmade = (run.first..run.end).filter(|s| !longest.contains_key(s)).map(|s| self.staged.stages[s].macs).sum::<u64>();
+        if let Some(s) = self.stages[first..].last_mut() {
+            s.macs += unmade;
         }
     }
 }
