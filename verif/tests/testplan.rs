@@ -148,7 +148,7 @@ fn tests() -> BTreeSet<String> {
     let root = root();
     let mut packages: Vec<PathBuf> =
         ["sw", "sim"].iter().flat_map(|at| std::fs::read_dir(root.join(at)).unwrap().map(|e| e.unwrap().path())).collect();
-    packages.extend([root.join("verif"), root.join("verif/golden")]);
+    packages.extend(["verif", "verif/golden", "verif/mutate"].map(|p| root.join(p)));
     packages.retain(|p| p.join("Cargo.toml").is_file());
     let mut all = BTreeSet::new();
     for package in &packages {
