@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use systole_chip::Access;
 use systole_chip::device::Totals;
-use systole_host::HostError;
+use systole_host::{HostError, Wake};
 use systole_isa::{Config, Image};
 use systole_verif::campaign::trace::{self, Kind};
 use systole_verif::{Backend, npy};
@@ -60,7 +60,12 @@ impl Rows {
     /// Files that cannot be read or have another type or shape; no such table or row, a row that is named twice.
     pub fn apply(&self, image: &mut Image, config: &Config) -> Result<usize> {
         let width = image.table(&self.table)?.width as usize;
-        let codes = npy::read_i8(&self.file)?;
+        let codes = npy::read_i8(&self.file).map_err(|e| {
+            let text = format!("{e:#}");
+            let codes = "rows are codes as they lie in RRAM, int8: of a uint8 table its codes less 128, of numbers rint(x / scale) + zero point \
+                         as compile lists them";
+            anyhow!("{}", text.replace("convert with numpy's astype", codes))
+        })?;
         let (count, per_row) = match codes.shape[..] {
             [w] => (1, w),
             [n, w] => (n, w),
@@ -198,23 +203,27 @@ pub fn program(old: &Image, rows: &[Rows], to: Option<&Path>, from: &Path, part:
     ensure!(!same(from, to), "-o {}: the image before stays until the new one is committed: another name", to.display());
     part.existing(machine)?;
     let config = machine.config()?;
+    old.check_machine(&config)?;
     let mut new = old.clone();
     let count: usize = rows.iter().map(|r| r.apply(&mut new, &config)).sum::<Result<_>>()?;
     new.follows(old, &config)?;
     let differ = new.before.as_ref().map_or(0, |b| b.lines.len());
-    // Before anything is written to the part: whichever wakes later, its image is a file.
-    systole_files::write(to, &new.to_bytes())?;
     let before = totals(part, machine)?;
-    let (old, image) = (old.clone(), new.clone());
+    let (old, image, file) = (old.clone(), new.clone(), to.to_path_buf());
     let ((done, cycles, pulses), status) = on_part(part, machine, Access::Change, async move |driver| {
         let pulses = driver.rram_status().await?.pulses;
         let first = driver.transport().cycle();
-        let done = driver.update(&old, &image).await.map_err(|e| match e {
+        let update = driver.begin_update(&old, &image).await.map_err(|e| match e {
             HostError::OtherImage { name, found, expected } => {
                 anyhow!("the image that is awake has CRC {found:08x}, {name} has {expected:08x}: rows are changed in the image that is awake")
             }
             e => e.into(),
         })?;
+        // Behind all that could refuse the update, and before anything is written to the part: whichever wakes later, its image is a file,
+        // and a file of the image that is awake is not lost to an update that is none.
+        systole_files::write(&file, &image.to_bytes())?;
+        let done = driver.commit_update(update).await?;
+        driver.wake(Wake::Warm, &image).await?;
         Ok((done, driver.transport().cycle() - first, pulses))
     })?;
     let pulses = status.pulses.saturating_sub(pulses);

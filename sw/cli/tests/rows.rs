@@ -146,6 +146,21 @@ fn rows_of_an_onnx_networks_table_change_in_rram_and_the_network_with_those_rows
     assert_ne!(std::fs::read(at("y.npy")).unwrap(), before);
     refused(&run(&old).iter().map(String::as_str).collect::<Vec<_>>(), &["the image that woke has CRC"]);
 
+    // An update of an image that is not awake is refused before it writes over the file of the one that is.
+    let kept = std::fs::read(&m1).unwrap();
+    let again = format!("c0={}:6", at("row.npy"));
+    refused(
+        &[&["program", &m0, "--rows", &again, "-o", &m1][..], &on].concat(),
+        &["rows are changed in the image that is awake"],
+    );
+    assert!(std::fs::read(&m1).unwrap() == kept, "the file of the image that is awake stays");
+    npy::write(&folder.path().join("uint8.npy"), &[1, 8], &[200u8; 8]).unwrap();
+    let unsigned = format!("c0={}:6", at("uint8.npy"));
+    refused(
+        &[&["program", &m1, "--rows", &unsigned, "-o", &at("m2.img")][..], &on].concat(),
+        &["of a uint8 table its codes less 128"],
+    );
+
     // Tables where they are asked for, and indices that they have.
     let host = json(&["run", &old, "--input", &at("x.npy"), "--tables", "host", "--backend", "model"]);
     assert_eq!((host["tables"].as_array().map(Vec::len), host["on_host"][0][0].as_str()), (Some(0), Some("Gather")), "{host}");
