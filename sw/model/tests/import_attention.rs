@@ -318,6 +318,27 @@ fn columns_of_indices_take_rows_of_their_tables() {
     });
 }
 
+/// The host and a register take one row for each index of an input.
+#[test]
+fn one_input_of_indices_that_picks_of_two_tables_is_told_what_to_do() {
+    refused("embedding_of_codes_int8_1", &["pick rows of another table already", "an input of its own"], |g| {
+        let again: Vec<NodeProto> = g.node[..4].to_vec();
+        let renamed = |name: &String| if name.starts_with('t') { format!("{name}b") } else { name.clone() };
+        let sum = NodeProto {
+            op_type: "Add".into(),
+            input: vec!["t3".into(), "t3b".into()],
+            output: vec!["sum".into()],
+            ..g.node[1].clone()
+        };
+        for (at, n) in again.into_iter().enumerate() {
+            let (input, output) = (n.input.iter().map(renamed).collect(), n.output.iter().map(renamed).collect());
+            g.node.insert(4 + at, NodeProto { name: format!("again {at}"), input, output, ..n });
+        }
+        g.node.insert(8, NodeProto { name: "sum".into(), ..sum });
+        node(g, "MatMul").input[0] = "sum".into();
+    });
+}
+
 #[test]
 fn a_mean_over_tokens_is_a_pool_of_the_whole_map() {
     let graph = sound("embedding_of_codes_int8_1");

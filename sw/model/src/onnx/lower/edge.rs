@@ -90,6 +90,12 @@ pub fn before(g: &mut Building, node: &Node, op: &str, inputs: Inputs, x: &Eight
             None => return Ok(None),
         },
     };
+    if matches!(made, HostOp::Rows { .. }) && !g.source(x).host.is_empty() {
+        return unsupported(
+            "its indices pick rows of another table already",
+            "give each table an input of its own, or a column of one (Gather along axis 1, one index)",
+        );
+    }
     let integers = g.source(x).element != ElementType::Float32 && g.source(x).host.is_empty();
     if integers != matches!(made, HostOp::Rows { .. }) {
         return unsupported(format!("{op} of an integer input"), "only Gather of a constant table takes indices");
