@@ -16,27 +16,23 @@ module systole_crc32 #(
 
   localparam [31:0] POLYNOMIAL = 32'hedb8_8320;
 
-  function [31:0] through(input [31:0] from, input [BYTES*8-1:0] data);
-    integer i;
-    begin
-      through = from;
-      for (i = 0; i < BYTES * 8; i = i + 1)
-        through = {1'b0, through[31:1]} ^ (through[0] ^ data[i] ? POLYNOMIAL : 32'd0);
-    end
-  endfunction
-
-  // Linear: what each bit of state and data adds to the next state, by itself.
+  // Linear: what each bit of state and data adds to the next state, by itself. The word's last bit adds the polynomial, one before it
+  // that with one zero bit more behind it. A bit of the state meets the data bit of its number, or where there is none moves down.
   localparam N = 32 + BYTES * 8;
-  function [32*N-1:0] rows(input integer inputs);
-    reg [N-1:0] one;
+  function [32*N-1:0] rows(input [31:0] polynomial);
     reg [31:0] column;
     integer i, r;
     begin
-      for (i = 0; i < inputs; i = i + 1) begin
-        one    = {{N - 1{1'b0}}, 1'b1} << i;
-        column = through(one[31:0], one[N-1:32]);
-        for (r = 0; r < 32; r = r + 1) rows[r*N+i] = column[r];
+      column = polynomial;
+      for (i = BYTES * 8 - 1; i >= 0; i = i - 1) begin
+        for (r = 0; r < 32; r = r + 1) begin
+          rows[r*N+32+i] = column[r];
+          if (i < 32) rows[r*N+i] = column[r];
+        end
+        column = {1'b0, column[31:1]} ^ (column[0] ? polynomial : 32'd0);
       end
+      for (i = BYTES * 8; i < 32; i = i + 1)
+        for (r = 0; r < 32; r = r + 1) rows[r*N+i] = r == i - BYTES * 8;
     end
   endfunction
 
@@ -45,7 +41,7 @@ module systole_crc32 #(
   systole_parity #(
       .IN  (N),
       .OUT (32),
-      .ROWS(rows(N))
+      .ROWS(rows(POLYNOMIAL))
   ) u_next (
       .x_i({data_i, state_q}),
       .y_o(next)
