@@ -9,7 +9,7 @@ use systole_compiler::Compiled;
 use systole_golden::graph::{run_graph, run_graph_as};
 use systole_golden::{Machine, MachineError, RunResult};
 use systole_host::Run;
-use systole_isa::writes::Write;
+use systole_isa::writes::{Place, Write};
 use systole_isa::{Config, Image};
 use systole_model::graph::Graph;
 use systole_model::tables::Given;
@@ -245,13 +245,16 @@ fn triage(
     let (row, col) = (index / cols, index % cols);
     let mut found = FirstMismatch { run, row, col, expected, got, model: None, instruction: None, cycle: None };
     let mut machine = Machine::new(config.clone());
-    machine.record_origins();
+    machine.record_writes();
     if machine.load_image(&compiled.image).is_ok()
         && let Ok(result) = run_on(&mut machine, given)
     {
         found.model = compiled.image.output.unpack(&result.frame).map(|v| v[index]);
-        if let Some(origin) = machine.origin(compiled.image.output.byte(row as u32, col as u32)) {
-            (found.instruction, found.cycle) = (Some(origin.row), Some(origin.cycle));
+        // The last write of the word that holds it.
+        let word = (compiled.image.output.byte(row as u32, col as u32) / config.cols as usize) as u32;
+        let writes = machine.take_writes();
+        if let Some(last) = writes.iter().rev().find(|w| (w.write.place, w.write.address) == (Place::Out, word)) {
+            (found.instruction, found.cycle) = (Some(last.row), Some(last.write.cycle));
         }
     }
     found

@@ -6,6 +6,7 @@ use proptest::strategy::ValueTree;
 use systole_chip::{Options, Writes};
 use systole_compiler::{CompileError, compile};
 use systole_golden::Machine;
+use systole_isa::writes::Place;
 use systole_isa::{Config, Instruction};
 use systole_model::graph::{Graph, Op};
 use systole_verif::compare::{in_lockstep, run_of, run_on};
@@ -84,6 +85,29 @@ fn a_weight_that_differs_is_found_in_its_lane_and_row() {
     assert_eq!(first.row, posts, "the first product's POST: {first}");
     let text = first.to_string();
     assert!(text.contains("(POST) writes other bytes, lane 2: model ") && text.contains("X word "), "{text}");
+}
+
+/// A reference that is not the program's: the mismatch is named by the row that wrote the element, and as the compiler's fault.
+#[test]
+fn a_mismatch_names_the_row_that_wrote_it() {
+    let case = product(7);
+    let config = machine(&case);
+    let (mut graph, inputs) = case.graph();
+    let compiled = compile(&graph, &config, &Default::default()).unwrap();
+    let Op::Conv { bias, .. } = &mut graph.layers[1].op else { panic!("a product") };
+    // Of the second word of four: channel 4 alone.
+    bias[4] = if bias[4] > 0 { -1 << 24 } else { 1 << 24 };
+    let report = check_graph(&graph, &compiled, &config, Backend::Model, &inputs[..1], &Options::default(), |_| {}).unwrap();
+    let first = report.first_mismatch.expect("a mismatch");
+    assert_eq!((report.mismatches, first.col, first.model), (1, 4, Some(first.got)), "{first}");
+    let mut model = Machine::new(config.clone());
+    model.load_image(&compiled.image).unwrap();
+    model.record_writes();
+    run_on(&mut model, &run_of(&compiled.image, &inputs[0])).unwrap();
+    let writes = model.take_writes();
+    let out = writes.iter().find(|w| (w.write.place, w.write.address) == (Place::Out, 1)).expect("the second word of OUT");
+    assert_eq!((first.instruction, first.cycle), (Some(out.row), Some(out.write.cycle)), "{first}");
+    assert!(first.to_string().contains("a compiler fault"), "{first}");
 }
 
 #[test]

@@ -20,4 +20,4 @@ pub mod token;
 mod transposed;
 
 pub use error::MachineError;
-pub use machine::{Machine, Origin, RunResult, Written};
+pub use machine::{Machine, RunResult, Written};

@@ -5,6 +5,9 @@
 //! cycle, reads come first. Costs are by step, not by cycle.
 
 mod vector;
+mod writes;
+
+pub use writes::Written;
 
 use crate::f24::F24;
 use crate::{MachineError, kernel, post};
@@ -14,7 +17,6 @@ use systole_isa::nest::{Loop, Nest};
 use systole_isa::program::{Lane, Load, Matmul, OneHot, Post, PostDest, Program, Register, Scalar, Store, Vector};
 use systole_isa::regs::EVENTS;
 use systole_isa::requant::Param;
-use systole_isa::writes::{Place, Write};
 use systole_isa::{Config, Image, Instruction, Latency};
 use wide::i16x8;
 
@@ -33,26 +35,6 @@ pub struct RunResult {
     pub scrub_lines: u64,
 }
 
-/// Where an OUT word came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
-    /// Row of the timetable whose instruction wrote it.
-    pub row: usize,
-    /// Cycle of the write.
-    pub cycle: u64,
-}
-
-/// A word that a run wrote, and the row of the timetable whose instruction wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// The row.
-    pub row: usize,
-    /// The unit.
-    pub unit: &'static str,
-    /// The word.
-    pub write: Write,
-}
-
 /// A machine of one configuration. W SRAM, X, V and S keep their content from run to run.
 pub struct Machine {
     config: Config,
@@ -63,7 +45,6 @@ pub struct Machine {
     w_sram: Vec<i8>, // [word][row][col]
     acc: Vec<i32>,   // [address][col]
     numbers: vector::Numbers,
-    origins: Option<Vec<Option<Origin>>>,
     written: Option<Vec<Written>>,
 }
 
@@ -200,7 +181,6 @@ impl Machine {
             acc: vec![0; config.acc_depth as usize * c],
             numbers: vector::Numbers::new(if config.vec_lanes == 0 { 0 } else { config.v_depth as usize }, c),
             image: None,
-            origins: None,
             written: None,
             config,
         }
@@ -236,34 +216,6 @@ impl Machine {
     /// The numbers of S.
     pub fn s(&self) -> &[F24; 64] {
         &self.numbers.s
-    }
-
-    /// Records for every OUT word which row wrote it, and when.
-    pub fn record_origins(&mut self) {
-        self.origins = Some(vec![None; self.config.out_depth as usize]);
-    }
-
-    /// Records every word that runs write.
-    pub fn record_writes(&mut self) {
-        self.written = Some(vec![]);
-    }
-
-    /// The words that the runs since then wrote to X, W SRAM and OUT, in the order of cycles; forgets them.
-    pub fn take_writes(&mut self) -> Vec<Written> {
-        let mut all = self.written.replace(vec![]).unwrap_or_default();
-        all.sort_by_key(|w| (w.write.cycle, w.write.place, w.write.address));
-        all
-    }
-
-    fn note(&mut self, (row, unit): (usize, &'static str), cycle: u64, place: Place, address: u32, lanes: u32, data: &[u8]) {
-        if let Some(all) = &mut self.written {
-            all.push(Written { row, unit, write: Write { cycle, place, address, lanes, data: data.to_vec() } });
-        }
-    }
-
-    /// The origin of the OUT word that holds byte `byte` of the last output frame.
-    pub fn origin(&self, byte: usize) -> Option<Origin> {
-        self.origins.as_ref()?.get(byte / self.config.cols as usize).copied().flatten()
     }
 
     /// Loads an image.
@@ -790,131 +742,6 @@ impl Machine {
         f.read_done = true;
         f.at = f.write;
         insert(&mut run.flying, f);
-    }
-
-    /// Index of lane 0 of the C-byte word `address` of X.
-    fn x_at(&self, address: u32) -> usize {
-        let groups = self.config.groups();
-        let word = (address / groups) as usize % self.config.x_depth as usize;
-        word * self.config.rows as usize + (address % groups * self.config.cols) as usize
-    }
-
-    fn post_write(&mut self, run: &mut Run) -> Result<(), MachineError> {
-        let Some(f) = run.flying.pop_front() else { return Ok(()) };
-        let post = &run.l.posts[f.post];
-        let p = &post.what;
-        let codes: Vec<i8> = f.codes.iter().map(|v| (*v).clamp(p.lo, p.hi)).collect();
-        self.result_write(run, (post.row, "POST"), p.dest, f.dst, &codes, f.write)
-    }
-
-    /// Writes a word of codes where `dest` says.
-    fn result_write(
-        &mut self,
-        run: &mut Run,
-        by: (usize, &'static str),
-        dest: PostDest,
-        dst: u32,
-        codes: &[i8],
-        cycle: u64,
-    ) -> Result<(), MachineError> {
-        let (r, c) = (self.config.rows as usize, self.config.cols as usize);
-        match dest {
-            PostDest::X => run.events[X_WRITE] += 1,
-            PostDest::WColumn | PostDest::WRow => run.events[W_WRITE] += 1,
-            PostDest::Out | PostDest::OutRaw32 => {}
-        }
-        let place = match dest {
-            PostDest::X => Some(Place::X),
-            PostDest::WColumn => Some(Place::WColumn),
-            PostDest::WRow => Some(Place::WRow),
-            PostDest::Out | PostDest::OutRaw32 => None, // noted where it is written
-        };
-        if let Some(place) = place.filter(|_| self.written.is_some()) {
-            self.note(by, cycle, place, dst, u32::MAX, &codes.iter().map(|&v| v as u8).collect::<Vec<u8>>());
-        }
-        match dest {
-            PostDest::X => {
-                let at = self.x_at(dst);
-                self.x[at..at + c].copy_from_slice(codes);
-            }
-            PostDest::WColumn => {
-                let groups = self.config.groups() as usize;
-                let (group, lane) = (dst as usize % groups, dst as usize / groups % c);
-                let word = dst as usize / groups / c % self.config.w_sram_depth as usize;
-                for (i, &v) in codes.iter().enumerate() {
-                    self.w_sram[(word * r + group * c + i) * c + lane] = v;
-                }
-            }
-            PostDest::WRow => {
-                let (row, word) = (dst as usize % r, dst as usize / r % self.config.w_sram_depth as usize);
-                self.w_sram[(word * r + row) * c..][..c].copy_from_slice(codes);
-            }
-            PostDest::Out | PostDest::OutRaw32 => {
-                let bytes: Vec<u8> = codes.iter().map(|&v| v as u8).collect();
-                self.out_write(run, by, dst, &bytes, cycle)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a word of OUT, for a row and its unit.
-    fn out_write(
-        &mut self,
-        run: &mut Run,
-        (row, unit): (usize, &'static str),
-        word: u32,
-        bytes: &[u8],
-        cycle: u64,
-    ) -> Result<(), MachineError> {
-        if cycle >= run.l.end {
-            return rule(cycle, run.l.end_row, "END", "an OUT write comes later");
-        }
-        let stays = run.out_port.as_mut().map_or(Ok(true), |o| o.write(cycle, word, row, unit))?;
-        run.events[OUT_WRITE] += 1;
-        self.note((row, unit), cycle, Place::Out, word, u32::MAX, bytes);
-        let at = word as usize * bytes.len();
-        let Some(place) = run.out.get_mut(at..at + bytes.len()) else {
-            return rule(cycle, row, unit, format!("OUT word {word} is beyond the buffer"));
-        };
-        if !stays {
-            return Ok(());
-        }
-        place.copy_from_slice(bytes);
-        if let Some(o) = self.origins.as_mut().and_then(|o| o.get_mut(word as usize)) {
-            *o = Some(Origin { row, cycle });
-        }
-        Ok(())
-    }
-
-    fn load_step(&mut self, run: &mut Run, index: usize, walk: &mut Walk) -> Result<(), MachineError> {
-        let s = &run.l.loads[index];
-        run.events[X_WRITE] += 1;
-        let (i, c) = (&s.what, self.config.cols as usize);
-        let (dst, src) = (walk.at[0] as u32 & 0xffff, walk.at[1] as u32 as usize);
-        if i.fill.is_none() && src >= (self.config.in_depth * self.config.cols) as usize {
-            return rule(walk.time, s.row, "LOAD", format!("IN byte {src} is beyond the buffer"));
-        }
-        let at = self.x_at(dst);
-        for lane in (0..c).filter(|lane| i.mask >> lane & 1 == 1) {
-            let from = src + (lane + c - i.rotate as usize % c) % c;
-            self.x[at + lane] = i.fill.unwrap_or_else(|| run.input.get(from).map_or(0, |&b| b as i8));
-        }
-        if self.written.is_some() {
-            let data: Vec<u8> = self.x[at..at + c].iter().map(|&v| v as u8).collect();
-            self.note((s.row, "LOAD"), walk.time + u64::from(self.latency.load_write), Place::X, dst, i.mask, &data);
-        }
-        walk.step();
-        Ok(())
-    }
-
-    fn store_step(&mut self, run: &mut Run, index: usize, walk: &mut Walk) -> Result<(), MachineError> {
-        let (dst, src) = (walk.at[0] as u32 & 0xffff, walk.at[1] as u32 & 0xffff);
-        run.events[X_FLAT] += 1;
-        let at = self.x_at(src);
-        let bytes: Vec<u8> = self.x[at..at + self.config.cols as usize].iter().map(|&v| v as u8).collect();
-        let cycle = walk.time + u64::from(self.latency.store_write);
-        walk.step();
-        self.out_write(run, (run.l.stores[index].row, "STORE"), dst, &bytes, cycle)
     }
 }
 
