@@ -120,7 +120,7 @@ fn who_takes_a_table_is_asked_for_or_what_has_room() {
     assert!(in_rram(&eight, "base") && place(&eight, "base", Tables::Rram).unwrap().tables.len() == 1);
     assert_eq!(place(&eight, "base", Tables::Host).unwrap(), eight);
     refused(&eight, "small", "no vector unit");
-    refused(&lookup(9, 50, 40), "base", "registers are for 8");
+    refused(&lookup(9, 50, 40), "base", "9 indices in a run, registers for 8");
     refused(&lookup(1, 65_537, 1), "large,VEC_LANES=32", "65537 rows; a register names 65536");
     refused(&lookup(1, 9_000, 500), "base", "RRAM");
 }

@@ -136,7 +136,7 @@ pub fn serve(args: &ServeArgs) -> Result<bool> {
                 output::print(&format!("{name} on {label}, {}", machine.backend().label()));
                 output::print(&format!("  longest request   {:>9} cycles, {} us at {} MHz", output::grouped(longest), rate.micros(longest), rate.mhz));
                 output::print(&format!("  pace              {:>9} us of the host for one of the machine's clock", rate.pace));
-                output::print(&format!("  deadline          {:>9} us of the machine's clock, where a request names none", server.deadline_us()));
+                output::print(&format!("  deadline          {:>9} us of the machine's clock, where a request names none", (1000.0 * server.deadline_us()).round() / 1000.0));
                 output::print(&format!("  POST http://{}/v2/models/{name}/{ask}", server.address));
                 tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
             }

@@ -39,7 +39,9 @@ impl TablesArgs {
             Where::Rram => Tables::Rram,
             Where::Host => Tables::Host,
         };
-        place_tables(&graph, config, tables).with_context(|| format!("{}: its tables in RRAM", graph.name))
+        place_tables(&graph, config, tables).with_context(|| {
+            format!("{}: its tables in RRAM (--tables auto leaves with the host what has no register or no room)", graph.name)
+        })
     }
 }
 

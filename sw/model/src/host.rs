@@ -4,6 +4,7 @@
 
 use crate::graph::Window;
 use crate::onnx::{Array, Data, ElementType};
+use crate::tables::row_number;
 use std::fmt;
 
 mod norm;
@@ -205,9 +206,9 @@ fn lines(shape: &[usize], axis: usize) -> impl Iterator<Item = Vec<usize>> {
 
 /// A row of a table, counted from its end where the index is negative.
 fn row_of(table: &[f32], width: usize, index: i64) -> &[f32] {
-    let rows = (table.len() / width.max(1)) as i64;
-    let index = if index < 0 { index + rows } else { index };
-    &table[index.clamp(0, rows - 1) as usize * width..][..width]
+    // One that the table does not have was refused before.
+    let row = row_number(index, table.len() / width.max(1)).unwrap_or(0);
+    &table[row * width..][..width]
 }
 
 /// A sum in the order of ONNX Runtime's pool of a whole image: every fourth element by itself, the four in two pairs, then what is left.
@@ -272,8 +273,7 @@ impl HostOp {
         let all = x.integers().unwrap_or_default();
         let beyond = |index: i64, table: &[f32], width: usize| {
             let rows = table.len() / width.max(1);
-            let legal = -(rows as i64)..rows as i64;
-            (!legal.contains(&index)).then_some((index, rows))
+            row_number(index, rows).is_none().then_some((index, rows))
         };
         match self {
             HostOp::Rows { shape, values, .. } => all.iter().find_map(|&i| beyond(i, values, shape.iter().product())),

@@ -93,7 +93,7 @@ impl From<&Given> for Given {
 }
 
 /// An index counted from the end of a table of `rows` rows where it is negative; `None` where there is no such row.
-pub fn row_of(index: i64, rows: usize) -> Option<usize> {
+pub fn row_number(index: i64, rows: usize) -> Option<usize> {
     let at = if index < 0 { index.checked_add(rows as i64)? } else { index };
     usize::try_from(at).ok().filter(|&at| at < rows)
 }
@@ -109,7 +109,7 @@ impl Border {
         let row = |i: &Index| {
             let index = all.get(i.place).copied().unwrap_or(0);
             let missing = BorderError::Index { name: self.name.clone(), index, rows: i.rows };
-            row_of(index, i.rows).map(|row| row as u32).ok_or(missing)
+            row_number(index, i.rows).map(|row| row as u32).ok_or(missing)
         };
         self.index.iter().map(row).collect()
     }
@@ -277,7 +277,7 @@ impl Making {
 
     /// The number of a table; one of the same name with other codes, as another scale makes them, gets a number behind its name.
     fn table(&mut self, table: &Table) -> usize {
-        let named = |n: usize| if n == 0 { table.name.clone() } else { format!("{}.{n}", table.name) };
+        let named = |n: usize| if n == 0 { table.name.clone() } else { format!("{}#{n}", table.name) };
         let mut n = 0;
         while let Some(at) = self.tables.iter().position(|t| t.name == named(n)) {
             if self.tables[at].codes == table.codes && self.tables[at].width == table.width {

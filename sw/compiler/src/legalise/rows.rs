@@ -19,7 +19,11 @@ impl Stager<'_> {
             ));
         }
         if let Some(most) = picks.iter().map(|p| p.index).max().filter(|&index| index >= TOKENS.len()) {
-            return Err(format!("index {most} of a run; registers are for {}: leave some tables with the host", TOKENS.len()));
+            return Err(format!(
+                "{} indices in a run, registers for {}: leave some tables with the host",
+                most + 1,
+                TOKENS.len()
+            ));
         }
         let graph = self.graph;
         let weights = picks.iter().map(|p| Ok((self.row_table(&graph.tables[p.table])?, p.index as u8)));
