@@ -60,7 +60,7 @@ pub struct Options {
     /// Registers and memories of the RRAM's controller can be read and written (`sim/chip/device/upsets.vlt`), and the design's checks do not
     /// stop it: for upsets. Slow.
     pub upsets: bool,
-    /// Takes what the core writes in each run, for lockstep with the instruction-level model. Slow.
+    /// Takes what the core writes in each run, for lockstep with the instruction-level model.
     pub writes: Option<Writes>,
     /// The RRAM part behind the device model; without one, block RAM that always takes its words.
     pub part: Option<Part>,

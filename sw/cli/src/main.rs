@@ -121,7 +121,7 @@ struct Machine {
     /// Simulate the netlist in this folder (scripts/netlist.sh) in place of the RTL
     #[arg(long, value_name = "DIR")]
     netlist: Option<PathBuf>,
-    /// Compare each word that the RTL writes to X, W SRAM and OUT with the instruction-level model's, in its cycle (slow)
+    /// Compare each word that the RTL writes to X, W SRAM and OUT with the instruction-level model's, in its cycle
     #[arg(long)]
     lockstep: bool,
     /// Record a wave of the RTL to this FST file (slow)
