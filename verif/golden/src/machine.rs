@@ -4,17 +4,19 @@
 //! Units step in the order of their effects on memory (docs/timing.md): of two effects in one
 //! cycle, reads come first. Costs are by step, not by cycle.
 
+mod post;
 mod vector;
 mod writes;
 
+use post::Flying;
 pub use writes::Written;
 
 use crate::f24::F24;
-use crate::{MachineError, kernel, post};
+use crate::{MachineError, kernel};
 use std::collections::VecDeque;
 use systole_isa::f24::{SEGMENTS, Segment, decode_param, decode_segment};
 use systole_isa::nest::{Loop, Nest};
-use systole_isa::program::{Lane, Load, Matmul, OneHot, Post, PostDest, Program, Register, Scalar, Store, Vector};
+use systole_isa::program::{Lane, Load, Matmul, OneHot, Post, Program, Register, Scalar, Store, Vector};
 use systole_isa::regs::EVENTS;
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency};
@@ -114,17 +116,6 @@ impl<'a> Walk<'a> {
     fn all(&self, mask: u32, last: bool) -> bool {
         self.loops.iter().enumerate().all(|(l, lp)| mask >> l & 1 == 0 || self.index[l] == if last { lp.count - 1 } else { 0 })
     }
-}
-
-/// A vector between POST's take and its write.
-struct Flying {
-    at: u64,         // cycle of the next event
-    write: u64,      // cycle of the write
-    read_done: bool, // residual operand read (or none needed)
-    post: usize,
-    dst: u32,
-    res: u32,
-    codes: Vec<i8>,
 }
 
 /// Where the units of a run stand.
@@ -639,110 +630,6 @@ impl Machine {
         walk.step();
         if ends { self.take(run, s.row, &complete, cycle + u64::from(self.latency.lane_take)) } else { Ok(()) }
     }
-
-    /// POST or VECTOR takes final sums in cycle `take`.
-    fn take(&mut self, run: &mut Run, row: usize, sums: &[i32; 32], take: u64) -> Result<(), MachineError> {
-        let l = run.l;
-        if take <= run.taken {
-            return rule(take, row, "POST", "array and lane engine hand it sums out of order");
-        }
-        run.taken = take;
-        while l.posts.get(run.next_post).is_some_and(|p| p.first <= take) {
-            if let Some((i, _)) = run.post.as_ref().filter(|(_, w)| !w.done) {
-                return rule(take, l.posts[*i].row, "POST", "the next POST starts before all its vectors have come");
-            }
-            let p = &l.posts[run.next_post];
-            let res = p.what.residual.map_or(0, |r| r.base);
-            run.post = Some((
-                run.next_post,
-                Walk::new(&p.what.nest, p.first, [p.what.dst_base as i32, p.what.param_base as i32, res as i32, 0, 0]),
-            ));
-            run.next_post += 1;
-        }
-        if let Some(unit) = &mut run.vector
-            && unit.armed(l, take)?
-        {
-            if let Some((i, _)) = run.post.as_ref().filter(|(_, w)| !w.done) {
-                return rule(take, row, "VECTOR", format!("a final sum, and the POST of row {} is armed too", l.posts[*i].row));
-            }
-            return unit.take(l, sums, take, &self.latency);
-        }
-        let Some((i, walk)) = run.post.as_mut().filter(|(_, w)| !w.done) else {
-            return rule(take, row, "POST", "a final sum, and no POST is armed");
-        };
-        run.events[POST] += 1;
-        let (index, p) = (*i, &l.posts[*i].what);
-        let c = self.config.cols as usize;
-        let [dst, param, res, ..] = walk.at.map(|a| a as u32 & 0xffff);
-        walk.step();
-        let Some(params) = l.params.get(param as usize * c..(param as usize + 1) * c) else {
-            return rule(
-                take,
-                l.posts[index].row,
-                "POST",
-                format!("parameter word {param} is beyond the image's {}", l.params.len() / c),
-            );
-        };
-        let mut biased = [0i32; 32];
-        for ((b, &a), q) in biased.iter_mut().zip(&sums[..c]).zip(params) {
-            *b = a.wrapping_add(q.bias);
-        }
-        let write = take + u64::from(self.latency.take_to_write(p.lut.is_some(), p.residual.is_some()));
-        if let Some(unit) = &mut run.vector {
-            let first =
-                if p.dest == PostDest::OutRaw32 { take + u64::from(self.latency.take_to_write(false, false)) } else { write };
-            for n in 0..if p.dest == PostDest::OutRaw32 { 4 } else { 1 } {
-                unit.result(first + n, l.posts[index].row, "POST")?;
-            }
-        }
-        if p.dest == PostDest::OutRaw32 {
-            for (n, quarter) in biased[..c].chunks(c / 4).enumerate() {
-                let bytes: Vec<u8> = quarter.iter().flat_map(|v| v.to_le_bytes()).collect();
-                self.out_write(
-                    run,
-                    (l.posts[index].row, "POST"),
-                    dst + n as u32,
-                    &bytes,
-                    take + u64::from(self.latency.take_to_write(false, false)) + n as u64,
-                )?;
-            }
-            return Ok(());
-        }
-        let mut codes = [0i8; 32];
-        post::codes(p, params, &l.luts, &biased[..c], &mut codes[..c]);
-        if p.residual.is_none() && p.dest == PostDest::Out {
-            // Nothing reads OUT during the run: the write needs no place in time.
-            let bytes: [u8; 32] = codes.map(|v| v.clamp(p.lo, p.hi) as u8);
-            return self.out_write(run, (l.posts[index].row, "POST"), dst, &bytes[..c], write);
-        }
-        let read = take + u64::from(self.latency.residual_read + if p.lut.is_some() { self.latency.lut } else { 0 });
-        let flying = Flying {
-            at: if p.residual.is_some() { read } else { write },
-            write,
-            read_done: p.residual.is_none(),
-            post: index,
-            dst,
-            res,
-            codes: codes[..c].to_vec(),
-        };
-        insert(&mut run.flying, flying);
-        Ok(())
-    }
-
-    fn residual_read(&mut self, run: &mut Run) {
-        let Some(mut f) = run.flying.pop_front() else { return };
-        let p = &run.l.posts[f.post].what;
-        if let Some(r) = &p.residual {
-            run.events[X_FLAT] += 1;
-            let at = self.x_at(f.res);
-            for (a, &b) in f.codes.iter_mut().zip(&self.x[at..]) {
-                *a = post::residual(r, *a, b);
-            }
-        }
-        f.read_done = true;
-        f.at = f.write;
-        insert(&mut run.flying, f);
-    }
 }
 
 enum Held {
@@ -750,11 +637,4 @@ enum Held {
     Rram(usize),
     /// From W SRAM, or less a zero point.
     Own(Vec<i16x8>),
-}
-
-/// Keeps the queue in order of time; of one cycle, reads come before writes.
-fn insert(queue: &mut VecDeque<Flying>, f: Flying) {
-    let key = |f: &Flying| (f.at, f.read_done);
-    let at = queue.iter().rposition(|other| key(other) <= key(&f)).map_or(0, |i| i + 1);
-    queue.insert(at, f);
 }

@@ -52,14 +52,6 @@ impl Machine {
         word * self.config.rows as usize + (address % groups * self.config.cols) as usize
     }
 
-    pub(super) fn post_write(&mut self, run: &mut Run) -> Result<(), MachineError> {
-        let Some(f) = run.flying.pop_front() else { return Ok(()) };
-        let post = &run.l.posts[f.post];
-        let p = &post.what;
-        let codes: Vec<i8> = f.codes.iter().map(|v| (*v).clamp(p.lo, p.hi)).collect();
-        self.result_write(run, (post.row, "POST"), p.dest, f.dst, &codes, f.write)
-    }
-
     /// Writes a word of codes where `dest` says.
     pub(super) fn result_write(
         &mut self,
