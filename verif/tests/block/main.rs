@@ -7,6 +7,7 @@ mod common;
 mod shared;
 
 mod acc;
+mod array;
 mod boot;
 mod bridge;
 mod control;

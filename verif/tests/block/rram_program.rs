@@ -208,10 +208,14 @@ impl Bench {
         self.set("start_i", 0);
         self.set("line_i", 0);
         for cycle in 0..60_000 {
-            self.set("rst_i", (reset == Some(cycle)).into());
+            // A word that comes in the cycle of a reset is not taken.
+            let resets = reset == Some(cycle);
+            self.set("rst_i", resets.into());
+            self.set("load_i", resets.into());
             self.cycle().await;
-            if reset == Some(cycle) {
+            if resets {
                 self.set("rst_i", 0);
+                self.set("load_i", 0);
                 (self.walk, self.pulsing) = (None, 0);
                 let pulses = self.pulses;
                 for _ in 0..40 {

@@ -295,7 +295,7 @@ impl Bench {
         self.sim.signal(name).get()
     }
 
-    /// New tables and parameters; a lane of the first word has no scale.
+    /// New tables and parameters; the first word has no scales, the last one the smallest numbers.
     async fn upload(&mut self, any: bool) {
         self.unit.functions = functions();
         if any {
@@ -306,6 +306,9 @@ impl Bench {
         for (n, lane) in self.unit.params.as_flattened_mut().iter_mut().enumerate() {
             let scale = if n < COLS || self.random.chance(0.2) { F24::ZERO } else { number(&mut self.random) };
             *lane = (scale, number(&mut self.random));
+        }
+        for lane in &mut self.unit.params[PARAM_DEPTH - 1] {
+            lane.0 = F24::from_bits((1 << 15 | self.random.below(1 << 15) | 1 | self.random.below(2) << 23) as u32);
         }
         let segments = self.unit.functions.as_flattened().iter().map(|s| encode_segment(*s));
         let of = |f: F24| systole_isa::F24::from(f);
@@ -347,9 +350,10 @@ impl Bench {
         let mut totals = [[0i32; COLS]; 3];
         for t in 0..last + 48 {
             totals.rotate_right(1);
+            let ones = self.random.chance(0.2);
             totals[0] = std::array::from_fn(|_| {
                 let wide = self.random.below(1 << 32) as u32 as i32;
-                wide >> self.random.below(32)
+                if ones { 1 } else { wide >> self.random.below(32) }
             });
             let steps_now = takes.get(next) == Some(&t);
             // What the array hands over belongs to POST where this unit does not ask for it.
@@ -502,6 +506,10 @@ fn instructions_of_the_vector_unit_write_the_numbers_of_the_rules_in_their_cycle
             bench.unit.lenc = bench.unit.pos / COLS as u32;
             if n % 100 == 50 {
                 bench.upload(true).await;
+                // The smallest numbers, added to nothing.
+                let smallest = Vector { mul1: Mul1::Scale, param_base: PARAM_DEPTH as u32 - 1, ..fill.clone() };
+                bench.vector(&smallest, None).await;
+                bench.dump().await;
             }
             if bench.random.chance(0.3) {
                 let loops = 1 + bench.random.below(2) as usize;
