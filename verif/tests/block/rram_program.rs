@@ -333,17 +333,22 @@ fn lines_are_programmed_retired_and_exchanged_and_every_other_line_keeps_its_wor
         let mut seen = [0u32; 8];
         for round in 0..24 {
             b.anew(if round % 3 == 0 { 0.001 } else { 0.0 }).await;
-            let mut used = [[0usize; 2]; 2];
+            let (mut used, mut behind_failure) = ([[0usize; 2]; 2], false);
             for _ in 0..16 {
                 // Mostly lines of an image; records and copies of the table too, which never move.
                 let slot = b.random.below(2) as usize;
                 let limit = if b.random.chance(0.8) { layout.slot_lines as usize - layout.spares as usize } else { DEPTH / 2 };
-                let line = slot * DEPTH / 2 + b.random.below(limit as u64) as usize;
+                let any = slot * DEPTH / 2 + b.random.below(limit as u64) as usize;
+                // Behind a line that failed the most worn one: nothing of the failure is left.
+                let image = |line: &usize| line % (DEPTH / 2) < (layout.slot_lines - layout.spares) as usize;
+                let line = if behind_failure { (0..DEPTH).filter(image).max_by_key(|&l| b.table[l].1).unwrap() } else { any };
+                let slot = line / (DEPTH / 2);
                 let (managed, class) = (b.managed(line), line % 2);
                 if managed && line % (DEPTH / 2) >= (layout.slot_lines - layout.spares) as usize {
                     continue; // a spare has no words of its own
                 }
-                let moves = b.random.chance(0.8);
+                let moves = behind_failure || b.random.chance(0.8);
+                behind_failure = false;
                 let words: [Option<u32>; ROWS] =
                     std::array::from_fn(|_| b.random.chance(0.8).then(|| b.random.below(1 << 32) as u32));
                 let (table, before): (_, Vec<_>) = (b.table.clone(), (0..DEPTH).map(|l| b.data(l)).collect());
@@ -395,6 +400,7 @@ fn lines_are_programmed_retired_and_exchanged_and_every_other_line_keeps_its_wor
                         "line {line} is not as it should be, and there are spares"
                     );
                     seen[2] += 1;
+                    behind_failure = true;
                 }
                 let mut moved = BTreeSet::from([line]);
                 moved.extend((0..DEPTH).filter(|&l| b.table[l] != table[l]));
