@@ -173,6 +173,7 @@ fn modules_pages_and_benches_mirror_each_other() {
 
     let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
     let index = read("docs/blocks/README.md");
+    let squash = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for name in &modules {
         let page = read(&format!("docs/blocks/{name}.md"));
         let bench = match OTHERWISE.iter().find(|o| o.0 == name) {
@@ -184,9 +185,10 @@ fn modules_pages_and_benches_mirror_each_other() {
             Some((_, Bench::Whole(reason))) => reason.to_string(),
         };
         let ports = format!("<!-- gen:ports-{name} -->");
-        for part in [&format!("# {name}\n"), "\n```\n", "\n## Latency and promise\n", &ports, &bench] {
+        for part in [&format!("# {name}\n"), "\n```\n", "\n## Latency and promise\n", &ports] {
             assert!(page.contains(part), "docs/blocks/{name}.md has no {part:?}");
         }
+        assert!(squash(&page).contains(&bench), "docs/blocks/{name}.md does not say where it is tested: {bench:?}");
         assert_eq!(index.matches(&format!("]({name}.md)")).count(), 1, "{name} stands in docs/blocks/README.md once");
     }
 }
@@ -229,4 +231,61 @@ fn every_state_of_the_rtl_has_its_name_in_waves() {
     }
     assert!(machines >= 6, "{machines} state machines with names");
     assert_eq!(nameless("  localparam ST_A = 1'd0, ST_B = 1'd1;\n`ifdef SYSTOLE_WAVES\n{ A = ST_A }"), ["B"]);
+}
+
+/// Lines of prose in Markdown that are longer than this number of characters, as `line: its beginning`; tables, blocks of code and
+/// words that have no space in them stay as they are.
+fn long_lines(text: &str, limit: usize) -> Vec<String> {
+    let mut fence: Option<&str> = None;
+    let mut found = vec![];
+    for (n, line) in text.lines().enumerate() {
+        let inside = line.trim_start_matches([' ', '>']);
+        let mark = if inside.starts_with("```") { Some("```") } else { None }.or(inside.starts_with("~~~").then_some("~~~"));
+        match (fence, mark) {
+            (None, Some(_)) => fence = mark,
+            (Some(open), Some(mark)) if open == mark => fence = None,
+            (None, None) if !inside.starts_with('|') && inside.contains(' ') && line.chars().count() > limit => {
+                found.push(format!("{}: {}", n + 1, line.chars().take(60).collect::<String>()));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Files of the tree with this ending, without what was built or installed.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let mut folders = vec![root()];
+    let mut found = vec![];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                let other = ["target", "build", "node_modules"].contains(&name.as_str())
+                    || name.starts_with(".git")
+                    || name.starts_with(".venv");
+                folders.extend((!other || name == ".github").then_some(path));
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn prose_is_wrapped_so_that_a_change_can_be_read() {
+    let pages = files(".md");
+    assert!(pages.len() > 100, "{} pages", pages.len());
+    let mut wrong = vec![];
+    for path in pages {
+        let page = path.strip_prefix(root()).unwrap().display().to_string();
+        wrong.extend(long_lines(&std::fs::read_to_string(&path).unwrap(), 110).into_iter().map(|line| format!("{page}:{line}")));
+    }
+    assert!(wrong.is_empty(), "prose is wrapped near 100 columns, these lines have more than 110:\n{}", wrong.join("\n"));
+
+    let long = "a b ".repeat(30);
+    assert_eq!(long_lines(&format!("short\n{long}\n```\n{long}\n```\n| {long}|\n- {long}"), 110).len(), 2);
+    assert_eq!(long_lines(&format!("{}\n> {long}", "x".repeat(200)), 110).len(), 1);
 }
