@@ -47,6 +47,9 @@ pub struct Corner {
     pub pulse_s: f64,
 }
 
+/// The names of [`Corner::named`].
+pub const CORNERS: [&str; 5] = ["typ22", "min22", "max22", "healthy22", "disturb22"];
+
 impl Corner {
     /// The default: a fit to published 22 nm parts.
     pub fn typ22() -> Corner {
