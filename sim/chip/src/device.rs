@@ -461,6 +461,9 @@ impl Device {
     pub fn from_bytes(bytes: &[u8], config: &Config) -> Result<Device, String> {
         let body = bytes.len().checked_sub(4).ok_or("too short for an RRAM file")?;
         let crc = u32::from_le_bytes(std::array::from_fn(|i| bytes[body + i]));
+        if bytes.starts_with(&MAGIC[..7]) && !bytes.starts_with(MAGIC) {
+            return Err("the RRAM of another version of the device model: make a new part".into());
+        }
         if !bytes.starts_with(MAGIC) || crc32fast::hash(&bytes[..body]) != crc {
             return Err("no RRAM file, or a damaged one".into());
         }
@@ -506,6 +509,7 @@ impl Device {
     }
 }
 
+/// Its last character goes up with every change of [`Corner`] or [`Device`].
 const MAGIC: &[u8] = b"SYSRRAM2";
 
 #[cfg(test)]
