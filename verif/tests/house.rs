@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The house in order: what no compiler looks at.
 
+use pulldown_cmark::{Event, Options as MarkdownOptions, Parser, Tag, TagEnd};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use systole_isa::ports;
@@ -193,22 +194,95 @@ fn modules_pages_and_benches_mirror_each_other() {
     }
 }
 
-#[test]
-fn links_of_the_pages_lead_somewhere() {
-    let folder = root().join("docs/blocks");
-    for name in stems("docs/blocks", ".md") {
-        let page = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap();
-        for link in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let text = std::fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("{name}.md: {link}: {e}"));
-            let slug = |line: &str| -> String {
-                let title = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-                title.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
-            };
-            let found = anchor.is_empty() || text.lines().any(|l| l.starts_with('#') && slug(l) == anchor);
-            assert!(found, "{name}.md: {file} has no heading {anchor}");
+/// The anchor that GitHub and mdBook give a heading: its words in small letters, `-` between them.
+fn anchor(heading: &str) -> String {
+    let small = heading.trim().to_lowercase().replace(' ', "-");
+    small.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+}
+
+/// A page as CommonMark with tables, which is what GitHub and mdBook read.
+fn parsed(text: &str) -> Parser<'_> {
+    Parser::new_ext(text, MarkdownOptions::ENABLE_TABLES | MarkdownOptions::ENABLE_STRIKETHROUGH)
+}
+
+/// The anchors of a page's headings; of equal ones the second has `-1`.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let (mut found, mut heading) = (BTreeSet::new(), None::<String>);
+    for event in parsed(text) {
+        match (event, &mut heading) {
+            (Event::Start(Tag::Heading { .. }), _) => heading = Some(String::new()),
+            (Event::Text(part) | Event::Code(part), Some(words)) => words.push_str(&part),
+            (Event::End(TagEnd::Heading(_)), Some(words)) => {
+                let plain = anchor(words);
+                let name = (0..).map(|n| if n == 0 { plain.clone() } else { format!("{plain}-{n}") });
+                found.insert(name.into_iter().find(|n| !found.contains(n)).unwrap());
+                heading = None;
+            }
+            _ => {}
         }
     }
+    found
+}
+
+/// Links and pictures of a page that lead nowhere: those with a scheme are not looked at.
+fn broken(path: &Path, text: &str) -> Vec<String> {
+    let mut wrong = vec![];
+    let mut look = |link: &str| {
+        let (file, part) = link.split_once('#').unwrap_or((link, ""));
+        let target = if file.is_empty() { path.to_path_buf() } else { path.parent().unwrap().join(file) };
+        if !target.exists() {
+            wrong.push(format!("{link}: there is no such file"));
+        } else if !part.is_empty() && !anchors(&std::fs::read_to_string(&target).unwrap_or_default()).contains(part) {
+            wrong.push(format!("{link}: there is no such heading"));
+        } else if path.starts_with(root().join("docs")) && !target.canonicalize().unwrap().starts_with(root().join("docs")) {
+            wrong.push(format!("{link}: it leaves docs/, and would lead nowhere in the site; name the file as code"));
+        }
+    };
+    for event in parsed(text) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) if !dest_url.contains(':') => look(&dest_url),
+            // `[words][]` and `[words]` that were meant as links stay text, so nothing else is to be found.
+            _ => {}
+        }
+    }
+    wrong
+}
+
+#[test]
+fn links_of_all_pages_lead_somewhere() {
+    let mut wrong = vec![];
+    for path in files(".md") {
+        let page = path.strip_prefix(root()).unwrap().display().to_string();
+        let text = std::fs::read_to_string(&path).unwrap();
+        wrong.extend(broken(&path, &text).into_iter().map(|what| format!("{page}: {what}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.md");
+    let text = "# A `b` c, d\n## Two\n## Two\n[x](#a-b-c-d) [y](page.md#two-1) [z](https://nowhere.example)\n`[code](not.md)`\n";
+    std::fs::write(&page, text).unwrap();
+    assert_eq!(broken(&page, text), Vec::<String>::new());
+    let found = broken(&page, "# A\n[x](#b) ![y](y.svg)\n\n| [in a table](page.md#three) |\n|---|\n");
+    let ends = ["#b: there is no such heading", "y.svg: there is no such file", "page.md#three: there is no such heading"];
+    assert_eq!(found, ends);
+}
+
+#[test]
+fn every_page_stands_once_in_the_site() {
+    let summary = std::fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
+    let mut listed: Vec<String> = parsed(&summary)
+        .filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.to_string()),
+            _ => None,
+        })
+        .collect();
+    let pages = ["docs", "docs/blocks"].into_iter().flat_map(|folder| {
+        stems(folder, ".md").into_iter().map(move |name| format!("{folder}/{name}.md").trim_start_matches("docs/").to_string())
+    });
+    let mut expected: Vec<String> = pages.filter(|page| page != "SUMMARY.md").collect();
+    (listed.sort(), expected.sort());
+    assert_eq!(listed, expected, "pages of docs/SUMMARY.md, and those of docs/");
 }
 
 /// States of a state machine that waves do not name: `ST_X` of a source whose enumeration for waves (docs/waves.md) has no `= ST_X`.

@@ -54,7 +54,7 @@ pub struct CompileArgs {
     /// Lines of RRAM that each run scrubs in windows of the timetable, as far as there is room
     #[arg(long, value_name = "LINES", default_value_t = 0)]
     scrub_lines: u32,
-    #[arg(long, default_value = "base", help = sizes::HELP)]
+    #[arg(long, default_value = "base", help = sizes::help())]
     config: String,
     /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
     #[arg(long, value_name = "D")]

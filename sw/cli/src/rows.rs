@@ -137,7 +137,7 @@ pub struct UpdateArgs {
     /// Seconds between such updates
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, requires = "share", value_parser = |s: &str| output::within(s, 1e-3, 1e9))]
     every: f64,
-    #[arg(long, default_value = "base", requires = "image", help = crate::sizes::HELP)]
+    #[arg(long, default_value = "base", requires = "image", help = crate::sizes::help())]
     config: String,
 }
 

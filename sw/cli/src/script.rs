@@ -23,7 +23,7 @@ pub struct ScriptArgs {
     images: usize,
     #[command(flatten)]
     tables: tables::TablesArgs,
-    #[arg(long, default_value = "nano", help = sizes::HELP)]
+    #[arg(long, default_value = "nano", help = sizes::help())]
     config: String,
     /// Seed of random inputs
     #[arg(long, default_value_t = 1)]
