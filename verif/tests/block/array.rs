@@ -112,7 +112,7 @@ fn sums_of_all_columns_leave_together_and_every_row_has_its_own_words() {
         for line in 0..LINES {
             for row in 0..ROWS {
                 let mut word = code.encode(&w[line][row].map(|v| v as u8), line as u32);
-                word[row] ^= u8::from(wrong[line][row]) << line % 8;
+                word[row] ^= u8::from(wrong[line][row]) << (line % 8);
                 s("prog_data_i").set_bytes(&word);
                 set("prog_load_i", 1 << row);
                 clk.rising_edge().await;

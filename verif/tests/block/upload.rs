@@ -253,7 +253,7 @@ fn upload_writes_each_target_from_any_address_refuses_what_is_not_to_be_and_forg
                 let size = if ["RRAM", "RECORD"].contains(&name) { cols } else { 8 };
                 let units = if refuses { 0 } else { words * cols / size };
                 assert_eq!(address.get(), from + units as u64, "{name}: where the next unit goes");
-                assert_eq!(partial.is_high(), !refuses && words * cols % size != 0, "{name}: part of a unit");
+                assert_eq!(partial.is_high(), !refuses && !(words * cols).is_multiple_of(size), "{name}: part of a unit");
                 seen[job % 8] += got.len();
             }
             assert!(seen[..7].iter().all(|&n| n > 3) && seen[7] == 0, "{seen:?} writes");

@@ -140,7 +140,7 @@ impl Unit {
         let groups = if v.dest == VectorDest::WColumn { 1 << LG } else { 1 };
         let further = if v.append { self.pos * groups } else { 0 };
         let words = [word(v.a_base, a), word(v.b_base, bc), word(v.c_base, bc)];
-        (words, (v.dst_base as i32 + dst) as u32 + further & 0xffff)
+        (words, ((v.dst_base as i32 + dst) as u32 + further) & 0xffff)
     }
 
     fn keeps_the_rules(&self, v: &Vector) -> bool {
@@ -258,7 +258,7 @@ impl Unit {
             VectorDest::OutFloat => {
                 for (n, quarter) in f.chunks(COLS / 4).enumerate() {
                     let bytes = quarter.iter().flat_map(|f| f.word().to_le_bytes()).collect();
-                    writes.push((at + n as u64, Write::Result(4, dst + n as u64 & 0xffff, bytes)));
+                    writes.push((at + n as u64, Write::Result(4, (dst + n as u64) & 0xffff, bytes)));
                 }
             }
             _ => {
