@@ -354,7 +354,8 @@ fn lines_are_programmed_retired_and_exchanged_and_every_other_line_keeps_its_wor
                 let (table, before): (_, Vec<_>) = (b.table.clone(), (0..DEPTH).map(|l| b.data(l)).collect());
                 if b.random.chance(0.1) && managed {
                     // An entry that names a place outside of the slot's lines: nothing is pulsed.
-                    let outside = [line ^ (DEPTH / 2), slot * DEPTH / 2 + layout.slot_lines as usize + b.random.below(8) as usize];
+                    let outside =
+                        [line ^ (DEPTH / 2), slot * DEPTH / 2 + layout.slot_lines as usize + b.random.below(8) as usize];
                     b.table[line].0 = outside[b.random.below(2) as usize];
                     let bad = b.table.clone();
                     assert_eq!(b.program(line, &words, moves, None).await, Some(true), "line {line} lies outside of its slot");
