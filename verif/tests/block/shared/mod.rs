@@ -7,3 +7,4 @@ pub mod f24;
 pub mod slice;
 pub mod stages;
 pub mod unit;
+pub mod vector_unit;
