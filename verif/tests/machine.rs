@@ -6,6 +6,7 @@ mod common;
 
 mod auto;
 mod board;
+mod c_driver;
 mod campaigns;
 mod chip;
 mod decoder;
