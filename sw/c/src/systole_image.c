@@ -28,17 +28,15 @@ static uint32_t word_at(const uint8_t *bytes, size_t word)
     return (uint32_t)at[0] | ((uint32_t)at[1] << 8) | ((uint32_t)at[2] << 16) | ((uint32_t)at[3] << 24);
 }
 
-static systole_tensor tensor_at(const uint8_t *bytes)
+static void read_tensor(systole_tensor *tensor, const uint8_t *bytes)
 {
-    systole_tensor tensor;
-    tensor.rows = word_at(bytes, 0U);
-    tensor.cols = word_at(bytes, 1U);
-    tensor.bytes = (word_at(bytes, 2U) == 0U) ? 1U : 4U;
-    tensor.offset = word_at(bytes, 3U);
-    tensor.row_pitch = word_at(bytes, 4U);
-    tensor.tile = (word_at(bytes, 5U) == 0U) ? 1U : word_at(bytes, 5U);
-    tensor.tile_pitch = word_at(bytes, 6U);
-    return tensor;
+    tensor->rows = word_at(bytes, 0U);
+    tensor->cols = word_at(bytes, 1U);
+    tensor->bytes = (word_at(bytes, 2U) == 0U) ? 1U : 4U;
+    tensor->offset = word_at(bytes, 3U);
+    tensor->row_pitch = word_at(bytes, 4U);
+    tensor->tile = (word_at(bytes, 5U) == 0U) ? 1U : word_at(bytes, 5U);
+    tensor->tile_pitch = word_at(bytes, 6U);
 }
 
 size_t systole_element(const systole_tensor *tensor, uint32_t row, uint32_t col)
@@ -88,8 +86,8 @@ systole_result systole_image_read(systole_image *image, const uint8_t *file, siz
     if ((at > size) || (metadata < METADATA_MIN) || (metadata > (size - at))) {
         return SYSTOLE_BAD_IMAGE;
     }
-    image->input = tensor_at(&file[at]);
-    image->output = tensor_at(&file[at + (4U * TENSOR_WORDS)]);
+    read_tensor(&image->input, &file[at]);
+    read_tensor(&image->output, &file[at + (4U * TENSOR_WORDS)]);
     at = (at + metadata + 3U) & ~(size_t)3U;
     if ((size < 4U) || (at != (size - 4U)) || (systole_crc32(0U, file, at) != word_at(&file[at], 0U))) {
         return SYSTOLE_BAD_IMAGE;

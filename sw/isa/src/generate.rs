@@ -2,6 +2,7 @@
 //! What is written from the tables: the Verilog and C headers, the registers in SystemRDL, and the tables in docs/.
 
 mod c;
+mod lists;
 mod rdl;
 
 pub use c::c_header;
@@ -347,14 +348,23 @@ fn field_rows() -> Vec<Vec<String>> {
     REGS.iter().filter(shown).flat_map(|reg| fields(reg).iter().map(|f| row(reg, f)).collect::<Vec<_>>()).collect()
 }
 
-/// The files that are written from the tables alone, by their paths from the root of the project.
-pub fn files() -> Vec<(&'static str, String)> {
-    vec![
+/// The files that are written, by their paths from the root of the project: from the tables, and lists of files from `rtl/systole.f`.
+///
+/// # Errors
+/// A list or folder that cannot be read.
+pub fn files(root: &Path) -> io::Result<Vec<(&'static str, String)>> {
+    let list = std::fs::read_to_string(root.join("rtl/systole.f"))?;
+    let headers = std::fs::read_dir(root.join("rtl/include"))?.map(|e| Ok(e?.file_name().to_string_lossy().into_owned()));
+    let mut headers = headers.collect::<io::Result<Vec<_>>>()?;
+    headers.sort();
+    let mut files = vec![
         ("rtl/include/systole_isa.vh", verilog_header()),
         ("rtl/include/systole_rram_rom.vh", rom_header()),
         ("rtl/systole.rdl", rdl(&CONFIGS[3])),
         ("sw/c/include/systole_regs.h", c_header()),
-    ]
+    ];
+    files.extend(lists::lists(&list, &headers));
+    Ok(files)
 }
 
 /// The ROM of the RRAM engine: words with their parity bits on top, as assignments to `rom`.

@@ -19,8 +19,8 @@ fn assert_fresh(path: &Path, expected: &str) {
 }
 
 #[test]
-fn the_files_that_are_written_from_the_tables_are_fresh() {
-    for (path, text) in files() {
+fn the_files_that_are_written_are_fresh() {
+    for (path, text) in files(&root()).unwrap() {
         assert_fresh(&root().join(path), &text);
     }
 }

@@ -26,17 +26,19 @@ fn reset(field: &RegField) -> Option<String> {
     match field.reset {
         Reset::Value(value) => Some(format!("{}'h{value:x}", field.width)),
         Reset::Fingerprint => Some(format!("32'h{:08x}", crate::fingerprint())),
-        Reset::Id => Some("CONFIG".into()),
-        Reset::Size(name) => Some(name.into()),
-        Reset::Latency => Some("LATENCY".into()),
+        Reset::Id => Some("P_CONFIG".into()),
+        Reset::Size(name) => Some(format!("P_{name}")),
+        Reset::Latency => Some("P_LATENCY".into()),
         Reset::Live => None,
     }
 }
 
-/// The parameters, with the values of a machine: what the description says by default.
-pub fn rdl_parameters(config: &Config) -> Vec<(&'static str, u32)> {
+/// The parameters, with the values of a machine: what the description says by default. Their names are apart from those of
+/// registers, which share a name space with them.
+pub fn rdl_parameters(config: &Config) -> Vec<(String, u32)> {
     let sizes = config.parameters().into_iter().map(|p| (p.0, p.1));
-    [("CONFIG", config.id), ("LATENCY", Latency::of(config).l)].into_iter().chain(sizes).collect()
+    let all = [("CONFIG", config.id), ("LATENCY", Latency::of(config).l)].into_iter().chain(sizes);
+    all.map(|(name, value)| (format!("P_{name}"), value)).collect()
 }
 
 fn register(reg: &Reg) -> String {
