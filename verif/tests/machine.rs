@@ -14,6 +14,7 @@ mod encoders;
 mod fuzz;
 mod hand_programs;
 mod house;
+mod integrating;
 mod lockstep;
 mod netlist;
 mod networks;
