@@ -167,7 +167,7 @@ pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
 /// The same for the netlist of a module of the chip.
 ///
 /// # Errors
-/// As [`netlist_spec`].
+/// [`verilated::Error::Source`] where a file is not there.
 pub fn netlist_spec_of(top: &str, folder: &Path) -> Result<Spec, verilated::Error> {
     let list = folder.join("files.f");
     let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;
