@@ -41,7 +41,7 @@ mkdir bender
 ln -s "$root/rtl" bender/rtl
 cp "$root/Bender.yml" bender/
 "$bin/bender" -d bender script flist >bender.log 2>bender.err || { cat bender.err >&2; die "Bender"; }
-theirs=$(sed "s#^.*/rtl/#rtl/#" bender.log | sort)
+theirs=$(sed -e "s#^.*/rtl/#rtl/#" -e '/^$/d' bender.log | sort)
 [ "$theirs" = "$(printf '%s\n' "${ours[@]}")" ] || die "Bender has other files than rtl/systole.f: $(diff <(printf '%s\n' "${ours[@]}") <(printf '%s\n' "$theirs"))"
 "$bin/bender" -d bender script verilator >bender.f 2>bender.err || { cat bender.err >&2; die "Bender"; }
 quiet verilator --lint-only -Wall "${top[@]}" "$root/rtl/systole.vlt" -f bender.f

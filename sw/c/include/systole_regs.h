@@ -4,7 +4,7 @@
 #define SYSTOLE_REGS_H
 
 /* Fingerprint of the tables that this header was made from: the machine's is the same, or software and machine do not fit. */
-#define SYSTOLE_FINGERPRINT 0x5f499a20U
+#define SYSTOLE_FINGERPRINT 0x4dc7f242U
 #define SYSTOLE_SPACE 512U /* bytes of the register space */
 
 /* Registers by byte offset (REG_..); of each field the lowest bit and the mask in place; what every machine holds after reset. */
@@ -19,7 +19,7 @@
 #define SYSTOLE_REG_FINGERPRINT 0x004U
 #define SYSTOLE_FINGERPRINT_VALUE_LSB 0U
 #define SYSTOLE_FINGERPRINT_VALUE_MASK 0xffffffffU
-#define SYSTOLE_FINGERPRINT_RESET 0x5f499a20U
+#define SYSTOLE_FINGERPRINT_RESET 0x4dc7f242U
 
 /* RO: number of the named configuration, 255: of none; bits 15:8: WEIGHT_BEATS; 19:16: ECC; 20: RRAM_CTRL; 21: RESIDUAL; 22: EVENTS; 23: PRODUCT; 30:24: POST_LANES; 31: WEIGHT_ZERO */
 #define SYSTOLE_REG_CONFIG 0x008U
