@@ -269,6 +269,17 @@ fn links_of_all_pages_lead_somewhere() {
 }
 
 #[test]
+fn code_of_the_page_about_tests_is_in_the_tree() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (page, bench, plan) = (read("docs/adding-a-test.md"), read("verif/tests/block/skid.rs"), read("verif/testplan.toml"));
+    for (language, source) in [("rust", bench), ("toml", plan)] {
+        let shown: Vec<&str> =
+            page.split(&format!("```{language}\n")).skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!shown.is_empty() && shown.iter().all(|part| source.contains(part)), "docs/adding-a-test.md, {language}");
+    }
+}
+
+#[test]
 fn every_page_stands_once_in_the_site() {
     let summary = std::fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
     let mut listed: Vec<String> = parsed(&summary)
