@@ -237,6 +237,17 @@ fn links_of_all_pages_lead_somewhere() {
 }
 
 #[test]
+fn code_of_the_page_about_tests_is_in_the_tree() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (page, bench, plan) = (read("docs/adding-a-test.md"), read("verif/tests/block/skid.rs"), read("verif/testplan.toml"));
+    for (language, source) in [("rust", bench), ("toml", plan)] {
+        let shown: Vec<&str> =
+            page.split(&format!("```{language}\n")).skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!shown.is_empty() && shown.iter().all(|part| source.contains(part)), "docs/adding-a-test.md, {language}");
+    }
+}
+
+#[test]
 fn every_page_stands_once_in_the_site() {
     let summary = std::fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
     let mut listed: Vec<String> = parsed(&summary)
@@ -249,7 +260,8 @@ fn every_page_stands_once_in_the_site() {
         stems(folder, ".md").into_iter().map(move |name| format!("{folder}/{name}.md").trim_start_matches("docs/").to_string())
     });
     let mut expected: Vec<String> = pages.filter(|page| page != "SUMMARY.md").collect();
-    (listed.sort(), expected.sort());
+    listed.sort();
+    expected.sort();
     assert_eq!(listed, expected, "pages of docs/SUMMARY.md, and those of docs/");
 }
 
