@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A network by its name, compiled, whatever kind it is of: what verbs that look at it have in common.
+
+use crate::{encoder, generate, onnx, score, tables};
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use std::path::Path;
+use systole_compiler::{Compiled, Decoder, EncoderProgram, Options, compile};
+use systole_isa::Config;
+use systole_model::encoder::Encoder;
+use systole_model::graph::Graph;
+use systole_report::machines::{Machine, compare, reason};
+use systole_report::{Measured, Page, Run, Subject};
+use systole_verif::digits;
+use systole_verif::energy::of_events;
+
+/// What a network is read with.
+#[derive(Args)]
+pub struct NetworkArgs {
+    #[command(flatten)]
+    ready: generate::Ready,
+    #[command(flatten)]
+    dynamic: encoder::DynamicArgs,
+    #[command(flatten)]
+    tables: tables::TablesArgs,
+}
+
+/// A network on a machine.
+pub enum Network {
+    /// With static scales; as it was before the machine took rows of its tables, and as it is compiled.
+    Graph(Graph, Box<(Graph, Compiled)>),
+    /// A language model.
+    Decoder(Box<Decoder>),
+    /// With scales by token, in parts.
+    Encoder(String, Vec<(Encoder, EncoderProgram)>),
+}
+
+impl NetworkArgs {
+    /// Compiles what `name` says: digits, digits-cnn, tales, a model in ONNX, a language model.
+    ///
+    /// # Errors
+    /// A file that is not there or cannot be read; what the compiler says of it.
+    pub fn open(&self, name: &str, config: &Config) -> Result<Network> {
+        let path = generate::place(name);
+        let graph = match name {
+            "digits" => digits::load()?.network.graph()?,
+            "digits-cnn" => digits::load_cnn(&digits::load()?)?.0,
+            _ if score::is_language_model(&path) => {
+                let model = systole_llm::open_model(&path)?;
+                let context = || path.display().to_string();
+                return Ok(Network::Decoder(Box::new(self.ready.compile(&path, &model, config).with_context(context)?.1)));
+            }
+            _ => {
+                ensure!(
+                    path.is_file(),
+                    "there is no network or file '{name}'; give digits, digits-cnn, tales, a model in ONNX, or a language model's file or folder"
+                );
+                if encoder::is_one(&path) {
+                    let (name, parts) = encoder::parts(&path, &self.dynamic, config)?;
+                    return Ok(Network::Encoder(name, parts));
+                }
+                onnx::load(&path)?
+            }
+        };
+        let placed = self.tables.place(graph.clone(), config)?;
+        let compiled = compile(&placed, config, &Options::default()).with_context(|| name.to_string())?;
+        Ok(Network::Graph(graph, Box::new((placed, compiled))))
+    }
+
+    /// Cycles and utilisation of the same network on another machine.
+    fn outcome(&self, name: &str, config: &Config) -> Result<(u64, f64)> {
+        Ok(self.open(name, config)?.outcome(config))
+    }
+
+    /// The network on every named configuration.
+    pub fn machines(&self, name: &str, network: &Network, config: &Config) -> Vec<Machine> {
+        let chain = |e: anyhow::Error| reason(&e.root_cause().to_string());
+        compare((config, network.outcome(config)), |c| match network {
+            Network::Graph(graph, _) => {
+                let placed = self.tables.place(graph.clone(), c).map_err(chain)?;
+                let compiled = compile(&placed, c, &Options::default()).map_err(|e| reason(&e.to_string()))?;
+                Ok((compiled.cycles, compiled.utilisation))
+            }
+            _ => self.outcome(name, c).map_err(chain),
+        })
+    }
+}
+
+impl Network {
+    /// What a page is about.
+    pub fn subject(&self) -> Subject<'_> {
+        match self {
+            Network::Graph(_, c) => Subject::Graph(&c.0, &c.1),
+            Network::Decoder(d) => Subject::Decoder(d),
+            Network::Encoder(name, parts) => Subject::Encoder(name, parts.iter().map(|p| &p.1).collect()),
+        }
+    }
+
+    /// Cycles and utilisation; of a language model those of the first token.
+    fn outcome(&self, config: &Config) -> (u64, f64) {
+        let array = f64::from(config.rows * config.cols);
+        let of = |macs: u64, cycles: u64| (cycles, macs as f64 / (cycles.max(1) as f64 * array));
+        match self {
+            Network::Graph(_, c) => (c.1.cycles, c.1.utilisation),
+            Network::Decoder(d) => of(d.macs.0, d.law.cycles),
+            Network::Encoder(_, parts) => of(parts.iter().map(|p| p.1.macs).sum(), parts.iter().map(|p| p.1.cycles).sum()),
+        }
+    }
+
+    /// Energy of a run in nJ, low, typical and high: events are counted by the instruction-level model on a frame of zeros, for how
+    /// many there are is a matter of the timetable. `None` where the machine counts none.
+    ///
+    /// # Errors
+    /// What the model says of a program that is none.
+    pub fn energy(&self, config: &Config) -> Result<Option<[f64; 3]>> {
+        if !config.events {
+            return Ok(None);
+        }
+        let run = |image: &systole_isa::Image, macs: u64| {
+            let mut machine = systole_golden::Machine::new(config.clone());
+            machine.load_image(image)?;
+            machine.set_registers(0, 0);
+            let run = machine.run(&vec![0; image.in_bytes as usize])?;
+            let e = of_events(&run.events, config, macs, None).total;
+            anyhow::Ok([e.low, e.typ, e.high].map(|pj| pj / 1e3))
+        };
+        let sum = |a: [f64; 3], b: [f64; 3]| [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+        Ok(Some(match self {
+            Network::Graph(_, c) => run(&c.1.image, c.0.macs())?,
+            Network::Decoder(d) => run(&d.image, d.macs.0)?,
+            Network::Encoder(_, parts) => {
+                parts.iter().map(|(_, p)| run(&p.image, p.macs)).try_fold([0.0; 3], |t, e| anyhow::Ok(sum(t, e?)))?
+            }
+        }))
+    }
+}
+
+/// The page about a subject, as HTML.
+///
+/// # Errors
+/// A timetable that cannot be expanded, which none of the compiler's is.
+pub fn html(subject: &Subject, run: Run) -> Result<String> {
+    Ok(Page::new(subject, run)?.html()?)
+}
+
+/// What runs of a graph gave, for the page.
+pub fn measured(report: &systole_verif::Report, by: &str, inputs: usize) -> Measured {
+    let same = report.cycles_measured.iter().all(|c| Some(c) == report.cycles_measured.first());
+    let cycles = if same { report.cycles_measured.first().copied().unwrap_or(0) } else { report.cycles_measured.iter().sum() };
+    Measured {
+        by: by.into(),
+        cycles,
+        as_predicted: report.cycles_measured.iter().all(|&c| c == report.cycles_predicted),
+        inputs,
+        compared: report.compared,
+        mismatches: report.mismatches,
+        with: "the operator reference",
+    }
+}
+
+/// The command line, with names of files in place of paths: what one types to have the page again.
+pub fn command() -> String {
+    let short = |arg: String| {
+        let path = Path::new(&arg);
+        match path.file_name() {
+            Some(name) if path.is_absolute() => name.to_string_lossy().into_owned(),
+            _ => arg,
+        }
+    };
+    std::iter::once("systole".to_string()).chain(std::env::args().skip(1).map(short)).collect::<Vec<_>>().join(" ")
+}
