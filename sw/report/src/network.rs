@@ -4,7 +4,7 @@
 //! The picture is in columns that a page can put beside each other: a column is as many ranks of boxes as stand well beneath each
 //! other, and says at its ends where the edges go that leave it.
 
-use crate::numbers::{clip, grouped, short};
+use crate::numbers::{clip, grouped};
 use askama::Template;
 use std::collections::BTreeMap;
 use systole_compiler::stage::Staged;
@@ -309,8 +309,8 @@ fn boxes(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) -> Optio
     let [before, behind] = on_host(graph);
     let node = |name: String, kind: String, shape: String, class, short: String, from: Vec<usize>| Node {
         tip: format!("{name}: {kind}, {shape}"),
-        name: clip(&name, 27),
-        kind: clip(&kind, 30),
+        name: clip(&name, 25),
+        kind: clip(&kind, 29),
         shape,
         class,
         short,
@@ -349,7 +349,7 @@ fn boxes(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) -> Optio
         }
         if let Some(cycles) = cycles(n) {
             tip += &format!("; {} cycles", grouped(cycles));
-            this.shape += &format!("  ·  {} cycles", short(cycles as f64));
+            this.shape += &format!("  ·  {} cycles", grouped(cycles));
         }
         this.tip = tip;
         of_map.push(nodes.len());

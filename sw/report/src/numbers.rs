@@ -68,10 +68,32 @@ pub fn short(value: f64) -> String {
     fixed(value, digits)
 }
 
-/// A text of `width` characters at most: the end of a longer one, which tells tensors apart.
+/// A text of `width` characters at most: of a longer one its beginning and its end.
 pub fn clip(text: &str, width: usize) -> String {
-    let count = text.chars().count();
-    if count <= width { text.to_string() } else { format!("…{}", text.chars().skip(count + 1 - width).collect::<String>()) }
+    let all: Vec<char> = text.chars().collect();
+    if all.len() <= width {
+        return text.to_string();
+    }
+    let head = (width * 3 / 5).min(width.saturating_sub(1));
+    let tail = all.len() - width.saturating_sub(head + 1);
+    all[..head].iter().chain(&['…']).chain(&all[tail..]).collect()
+}
+
+/// What stands on a bar of a numbered part that has room for `room` characters: number and name, or the number alone; nothing where
+/// not even that has room.
+pub fn on_bar(number: Option<usize>, name: &str, room: usize) -> String {
+    let number = number.map_or(String::new(), |n| n.to_string());
+    let all = if number.is_empty() { name.to_string() } else { format!("{number} {name}") };
+    let count = all.chars().count();
+    if count <= room {
+        all
+    } else if room >= number.len() + 6 {
+        all.chars().take(room - 1).chain(['…']).collect()
+    } else if number.len() <= room {
+        number
+    } else {
+        String::new()
+    }
 }
 
 #[cfg(test)]
@@ -117,7 +139,10 @@ mod tests {
     #[test]
     fn numbers_in_text() {
         assert_eq!((short(0.84), short(50.566), short(1_515_444.2)), ("0.84".into(), "50.6".into(), "1,515,444".into()));
-        assert_eq!(clip("resnet/conv1/quant", 8), "…1/quant");
+        assert_eq!(clip("resnet/conv1/quant", 8), "resn…ant");
+        assert_eq!(clip("conv1", 8), "conv1");
+        let bar = |room| on_bar(Some(12), "conv1/quant", room);
+        assert_eq!((bar(14), bar(9), bar(7), bar(1)), ("12 conv1/quant".into(), "12 conv1…".into(), "12".into(), String::new()));
         assert_eq!(fixed(12_345.678, 1), "12,345.7");
     }
 }

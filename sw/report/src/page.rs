@@ -109,6 +109,9 @@ pub struct Page {
     machine: String,
     stats: Vec<Stat>,
     uses: Vec<Use>,
+    unused: String,
+    /// What a language model's memories hold, and how much of it.
+    kept: Vec<(String, String)>,
     columns: Vec<Column>,
     units: Vec<(&'static str, &'static str)>,
     rows: Vec<Row>,
@@ -186,18 +189,19 @@ fn views(
     origins: &Origins,
     title: &str,
     number: usize,
-    positions: usize,
+    (positions, pos): (usize, usize),
     used: &dyn Fn(&str) -> Option<usize>,
 ) -> Result<(Views, systole_compiler::verify::Effects), VerifyError> {
     let sizes = Sizes { positions: positions as u32, ..Sizes::of(image, config) };
-    let effects = effects(program, config, &sizes, 0, &|row| group(origins, row))?;
+    let effects = effects(program, config, &sizes, pos as u32, &|row| group(origins, row))?;
     let whole = Timetable::new(&effects, origins);
     let what = if title.is_empty() { image.name.clone() } else { title.to_string() };
     let memories = maps(&effects, origins, config, used);
     let pane = |m: &crate::memory::Map| {
         let kind = match m.name {
             "X" => "activations, words of R bytes",
-            "RRAM" => "weights that stay; coloured while they are read",
+            "RRAM" if image.tables.is_empty() => "weights that stay; coloured while they are read",
+            "RRAM" => "weights that stay; coloured while they are read, of tables the rows that are picked",
             _ => "weights made at run time",
         };
         let share = 100.0 * m.used as f64 / m.size.max(1) as f64;
@@ -228,6 +232,8 @@ impl Page {
             machine: format!("{}: {} × {} multipliers, {} MHz", config.label(), config.rows, config.cols, short(run.mhz)),
             stats: vec![],
             uses: vec![],
+            unused: String::new(),
+            kept: vec![],
             columns: vec![],
             units: vec![],
             rows: vec![],
@@ -255,6 +261,9 @@ impl Page {
         let of = if matches!(subject, Subject::Decoder(_)) { "energy a token" } else { "energy" };
         page.stats.extend(run.energy.map(|e| energy(e, of)));
         page.stats.extend(run.measured.iter().flat_map(measured));
+        let (used, unused): (Vec<Use>, Vec<Use>) = page.uses.into_iter().partition(|u| u.share > 0.0);
+        page.unused = unused.into_iter().filter(|u| u.size != "0").map(|u| u.name).collect::<Vec<_>>().join(", ");
+        page.uses = used;
         Ok(page)
     }
 
@@ -293,7 +302,7 @@ impl Page {
         self.rows = layers::rows(c);
         self.whys = true;
         let used = |name: &str| c.memory.iter().find(|m| m.memory == name).map(|m| m.used);
-        let (views, effects) = views((&c.program, &c.image, config), &c.origins, "", 0, 1, &used)?;
+        let (views, effects) = views((&c.program, &c.image, config), &c.origins, "", 0, (1, 0), &used)?;
         self.roofline = Some(roofline(c, &effects, config));
         self.views = vec![views];
         self.notes.extend(c.warnings.iter().map(ToString::to_string));
@@ -333,16 +342,35 @@ impl Page {
         self.uses = d.memory.iter().map(|m| use_of(m.0, m.1, m.2)).collect();
         self.positions = Some(positions(d));
         let of = |name: &str| d.memory.iter().find(|m| m.0 == name).map(|m| m.1);
-        let (views, effects) = views((&d.program, &d.image, config), &d.origins, "", 0, d.context, &of)?;
+        let at = |n: usize, title: &str, pos: usize| {
+            views((&d.program, &d.image, config), &d.origins, title, n, (d.context, pos), &of)
+        };
+        let (mut first, effects) = at(0, "first token", 0)?;
         self.rows = layers::of_parts(&effects, &d.origins);
-        self.views = vec![views];
-        if let Some((_, text, _)) = d.memory.iter().find(|m| m.0 == "W SRAM").map(|m| (m.0, grouped(m.1 as u64), m.2)) {
-            self.notes.push(format!("Keys and values of {} positions take {text} words of W SRAM.", grouped(d.context as u64)));
+        if d.law.each > 0 {
+            // Memories are fullest at the end.
+            first.memories.clear();
+            let (behind, _) = at(1, &format!("token at position {}", grouped(last as u64)), last)?;
+            self.views = vec![first, behind];
+        } else {
+            self.views = vec![first];
         }
-        self.notes.push(
-            "The timetable and the memories are those of the first token; further ones take the same steps over more positions."
-                .into(),
-        );
+        let tile = u64::from(config.rows * config.cols);
+        let words = |name: &str| d.memory.iter().find(|m| m.0 == name).map_or(0, |m| m.1 as u64);
+        let bytes = |words: u64| format!("{} words, {} bytes", grouped(words), grouped(words * tile));
+        let embedding = d.origins.parts.iter().position(|p| *p == Some(0)).map(|row| group(&d.origins, row));
+        let products = effects.lives.iter().filter(|l| l.store == systole_compiler::verify::Store::Rram);
+        let products =
+            products.filter(|l| l.row.map(|r| group(&d.origins, r)) != embedding).map(|l| u64::from(l.words)).sum::<u64>();
+        self.kept = vec![
+            ("weights of layers and logits, in RRAM".into(), bytes(products)),
+            ("tables of embeddings and rotations, in RRAM".into(), bytes(words("RRAM").saturating_sub(products))),
+            (format!("keys and values of {} positions, in W SRAM", grouped(d.context as u64)), bytes(words("W SRAM"))),
+            (
+                "of these for one position".into(),
+                format!("{} bytes", short(words("W SRAM") as f64 * tile as f64 / d.context as f64)),
+            ),
+        ];
         Ok(())
     }
 
@@ -370,7 +398,7 @@ impl Page {
                 }
             }
             let of = |name: &str| p.memory.iter().find(|m| m.0 == name).map(|m| m.1);
-            let (views, effects) = views((&p.program, &p.image, config), &p.origins, &title, n, 1, &of)?;
+            let (views, effects) = views((&p.program, &p.image, config), &p.origins, &title, n, (1, 0), &of)?;
             let first = self.rows.len();
             let mut rows = layers::of_parts(&effects, &p.origins);
             rows.iter_mut().for_each(|r| r.number += if r.number > 0 { first } else { 0 });

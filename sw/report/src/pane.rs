@@ -2,8 +2,8 @@
 //! A picture over the cycles of a run: bars in rows, or words of a memory. All panes of a program share one time axis, which the
 //! page's script zooms.
 
-use crate::memory::Map;
-use crate::numbers::{clip, grouped, label, ticks};
+use crate::memory::{Map, Place};
+use crate::numbers::{grouped, label, on_bar, ticks};
 use crate::timetable::Timetable;
 use askama::Template;
 use systole_isa::Unit;
@@ -11,8 +11,8 @@ use systole_isa::Unit;
 /// Width of the whole picture, and of what stands left of its time axis, in its own units.
 const WIDTH: f64 = 900.0;
 const LEFT: f64 = 64.0;
-/// Room behind the last cycle.
-const RIGHT: f64 = 8.0;
+/// Room behind the last cycle, for the mark there.
+const RIGHT: f64 = 22.0;
 /// Height of a line of bars.
 const LINE: f64 = 20.0;
 /// Bars of a timetable that are drawn at most.
@@ -32,14 +32,14 @@ pub struct Rect {
     pub h: f64,
     /// Colour class.
     pub class: String,
-    /// First cycle, and the one behind the last.
+    /// First cycle.
     pub a: u64,
     /// The cycle behind the last.
     pub b: u64,
-    /// What may stand in it.
+    /// Number of its part.
+    pub number: Option<usize>,
+    /// What has room on it.
     pub name: String,
-    /// Whether that has room.
-    pub fits: bool,
     /// What it is, in a sentence.
     pub tip: String,
 }
@@ -68,6 +68,8 @@ pub struct Pane {
     pub width: f64,
     /// Where the time axis begins.
     pub left: f64,
+    /// Room behind it.
+    pub right: f64,
     /// Height of the picture without the axis.
     pub height: f64,
     /// Width of the time axis.
@@ -76,6 +78,8 @@ pub struct Pane {
     pub rows: Vec<Mark>,
     /// Lines across, by height.
     pub lines: Vec<f64>,
+    /// Where words are left out.
+    pub cuts: Vec<f64>,
     /// Below, by place along the axis.
     pub ticks: Vec<Mark>,
     /// What it is all about.
@@ -87,10 +91,8 @@ pub fn colour(part: Option<usize>) -> String {
     part.map_or("cn".into(), |p| format!("c{}", p % 10))
 }
 
-/// Whether a text of `height` fits `width`.
-fn fits(text: &str, width: f64) -> bool {
-    text.chars().count() as f64 * 6.3 + 8.0 <= width
-}
+/// Width of a character on a bar.
+const CHAR: f64 = 6.3;
 
 struct Axis {
     cycles: u64,
@@ -110,24 +112,12 @@ impl Axis {
         ticks(self.cycles as f64, 8).into_iter().map(|t| Mark { at: self.x(t as u64), text: label(t) }).collect()
     }
 
-    fn rect(&self, (a, b): (u64, u64), (y, h): (f64, f64), class: String, name: &str, tip: String) -> Rect {
+    fn rect(&self, (a, b): (u64, u64), (y, h): (f64, f64), part: Option<usize>, name: &str, tip: String) -> Rect {
         let (x, end) = (self.x(a), self.x(b.min(self.cycles)));
         let w = (end - x).max(0.6);
-        // The whole name, or its end.
-        let room = ((w - 8.0) / 6.3).floor().max(0.0) as usize;
-        let name = clip(name, 40);
-        let fits = h >= 11.0 && fits(&name, w);
-        let shown = if !fits && h >= 11.0 && room >= 6 { clip(&name, room) } else { name };
-        let fits = fits || h >= 11.0 && room >= 6;
-        Rect { x, w, y, h, class, a, b, name: shown, fits, tip }
-    }
-}
-
-/// What a unit is called beside its row.
-fn unit_name(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Load => "LOAD",
-        other => other.name(),
+        let room = if h >= 11.0 { ((w - 7.0) / CHAR).max(0.0) as usize } else { 0 };
+        let number = part.map(|p| p + 1);
+        Rect { x, w, y, h, class: colour(part), a, b, number, name: on_bar(number, name, room), tip }
     }
 }
 
@@ -140,14 +130,14 @@ pub fn timetable(whole: &Timetable, id: &str, what: &str) -> Pane {
     for track in t.tracks.iter().filter(|t| t.unit != Unit::End) {
         let lanes = track.lanes().min(4);
         let height = lanes as f64 * LINE;
-        rows.push(Mark { at: y + height / 2.0 + 4.0, text: unit_name(track.unit).into() });
+        rows.push(Mark { at: y + height / 2.0 + 4.0, text: track.unit.name().into() });
         for bar in &track.bars {
             let lane = bar.lane.min(lanes - 1) as f64;
             let name = bar.name.as_deref().unwrap_or(track.unit.name());
             let many = if bar.rows > 1 { format!("{} rows from {} on", bar.rows, bar.row) } else { format!("row {}", bar.row) };
             let tip = format!("{name}: {}, cycles {} to {}, {many}", track.unit.name(), grouped(bar.first), grouped(bar.last));
             let place = (y + lane * LINE + 1.5, LINE - 3.0);
-            rects.push(axis.rect((bar.first, bar.last + 1), place, colour(bar.part), name, tip));
+            rects.push(axis.rect((bar.first, bar.last + 1), place, bar.part, name, tip));
         }
         y += height + 6.0;
         lines.push(y - 3.0);
@@ -161,37 +151,109 @@ pub fn timetable(whole: &Timetable, id: &str, what: &str) -> Pane {
         cycles: t.cycles,
         width: WIDTH,
         left: LEFT,
+        right: RIGHT,
         height: y,
         plot: axis.plot,
         rows,
         lines,
+        cuts: vec![],
         ticks: axis.ticks(),
         rects,
+    }
+}
+
+/// Words of a memory from bottom to top: stretches that are used, with those between that are not cut short.
+struct Words {
+    /// Stretches: first word, the one behind the last, and the heights at which they are drawn, from the bottom.
+    stretches: Vec<(u32, u32, f64, f64)>,
+}
+
+/// What a stretch that nothing uses is cut down to.
+const CUT: f64 = 16.0;
+
+impl Words {
+    fn new(map: &Map) -> Words {
+        let mut used: Vec<(u32, u32)> = map.places.iter().map(|p| (p.base, p.base + p.words)).collect();
+        used.sort_unstable();
+        let mut joined: Vec<(u32, u32)> = vec![];
+        // Small gaps are drawn as they are.
+        let small = map.shown / 25;
+        for (a, b) in used {
+            match joined.last_mut() {
+                Some(last) if a <= last.1 + small => last.1 = last.1.max(b),
+                _ => joined.push((a, b)),
+            }
+        }
+        if let Some(first) = joined.first_mut().filter(|f| f.0 <= small) {
+            first.0 = 0;
+        }
+        let words: u32 = joined.iter().map(|j| j.1 - j.0).sum();
+        let scale = (WORDS - CUT * joined.len().saturating_sub(1) as f64) / f64::from(words.max(1));
+        let mut at = 0.0;
+        let stretches = joined.into_iter().map(|(a, b)| {
+            let (low, high) = (at, at + f64::from(b - a) * scale);
+            at = high + CUT;
+            (a, b, low, high)
+        });
+        Words { stretches: stretches.collect() }
+    }
+
+    fn at(&self, word: u32) -> f64 {
+        let stretch = self.stretches.iter().find(|s| word <= s.1).or(self.stretches.last());
+        stretch
+            .map_or(0.0, |&(a, b, low, high)| low + (high - low) * f64::from(word.saturating_sub(a)) / f64::from((b - a).max(1)))
     }
 }
 
 /// The picture of a memory: its words from bottom to top.
 pub fn memory(map: &Map, cycles: u64, id: &str, what: &str) -> Pane {
     let axis = Axis::new(cycles);
-    let top = 6.0;
-    let scale = WORDS / map.shown.max(1) as f64;
-    let y = |word: u32| top + WORDS - f64::from(word) * scale;
-    let rects = map.places.iter().map(|p| {
+    let top = 8.0;
+    let words = Words::new(map);
+    let y = |word: u32| top + WORDS - words.at(word);
+    let mut rects: Vec<Rect> = vec![];
+    let of = |p: &Place| {
         let (low, high) = (y(p.base), y(p.base + p.words));
-        let last = p.base + p.words - 1;
+        (high, (low - high).max(0.8))
+    };
+    let range = |p: &Place| {
+        let (first, last) = (grouped(p.base.into()), grouped((p.base + p.words - 1).into()));
+        if p.words == 1 { format!("word {first}") } else { format!("words {first} to {last}") }
+    };
+    for p in &map.places {
         let kind = if p.reads { "read in" } else { "needed in" };
-        let tip = format!(
-            "{}: words {} to {} of {}, {kind} cycles {} to {}",
-            p.name,
-            grouped(p.base.into()),
-            grouped(last.into()),
-            map.name,
-            grouped(p.from),
-            grouped(p.to)
-        );
-        axis.rect((p.from, p.to + 1), (high, (low - high).max(0.8)), colour(p.part), &p.name, tip)
-    });
-    let marks: Vec<f64> = ticks(f64::from(map.shown), 4);
+        let tip = format!("{}: {} of {}, {kind} cycles {} to {}", p.name, range(p), map.name, grouped(p.from), grouped(p.to));
+        let mut rect = axis.rect((p.from, p.to + 1), of(p), p.part, &p.name, tip);
+        if p.reads {
+            rect.class += " reads";
+            rect.name.clear();
+        }
+        rects.push(rect);
+    }
+    // What stays is there all the time, over it its name.
+    for p in map.places.iter().filter(|p| p.reads) {
+        let tip = format!("{}: {} of {}, which stay there", p.name, range(p), map.name);
+        let mut band = axis.rect((0, cycles), of(p), p.part, &p.name, tip);
+        band.class += " stays";
+        rects.push(band);
+    }
+    // First and last word of each stretch, and round ones between, as far as they have room.
+    let mut marks: Vec<u32> = words.stretches.iter().flat_map(|s| [s.0, s.1]).collect();
+    let fits = |marks: &[u32], m: u32| marks.iter().all(|&o| (y(o) - y(m)).abs() >= 15.0);
+    let mut kept: Vec<u32> = vec![];
+    marks.reverse();
+    for m in marks {
+        if fits(&kept, m) {
+            kept.push(m);
+        }
+    }
+    for m in ticks(f64::from(map.shown), 5) {
+        let inside = words.stretches.iter().any(|s| (s.0..=s.1).contains(&(m as u32)));
+        if inside && fits(&kept, m as u32) {
+            kept.push(m as u32);
+        }
+    }
+    let cuts = words.stretches.windows(2).map(|s| top + WORDS - (s[0].3 + s[1].2) / 2.0).collect();
     Pane {
         title: format!("{} over time, {what}", map.name),
         desc: format!("{} of {} words are used", grouped(map.used as u64), grouped(map.size as u64)),
@@ -199,11 +261,13 @@ pub fn memory(map: &Map, cycles: u64, id: &str, what: &str) -> Pane {
         cycles,
         width: WIDTH,
         left: LEFT,
+        right: RIGHT,
         height: top + WORDS + 2.0,
         plot: axis.plot,
-        rows: marks.iter().map(|&m| Mark { at: y(m as u32) + 4.0, text: label(m) }).collect(),
-        lines: marks.iter().map(|&m| y(m as u32)).collect(),
+        rows: kept.iter().map(|&m| Mark { at: y(m) + 4.0, text: label(f64::from(m)) }).collect(),
+        lines: kept.iter().map(|&m| y(m)).collect(),
+        cuts,
         ticks: axis.ticks(),
-        rects: rects.collect(),
+        rects,
     }
 }

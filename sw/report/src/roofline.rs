@@ -11,7 +11,7 @@ use systole_compiler::verify::Effects;
 use systole_isa::Config;
 
 /// Size of the plot and where it begins.
-const PLOT: [f64; 2] = [400.0, 270.0];
+const PLOT: [f64; 2] = [392.0, 270.0];
 const ORIGIN: [f64; 2] = [56.0, 14.0];
 
 /// A layer on the plot.
@@ -36,8 +36,6 @@ pub struct Point {
     pub y: f64,
     /// Of the law.
     pub y_law: f64,
-    /// Of the number beside it.
-    pub y_text: f64,
 }
 
 /// A mark of an axis.
@@ -46,6 +44,50 @@ pub struct Tick {
     pub at: f64,
     /// Text.
     pub text: String,
+}
+
+/// Numbers of layers, beside their points.
+pub struct Number {
+    /// Place.
+    pub x: f64,
+    /// Place.
+    pub y: f64,
+    /// Numbers: `2`, `2–5, 8`.
+    pub text: String,
+}
+
+/// The numbers of points; one text for those that lie on each other, below them.
+fn numbers(points: &[Point]) -> Vec<Number> {
+    let mut groups: Vec<(f64, f64, f64, Vec<usize>)> = vec![];
+    let mut order: Vec<&Point> = points.iter().collect();
+    order.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y)));
+    for p in order {
+        let near = groups.iter_mut().find(|g| p.x - g.1 < 22.0 && (p.y - g.2).abs() < 12.0);
+        match near {
+            Some(g) => {
+                g.1 = p.x;
+                g.2 = g.2.max(p.y);
+                g.3.push(p.number);
+            }
+            None => groups.push((p.x, p.x, p.y, vec![p.number])),
+        }
+    }
+    let text = |(first, last, y, list): (f64, f64, f64, Vec<usize>)| match list.as_slice() {
+        [one] => Number { x: first + 12.0, y: y + 4.0, text: one.to_string() },
+        many => Number { x: (first + last) / 2.0, y: y + 18.0, text: ranges(many) },
+    };
+    groups.into_iter().map(text).collect()
+}
+
+/// Numbers as people list them: `2–5, 8`.
+fn ranges(list: &[usize]) -> String {
+    let mut list = list.to_vec();
+    list.sort_unstable();
+    let runs = list.chunk_by(|a, b| a + 1 == *b).map(|run| match run {
+        [a, .., b] if b - a > 1 => format!("{a}–{b}"),
+        run => run.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    });
+    runs.collect::<Vec<_>>().join(", ")
 }
 
 /// A roof: its corners, and what it is.
@@ -80,6 +122,8 @@ pub struct Path {
 pub struct Roofline {
     /// Layers that multiply.
     pub points: Vec<Point>,
+    /// Their numbers, once for those that lie on each other.
+    pub numbers: Vec<Number>,
     /// Layers that do not.
     pub without: usize,
     /// The whole network over the bytes of its frames.
@@ -137,7 +181,6 @@ pub fn roofline(compiled: &Compiled, effects: &Effects, config: &Config) -> Roof
             x: 0.0,
             y: 0.0,
             y_law: 0.0,
-            y_text: 0.0,
         })
         .collect();
     let (image, macs) = (&compiled.image, compiled.image.macs);
@@ -154,7 +197,6 @@ pub fn roofline(compiled: &Compiled, effects: &Effects, config: &Config) -> Roof
         x: 0.0,
         y: 0.0,
         y_law: 0.0,
-        y_text: 0.0,
     });
     let all = || points.iter().chain(&whole);
     let across = Decades::of(all().map(|p| p.intensity), 0.1, 10.0);
@@ -168,7 +210,7 @@ pub fn roofline(compiled: &Compiled, effects: &Effects, config: &Config) -> Roof
         let first = left.max(floor / rate);
         let corners = [(first, first * rate), (knee, (knee * rate).min(array)), (right, array)];
         let text: Vec<String> = corners.iter().map(|c| format!("{:.1},{:.1}", x(c.0), y(c.1))).collect();
-        Roof { points: text.join(" "), name, x: x(right) - 4.0, y: y(array) - 6.0, class }
+        Roof { points: text.join(" "), name, x: x(knee) + 6.0, y: y(array) - 7.0, class }
     };
     let bandwidth = array / d as f64 + r as f64;
     let roofs = vec![
@@ -177,21 +219,10 @@ pub fn roofline(compiled: &Compiled, effects: &Effects, config: &Config) -> Roof
     ];
     let placed = |p: &mut Point| {
         (p.x, p.y, p.y_law) = (x(p.intensity), y(p.achieved), y(p.law.min(array)));
-        p.y_text = p.y + 4.0;
     };
     points.iter_mut().for_each(placed);
     whole.iter_mut().for_each(placed);
-    // Numbers that would stand on each other.
-    let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by(|&a, &b| points[a].y.total_cmp(&points[b].y));
-    for i in 0..order.len() {
-        for j in 0..i {
-            let (above, p) = (&points[order[j]], &points[order[i]]);
-            if (above.x - p.x).abs() < 16.0 && p.y_text - above.y_text < 11.0 {
-                points[order[i]].y_text = points[order[j]].y_text + 11.0;
-            }
-        }
-    }
+    let numbers = numbers(&points);
     let decades = |d: &Decades, at: &dyn Fn(f64) -> f64| {
         (d.low..=d.high).map(|e| Tick { at: at(10f64.powi(e)), text: label(10f64.powi(e)) }).collect()
     };
@@ -214,6 +245,7 @@ pub fn roofline(compiled: &Compiled, effects: &Effects, config: &Config) -> Roof
     Roofline {
         without: compiled.layers.len() - points.len(),
         points,
+        numbers,
         whole,
         roofs,
         x_ticks: decades(&across, &x),

@@ -1,6 +1,6 @@
 (function () {
   "use strict";
-  var SVG = "http://www.w3.org/2000/svg";
+  var SVG = document.querySelector("svg").namespaceURI;
   function make(name, attributes, text) {
     var e = document.createElementNS(SVG, name);
     for (var key in attributes) e.setAttribute(key, attributes[key]);
@@ -19,14 +19,14 @@
         var rect = g.querySelector("rect"), tip = g.querySelector("title").textContent;
         bars.push({
           g: g, rect: rect, text: g.querySelector("text"), name: tip.slice(0, tip.lastIndexOf(": ")),
-          a: Number(g.dataset.a), b: Number(g.dataset.b), y: Number(rect.getAttribute("y")), h: Number(rect.getAttribute("height"))
+          n: g.dataset.n || "", mute: g.classList.contains("reads"), a: Number(g.dataset.a), b: Number(g.dataset.b), y: Number(rect.getAttribute("y")), h: Number(rect.getAttribute("height"))
         });
       });
     });
     function label(bar, left, width) {
-      var room = Math.floor((width - 8) / 6.3), name = bar.name;
-      if (bar.h >= 11 && name.length > room && room >= 6) name = "…" + name.slice(name.length + 1 - room);
-      if (bar.h < 11 || name.length > room) {
+      var room = bar.h >= 11 && !bar.mute ? Math.floor((width - 7) / 6.3) : 0, name = (bar.n + " " + bar.name).trim();
+      if (name.length > room) name = room >= bar.n.length + 6 ? name.slice(0, room - 1) + "…" : room >= bar.n.length ? bar.n : "";
+      if (name === "") {
         if (bar.text) bar.text.style.display = "none";
         return;
       }
