@@ -86,13 +86,14 @@ impl Browser {
         message
     }
 
-    fn open(&mut self, page: &Path, width: u32, dark: bool) {
+    fn open(&mut self, page: &Path, width: u32, look: &str) {
         self.call(
             "Emulation.setDeviceMetricsOverride",
             json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}),
         );
-        let scheme = json!([{"name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" }}]);
-        self.call("Emulation.setEmulatedMedia", json!({"features": scheme}));
+        let scheme = json!([{"name": "prefers-color-scheme", "value": if look == "dark" { "dark" } else { "light" }}]);
+        let media = if look == "print" { "print" } else { "" };
+        self.call("Emulation.setEmulatedMedia", json!({"media": media, "features": scheme}));
         (self.loaded, self.requests, self.console) = (false, vec![], vec![]);
         self.call("Page.navigate", json!({"url": format!("file://{}", page.display())}));
         while !self.loaded {
@@ -160,8 +161,8 @@ fn pages_look_right_in_a_browser() {
     for (page, texts) in pages {
         let name = page.file_stem().unwrap().to_string_lossy().into_owned();
         let mut seen = vec![];
-        for (look, width, dark) in [("light", 1200, false), ("dark", 1200, true), ("phone", 390, false)] {
-            browser.open(&page, width, dark);
+        for (look, width) in [("light", 1200), ("dark", 1200), ("phone", 390), ("print", 720)] {
+            browser.open(&page, width, look);
             let shown = browser
                 .value("document.body.innerText + ' ' + [...document.querySelectorAll('svg')].map(s => s.textContent).join(' ')");
             let shown = shown.as_str().unwrap();
@@ -193,7 +194,7 @@ fn pages_look_right_in_a_browser() {
 
 /// Buttons widen bars, move them, and bring all of them back; without the script there are no buttons, and every bar.
 fn zooms(browser: &mut Browser, page: &Path, name: &str) {
-    browser.open(page, 1200, false);
+    browser.open(page, 1200, "light");
     let state = "[...document.querySelectorAll('.views g.bar')].map(g => [g.style.display, g.querySelector('rect').getAttribute('width')].join()).join(' ')";
     let press = |n: usize| format!("document.querySelectorAll('.views .zoom')[0].querySelectorAll('button')[{n}].click()");
     let width = "Math.max(...[...document.querySelectorAll('.views')][0].querySelectorAll('g.bar:not(.stays) rect').values().map(r => Number(r.getAttribute('width'))))";
@@ -206,7 +207,7 @@ fn zooms(browser: &mut Browser, page: &Path, name: &str) {
     browser.value(&press(4));
     assert_eq!(browser.value(state), all, "{name}");
     browser.call("Emulation.setScriptExecutionDisabled", json!({"value": true}));
-    browser.open(page, 1200, false);
+    browser.open(page, 1200, "light");
     browser.call("Emulation.setScriptExecutionDisabled", json!({"value": false}));
     assert_eq!(browser.value("document.querySelectorAll('.zoom button').length"), 0, "{name}");
     let fit =

@@ -99,8 +99,8 @@ fn pages_are_well_formed_small_and_agree_with_the_compiler() {
 
 #[test]
 fn a_language_model_s_page_has_its_law_and_its_cache() {
-    let text = sound(&page(&["report", "tales", "--alone", "--context", "32", "-o"]), 300_000);
-    let compiled = json(&["compile", "tales", "--context", "32", "--json"]);
+    let text = sound(&page(&["report", "tales", "--alone", "--context", "32", "--calibrate", "1", "-o"]), 300_000);
+    let compiled = json(&["compile", "tales", "--context", "32", "--calibrate", "1", "--json"]);
     let law = &compiled["law"];
     assert!(
         text.contains(&format!("{} + {} ⌊position / {}⌋ cycles", grouped(&law["cycles"]), law["each"], law["positions"])),
@@ -137,7 +137,6 @@ fn what_cannot_be_reported_is_said_and_leaves_no_file() {
         (&["report", "digits", "-o", &inside][..], "No such file"),
         (&["report", "digits", "-o", &page, "--config", "huge"], "huge"),
         (&["report", "nothing", "-o", &page], "there is no network or file 'nothing'"),
-        (&["report", "tales", "-o", &page, "--config", "tiny"], "no vector unit"),
         (&["report", "digits", "-o", &page, "--config", "tiny,X_DEPTH=4"], "X"),
         (&["run", "digits", "--images", "1", "--report", &inside], "No such file"),
     ] {
@@ -151,14 +150,13 @@ fn what_cannot_be_reported_is_said_and_leaves_no_file() {
 #[test]
 fn a_timeline_of_a_network_has_its_layers_and_no_slices_that_overlap() {
     let folder = tempfile::tempdir().unwrap();
-    for network in ["digits-cnn", "tales"] {
+    for (network, program, parts) in [("digits-cnn", "0", ["conv1", "conv3"]), ("tales", "0", ["layer 1, attention", "logits"])] {
         let file = folder.path().join("t.json");
-        let out = systole(&["timeline", network, "-o", file.to_str().unwrap()]);
+        let out = systole(&["timeline", network, "--calibrate", "1", "--program", program, "-o", file.to_str().unwrap()]);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let trace: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let events = trace["traceEvents"].as_array().unwrap();
         let slices: Vec<&Value> = events.iter().filter(|e| e["ph"] == "X").collect();
-        let parts = if network == "tales" { ["layer 1, attention", "logits"] } else { ["conv1", "conv3"] };
         for part in parts {
             assert!(slices.iter().any(|s| s["name"] == part && s["cat"] == "MATMUL"), "no {part}");
         }

@@ -5,7 +5,7 @@ use crate::layers::{self, Row};
 use crate::machines::Machine;
 use crate::memory::{group, maps};
 use crate::network::{Column, columns};
-use crate::numbers::{clip, fixed, grouped, short};
+use crate::numbers::{clip, fixed, grouped, label, short};
 use crate::pane::{self, Pane};
 use crate::positions::{Positions, positions};
 use crate::roofline::{Roofline, roofline};
@@ -210,7 +210,7 @@ fn views(
             m.name,
             grouped(m.used as u64),
             grouped(m.size as u64),
-            short(share)
+            fixed(share, 1)
         );
         (text, pane::memory(m, effects.end, &format!("m{number}{}", m.name.replace(' ', "")), &what))
     };
@@ -229,7 +229,7 @@ impl Page {
         let size = config.rows * config.cols;
         let mut page = Page {
             title: String::new(),
-            machine: format!("{}: {} × {} multipliers, {} MHz", config.label(), config.rows, config.cols, short(run.mhz)),
+            machine: format!("{}: {} × {} multipliers, {} MHz", config.label(), config.rows, config.cols, label(run.mhz)),
             stats: vec![],
             uses: vec![],
             unused: String::new(),
@@ -271,7 +271,7 @@ impl Page {
         let (value, unit) = time(cycles, mhz);
         self.total = cycles;
         self.stats.push(stat("cycles predicted", grouped(cycles), "", "exact, whatever the input".into()));
-        self.stats.push(stat("time", value, unit, format!("at {} MHz", short(mhz))));
+        self.stats.push(stat("time", value, unit, format!("at {} MHz", label(mhz))));
     }
 
     fn graph(
