@@ -107,13 +107,13 @@ fn load(path: &Path, sizes: BTreeMap<String, usize>, config: &Config) -> Result<
     Ok(Loaded { imported, parts, seconds: begin.elapsed().as_secs_f64() })
 }
 
-/// Name and parts of a network that is not run, as a machine takes it.
+/// A network that is not run, and the parts in which a machine takes it.
 ///
 /// # Errors
 /// A file that cannot be read, open dimensions without --size, what the compiler says.
-pub fn parts(path: &Path, args: &DynamicArgs, config: &Config) -> Result<(String, Vec<(Encoder, EncoderProgram)>)> {
+pub fn parts(path: &Path, args: &DynamicArgs, config: &Config) -> Result<(Encoder, Vec<(Encoder, EncoderProgram)>)> {
     let l = load(path, args.sizes()?, config)?;
-    Ok((l.imported.encoder.name, l.parts))
+    Ok((l.imported.encoder, l.parts))
 }
 
 fn cycles(parts: &[(Encoder, EncoderProgram)]) -> u64 {
@@ -298,7 +298,7 @@ pub fn run(path: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
             mismatches: ran.mismatches,
             with: "the golden model",
         };
-        let subject = Subject::Encoder(&l.imported.encoder.name, l.parts.iter().map(|p| &p.1).collect());
+        let subject = Subject::Encoder(&l.imported.encoder, l.parts.iter().map(|p| &p.1).collect());
         crate::report::of_run(file, &subject, &config, None, measured)?;
     }
     report(&l, &config, machine, &ran, &prepared.mask, &outputs, &floats, &expected)

@@ -5,8 +5,9 @@ use crate::{encoder, generate, onnx, score, tables};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::path::Path;
-use systole_compiler::{Compiled, Decoder, EncoderProgram, Options, compile};
+use systole_compiler::{Compiled, Decoder, EncoderProgram, Options, compile, compile_parts};
 use systole_isa::Config;
+use systole_llm::Quantised;
 use systole_model::encoder::Encoder;
 use systole_model::graph::Graph;
 use systole_report::machines::{Machine, compare, reason};
@@ -29,10 +30,10 @@ pub struct NetworkArgs {
 pub enum Network {
     /// With static scales; as it was before the machine took rows of its tables, and as it is compiled.
     Graph(Graph, Box<(Graph, Compiled)>),
-    /// A language model.
-    Decoder(Box<Decoder>),
-    /// With scales by token, in parts.
-    Encoder(String, Vec<(Encoder, EncoderProgram)>),
+    /// A language model: quantised, and compiled.
+    Decoder(Box<(Quantised, Decoder)>),
+    /// With scales by token: whole, and compiled in parts.
+    Encoder(Box<Encoder>, Vec<(Encoder, EncoderProgram)>),
 }
 
 impl NetworkArgs {
@@ -48,7 +49,7 @@ impl NetworkArgs {
             _ if score::is_language_model(&path) => {
                 let model = systole_llm::open_model(&path)?;
                 let context = || path.display().to_string();
-                return Ok(Network::Decoder(Box::new(self.ready.compile(&path, &model, config).with_context(context)?.1)));
+                return Ok(Network::Decoder(Box::new(self.ready.compile(&path, &model, config).with_context(context)?)));
             }
             _ => {
                 ensure!(
@@ -56,8 +57,8 @@ impl NetworkArgs {
                     "there is no network or file '{name}'; give digits, digits-cnn, tales, a model in ONNX, or a language model's file or folder"
                 );
                 if encoder::is_one(&path) {
-                    let (name, parts) = encoder::parts(&path, &self.dynamic, config)?;
-                    return Ok(Network::Encoder(name, parts));
+                    let (whole, parts) = encoder::parts(&path, &self.dynamic, config)?;
+                    return Ok(Network::Encoder(Box::new(whole), parts));
                 }
                 onnx::load(&path)?
             }
@@ -67,23 +68,55 @@ impl NetworkArgs {
         Ok(Network::Graph(graph, Box::new((placed, compiled))))
     }
 
-    /// Cycles and utilisation of the same network on another machine.
-    fn outcome(&self, name: &str, config: &Config) -> Result<(u64, f64)> {
-        Ok(self.open(name, config)?.outcome(config))
-    }
-
     /// The network on every named configuration.
-    pub fn machines(&self, name: &str, network: &Network, config: &Config) -> Vec<Machine> {
-        let chain = |e: anyhow::Error| reason(&e.root_cause().to_string());
+    pub fn machines(&self, network: &Network, config: &Config) -> Vec<Machine> {
         compare((config, network.outcome(config)), |c| match network {
             Network::Graph(graph, _) => {
-                let placed = self.tables.place(graph.clone(), c).map_err(chain)?;
-                let compiled = compile(&placed, c, &Options::default()).map_err(|e| reason(&e.to_string()))?;
-                Ok((compiled.cycles, compiled.utilisation))
+                let placed = self.tables.place(graph.clone(), c).map_err(|e| reason(&e.root_cause().to_string()))?;
+                on_graph(&placed, c)
             }
-            _ => self.outcome(name, c).map_err(chain),
+            Network::Decoder(d) => {
+                let compiled = generate::longest(d.0.clone(), c, &d.1.image.name, true).map_err(|e| reason(&e.to_string()))?;
+                Ok(decoder_outcome(&compiled.1, c))
+            }
+            Network::Encoder(whole, _) => on_encoder(whole, c),
         })
     }
+}
+
+fn on_graph(graph: &Graph, config: &Config) -> Result<(u64, f64), String> {
+    let compiled = compile(graph, config, &Options::default()).map_err(|e| reason(&e.to_string()))?;
+    Ok((compiled.cycles, compiled.utilisation))
+}
+
+fn on_encoder(model: &Encoder, config: &Config) -> Result<(u64, f64), String> {
+    let parts = compile_parts(model, config).map_err(|e| reason(&e.to_string()))?;
+    Ok(encoder_outcome(&parts, config))
+}
+
+/// What a run was about on every named configuration.
+pub fn machines_of(subject: &Subject, config: &Config) -> Vec<Machine> {
+    match subject {
+        Subject::Graph(graph, c) => compare((config, (c.cycles, c.utilisation)), |c| on_graph(graph, c)),
+        Subject::Decoder(_) => vec![],
+        Subject::Encoder(model, parts) => {
+            let (macs, cycles) = (parts.iter().map(|p| p.macs).sum(), parts.iter().map(|p| p.cycles).sum());
+            compare((config, used(macs, cycles, config)), |c| on_encoder(model, c))
+        }
+    }
+}
+
+/// Cycles and the share of the array's multiplications in them.
+fn used(macs: u64, cycles: u64, config: &Config) -> (u64, f64) {
+    (cycles, macs as f64 / (cycles.max(1) as f64 * f64::from(config.rows * config.cols)))
+}
+
+fn decoder_outcome(d: &Decoder, config: &Config) -> (u64, f64) {
+    used(d.macs.0, d.law.cycles, config)
+}
+
+fn encoder_outcome(parts: &[(Encoder, EncoderProgram)], config: &Config) -> (u64, f64) {
+    used(parts.iter().map(|p| p.1.macs).sum(), parts.iter().map(|p| p.1.cycles).sum(), config)
 }
 
 impl Network {
@@ -91,19 +124,17 @@ impl Network {
     pub fn subject(&self) -> Subject<'_> {
         match self {
             Network::Graph(_, c) => Subject::Graph(&c.0, &c.1),
-            Network::Decoder(d) => Subject::Decoder(d),
-            Network::Encoder(name, parts) => Subject::Encoder(name, parts.iter().map(|p| &p.1).collect()),
+            Network::Decoder(d) => Subject::Decoder(&d.1),
+            Network::Encoder(whole, parts) => Subject::Encoder(whole, parts.iter().map(|p| &p.1).collect()),
         }
     }
 
     /// Cycles and utilisation; of a language model those of the first token.
     fn outcome(&self, config: &Config) -> (u64, f64) {
-        let array = f64::from(config.rows * config.cols);
-        let of = |macs: u64, cycles: u64| (cycles, macs as f64 / (cycles.max(1) as f64 * array));
         match self {
             Network::Graph(_, c) => (c.1.cycles, c.1.utilisation),
-            Network::Decoder(d) => of(d.macs.0, d.law.cycles),
-            Network::Encoder(_, parts) => of(parts.iter().map(|p| p.1.macs).sum(), parts.iter().map(|p| p.1.cycles).sum()),
+            Network::Decoder(d) => decoder_outcome(&d.1, config),
+            Network::Encoder(_, parts) => encoder_outcome(parts, config),
         }
     }
 
@@ -127,7 +158,7 @@ impl Network {
         let sum = |a: [f64; 3], b: [f64; 3]| [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
         Ok(Some(match self {
             Network::Graph(_, c) => run(&c.1.image, c.0.macs())?,
-            Network::Decoder(d) => run(&d.image, d.macs.0)?,
+            Network::Decoder(d) => run(&d.1.image, d.1.macs.0)?,
             Network::Encoder(_, parts) => {
                 parts.iter().map(|(_, p)| run(&p.image, p.macs)).try_fold([0.0; 3], |t, e| anyhow::Ok(sum(t, e?)))?
             }

@@ -37,7 +37,7 @@ pub fn report(args: &ReportArgs) -> Result<bool> {
     let config = sizes::configuration(&args.config, args.weight_beats, None)?;
     systole_files::check(&args.output)?;
     let network = args.with.open(&args.network, &config)?;
-    let machines = if args.alone { vec![] } else { args.with.machines(&args.network, &network, &config) };
+    let machines = if args.alone { vec![] } else { args.with.machines(&network, &config) };
     let run = Run {
         energy: network.energy(&config)?,
         config,
@@ -57,7 +57,7 @@ fn write(path: &Path, subject: &Subject, run: Run) -> Result<bool> {
     Ok(true)
 }
 
-/// The page of a run, with what was measured; without other machines.
+/// The page of a run, with what was measured.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -67,7 +67,7 @@ pub fn of_run(path: &Path, subject: &Subject, config: &Config, energy: Option<[f
         mhz: 100.0,
         energy,
         measured: Some(measured),
-        machines: vec![],
+        machines: network::machines_of(subject, config),
         command: network::command(),
         notes: vec![],
     };

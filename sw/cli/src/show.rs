@@ -208,7 +208,7 @@ fn drawn(args: &TimelineArgs) -> Result<Drawn> {
     let config = sizes::configuration(args.config.as_deref().unwrap_or("base"), None, None)?;
     let (image, origins, positions) = match args.with.open(&name, &config)? {
         Network::Graph(_, c) => (c.1.image, c.1.origins, 1),
-        Network::Decoder(d) => (d.image, d.origins, d.context),
+        Network::Decoder(d) => (d.1.image, d.1.origins, d.1.context),
         Network::Encoder(_, parts) => {
             let count = parts.len();
             let part = parts.into_iter().nth(args.program);

@@ -6,6 +6,8 @@
 pub struct Origins {
     /// Parts of the network: the layers of a report, in its order; of a program on tokens its operators.
     pub names: Vec<String>,
+    /// By part the number by which people know it: of a layer its place in the graph from 1 on, as `systole inspect` counts.
+    pub numbers: Vec<usize>,
     /// By row the number of its part; `None` of END, SCRUB, WAIT and LOAD of a frame.
     pub parts: Vec<Option<usize>>,
     /// Tensors that rows write, by name.
@@ -34,6 +36,6 @@ impl Origins {
         parts: &std::collections::BTreeMap<u64, usize>,
     ) -> Origins {
         let parts = rows.iter().map(|r| parts.get(&r.cycle).copied()).collect();
-        Origins { names, parts, tensors: vec![], writes: vec![None; rows.len()] }
+        Origins { numbers: (1..=names.len()).collect(), names, parts, tensors: vec![], writes: vec![None; rows.len()] }
     }
 }

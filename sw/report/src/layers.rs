@@ -6,7 +6,7 @@ use systole_compiler::{Compiled, LayerReport, Origins};
 
 /// A row.
 pub struct Row {
-    /// Number from 1 on; 0 of what is no layer.
+    /// Its number in the graph from 1 on; 0 of what is no layer.
     pub number: usize,
     /// Name.
     pub name: String,
@@ -35,7 +35,7 @@ pub fn rows(compiled: &Compiled) -> Vec<Row> {
     let row = |(n, l): (usize, &LayerReport)| {
         let tiles = if l.n_tiles * l.k_tiles > 0 { format!("{} × {} tiles", l.k_tiles, l.n_tiles) } else { String::new() };
         Row {
-            number: n + 1,
+            number: l.layer + 1,
             name: l.name.clone(),
             kind: format!(
                 "{}, {} pixel{}, {tiles}",
@@ -85,7 +85,7 @@ pub fn of_parts(effects: &Effects, origins: &Origins) -> Vec<Row> {
         let cycles = (end + 1).saturating_sub(before);
         before = before.max(end + 1);
         rows.push(Row {
-            number: n + 1,
+            number: origins.numbers[n],
             name: origins.names[n].clone(),
             kind: String::new(),
             cycles,
@@ -114,5 +114,33 @@ pub fn of_parts(effects: &Effects, origins: &Origins) -> Vec<Row> {
     }
     let longest = rows.iter().map(|r| r.cycles).max().unwrap_or(1).max(1) as f64;
     rows.iter_mut().for_each(|r| r.length = 100.0 * r.cycles as f64 / longest);
+    rows
+}
+
+/// Of a program whose parts take turns: the steps of the array of each, and the cycles in which it has none.
+pub fn steps_of_parts(effects: &Effects, origins: &Origins) -> Vec<Row> {
+    let mut steps = vec![0; origins.names.len()];
+    for e in &effects.rows {
+        if let Some(part) = origins.parts.get(e.row).copied().flatten() {
+            steps[part] += e.steps;
+        }
+    }
+    let row = |number: usize, name: String, cycles: u64, class: String| Row {
+        number,
+        name,
+        kind: String::new(),
+        cycles,
+        length: 0.0,
+        useful: if number > 0 { 100.0 } else { 0.0 },
+        waiting: if number > 0 { 0.0 } else { 100.0 },
+        used: None,
+        why: String::new(),
+        class,
+    };
+    let without = effects.end.saturating_sub(steps.iter().sum());
+    let parts = steps.iter().enumerate().filter(|(_, s)| **s > 0);
+    let mut rows: Vec<Row> =
+        parts.map(|(n, &s)| row(origins.numbers[n], origins.names[n].clone(), s, crate::pane::colour(Some(n)))).collect();
+    rows.push(row(0, "no step of the array".into(), without, "cn".into()));
     rows
 }

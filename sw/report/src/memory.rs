@@ -20,6 +20,8 @@ pub struct Place {
     pub name: String,
     /// The part of the network that makes it, or whose weights they are.
     pub part: Option<usize>,
+    /// The number by which people know it.
+    pub number: Option<usize>,
     /// The words are always there; the cycles are those in which they are read.
     pub reads: bool,
 }
@@ -61,6 +63,7 @@ fn place(life: &Life, origins: &Origins) -> Place {
         from: life.from,
         to: life.to,
         name: name.unwrap_or("frame").to_string(),
+        number: part.and_then(|p| origins.numbers.get(p).copied()),
         part,
         reads: life.store == Store::Rram,
     }

@@ -8,6 +8,7 @@ use crate::numbers::{clip, grouped};
 use askama::Template;
 use std::collections::BTreeMap;
 use systole_compiler::stage::Staged;
+use systole_model::encoder::{Encoder, Op as EncoderOp};
 use systole_model::graph::{Graph, Layer, Map, Op, layer_macs};
 
 /// What a layer is called: its operator, window and stride.
@@ -107,6 +108,23 @@ pub struct Node {
     pub y: f64,
 }
 
+impl Node {
+    fn new(name: String, kind: String, shape: String, class: &'static str, short: String, from: Vec<usize>) -> Node {
+        Node {
+            tip: format!("{name}: {kind}, {shape}"),
+            name: clip(&name, 22),
+            kind: clip(&kind, 27),
+            shape,
+            class,
+            short,
+            from,
+            rank: 0,
+            x: 0.0,
+            y: 0.0,
+        }
+    }
+}
+
 /// A text where an edge leaves its column.
 pub struct Stub {
     /// Where.
@@ -115,6 +133,12 @@ pub struct Stub {
     pub y: f64,
     /// From or to which box.
     pub text: String,
+}
+
+impl Stub {
+    fn width(&self) -> f64 {
+        6.4 * self.text.chars().count() as f64
+    }
 }
 
 /// A column of boxes.
@@ -149,14 +173,46 @@ impl Column {
 /// Distance of boxes beside and beneath each other, and of edges that pass by.
 const GAP: [f64; 2] = [16.0, 26.0];
 const PASS: f64 = 9.0;
-/// Room for edges that come in and leave.
+/// Room for edges that come in and leave, and where none do.
 const ENDS: f64 = 24.0;
-/// Ranks of a column.
+const EDGE: f64 = 3.0;
+/// Ranks of a column, and boxes of a rank.
 const RANKS: usize = 6;
+const BESIDE: usize = 4;
 
 /// The picture of a graph: columns of boxes, in the order of ranks. `cycles` says by layer what it takes, where that is known.
 pub fn columns(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) -> Option<u64>) -> Vec<Column> {
-    let mut nodes = boxes(graph, staged, cycles);
+    lay(boxes(graph, staged, cycles), &graph.name)
+}
+
+/// The picture of a network of tokens, numbered as its operators are.
+pub fn columns_of_tokens(model: &Encoder) -> Vec<Column> {
+    let mut nodes = vec![Node::new(
+        "1 input".into(),
+        "input".into(),
+        format!("{} × {}", model.tokens, model.width),
+        "edge",
+        "1".into(),
+        vec![],
+    )];
+    for (n, op) in model.ops.iter().enumerate() {
+        let (kind, class) = match op {
+            EncoderOp::Linear(l) => (format!("product {} × {}", l.inputs, l.outputs), "array"),
+            EncoderOp::Norm(x) if x.mean => ("layer norm".into(), "vector"),
+            EncoderOp::Norm(_) => ("RMS norm".into(), "vector"),
+            EncoderOp::Attention(a) => (format!("attention, {} heads", a.heads), "array"),
+            EncoderOp::Add(..) => ("sum".into(), "vector"),
+        };
+        let shape = format!("{} × {}", model.tokens, model.width_of(n + 1));
+        let mut from = Encoder::reads(op);
+        from.dedup();
+        nodes.push(Node::new(format!("{} {}", n + 2, op.name()), kind, shape, class, (n + 2).to_string(), from));
+    }
+    lay(nodes, &model.name)
+}
+
+/// Boxes in columns.
+fn lay(mut nodes: Vec<Node>, network: &str) -> Vec<Column> {
     rank(&mut nodes);
     let ranks = nodes.iter().map(|n| n.rank + 1).max().unwrap_or(0);
     let cuts = cuts(&nodes, ranks);
@@ -166,7 +222,7 @@ pub fn columns(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) ->
         .map(|n| Column {
             number: n + 1,
             of,
-            network: graph.name.clone(),
+            network: network.into(),
             nodes: vec![],
             edges: vec![],
             above: vec![],
@@ -183,6 +239,7 @@ pub fn columns(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) ->
     let mut nodes: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
     for (c, column) in columns.iter_mut().enumerate() {
         let inside = cuts[c]..cuts[c + 1];
+        let (top, bottom) = (if c == 0 { EDGE } else { ENDS }, if c + 1 == of { EDGE } else { ENDS });
         let [w, h] = Column::BOX;
         let widest = of_rank[inside.clone()].iter().map(Vec::len).max().unwrap_or(1) as f64;
         let room = widest * (w + GAP[0]) - GAP[0];
@@ -191,15 +248,16 @@ pub fn columns(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) ->
             for (n, &id) in list.iter().enumerate() {
                 if let Some(mut node) = nodes[id].take() {
                     node.x = (room - taken) / 2.0 + n as f64 * (w + GAP[0]) + 2.0;
-                    node.y = ENDS + line as f64 * (h + GAP[1]);
+                    node.y = top + line as f64 * (h + GAP[1]);
                     place.insert(id, (c, column.nodes.len()));
                     column.nodes.push(node);
                 }
             }
         }
-        column.height = 2.0 * ENDS + inside.len() as f64 * (h + GAP[1]) - GAP[1];
+        column.height = top + bottom + inside.len() as f64 * (h + GAP[1]) - GAP[1];
         let passes = edges(column, c, &place, &from, &rank_of, &names, &inside);
-        column.width = room + 4.0 + passes as f64 * PASS;
+        let texts = column.above.iter().chain(&column.below).map(|s| s.x + s.width() / 2.0 + 2.0);
+        column.width = texts.fold(room + 4.0 + passes as f64 * PASS, f64::max);
     }
     columns
 }
@@ -299,26 +357,34 @@ fn edges(
             }
         }
     }
-    (column.edges, column.above, column.below) = (paths, above, below.into_values().collect());
+    (column.edges, column.above, column.below) = (paths, apart(above), apart(below.into_values().collect()));
     let taken = lines.len();
     taken + usize::from(taken > 0)
+}
+
+/// Texts that would stand on each other become one: `to 24, 97`.
+fn apart(mut stubs: Vec<Stub>) -> Vec<Stub> {
+    stubs.sort_by(|a, b| a.x.total_cmp(&b.x));
+    let mut all: Vec<Stub> = vec![];
+    for stub in stubs {
+        match all.last_mut() {
+            Some(last) if stub.x - last.x < (last.width() + stub.width()) / 2.0 + 6.0 => {
+                let number = stub.text.split_once(' ').map_or(stub.text.as_str(), |t| t.1);
+                if !last.text.split(&[' ', ','][..]).any(|n| n == number) {
+                    last.text += &format!(", {number}");
+                }
+                last.x = (last.x + stub.x) / 2.0;
+            }
+            _ => all.push(stub),
+        }
+    }
+    all
 }
 
 /// Boxes: what the host does, inputs, layers, the end.
 fn boxes(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) -> Option<u64>) -> Vec<Node> {
     let [before, behind] = on_host(graph);
-    let node = |name: String, kind: String, shape: String, class, short: String, from: Vec<usize>| Node {
-        tip: format!("{name}: {kind}, {shape}"),
-        name: clip(&name, 25),
-        kind: clip(&kind, 29),
-        shape,
-        class,
-        short,
-        from,
-        rank: 0,
-        x: 0.0,
-        y: 0.0,
-    };
+    let node = Node::new;
     let dims = |shape: &[usize]| shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ");
     let mut nodes = vec![];
     let inputs: Vec<String> = graph.input.all().map(|b| format!("{} {}", b.element, dims(&b.shape))).collect();
@@ -366,15 +432,28 @@ fn boxes(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) -> Optio
     nodes
 }
 
-/// The rank of each box: behind all that it reads; constants just before who reads them.
+/// The rank of each box: behind all that it reads, where there is room; constants just before who reads them.
 fn rank(nodes: &mut [Node]) {
+    // Of each rank, how many boxes stand in it.
+    let mut taken: Vec<usize> = vec![];
     for n in 0..nodes.len() {
-        nodes[n].rank = nodes[n].from.iter().map(|&f| nodes[f].rank + 1).max().unwrap_or(0);
+        let mut rank = nodes[n].from.iter().map(|&f| nodes[f].rank + 1).max().unwrap_or(0);
+        while taken.get(rank).is_some_and(|&t| t >= BESIDE) {
+            rank += 1;
+        }
+        taken.resize(taken.len().max(rank + 1), 0);
+        taken[rank] += usize::from(n == 0 || !nodes[n].from.is_empty());
+        nodes[n].rank = rank;
     }
     for n in 1..nodes.len() {
         if nodes[n].from.is_empty() {
             let readers = nodes.iter().filter(|o| o.from.contains(&n)).map(|o| o.rank).min();
-            nodes[n].rank = readers.unwrap_or(1).saturating_sub(1);
+            let mut rank = readers.unwrap_or(1).saturating_sub(1);
+            while rank > 0 && taken[rank] >= BESIDE {
+                rank -= 1;
+            }
+            taken[rank] += 1;
+            nodes[n].rank = rank;
         }
     }
 }

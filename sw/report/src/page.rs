@@ -4,7 +4,7 @@
 use crate::layers::{self, Row};
 use crate::machines::Machine;
 use crate::memory::{group, maps};
-use crate::network::{Column, columns};
+use crate::network::{Column, columns, columns_of_tokens};
 use crate::numbers::{clip, fixed, grouped, label, short};
 use crate::pane::{self, Pane};
 use crate::positions::{Positions, positions};
@@ -16,6 +16,7 @@ use systole_compiler::legalise::legalise;
 use systole_compiler::verify::{Sizes, VerifyError, effects};
 use systole_compiler::{Compiled, Decoder, EncoderProgram, MemoryUse, Origins};
 use systole_isa::{Config, Image, Program};
+use systole_model::encoder::Encoder;
 use systole_model::graph::Graph;
 
 /// What was measured on a machine, simulated or real.
@@ -62,7 +63,7 @@ pub enum Subject<'a> {
     /// A language model.
     Decoder(&'a Decoder),
     /// A network of tokens, in parts that follow each other.
-    Encoder(&'a str, Vec<&'a EncoderProgram>),
+    Encoder(&'a Encoder, Vec<&'a EncoderProgram>),
 }
 
 /// A number at the head of the page.
@@ -116,6 +117,8 @@ pub struct Page {
     units: Vec<(&'static str, &'static str)>,
     rows: Vec<Row>,
     whys: bool,
+    /// Parts take turns: rows are steps of the array, not stretches of time.
+    turns: bool,
     total: u64,
     roofline: Option<Roofline>,
     positions: Option<Positions>,
@@ -238,6 +241,7 @@ impl Page {
             units: vec![],
             rows: vec![],
             whys: false,
+            turns: false,
             total: 0,
             roofline: None,
             positions: None,
@@ -256,7 +260,7 @@ impl Page {
         match subject {
             Subject::Graph(graph, c) => page.graph(graph, c, config, run.mhz, rate)?,
             Subject::Decoder(d) => page.decoder(d, config, run.mhz)?,
-            Subject::Encoder(name, parts) => page.encoder(name, parts, config, run.mhz, rate)?,
+            Subject::Encoder(model, parts) => page.encoder(model, parts, config, run.mhz, rate)?,
         }
         let of = if matches!(subject, Subject::Decoder(_)) { "energy a token" } else { "energy" };
         page.stats.extend(run.energy.map(|e| energy(e, of)));
@@ -274,6 +278,20 @@ impl Page {
         self.stats.push(stat("time", value, unit, format!("at {} MHz", label(mhz))));
     }
 
+    /// What colours of boxes mean, of those that are there.
+    fn legend(&mut self) {
+        let all = [
+            ("array", "array"),
+            ("post", "POST, in the pass of another layer"),
+            ("lane", "lane engine"),
+            ("vector", "vector unit"),
+            ("host", "host, in none of the cycles"),
+            ("free", "nothing to run"),
+        ];
+        let there = |class: &str| self.columns.iter().flat_map(|c| &c.nodes).any(|n| n.class == class);
+        self.units = all.into_iter().filter(|u| there(u.0)).collect();
+    }
+
     fn graph(
         &mut self,
         graph: &Graph,
@@ -289,16 +307,7 @@ impl Page {
         let staged = legalise(graph, config).ok();
         let cycles = |layer: usize| c.layers.iter().find(|l| l.layer == layer).map(|l| l.cycles);
         self.columns = columns(graph, staged.as_ref(), &cycles);
-        let all = [
-            ("array", "array"),
-            ("post", "POST, in the pass of another layer"),
-            ("lane", "lane engine"),
-            ("vector", "vector unit"),
-            ("host", "host, in none of the cycles"),
-            ("free", "nothing to run"),
-        ];
-        let there = |class: &str| self.columns.iter().flat_map(|c| &c.nodes).any(|n| n.class == class);
-        self.units = all.into_iter().filter(|u| there(u.0)).collect();
+        self.legend();
         self.rows = layers::rows(c);
         self.whys = true;
         let used = |name: &str| c.memory.iter().find(|m| m.memory == name).map(|m| m.used);
@@ -376,17 +385,24 @@ impl Page {
 
     fn encoder(
         &mut self,
-        name: &str,
+        model: &Encoder,
         parts: &[&EncoderProgram],
         config: &Config,
         mhz: f64,
         rate: impl Fn(f64, u64) -> Stat,
     ) -> Result<(), VerifyError> {
-        self.title = name.into();
+        self.title = model.name.clone();
+        self.columns = columns_of_tokens(model);
+        self.legend();
         let (cycles, macs) = (parts.iter().map(|p| p.cycles).sum::<u64>(), parts.iter().map(|p| p.macs).sum::<u64>());
         self.predicted(cycles, mhz);
         self.stats.push(rate(macs as f64 / (cycles as f64 * f64::from(config.rows * config.cols)), macs));
+        // A part's maps are numbered on from those before.
+        let mut before = 0;
         for (n, p) in parts.iter().enumerate() {
+            let mut origins = p.origins.clone();
+            origins.numbers.iter_mut().for_each(|number| *number += before);
+            before += origins.names.len() - 1;
             let title = if parts.len() > 1 { format!("part {} of {}", n + 1, parts.len()) } else { String::new() };
             for m in &p.memory {
                 // The fullest of all parts.
@@ -398,13 +414,15 @@ impl Page {
                 }
             }
             let of = |name: &str| p.memory.iter().find(|m| m.0 == name).map(|m| m.1);
-            let (views, effects) = views((&p.program, &p.image, config), &p.origins, &title, n, (1, 0), &of)?;
-            let first = self.rows.len();
-            let mut rows = layers::of_parts(&effects, &p.origins);
-            rows.iter_mut().for_each(|r| r.number += if r.number > 0 { first } else { 0 });
+            let (views, effects) = views((&p.program, &p.image, config), &origins, &title, n, (1, 0), &of)?;
+            let mut rows = layers::steps_of_parts(&effects, &origins);
+            if !title.is_empty() {
+                rows.iter_mut().for_each(|r| r.kind = title.clone());
+            }
             self.rows.extend(rows);
             self.views.push(views);
         }
+        self.turns = true;
         let longest = self.rows.iter().map(|r| r.cycles).max().unwrap_or(1).max(1) as f64;
         self.rows.iter_mut().for_each(|r| r.length = 100.0 * r.cycles as f64 / longest);
         if parts.len() > 1 {

@@ -112,11 +112,17 @@ impl Axis {
         ticks(self.cycles as f64, 8).into_iter().map(|t| Mark { at: self.x(t as u64), text: label(t) }).collect()
     }
 
-    fn rect(&self, (a, b): (u64, u64), (y, h): (f64, f64), part: Option<usize>, name: &str, tip: String) -> Rect {
+    fn rect(
+        &self,
+        (a, b): (u64, u64),
+        (y, h): (f64, f64),
+        (part, number): (Option<usize>, Option<usize>),
+        name: &str,
+        tip: String,
+    ) -> Rect {
         let (x, end) = (self.x(a), self.x(b.min(self.cycles)));
         let w = (end - x).max(0.6);
         let room = if h >= 11.0 { ((w - 7.0) / CHAR).max(0.0) as usize } else { 0 };
-        let number = part.map(|p| p + 1);
         Rect { x, w, y, h, class: colour(part), a, b, number, name: on_bar(number, name, room), tip }
     }
 }
@@ -137,7 +143,7 @@ pub fn timetable(whole: &Timetable, id: &str, what: &str) -> Pane {
             let many = if bar.rows > 1 { format!("{} rows from {} on", bar.rows, bar.row) } else { format!("row {}", bar.row) };
             let tip = format!("{name}: {}, cycles {} to {}, {many}", track.unit.name(), grouped(bar.first), grouped(bar.last));
             let place = (y + lane * LINE + 1.5, LINE - 3.0);
-            rects.push(axis.rect((bar.first, bar.last + 1), place, bar.part, name, tip));
+            rects.push(axis.rect((bar.first, bar.last + 1), place, (bar.part, bar.number), name, tip));
         }
         y += height + 6.0;
         lines.push(y - 3.0);
@@ -223,7 +229,7 @@ pub fn memory(map: &Map, cycles: u64, id: &str, what: &str) -> Pane {
     for p in &map.places {
         let kind = if p.reads { "read in" } else { "needed in" };
         let tip = format!("{}: {} of {}, {kind} cycles {} to {}", p.name, range(p), map.name, grouped(p.from), grouped(p.to));
-        let mut rect = axis.rect((p.from, p.to + 1), of(p), p.part, &p.name, tip);
+        let mut rect = axis.rect((p.from, p.to + 1), of(p), (p.part, p.number), &p.name, tip);
         if p.reads {
             rect.class += " reads";
             rect.name.clear();
@@ -233,7 +239,7 @@ pub fn memory(map: &Map, cycles: u64, id: &str, what: &str) -> Pane {
     // What stays is there all the time, over it its name.
     for p in map.places.iter().filter(|p| p.reads) {
         let tip = format!("{}: {} of {}, which stay there", p.name, range(p), map.name);
-        let mut band = axis.rect((0, cycles), of(p), p.part, &p.name, tip);
+        let mut band = axis.rect((0, cycles), of(p), (p.part, p.number), &p.name, tip);
         band.class += " stays";
         rects.push(band);
     }

@@ -16,7 +16,7 @@ const ORIGIN: [f64; 2] = [56.0, 14.0];
 
 /// A layer on the plot.
 pub struct Point {
-    /// Its number in the report, from 1 on.
+    /// Its number in the graph, from 1 on.
     pub number: usize,
     /// Its name.
     pub name: String,
@@ -54,10 +54,12 @@ pub struct Number {
     pub y: f64,
     /// Numbers: `2`, `2–5, 8`.
     pub text: String,
+    /// Whether it begins there, or has its middle there.
+    pub anchor: &'static str,
 }
 
-/// The numbers of points; one text for those that lie on each other, below them.
-fn numbers(points: &[Point]) -> Vec<Number> {
+/// The numbers of points; one text for those that lie on each other, above them at the roof, else below them.
+fn numbers(points: &[Point], roof: f64) -> Vec<Number> {
     let mut groups: Vec<(f64, f64, f64, Vec<usize>)> = vec![];
     let mut order: Vec<&Point> = points.iter().collect();
     order.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y)));
@@ -73,8 +75,11 @@ fn numbers(points: &[Point]) -> Vec<Number> {
         }
     }
     let text = |(first, last, y, list): (f64, f64, f64, Vec<usize>)| match list.as_slice() {
-        [one] => Number { x: first + 12.0, y: y + 4.0, text: one.to_string() },
-        many => Number { x: (first + last) / 2.0, y: y + 18.0, text: ranges(many) },
+        [one] => Number { x: first + 8.0, y: y + 4.0, text: one.to_string(), anchor: "start" },
+        many => {
+            let y = if y < roof + 12.0 { roof - 10.0 } else { y + 18.0 };
+            Number { x: (first + last) / 2.0, y, text: ranges(many), anchor: "mid" }
+        }
     };
     groups.into_iter().map(text).collect()
 }
@@ -100,6 +105,8 @@ pub struct Roof {
     pub x: f64,
     /// Where that stands.
     pub y: f64,
+    /// Whether it begins or ends there.
+    pub anchor: &'static str,
     /// Style class.
     pub class: &'static str,
 }
@@ -171,7 +178,7 @@ pub fn roofline(compiled: &Compiled, effects: &Effects, config: &Config) -> Roof
     let layers = compiled.layers.iter().zip(&bytes).enumerate().filter(|(_, (l, b))| l.macs > 0 && **b > 0);
     let mut points: Vec<Point> = layers
         .map(|(n, (l, &bytes))| Point {
-            number: n + 1,
+            number: l.layer + 1,
             name: l.name.clone(),
             bytes,
             intensity: l.macs as f64 / bytes as f64,
@@ -208,9 +215,12 @@ pub fn roofline(compiled: &Compiled, effects: &Effects, config: &Config) -> Roof
         let knee = (array / rate).clamp(left, right);
         let floor = 10f64.powi(up.low);
         let first = left.max(floor / rate);
-        let corners = [(first, first * rate), (knee, (knee * rate).min(array)), (right, array)];
+        let mut corners = vec![(first, first * rate), (knee, (knee * rate).min(array))];
+        if knee < right {
+            corners.push((right, array));
+        }
         let text: Vec<String> = corners.iter().map(|c| format!("{:.1},{:.1}", x(c.0), y(c.1))).collect();
-        Roof { points: text.join(" "), name, x: x(knee) + 6.0, y: y(array) - 7.0, class }
+        Roof { points: text.join(" "), name, x: x(knee) + 6.0, y: y(array) - 9.0, anchor: "start", class }
     };
     let bandwidth = array / d as f64 + r as f64;
     let roofs = vec![
@@ -222,7 +232,13 @@ pub fn roofline(compiled: &Compiled, effects: &Effects, config: &Config) -> Roof
     };
     points.iter_mut().for_each(placed);
     whole.iter_mut().for_each(placed);
-    let numbers = numbers(&points);
+    let numbers = numbers(&points, y(array));
+    // The roof's name where no numbers are.
+    let left = numbers.iter().filter(|n| n.anchor == "mid").all(|n| n.x < ORIGIN[0] + PLOT[0] / 2.0);
+    let mut roofs = roofs;
+    if left {
+        roofs.iter_mut().for_each(|r| (r.x, r.anchor) = (x(right), "end"));
+    }
     let decades = |d: &Decades, at: &dyn Fn(f64) -> f64| {
         (d.low..=d.high).map(|e| Tick { at: at(10f64.powi(e)), text: label(10f64.powi(e)) }).collect()
     };

@@ -18,6 +18,8 @@ pub struct Bar {
     pub last: u64,
     /// The part of the network that it works for.
     pub part: Option<usize>,
+    /// The number by which people know it.
+    pub number: Option<usize>,
     /// That part's name, or the tensor's that is loaded.
     pub name: Option<String>,
     /// Effects of one row may go on while those of the next begin: on which line beneath each other it stands.
@@ -92,6 +94,7 @@ impl Timetable {
                 .iter()
                 .filter(|e| e.unit == unit)
                 .map(|e| Bar {
+                    number: origins.parts.get(e.row).copied().flatten().and_then(|p| origins.numbers.get(p).copied()),
                     row: e.row,
                     rows: 1,
                     first: e.first,
@@ -133,7 +136,7 @@ mod tests {
     use super::*;
 
     fn bar(first: u64, last: u64, part: usize) -> Bar {
-        Bar { row: 0, rows: 1, first, last, part: Some(part), name: None, lane: 0 }
+        Bar { row: 0, rows: 1, first, last, part: Some(part), number: None, name: None, lane: 0 }
     }
 
     #[test]

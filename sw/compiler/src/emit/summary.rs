@@ -153,6 +153,7 @@ impl Emitter<'_> {
         let (parts, writes) = rows.map(|(stage, tensor)| (stage.map(|s| of_stage[s]), tensor)).unzip();
         Origins {
             names: layers.iter().map(|l| l.name.clone()).collect(),
+            numbers: layers.iter().map(|l| l.layer + 1).collect(),
             parts,
             tensors: self.staged.tensors.iter().map(|t| t.name.clone()).collect(),
             writes,

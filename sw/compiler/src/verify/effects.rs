@@ -19,6 +19,8 @@ pub struct Effect {
     pub first: u64,
     /// Cycle of its last effect: the last write; of MATMUL the cycle in which the last sum stands below the array.
     pub last: u64,
+    /// Vectors that it sends through the array.
+    pub steps: u64,
     /// Weight words of R x C bytes that it loads into the array.
     pub weights: u64,
     /// X words of R bytes that ripple into the array.
@@ -128,7 +130,7 @@ impl Checker<'_> {
             };
             let unit = r.instruction.unit();
             let first = first_take.get(&row).copied().unwrap_or(step);
-            all.insert(row, Effect { row, unit, first, last: first, weights: 0, x_words: 0, flat_words: 0 });
+            all.insert(row, Effect { row, unit, first, last: first, steps: 0, weights: 0, x_words: 0, flat_words: 0 });
         }
         let mut last = |row: usize, cycle: u64| {
             if let Some(e) = all.get_mut(&row) {
@@ -150,6 +152,7 @@ impl Checker<'_> {
         }
         for v in vectors {
             if let Some(e) = all.get_mut(&v.row) {
+                e.steps += 1;
                 e.weights += u64::from(v.loads);
                 e.x_words += u64::from(v.x.is_some());
             }
