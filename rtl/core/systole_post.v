@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // POST: control and LANES lanes. take_i in cycle P hands over a vector whose totals come in P + 2. It passes in
 // G = COLS / LANES groups, a cycle each, lowest columns first, so that vectors come G cycles apart. The
-// result is written in P + 10 + G, 2 cycles later with lookup, 6 with residual add. RAW32 writes four
-// OUT words from P + 10 + G on. The residual operand's flat read leaves on res_* in P + 5 (+ 2),
-// one cycle before it is applied; its word comes back on res_word_i 5 cycles later.
+// result is written in P + 2 + REQUANT + G, 2 cycles later with lookup, 6 with residual add. RAW32 writes four
+// OUT words from there on. The residual operand's flat read leaves on res_* in P + REQUANT - 3 (+ 2), one cycle
+// before it is applied; its word comes back on res_word_i 5 cycles later. Numbers in names count from P for REQUANT = 8.
 // A vector carries what its instruction says, so instructions follow without a gap. Reset clears
 // valid bits.
 `default_nettype none
@@ -50,6 +50,7 @@ module systole_post #(
 );
 
   localparam DEST_RAW32 = 3'd4;
+  localparam REQUANT = `SYSTOLE_LATENCY_REQUANT;
   localparam GROUPS = COLS / LANES;
   localparam LB = $clog2(LANES);
   localparam GB = CW - LB;               // bits of a group's number
@@ -188,12 +189,12 @@ module systole_post #(
       .q_o  (zero_point)
   );
 
-  // Residual operand: read in P + 6, or in P + 8 behind a lookup.
+  // Residual operand: read in P + RESIDUAL_READ, behind a lookup two cycles later.
   wire        res5, res7;
   wire [15:0] res_addr5, res_addr7;
   systole_delay_ctl #(
       .WIDTH (1),
-      .CYCLES(5)
+      .CYCLES(REQUANT - 3)
   ) u_res5 (
       .clk_i(clk_i),
       .rst_i(rst_i),
@@ -202,7 +203,7 @@ module systole_post #(
   );
   systole_delay_ctl #(
       .WIDTH (1),
-      .CYCLES(7)
+      .CYCLES(REQUANT - 1)
   ) u_res7 (
       .clk_i(clk_i),
       .rst_i(rst_i),
@@ -211,7 +212,7 @@ module systole_post #(
   );
   systole_delay #(
       .WIDTH (16),
-      .CYCLES(5)
+      .CYCLES(REQUANT - 3)
   ) u_res_addr5 (
       .clk_i(clk_i),
       .d_i  (res_addr),
@@ -240,7 +241,7 @@ module systole_post #(
   reg  [GW-1:0] tag10, tag11, tag12;
   systole_delay_ctl #(
       .WIDTH (4),
-      .CYCLES(9)
+      .CYCLES(REQUANT + 1)
   ) u_kind9 (
       .clk_i(clk_i),
       .rst_i(rst_i),
@@ -249,7 +250,7 @@ module systole_post #(
   );
   systole_delay #(
       .WIDTH (GW),
-      .CYCLES(9)
+      .CYCLES(REQUANT + 1)
   ) u_tag9 (
       .clk_i(clk_i),
       .d_i  (tag_p),
@@ -454,7 +455,7 @@ module systole_post #(
     end
   endgenerate
 
-  // RAW32: from the last group's P + 3 on, a quarter of the sums a cycle, then delayed by 8.
+  // RAW32: from the last group's P + 3 on, a quarter of the sums a cycle, then delayed as bytes are.
   wire              raw3;
   wire [      15:0] raw_dst3;
   reg  [       1:0] beat_q;  // next quarter; 0: none
@@ -496,7 +497,7 @@ module systole_post #(
   wire [COLS*8-1:0] raw_data;
   systole_delay_ctl #(
       .WIDTH (1),
-      .CYCLES(8)
+      .CYCLES(REQUANT)
   ) u_raw_valid (
       .clk_i(clk_i),
       .rst_i(rst_i),
@@ -505,7 +506,7 @@ module systole_post #(
   );
   systole_delay #(
       .WIDTH (COLS * 8 + 16),
-      .CYCLES(8)
+      .CYCLES(REQUANT)
   ) u_raw_word (
       .clk_i(clk_i),
       .d_i  (raw3 ? {raw_dst3, sums[COLS*8-1:0]} : {raw_dst_q, hold_q[COLS*8-1:0]}),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requantiser of one lane, bit-exact with ONNX Runtime (docs/arithmetic.md): total_i with bias in
-// cycle V, its scale (mantissa q, shift) in V + 3, int8 result on y_o in V + 8. biased_o, the 32-bit
-// sum with bias, stands in V + 1. One a cycle; the zero point comes in V + 7. Bit k of en_i says that
-// a vector is in V + k: stages without one keep still. Reset clears nothing.
+// cycle V, its scale (mantissa q, shift) in V + 3, int8 result on y_o in V + REQUANT of the latency table, 8 or more:
+// what is more are registers behind the last stage. biased_o, the 32-bit sum with bias, stands in V + 1. One a cycle;
+// the zero point comes in V + 7. Bit k of en_i says that a vector is in V + k: stages without one keep still. Reset clears nothing.
 `default_nettype none
+`include "systole_isa.vh"
 
 module systole_requant (
     input  wire        clk_i,
@@ -14,7 +15,7 @@ module systole_requant (
     input  wire [23:0] q_i,           // V + 3
     input  wire [ 5:0] shift_i,       // V + 3
     input  wire [ 7:0] zero_point_i,  // V + 7
-    output wire [ 7:0] y_o            // V + 8
+    output wire [ 7:0] y_o            // V + REQUANT
 );
 
   // V: bias.  V + 1: magnitude.
@@ -132,8 +133,15 @@ module systole_requant (
       else y_q <= v[7:0];
     end
 
+  systole_delay #(
+      .WIDTH (8),
+      .CYCLES(`SYSTOLE_LATENCY_REQUANT - 8)
+  ) u_spare (
+      .clk_i(clk_i),
+      .d_i  (y_q),
+      .q_o  (y_o)
+  );
   assign biased_o = biased_q;
-  assign y_o      = y_q;
 
 endmodule
 

@@ -4,7 +4,7 @@
 `ifndef SYSTOLE_ISA_VH
 `define SYSTOLE_ISA_VH
 
-`define SYSTOLE_FINGERPRINT 32'h5f499a20
+`define SYSTOLE_FINGERPRINT 32'h4dc7f242
 `define SYSTOLE_ID_VALUE 32'h53595354
 
 `define SYSTOLE_UNIT_END 4'd0
@@ -705,6 +705,7 @@
 `define SYSTOLE_LATENCY_POST_TAKE(rows, cols) ((rows) + ((cols) > 16 ? 1 : 0) + 4)
 `define SYSTOLE_LATENCY_POST_WRITE(rows, cols, groups) ((rows) + ((cols) > 16 ? 1 : 0) + (groups) + 14)
 `define SYSTOLE_LATENCY_POST_DISTANCE(groups) ((groups) + 0)
+`define SYSTOLE_LATENCY_REQUANT (8)
 `define SYSTOLE_LATENCY_LUT (2)
 `define SYSTOLE_LATENCY_RESIDUAL (6)
 `define SYSTOLE_LATENCY_RESIDUAL_READ (6)

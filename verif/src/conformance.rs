@@ -160,7 +160,7 @@ fn unstored(
     mut verdict: Verdict,
 ) -> Result<Verdict> {
     for seed in [1, 2] {
-        let inputs: Vec<Array> = program.graph.input.all().map(|border| crate::random::tensor(border, seed)).collect();
+        let inputs = crate::random::tensors(&program.graph, seed);
         let (_, report) = program.run(config, backend, &inputs, machine).with_context(|| verdict.name.clone())?;
         let measured: u64 = report.cycles_measured.iter().sum();
         verdict.cycles_predicted = Some(report.cycles_predicted);
@@ -214,7 +214,7 @@ pub fn run_case(case: &Case, config: &Config, backend: Backend, machine: &systol
     for (n, set) in case.sets.iter().enumerate().flat_map(|(n, set)| apart(&program.graph, set).into_iter().map(move |s| (n, s)))
     {
         let borders: Vec<&Border> = program.graph.output.1.all().collect();
-        let inputs = 1 + program.graph.input.beside.len();
+        let inputs = program.graph.input.tensors().count();
         if set.inputs.len() < inputs || set.outputs.len() < borders.len() {
             return Ok(verdict(Status::Failed, format!("data set {n} has no input or no output")));
         }

@@ -4,7 +4,7 @@
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use systole_model::graph::Border;
+use systole_model::graph::Graph;
 use systole_model::host::HostOp;
 use systole_model::onnx::{Array, Data, ElementType};
 use systole_model::{Dense, Network, Output, Quantised};
@@ -30,18 +30,30 @@ pub fn codes(rng: &mut impl Rng, n: usize) -> Vec<i8> {
     bytes.into_iter().map(|b| b as i8).collect()
 }
 
-/// A random tensor for a graph's input: every code as likely, or for float32 what random codes stand for; where the host computes
+/// Random tensors for all inputs of a graph, in the model's order; see [`tensor`].
+pub fn tensors(graph: &Graph, seed: u64) -> Vec<Array> {
+    (0..graph.input.tensors().count()).map(|n| tensor(graph, n, seed)).collect()
+}
+
+/// A random tensor for input `n` of a graph: every code as likely, or for float32 what random codes stand for; where the host computes
 /// in front of the machine, numbers from -1 to 1; for indices rows that each of the tables has.
-pub fn tensor(border: &Border, seed: u64) -> Array {
+///
+/// # Panics
+/// The graph has no such input.
+pub fn tensor(graph: &Graph, n: usize, seed: u64) -> Array {
+    let Some(border) = graph.input.tensors().nth(n) else { panic!("{} has no input {n}", graph.name) };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let codes = codes(&mut rng, border.shape.iter().product());
     let data = match (border.element, &border.float, &border.host) {
         (ElementType::Uint8, ..) => Data::U8(codes.iter().map(|&c| c as u8).collect()),
-        (ElementType::Int64, ..) => {
-            let by_index = border.index.iter().map(|i| i.rows).min();
-            let rows =
-                border.host.iter().flat_map(|host| &host.ops).filter_map(HostOp::rows).min().or(by_index).unwrap_or(8) as i64;
-            Data::I64(codes.iter().map(|_| rng.random_range(-rows..rows)).collect())
+        (ElementType::Int64 | ElementType::Int32, ..) => {
+            // All ways that the tensor goes.
+            let ways = || graph.input.all().filter(|b| b.name == border.name);
+            let by_index = ways().flat_map(|b| &b.index).map(|i| i.rows);
+            let by_host = ways().flat_map(|b| &b.host).flat_map(|host| &host.ops).filter_map(HostOp::rows);
+            let rows = by_index.chain(by_host).min().unwrap_or(8) as i64;
+            let all: Vec<i64> = codes.iter().map(|_| rng.random_range(-rows..rows)).collect();
+            if border.element == ElementType::Int64 { Data::I64(all) } else { Data::I32(all.iter().map(|&i| i as i32).collect()) }
         }
         (ElementType::Float32, Some(float), None) => Data::F32(float.values(&border.shape, &codes)),
         (ElementType::Float32, ..) => Data::F32(codes.iter().map(|&c| f32::from(c) / 128.0).collect()),

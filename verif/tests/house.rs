@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The house in order: what no compiler looks at.
 
+use pulldown_cmark::{Event, Options as MarkdownOptions, Parser, Tag, TagEnd};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use systole_isa::ports;
@@ -173,6 +174,7 @@ fn modules_pages_and_benches_mirror_each_other() {
 
     let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
     let index = read("docs/blocks/README.md");
+    let squash = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for name in &modules {
         let page = read(&format!("docs/blocks/{name}.md"));
         let bench = match OTHERWISE.iter().find(|o| o.0 == name) {
@@ -184,29 +186,104 @@ fn modules_pages_and_benches_mirror_each_other() {
             Some((_, Bench::Whole(reason))) => reason.to_string(),
         };
         let ports = format!("<!-- gen:ports-{name} -->");
-        for part in [&format!("# {name}\n"), "\n```\n", "\n## Latency and promise\n", &ports, &bench] {
+        for part in [&format!("# {name}\n"), "\n```\n", "\n## Latency and promise\n", &ports] {
             assert!(page.contains(part), "docs/blocks/{name}.md has no {part:?}");
         }
+        assert!(squash(&page).contains(&bench), "docs/blocks/{name}.md does not say where it is tested: {bench:?}");
         assert_eq!(index.matches(&format!("]({name}.md)")).count(), 1, "{name} stands in docs/blocks/README.md once");
     }
 }
 
-#[test]
-fn links_of_the_pages_lead_somewhere() {
-    let folder = root().join("docs/blocks");
-    for name in stems("docs/blocks", ".md") {
-        let page = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap();
-        for link in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let text = std::fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("{name}.md: {link}: {e}"));
-            let slug = |line: &str| -> String {
-                let title = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-                title.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
-            };
-            let found = anchor.is_empty() || text.lines().any(|l| l.starts_with('#') && slug(l) == anchor);
-            assert!(found, "{name}.md: {file} has no heading {anchor}");
+/// The anchor that GitHub and mdBook give a heading: its words in small letters, `-` between them.
+fn anchor(heading: &str) -> String {
+    let small = heading.trim().to_lowercase().replace(' ', "-");
+    small.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+}
+
+/// A page as CommonMark with tables, which is what GitHub and mdBook read.
+fn parsed(text: &str) -> Parser<'_> {
+    Parser::new_ext(text, MarkdownOptions::ENABLE_TABLES | MarkdownOptions::ENABLE_STRIKETHROUGH)
+}
+
+/// The anchors of a page's headings; of equal ones the second has `-1`.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let (mut found, mut heading) = (BTreeSet::new(), None::<String>);
+    for event in parsed(text) {
+        match (event, &mut heading) {
+            (Event::Start(Tag::Heading { .. }), _) => heading = Some(String::new()),
+            (Event::Text(part) | Event::Code(part), Some(words)) => words.push_str(&part),
+            (Event::End(TagEnd::Heading(_)), Some(words)) => {
+                let plain = anchor(words);
+                let name = (0..).map(|n| if n == 0 { plain.clone() } else { format!("{plain}-{n}") });
+                found.insert(name.into_iter().find(|n| !found.contains(n)).unwrap());
+                heading = None;
+            }
+            _ => {}
         }
     }
+    found
+}
+
+/// Links and pictures of a page that lead nowhere: those with a scheme are not looked at.
+fn broken(path: &Path, text: &str) -> Vec<String> {
+    let mut wrong = vec![];
+    let mut look = |link: &str| {
+        let (file, part) = link.split_once('#').unwrap_or((link, ""));
+        let target = if file.is_empty() { path.to_path_buf() } else { path.parent().unwrap().join(file) };
+        if !target.exists() {
+            wrong.push(format!("{link}: there is no such file"));
+        } else if !part.is_empty() && !anchors(&std::fs::read_to_string(&target).unwrap_or_default()).contains(part) {
+            wrong.push(format!("{link}: there is no such heading"));
+        } else if path.starts_with(root().join("docs")) && !target.canonicalize().unwrap().starts_with(root().join("docs")) {
+            wrong.push(format!("{link}: it leaves docs/, and would lead nowhere in the site; name the file as code"));
+        }
+    };
+    for event in parsed(text) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) if !dest_url.contains(':') => look(&dest_url),
+            // `[words][]` and `[words]` that were meant as links stay text, so nothing else is to be found.
+            _ => {}
+        }
+    }
+    wrong
+}
+
+#[test]
+fn links_of_all_pages_lead_somewhere() {
+    let mut wrong = vec![];
+    for path in files(".md") {
+        let page = path.strip_prefix(root()).unwrap().display().to_string();
+        let text = std::fs::read_to_string(&path).unwrap();
+        wrong.extend(broken(&path, &text).into_iter().map(|what| format!("{page}: {what}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.md");
+    let text = "# A `b` c, d\n## Two\n## Two\n[x](#a-b-c-d) [y](page.md#two-1) [z](https://nowhere.example)\n`[code](not.md)`\n";
+    std::fs::write(&page, text).unwrap();
+    assert_eq!(broken(&page, text), Vec::<String>::new());
+    let found = broken(&page, "# A\n[x](#b) ![y](y.svg)\n\n| [in a table](page.md#three) |\n|---|\n");
+    let ends = ["#b: there is no such heading", "y.svg: there is no such file", "page.md#three: there is no such heading"];
+    assert_eq!(found, ends);
+}
+
+#[test]
+fn every_page_stands_once_in_the_site() {
+    let summary = std::fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
+    let mut listed: Vec<String> = parsed(&summary)
+        .filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.to_string()),
+            _ => None,
+        })
+        .collect();
+    let pages = ["docs", "docs/blocks"].into_iter().flat_map(|folder| {
+        stems(folder, ".md").into_iter().map(move |name| format!("{folder}/{name}.md").trim_start_matches("docs/").to_string())
+    });
+    let mut expected: Vec<String> = pages.filter(|page| page != "SUMMARY.md").collect();
+    listed.sort();
+    expected.sort();
+    assert_eq!(listed, expected, "pages of docs/SUMMARY.md, and those of docs/");
 }
 
 /// States of a state machine that waves do not name: `ST_X` of a source whose enumeration for waves (docs/waves.md) has no `= ST_X`.
@@ -229,4 +306,61 @@ fn every_state_of_the_rtl_has_its_name_in_waves() {
     }
     assert!(machines >= 6, "{machines} state machines with names");
     assert_eq!(nameless("  localparam ST_A = 1'd0, ST_B = 1'd1;\n`ifdef SYSTOLE_WAVES\n{ A = ST_A }"), ["B"]);
+}
+
+/// Lines of prose in Markdown that are longer than this number of characters, as `line: its beginning`; tables, blocks of code and
+/// words that have no space in them stay as they are.
+fn long_lines(text: &str, limit: usize) -> Vec<String> {
+    let mut fence: Option<&str> = None;
+    let mut found = vec![];
+    for (n, line) in text.lines().enumerate() {
+        let inside = line.trim_start_matches([' ', '>']);
+        let mark = if inside.starts_with("```") { Some("```") } else { None }.or(inside.starts_with("~~~").then_some("~~~"));
+        match (fence, mark) {
+            (None, Some(_)) => fence = mark,
+            (Some(open), Some(mark)) if open == mark => fence = None,
+            (None, None) if !inside.starts_with('|') && inside.contains(' ') && line.chars().count() > limit => {
+                found.push(format!("{}: {}", n + 1, line.chars().take(60).collect::<String>()));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Files of the tree with this ending, without what was built or installed.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let mut folders = vec![root()];
+    let mut found = vec![];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                let other = ["target", "build", "node_modules"].contains(&name.as_str())
+                    || name.starts_with(".git")
+                    || name.starts_with(".venv");
+                folders.extend((!other || name == ".github").then_some(path));
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn prose_is_wrapped_so_that_a_change_can_be_read() {
+    let pages = files(".md");
+    assert!(pages.len() > 100, "{} pages", pages.len());
+    let mut wrong = vec![];
+    for path in pages {
+        let page = path.strip_prefix(root()).unwrap().display().to_string();
+        wrong.extend(long_lines(&std::fs::read_to_string(&path).unwrap(), 110).into_iter().map(|line| format!("{page}:{line}")));
+    }
+    assert!(wrong.is_empty(), "prose is wrapped near 100 columns, these lines have more than 110:\n{}", wrong.join("\n"));
+
+    let long = "a b ".repeat(30);
+    assert_eq!(long_lines(&format!("short\n{long}\n```\n{long}\n```\n| {long}|\n- {long}"), 110).len(), 2);
+    assert_eq!(long_lines(&format!("{}\n> {long}", "x".repeat(200)), 110).len(), 1);
 }

@@ -31,7 +31,7 @@ fn check(folder: &str) -> Option<Vec<String>> {
             }
         };
         for (n, set) in case.sets.iter().enumerate() {
-            let inputs: Vec<Array> = set.inputs.iter().take(graph.input.all().count()).map(|(_, a)| a.clone()).collect();
+            let inputs: Vec<Array> = set.inputs.iter().take(graph.input.tensors().count()).map(|(_, a)| a.clone()).collect();
             let got = &graph.unpack(&run_graph(&graph, graph.pack(&inputs).unwrap()).values)[0];
             if difference(got, &set.outputs[0].1) != Some(0.0) {
                 failed.push(format!("{} {n}: {:?}", case.name, difference(got, &set.outputs[0].1)));

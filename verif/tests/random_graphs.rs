@@ -214,14 +214,14 @@ fn many_random_graphs_on_the_model() {
     for (config, beats) in
         [("tiny", 1), ("tiny", 4), ("small", 1), ("wide", 2), ("base", 1), ("base", 2), ("large", 1)].into_iter().chain(narrow)
     {
-        campaign(config, beats, if long() { 3000 } else { 150 }, &[Backend::Model]);
+        campaign(config, beats, if long() { 3000 } else { 60 }, &[Backend::Model]);
     }
 }
 
 #[test]
 fn random_graphs_in_bands_of_rows() {
     for config in ["small,X_DEPTH=128", "wide,X_DEPTH=64", "base,X_DEPTH=128", "small,X_DEPTH=128,LANE_TAPS=9,PRODUCT=1"] {
-        in_bands(config, if long() { 3000 } else { 150 }, &[Backend::Model]);
+        in_bands(config, if long() { 3000 } else { 60 }, &[Backend::Model]);
     }
 }
 

@@ -23,10 +23,11 @@ const CONFIGS: [&str; 8] = [
 ];
 
 #[test]
-fn three_hundred_programs_break_no_rule() {
+fn random_programs_break_no_rule() {
+    let count = some(128, 320).end;
     let mut seen: HashMap<String, u32> = HashMap::new();
     let (mut frames, mut cycles) = (0, 0);
-    for seed in 0..320 {
+    for seed in 0..count {
         let config = Config::named(CONFIGS[seed as usize % CONFIGS.len()]).unwrap();
         let case = program(&config, seed);
         let mut machine = Machine::new(config.clone());
@@ -60,7 +61,7 @@ fn three_hundred_programs_break_no_rule() {
     println!("{frames} runs, {cycles} cycles; {list:?}");
     for dest in VectorDest::ALL {
         for src in Source::ALL {
-            assert!(seen[&format!("{src:?} to {dest:?}")] > 20, "{src:?} to {dest:?}");
+            assert!(u64::from(seen[&format!("{src:?} to {dest:?}")]) > count / 16, "{src:?} to {dest:?}");
         }
     }
 }
@@ -88,7 +89,8 @@ fn checked(case: &Case, config: &Config, program: &Program, run: &Run, hard: boo
 #[test]
 fn the_checker_takes_what_the_model_takes() {
     let (mut clean, mut runs, mut refused, mut both) = (0, 0, 0, 0);
-    for seed in 0..320 {
+    let count = some(96, 320).end;
+    for seed in 0..count {
         let config = Config::named(CONFIGS[seed as usize % CONFIGS.len()]).unwrap();
         let case = program(&config, seed);
         let program = case.image.program().unwrap();
@@ -97,7 +99,7 @@ fn the_checker_takes_what_the_model_takes() {
             assert!(found.is_empty(), "{}, seed {seed}, POS {}: {}", config.label(), run.pos, found[0]);
             let all = checked(&case, &config, &program, run, false);
             // No program writes all of its part of OUT, and few have a use for every number in S.
-            clean += u32::from(all.iter().all(|v| matches!(v.rule, Rule::OutFrame | Rule::SUnread)));
+            clean += u64::from(all.iter().all(|v| matches!(v.rule, Rule::OutFrame | Rule::SUnread)));
             runs += 1;
         }
         let mut random = systole_verif::random::generator(seed);
@@ -127,7 +129,7 @@ fn the_checker_takes_what_the_model_takes() {
         }
     }
     println!("{clean} of {runs} runs break no rule at all; {refused} programs refused, {both} by both");
-    assert!(clean > 20 && refused > 200);
+    assert!(clean > if systole_verif::long() { 20 } else { 2 } && refused > count / 2, "{clean} of {count}, {refused}");
 }
 
 /// The RTL against the model in every byte, cycle, event and ARGMAX, for programs with these seeds.

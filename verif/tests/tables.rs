@@ -37,7 +37,8 @@ fn rows_by_register_are_onnx_runtimes_and_the_hosts() {
     let mut in_rram = 0;
     for (case, graph) in with_tables() {
         let placed = place_tables(&graph, &base(), Tables::Auto).unwrap();
-        let indices: usize = graph.host_tables().iter().map(|t| t.1).sum();
+        let inputs: Vec<usize> = graph.host_tables().iter().map(|t| t.0).collect();
+        let indices = graph.with_tables(&inputs).indices().count();
         assert_eq!(placed.tables.is_empty(), indices > 8, "{}: {indices} indices, eight registers", case.name);
         if placed.tables.is_empty() {
             continue;
@@ -47,7 +48,7 @@ fn rows_by_register_are_onnx_runtimes_and_the_hosts() {
         let program = compiled(&placed);
         assert_eq!(program.image.tables.len(), placed.tables.len());
         for seed in 0..6 {
-            let tensors: Vec<Array> = graph.input.all().map(|border| random::tensor(border, seed)).collect();
+            let tensors = random::tensors(&graph, seed);
             let given = placed.pack(&tensors).unwrap();
             let [by_host, by_register] =
                 [run_graph(&graph, graph.pack(&tensors).unwrap()), run_graph(&placed, &given)].map(|r| r.values);
@@ -55,10 +56,17 @@ fn rows_by_register_are_onnx_runtimes_and_the_hosts() {
             let report = check_graph(&placed, &program, &base(), Backend::Model, [&given], &Default::default(), |_| {}).unwrap();
             assert!(report.is_good() && report.outputs[0].len() == by_host.len(), "{}: {report}", case.name);
         }
+        // One border of a tensor by register, the others by the host.
+        for (border, _) in graph.host_tables() {
+            let mixed = graph.with_tables(&[border]);
+            let tensors = random::tensors(&graph, 9);
+            let [whole, parts] = [&placed, &mixed].map(|g| run_graph(g, g.pack(&tensors).unwrap()).values);
+            assert_eq!(whole, parts, "{}: border {border}", case.name);
+        }
         // An index is from -rows to rows - 1.
-        let (number, border) = placed.input.all().enumerate().find(|(_, b)| !b.index.is_empty()).unwrap();
+        let (number, border) = placed.input.tensors().enumerate().find(|(_, b)| !b.index.is_empty()).unwrap();
         let rows = border.index[0].rows as i64;
-        let mut tensors: Vec<Array> = graph.input.all().map(|border| random::tensor(border, 1)).collect();
+        let mut tensors = random::tensors(&graph, 1);
         for (index, legal) in [(-rows, true), (rows - 1, true), (rows, false), (-rows - 1, false), (i64::MIN, false)] {
             let Data::I64(all) = &mut tensors[number].data else { panic!("indices are int64") };
             all[border.index[0].place] = index;

@@ -47,6 +47,9 @@ pub struct Corner {
     pub pulse_s: f64,
 }
 
+/// The names of [`Corner::named`].
+pub const CORNERS: [&str; 5] = ["typ22", "min22", "max22", "healthy22", "disturb22"];
+
 impl Corner {
     /// The default: a fit to published 22 nm parts.
     pub fn typ22() -> Corner {
@@ -458,6 +461,9 @@ impl Device {
     pub fn from_bytes(bytes: &[u8], config: &Config) -> Result<Device, String> {
         let body = bytes.len().checked_sub(4).ok_or("too short for an RRAM file")?;
         let crc = u32::from_le_bytes(std::array::from_fn(|i| bytes[body + i]));
+        if bytes.starts_with(&MAGIC[..7]) && !bytes.starts_with(MAGIC) {
+            return Err("the RRAM of another version of the device model: make a new part".into());
+        }
         if !bytes.starts_with(MAGIC) || crc32fast::hash(&bytes[..body]) != crc {
             return Err("no RRAM file, or a damaged one".into());
         }
@@ -503,6 +509,7 @@ impl Device {
     }
 }
 
+/// Its last character goes up with every change of [`Corner`] or [`Device`].
 const MAGIC: &[u8] = b"SYSRRAM2";
 
 #[cfg(test)]

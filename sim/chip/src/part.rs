@@ -144,6 +144,9 @@ mod tests {
         bytes[at] ^= 1;
         std::fs::write(&path, bytes).unwrap();
         assert!(open(&tiny()).unwrap_err().contains("damaged"));
+        bytes[7] = b'1';
+        std::fs::write(&file, &bytes).unwrap();
+        assert!(open(&tiny()).unwrap_err().contains("another version"));
     }
 
     #[test]

@@ -49,7 +49,7 @@ struct CheckArgs {
 struct BootArgs {
     /// digits, digits-cnn, an image (systole compile MODEL.onnx -o M.img) or a model in ONNX
     network: String,
-    #[arg(long, default_value = "nano", help = sizes::HELP)]
+    #[arg(long, default_value = "nano", help = sizes::help())]
     config: String,
     /// Run so many of the digits' images behind the load
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -73,7 +73,7 @@ struct ListenArgs {
 
 #[derive(Args)]
 struct SimulateArgs {
-    #[arg(long, default_value = "tiny", help = sizes::HELP)]
+    #[arg(long, default_value = "tiny", help = sizes::help())]
     config: String,
     /// Probability that a byte on the line is damaged, lost or doubled, in either direction
     #[arg(long, value_name = "P", default_value_t = 0.0)]

@@ -25,7 +25,7 @@ pub struct EnergyArgs {
     /// Clock in MHz
     #[arg(long, default_value_t = 100.0, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, 1e-3, 1e5))]
     mhz: f64,
-    #[arg(long, default_value = "base", help = sizes::HELP)]
+    #[arg(long, default_value = "base", help = sizes::help())]
     config: String,
     /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
     #[arg(long, value_name = "D")]

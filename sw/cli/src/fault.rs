@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use systole_chip::device::CORNERS;
 use systole_compiler::compile;
 use systole_isa::ecc::Ecc;
 use systole_isa::rram::Layout;
@@ -29,7 +30,7 @@ pub struct FaultArgs {
     /// Seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    #[arg(long, default_value = "base", help = sizes::HELP)]
+    #[arg(long, default_value = "base", help = sizes::help())]
     config: String,
     /// Code of its words, and of the chip whose controller is upset or whose power is cut: secded or dected
     #[arg(long, value_name = "CODE", default_value = "secded")]
@@ -88,8 +89,8 @@ pub struct RetentionArgs {
     /// Temperature in degrees Celsius, -55 to 300
     #[arg(long, default_value_t = 85.0, allow_negative_numbers = true, value_parser = |s: &str| output::within(s, -55.0, 300.0))]
     celsius: f64,
-    /// Device parameters: typ22, min22, max22, healthy22 or disturb22
-    #[arg(long, default_value = "typ22", value_parser = ["typ22", "min22", "max22", "healthy22", "disturb22"])]
+    /// Device parameters
+    #[arg(long, default_value = "typ22", value_parser = CORNERS)]
     corner: String,
     /// Configuration; its slot is filled with an image
     #[arg(long, default_value = "small")]

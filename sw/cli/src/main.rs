@@ -105,7 +105,7 @@ enum BackendName {
 /// Which machine, and what runs it.
 #[derive(Args, Clone)]
 struct Machine {
-    #[arg(long, default_value = "base", help = sizes::HELP)]
+    #[arg(long, default_value = "base", help = sizes::help())]
     config: String,
     /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
     #[arg(long, value_name = "D")]

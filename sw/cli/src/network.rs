@@ -29,7 +29,7 @@ pub struct NetworkArgs {
 /// A network on a machine.
 pub enum Network {
     /// With static scales; as it was before the machine took rows of its tables, and as it is compiled.
-    Graph(Graph, Box<(Graph, Compiled)>),
+    Graph(Box<Graph>, Box<(Graph, Compiled)>),
     /// A language model: quantised, and compiled.
     Decoder(Box<(Quantised, Decoder)>),
     /// With scales by token: whole, and compiled in parts.
@@ -65,14 +65,14 @@ impl NetworkArgs {
         };
         let placed = self.tables.place(graph.clone(), config)?;
         let compiled = compile(&placed, config, &Options::default()).with_context(|| name.to_string())?;
-        Ok(Network::Graph(graph, Box::new((placed, compiled))))
+        Ok(Network::Graph(Box::new(graph), Box::new((placed, compiled))))
     }
 
     /// The network on every named configuration.
     pub fn machines(&self, network: &Network, config: &Config) -> Vec<Machine> {
         compare((config, network.outcome(config)), |c| match network {
             Network::Graph(graph, _) => {
-                let placed = self.tables.place(graph.clone(), c).map_err(|e| reason(&e.root_cause().to_string()))?;
+                let placed = self.tables.place((**graph).clone(), c).map_err(|e| reason(&e.root_cause().to_string()))?;
                 on_graph(&placed, c)
             }
             Network::Decoder(d) => {

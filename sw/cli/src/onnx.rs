@@ -54,7 +54,7 @@ pub struct CompileArgs {
     /// Lines of RRAM that each run scrubs in windows of the timetable, as far as there is room
     #[arg(long, value_name = "LINES", default_value_t = 0)]
     scrub_lines: u32,
-    #[arg(long, default_value = "base", help = sizes::HELP)]
+    #[arg(long, default_value = "base", help = sizes::help())]
     config: String,
     /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
     #[arg(long, value_name = "D")]
@@ -151,7 +151,7 @@ pub fn inspect(args: &InspectArgs) -> Result<bool> {
             .collect();
         let of = |b: &Border| json!({"name": b.name, "shape": b.shape, "type": b.element.to_string()});
         let json = json!({"name": graph.name, "batch": graph.batch, "input": of(&graph.input), "output": of(&graph.output.1),
-            "inputs": graph.input.all().map(of).collect::<Vec<_>>(), "outputs": graph.output.1.all().map(of).collect::<Vec<_>>(),
+            "inputs": graph.input.tensors().map(of).collect::<Vec<_>>(), "outputs": graph.output.1.all().map(of).collect::<Vec<_>>(),
             "macs": graph.macs(), "weights": graph.layers.iter().map(weights).sum::<usize>(), "layers": layers, "unsupported": reason, "on_host": on_host(&graph), "tables": tables::json(&graph)});
         output::print(&serde_json::to_string_pretty(&json)?);
         return Ok(true);
@@ -359,9 +359,9 @@ fn list(paths: &[PathBuf]) -> String {
 }
 
 /// A random input, of as many elements as a batch has.
-fn random_tensor(border: &Border, batch: usize, seed: u64) -> Array {
-    let one = |n: usize| systole_verif::random::tensor(border, seed.wrapping_add(1000 * n as u64));
-    Array::joined(&(0..batch).map(one).collect::<Vec<_>>()).unwrap_or_else(|| one(0))
+fn random_tensor(graph: &Graph, input: usize, seed: u64) -> Array {
+    let one = |n: usize| systole_verif::random::tensor(graph, input, seed.wrapping_add(1000 * n as u64));
+    Array::joined(&(0..graph.batch).map(one).collect::<Vec<_>>()).unwrap_or_else(|| one(0))
 }
 
 /// What a batch comes to: so many runs.
@@ -377,7 +377,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let program = program(model, &config, args)?;
     let awake = awake(args, &program)?;
     output::check_writable(&args.report)?;
-    let borders: Vec<&Border> = program.graph.input.all().collect();
+    let borders: Vec<&Border> = program.graph.input.tensors().collect();
     if !input.is_empty() && input.len() != borders.len() {
         let names: Vec<&str> = borders.iter().map(|b| b.name.as_str()).collect();
         bail!("{} has {} inputs ({}): give --input for each, in this order", model.display(), borders.len(), names.join(", "));
@@ -386,7 +386,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     for (n, border) in borders.iter().enumerate() {
         let array = match input.get(n) {
             Some(input) => tensor(input, border.element)?,
-            None => random_tensor(border, program.graph.batch, machine.seed.wrapping_add(n as u64)),
+            None => random_tensor(&program.graph, n, machine.seed.wrapping_add(n as u64)),
         };
         arrays.push(array);
     }
@@ -510,7 +510,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     output::check_writable(&args.report)?;
     let program = program(model, &config, args)?;
     let awake = awake(args, &program)?;
-    if !program.graph.input.beside.is_empty() {
+    if program.graph.input.tensors().count() > 1 {
         bail!("{} has several inputs; --batch-dir gives one, --input each", model.display());
     }
     if program.graph.batch > 1 {

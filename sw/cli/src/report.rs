@@ -17,7 +17,7 @@ pub struct ReportArgs {
     /// The page: HTML, with everything in it
     #[arg(short, long, value_name = "F.html")]
     output: PathBuf,
-    #[arg(long, default_value = "base", help = sizes::HELP)]
+    #[arg(long, default_value = "base", help = sizes::help())]
     config: String,
     /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
     #[arg(long, value_name = "D")]

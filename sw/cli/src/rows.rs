@@ -16,9 +16,14 @@ use systole_isa::{Config, Image};
 use systole_verif::campaign::trace::{self, Kind};
 use systole_verif::{Backend, npy};
 
-/// TABLE=FILE.npy, and which rows: from a first one on, or those of a file of numbers.
+/// TABLE=FILE.npy, and which rows: from a first one on, or those of a file of numbers. Names of tables and files may have `=` in them:
+/// which one stands between them is known when the image's tables are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rows {
+pub struct Rows(Vec<Assignment>);
+
+/// One way to read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Assignment {
     table: String,
     file: PathBuf,
     at: At,
@@ -34,17 +39,24 @@ impl FromStr for Rows {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Rows, String> {
+        let ways = text.match_indices('=').filter_map(|(n, _)| Assignment::of(&text[..n], &text[n + 1..]));
+        let ways: Vec<Assignment> = ways.collect();
         let form = || format!("{text}: not TABLE=FILE.npy, TABLE=FILE.npy:FIRST_ROW or TABLE=FILE.npy:ROWS.npy");
-        let (table, rest) = text.split_once('=').filter(|(t, r)| !t.is_empty() && !r.is_empty()).ok_or_else(form)?;
+        if ways.is_empty() { Err(form()) } else { Ok(Rows(ways)) }
+    }
+}
+
+impl Assignment {
+    fn of(table: &str, rest: &str) -> Option<Assignment> {
         let (file, at) = match rest.find(".npy:") {
             None => (rest, At::From(0)),
             Some(n) => match &rest[n + 5..] {
-                "" => return Err(form()),
+                "" => return None,
                 at if at.ends_with(".npy") => (&rest[..n + 4], At::File(at.into())),
-                at => (&rest[..n + 4], At::From(at.parse().map_err(|_| form())?)),
+                at => (&rest[..n + 4], At::From(at.parse().ok()?)),
             },
         };
-        Ok(Rows { table: table.into(), file: file.into(), at })
+        (!table.is_empty() && !file.is_empty()).then(|| Assignment { table: table.into(), file: file.into(), at })
     }
 }
 
@@ -59,6 +71,18 @@ impl Rows {
     /// # Errors
     /// Files that cannot be read or have another type or shape; no such table or row, a row that is named twice.
     pub fn apply(&self, image: &mut Image, config: &Config) -> Result<usize> {
+        let way = self.of(|table| image.table(table).is_ok()).context("no table is named")?;
+        way.apply(image, config)
+    }
+
+    /// The reading with the longest name of a table that there is, or the first one.
+    fn of(&self, has: impl Fn(&str) -> bool) -> Option<&Assignment> {
+        self.0.iter().rev().find(|way| has(&way.table)).or(self.0.first())
+    }
+}
+
+impl Assignment {
+    fn apply(&self, image: &mut Image, config: &Config) -> Result<usize> {
         let width = image.table(&self.table)?.width as usize;
         let codes = npy::read_i8(&self.file).map_err(|e| {
             let text = format!("{e:#}");
@@ -113,7 +137,7 @@ pub struct UpdateArgs {
     /// Seconds between such updates
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, requires = "share", value_parser = |s: &str| output::within(s, 1e-3, 1e9))]
     every: f64,
-    #[arg(long, default_value = "base", requires = "image", help = crate::sizes::HELP)]
+    #[arg(long, default_value = "base", requires = "image", help = crate::sizes::help())]
     config: String,
 }
 
@@ -264,13 +288,15 @@ mod tests {
 
     #[test]
     fn rows_are_named_by_file_and_first_row_or_by_a_file_of_numbers() {
-        let of = |text: &str| text.parse::<Rows>();
-        let rows = |file: &str, at| Ok(Rows { table: "e.0".into(), file: file.into(), at });
-        assert_eq!(of("e.0=a.npy"), rows("a.npy", At::From(0)));
-        assert_eq!(of("e.0=x=y/a.npy:7"), rows("x=y/a.npy", At::From(7)));
-        assert_eq!(of("e.0=a.npy:n.npy"), rows("a.npy", At::File("n.npy".into())));
+        let of = |text: &str, table: &str| text.parse::<Rows>().map(|rows| rows.of(|name| name == table).cloned());
+        let way = |table: &str, file: &str, at| Ok(Some(Assignment { table: table.into(), file: file.into(), at }));
+        assert_eq!(of("e.0=a.npy", "e.0"), way("e.0", "a.npy", At::From(0)));
+        assert_eq!(of("e.0=x=y/a.npy:7", "e.0"), way("e.0", "x=y/a.npy", At::From(7)));
+        assert_eq!(of("e.0=a.npy:n.npy", "e.0"), way("e.0", "a.npy", At::File("n.npy".into())));
+        assert_eq!(of("a=b=c.npy:7", "a=b"), way("a=b", "c.npy", At::From(7)));
+        assert_eq!(of("a=b=c.npy", "none"), way("a", "b=c.npy", At::From(0)));
         for bad in ["e.0", "=a.npy", "e.0=", "e.0=a.npy:", "e.0=a.npy:x", "e.0=a.npy:-1"] {
-            assert!(of(bad).unwrap_err().contains("FIRST_ROW"), "{bad}");
+            assert!(of(bad, "e.0").unwrap_err().contains("FIRST_ROW"), "{bad}");
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use systole_chip::device::{Corner, Device};
+use systole_chip::device::{CORNERS, Corner, Device};
 use systole_chip::{Access, Part, PartFile};
 use systole_host::{Driver, HostError, RramStatus, Wake};
 use systole_isa::image::Image;
@@ -21,8 +21,8 @@ pub struct PartArgs {
     /// has its own
     #[arg(long, value_name = "FILE")]
     pub rram: Option<PathBuf>,
-    /// Device parameters of a new part: typ22, min22, max22, healthy22 or disturb22
-    #[arg(long, default_value = "typ22")]
+    /// Device parameters of a new part
+    #[arg(long, default_value = "typ22", value_parser = CORNERS)]
     corner: String,
     /// Cycles of a pulse (RTL): 100 are 1 us at 100 MHz
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
@@ -34,8 +34,7 @@ pub struct PartArgs {
 
 impl PartArgs {
     pub(crate) fn part(&self, seed: u64, access: Access) -> Result<Part> {
-        let corner = Corner::named(&self.corner)
-            .with_context(|| format!("--corner {}: there are typ22, min22, max22, healthy22 and disturb22", self.corner))?;
+        let corner = Corner::named(&self.corner).with_context(|| format!("--corner {}: it has no parameters", self.corner))?;
         let wait = Duration::from_secs(self.wait);
         Ok(Part { file: Some(self.file()?.to_path_buf()), access, wait, corner, seed, pulse_cycles: self.pulse_cycles })
     }

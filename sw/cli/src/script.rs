@@ -23,7 +23,7 @@ pub struct ScriptArgs {
     images: usize,
     #[command(flatten)]
     tables: tables::TablesArgs,
-    #[arg(long, default_value = "nano", help = sizes::HELP)]
+    #[arg(long, default_value = "nano", help = sizes::help())]
     config: String,
     /// Seed of random inputs
     #[arg(long, default_value_t = 1)]
@@ -48,7 +48,7 @@ pub fn script(args: &ScriptArgs) -> Result<bool> {
             args.network
         );
         let graph = args.tables.place(onnx::load(path)?, &config)?;
-        let tensors = |n: u64| graph.input.all().map(|b| random::tensor(b, args.seed.wrapping_add(n))).collect::<Vec<_>>();
+        let tensors = |n: u64| random::tensors(&graph, args.seed.wrapping_add(n));
         let inputs = (0..args.images as u64).map(|n| graph.pack(&tensors(n))).collect::<Result<_, _>>()?;
         (graph, inputs)
     };

@@ -28,7 +28,7 @@ pub struct ServeArgs {
     /// What runs the program; the serial port of a board is --board-port here
     #[arg(long, value_enum, default_value = "rtl")]
     backend: BackendName,
-    #[arg(long, default_value = "base", help = sizes::HELP)]
+    #[arg(long, default_value = "base", help = sizes::help())]
     config: String,
     /// Cycles that a weight bank needs for one word: 1, 2 or 4 [default: 1]
     #[arg(long, value_name = "D")]

@@ -3,11 +3,14 @@
 
 use anyhow::{Context, Result, bail};
 use systole_isa::Config;
+use systole_isa::config::CONFIGS;
 use systole_isa::ecc::Ecc;
 
 /// How `--config` is written.
-pub const HELP: &str =
-    "Configuration: tiny, small, wide, base, large, nano or slim; with sizes that differ (small,POST_LANES=2); or F.toml";
+pub fn help() -> String {
+    let names = CONFIGS.map(|c| c.name).join(", ");
+    format!("Configuration: {names}; with sizes that differ (small,POST_LANES=2); or F.toml")
+}
 
 /// The configuration that `text` says: what [`Config::named`] takes, or a TOML file with `base = "NAME"` and sizes.
 ///

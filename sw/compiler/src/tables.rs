@@ -38,18 +38,16 @@ pub fn place_tables(graph: &Graph, config: &Config, tables: Tables) -> Result<Gr
     if config.vec_lanes == 0 {
         return Ok(graph.clone());
     }
-    let taken: usize = graph.indices().count();
-    if taken + all.iter().map(|t| t.1).sum::<usize>() <= TOKENS.len() && crate::fits(&whole, config).is_ok() {
+    // What has no registers is not compiled to find that out.
+    let fits = |graph: &Graph| graph.indices().count() <= TOKENS.len() && crate::fits(graph, config).is_ok();
+    if fits(&whole) {
         return Ok(whole);
     }
-    let (mut chosen, mut best, mut free) = (vec![], graph.clone(), TOKENS.len().saturating_sub(taken));
-    for (input, indices, _) in all {
-        if indices > free {
-            continue;
-        }
+    let (mut chosen, mut best) = (vec![], graph.clone());
+    for (input, _) in all {
         let more = graph.with_tables(&[chosen.as_slice(), &[input]].concat());
-        if crate::fits(&more, config).is_ok() {
-            (best, free) = (more, free - indices);
+        if fits(&more) {
+            best = more;
             chosen.push(input);
         }
     }

@@ -9,7 +9,7 @@ use systole_compiler::{Compiled, Options, compile};
 use systole_golden::Machine;
 use systole_golden::graph::run_graph;
 use systole_isa::program::{Lane, Load, Matmul, Post, PostDest, Scrub, Store};
-use systole_isa::{Config, Instruction, Loop, Nest, Program, Row, Unit};
+use systole_isa::{Config, Instruction, Latency, Loop, Nest, Program, Row, Unit};
 use systole_model::graph::Graph;
 
 fn good(config: &Config, m: usize, widths: &[usize], raw: bool) -> Compiled {
@@ -345,9 +345,10 @@ fn run_time_weights(distance: u64) -> Result<(), VerifyError> {
 
 #[test]
 fn run_time_weights_are_not_read_before_they_are_written() {
-    // The write is in T + 31, row 3 reads in T' + 3 and sees it from T' = T + 29 on.
-    run_time_weights(29).unwrap();
-    let e = run_time_weights(28).unwrap_err();
+    // The write is in T + POST_WRITE, row 3 reads in T' + 3 and sees it in the cycle behind.
+    let sees = u64::from(Latency::of(&base(1)).post_write) - 3 + 1;
+    run_time_weights(sees).unwrap();
+    let e = run_time_weights(sees - 1).unwrap_err();
     assert!(e.breaks(Rule::WSram), "{e}");
 }
 

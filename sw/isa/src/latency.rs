@@ -29,6 +29,8 @@ pub struct Latency {
     pub post_write: u32,
     /// Smallest distance of two vectors that POST takes: C / P.
     pub post_distance: u32,
+    /// From a vector's sums in POST to its requantised bytes; 8 at least, further ones are spare registers.
+    pub requant: u32,
     /// Added to `post_write` where the lookup is on.
     pub lut: u32,
     /// Added to `post_write` where the residual add is on.
@@ -133,19 +135,28 @@ const fn f(cycles: i32, sizes: &'static [&'static str]) -> Formula {
     Formula { cycles, sizes }
 }
 
+/// Cycles of the requantiser; with it POST's write, its read of an operand and L move.
+const REQUANT: i32 = 8;
+/// Constant parts of [`Latency::post_take`] and [`Latency::post_write`]: sums come two cycles behind the take.
+const TAKE: i32 = 4;
+const WRITE: i32 = TAKE + 2 + REQUANT;
+/// The read of an operand, so that the word is there when the requantised byte is: five cycles behind `res_valid_o`.
+const OPERAND: i32 = REQUANT - 2;
+
 /// Every latency as `(name, rule, meaning)`: their one definition. docs/timing.md derives each.
-pub const LATENCIES: [(&str, Formula, &str); 33] = [
+pub const LATENCIES: [(&str, Formula, &str); 34] = [
     ("ISSUE", f(3, &[]), "row cycle + descriptor words + ISSUE = first step"),
     ("ROW_SPACING", f(2, &[]), "smallest distance of two rows; at least the earlier row's words"),
     ("LINE_TABLE", f(3, &[]), "line of RRAM to its place"),
     ("W_LEAD", f(2, &["ways", "beats"]), "MATMUL step (W address at row 0) to its X address at row 0"),
     ("W_SRAM_READ", f(2, &["ways", "beats"]), "MATMUL step to its W SRAM address at row 0"),
-    ("POST_TAKE", f(4, &["rows", "cols"]), "X address at row 0 to POST taking the vector"),
-    ("POST_WRITE", f(14, &["rows", "cols", "groups"]), "X address at row 0 to the result's write"),
+    ("POST_TAKE", f(TAKE, &["rows", "cols"]), "X address at row 0 to POST taking the vector"),
+    ("POST_WRITE", f(WRITE, &["rows", "cols", "groups"]), "X address at row 0 to the result's write"),
     ("POST_DISTANCE", f(0, &["groups"]), "smallest distance of two vectors into POST, and of their results"),
+    ("REQUANT", f(REQUANT, &[]), "sums in POST to the requantised byte"),
     ("LUT", f(2, &[]), "added by the lookup"),
     ("RESIDUAL", f(6, &[]), "added by the residual add"),
-    ("RESIDUAL_READ", f(6, &[]), "POST take to the flat read of the residual operand (+ LUT if on)"),
+    ("RESIDUAL_READ", f(OPERAND, &[]), "POST take to the flat read of the residual operand (+ LUT if on)"),
     ("LOAD_WRITE", f(4, &[]), "LOAD step to its X write"),
     ("STORE_READ", f(1, &[]), "STORE step to its flat X read"),
     ("STORE_WRITE", f(5, &[]), "STORE step to its OUT write"),
@@ -155,7 +166,7 @@ pub const LATENCIES: [(&str, Formula, &str); 33] = [
     ("SCRUB_REST", f(8, &["rows", "ways", "beats"]), "last read of a SCRUB to the cycle in which the next may step, or END act"),
     ("WRITE_TO_READ", f(1, &[]), "a write to the first read that sees it"),
     ("ACC_DISTANCE", f(1, &[]), "smallest distance of two vectors into one accumulator"),
-    ("L", f(15, &["rows", "cols", "groups"]), "X read at row 0 to the dependent word readable in X"),
+    ("L", f(WRITE + 1, &["rows", "cols", "groups"]), "X read at row 0 to the dependent word readable in X"),
     ("VEC_READ", f(3, &[]), "VECTOR step (of the array's sums: the take) to its read of V and parameters"),
     ("VEC_SCALAR", f(6, &[]), "VECTOR step to its read of S"),
     ("VEC_DISTANCE", f(0, &["lanes"]), "smallest distance of two VECTOR steps, and of their results"),
@@ -182,6 +193,7 @@ impl Latency {
             post_take,
             post_write,
             post_distance,
+            requant,
             lut,
             residual,
             residual_read,
@@ -217,6 +229,7 @@ impl Latency {
             post_take,
             post_write,
             post_distance,
+            requant,
             lut,
             residual,
             residual_read,
@@ -261,7 +274,7 @@ impl Latency {
     }
 
     /// Every latency of `config` as `(name, value, meaning)`, in a fixed order.
-    pub fn table(config: &Config) -> [(&'static str, u32, &'static str); 33] {
+    pub fn table(config: &Config) -> [(&'static str, u32, &'static str); 34] {
         LATENCIES.map(|(name, rule, meaning)| (name, rule.of(config), meaning))
     }
 }

@@ -445,9 +445,22 @@ pub struct Border {
 }
 
 impl Border {
-    /// All tensors of the frame.
+    /// All ways that tensors go into the frame, in the order of the tensors: a border for each, those of one tensor one behind the other,
+    /// all of its name.
     pub fn all(&self) -> impl Iterator<Item = &Border> {
         std::iter::once(self).chain(&self.beside)
+    }
+
+    /// The tensors, in the model's order: of each its first border.
+    pub fn tensors(&self) -> impl Iterator<Item = &Border> {
+        let before = std::iter::once(None).chain(self.all().map(|b| Some(b.name.as_str())));
+        self.all().zip(before).filter(|(b, before)| *before != Some(b.name.as_str())).map(|(b, _)| b)
+    }
+
+    /// Each border with its tensor, of those in the model's order.
+    fn with<'a>(&'a self, tensors: &'a [Array]) -> impl Iterator<Item = (&'a Border, &'a Array)> {
+        let names: Vec<&str> = self.tensors().map(|b| b.name.as_str()).collect();
+        self.all().filter_map(move |b| Some((b, tensors.get(names.iter().position(|name| *name == b.name)?)?)))
     }
 
     /// This tensor's part of what the frame has.
@@ -493,7 +506,7 @@ impl Graph {
     /// # Errors
     /// [`BorderError`]: another number of tensors, a shape, an element type, or an index that a table does not have.
     pub fn pack(&self, tensors: &[Array]) -> Result<Given, BorderError> {
-        let expected = 1 + self.input.beside.len();
+        let expected = self.input.tensors().count();
         if tensors.len() != expected {
             return Err(BorderError::Count { expected, actual: tensors.len() });
         }
@@ -501,7 +514,7 @@ impl Graph {
             return Ok(self.input.pack(&tensors[0])?.into());
         }
         let mut given = Given { codes: vec![0; self.maps[0].len()], rows: vec![] };
-        for (border, tensor) in self.input.all().zip(tensors) {
+        for (border, tensor) in self.input.with(tensors) {
             if border.index.is_empty() {
                 border.at.iter().zip(border.pack(tensor)?).for_each(|(&at, code)| given.codes[at as usize] = code);
             } else {
@@ -519,7 +532,7 @@ impl Graph {
         if self.batch == 1 {
             return Ok(vec![tensors.to_vec()]);
         }
-        for (border, tensor) in self.input.all().zip(tensors) {
+        for (border, tensor) in self.input.with(tensors) {
             let expected = [&[self.batch], &border.shape[1..]].concat();
             if tensor.shape != expected {
                 return Err(BorderError::Shape { name: border.name.clone(), expected, actual: tensor.shape.clone() });

@@ -59,11 +59,11 @@ pub enum HostOp {
     },
     /// Rows of several constant tables, each by an index of its own, counted from the table's end where that is negative.
     Columns {
-        /// Of each row of the result: which of the indices it takes.
-        places: Vec<usize>,
+        /// Of each row of the result: which of the indices it takes, and the number of its table.
+        rows: Vec<[usize; 2]>,
         /// Elements of a row.
         width: usize,
-        /// Likewise its table: the name in the model, and its values row by row.
+        /// Tables: the name in the model, and the values row by row.
         tables: Vec<(String, Vec<f32>)>,
     },
     /// LayerNormalization or RMSNormalization.
@@ -252,7 +252,7 @@ impl HostOp {
             }
             HostOp::Reshape(new) => new.clone(),
             HostOp::Rows { shape: row, .. } => [shape, row].concat(),
-            HostOp::Columns { places, width, .. } => vec![places.len(), *width],
+            HostOp::Columns { rows, width, .. } => vec![rows.len(), *width],
             HostOp::Norms { plain, norms } => [&[usize::from(*plain) + norms.len()], shape].concat(),
             _ => shape.to_vec(),
         }
@@ -277,8 +277,8 @@ impl HostOp {
         };
         match self {
             HostOp::Rows { shape, values, .. } => all.iter().find_map(|&i| beyond(i, values, shape.iter().product())),
-            HostOp::Columns { places, width, tables } => {
-                places.iter().zip(tables).find_map(|(&p, (_, table))| beyond(*all.get(p)?, table, *width))
+            HostOp::Columns { rows, width, tables } => {
+                rows.iter().find_map(|&[place, table]| beyond(*all.get(place)?, &tables[table].1, *width))
             }
             _ => None,
         }
@@ -350,9 +350,9 @@ impl HostOp {
                 let all = x.integers().unwrap_or_default();
                 floats(all.into_iter().flat_map(|i| row_of(values, row.iter().product(), i)).copied().collect())
             }
-            HostOp::Columns { places, width, tables } => {
+            HostOp::Columns { rows, width, tables } => {
                 let all = x.integers().unwrap_or_default();
-                floats(places.iter().zip(tables).flat_map(|(&p, (_, t))| row_of(t, *width, all[p])).copied().collect())
+                floats(rows.iter().flat_map(|&[place, table]| row_of(&tables[table].1, *width, all[place])).copied().collect())
             }
             HostOp::Norm(norm) => floats(norm.run(v)),
             HostOp::Norms { plain, norms } => {
@@ -482,8 +482,11 @@ mod tests {
         assert_eq!(rows.beyond(&indices(&[0, 5])), Some((5, 5)));
         assert_eq!(rows.beyond(&indices(&[-6])), Some((-6, 5)));
         // Each column has its own table; one that no table takes may be any number.
-        let columns =
-            HostOp::Columns { places: vec![2, 0], width: 2, tables: vec![("a".into(), table(3)), ("b".into(), table(7))] };
+        let columns = HostOp::Columns {
+            rows: vec![[2, 0], [0, 1]],
+            width: 2,
+            tables: vec![("a".into(), table(3)), ("b".into(), table(7))],
+        };
         assert_eq!(columns.beyond(&indices(&[6, 99, -3])), None);
         assert_eq!(columns.beyond(&indices(&[6, 0, 3])), Some((3, 3)));
         assert_eq!(columns.beyond(&indices(&[i64::MIN, 0, 0])), Some((i64::MIN, 7)));

@@ -123,40 +123,48 @@ struct Taken {
     width: usize,
 }
 
+/// Indices of a run that layers have already, as they are counted from now on; and for each input those of the rows taken for it.
+struct Numbers {
+    before: Vec<usize>,
+    taken: Vec<Vec<usize>>,
+}
+
 impl Taken {
     /// `None`: the host does something else too, or its result is no code.
     fn of(border: &Border) -> Option<Taken> {
         let host = border.host.as_ref()?;
         let [op] = host.ops.as_slice() else { return None };
         let codes = border.float.as_ref()?;
-        // The rows that it takes, one behind the other: the element that picks, name and values of the table.
-        let (width, rows): (usize, Vec<(usize, &str, &[f32])>) = match op {
+        // The rows that it takes, one behind the other: the element that picks, and the number of the table; its name and values.
+        let (width, rows, tables): (usize, Vec<[usize; 2]>, Vec<(&str, &[f32])>) = match op {
             HostOp::Rows { name, shape, values } => {
                 let count = border.shape.iter().product();
-                (shape.iter().product(), (0..count).map(|place| (place, name.as_str(), values.as_slice())).collect())
+                (shape.iter().product(), (0..count).map(|place| [place, 0]).collect(), vec![(name, values)])
             }
-            HostOp::Columns { places, width, tables } => {
-                (*width, places.iter().zip(tables).map(|(&p, (name, values))| (p, name.as_str(), values.as_slice())).collect())
+            HostOp::Columns { rows, width, tables } => {
+                (*width, rows.clone(), tables.iter().map(|(name, values)| (name.as_str(), values.as_slice())).collect())
             }
             _ => return None,
         };
         let mut taken = Taken { tables: vec![], picks: vec![], width };
-        for (n, (place, name, values)) in rows.into_iter().enumerate() {
+        // By table and quantiser of each element of a row.
+        let mut known: Vec<(usize, Vec<(f32, i8)>)> = vec![];
+        for (n, [place, of]) in rows.into_iter().enumerate() {
             // Scales may differ from row to row of the result, and along it.
-            let scale: Vec<usize> = (0..width).map(|i| codes.channel(&host.inner, n * width + i)).collect();
-            let code = |(i, &v): (usize, &f32)| {
-                let channel = scale[i % width];
-                crate::quantise(v, codes.scales[channel], codes.zero_points[channel])
+            let quantiser = |i: usize| {
+                let channel = codes.channel(&host.inner, n * width + i);
+                (codes.scales[channel], codes.zero_points[channel])
             };
-            let codes: Vec<i8> = values.iter().enumerate().map(code).collect();
-            let of = border.float.as_ref().map(|c| (c.scales[scale[0]], c.zero_points[scale[0]]));
-            let one = scale.iter().all(|channel| *channel == scale[0]);
-            let quantiser = of.filter(|q| one && *q != (1.0, 0));
-            let table = Table { name: name.to_string(), width, codes, quantiser };
-            let known = taken.tables.iter().position(|t| *t == table);
-            let table = known.unwrap_or_else(|| {
-                taken.tables.push(table);
-                taken.tables.len() - 1
+            let all = (of, (0..width).map(quantiser).collect::<Vec<_>>());
+            let table = known.iter().position(|k| *k == all).unwrap_or_else(|| {
+                let (name, values) = tables[of];
+                let code = |(i, &v): (usize, &f32)| crate::quantise(v, all.1[i % width].0, all.1[i % width].1);
+                let one = all.1.iter().all(|q| *q == all.1[0]);
+                let quantiser = all.1.first().copied().filter(|q| one && *q != (1.0, 0));
+                let codes = values.iter().enumerate().map(code).collect();
+                taken.tables.push(Table { name: name.to_string(), width, codes, quantiser });
+                known.push(all);
+                known.len() - 1
             });
             taken.picks.push([place, table]);
         }
@@ -187,15 +195,45 @@ impl Graph {
         self.input.all().map(|border| read.then(|| Taken::of(border)).flatten()).collect()
     }
 
-    /// Inputs whose rows of tables the host would take: their numbers, how many indices they have, and the tables. What the graph has as
-    /// layers already is not among them.
-    pub fn host_tables(&self) -> Vec<(usize, usize, Vec<Table>)> {
-        let taken = self.taken().into_iter().enumerate();
-        taken.filter_map(|(n, t)| t.map(|t| (n, t.picks.len(), t.tables))).collect()
+    /// Borders whose rows of tables the host would take: their numbers, and the tables. What the graph has as layers already is not among
+    /// them.
+    pub fn host_tables(&self) -> Vec<(usize, Vec<Table>)> {
+        self.taken().into_iter().enumerate().filter_map(|(n, t)| t.map(|t| (n, t.tables))).collect()
     }
 
-    /// The same graph, with layers for the rows that the host would take for the inputs numbered so, one index of the run for each row.
-    /// Where no input is left that has codes, map 0 is one code, which nothing reads.
+    /// Gives the indices of rows that are taken to borders, one for each element of a tensor that picks, and counts all.
+    fn number(borders: &mut [Border], taken: &[Option<Taken>]) -> Numbers {
+        // Of each index its border and its place there.
+        let at = |borders: &[Border]| -> Vec<(usize, usize)> {
+            borders.iter().enumerate().flat_map(|(b, border)| (0..border.index.len()).map(move |n| (b, n))).collect()
+        };
+        let before = at(borders);
+        let mut homes: Vec<Vec<(usize, usize)>> = vec![vec![]; borders.len()];
+        for (n, t) in taken.iter().enumerate() {
+            let Some(t) = t else { continue };
+            // A tensor that goes several ways has its indices with the first one of them.
+            let home = (0..n).find(|&b| borders[b].name == borders[n].name && !borders[b].index.is_empty()).unwrap_or(n);
+            for &[place, table] in &t.picks {
+                let (rows, index) = (t.tables[table].rows(), &mut borders[home].index);
+                let known = index.iter().position(|i| i.place == place);
+                let of = known.unwrap_or_else(|| {
+                    index.push(Index { place, rows });
+                    index.len() - 1
+                });
+                index[of].rows = index[of].rows.min(rows);
+                homes[n].push((home, of));
+            }
+        }
+        let now = at(borders);
+        let number = |of: &(usize, usize)| now.iter().position(|n| n == of).unwrap_or(0);
+        Numbers {
+            before: before.iter().map(number).collect(),
+            taken: homes.iter().map(|picks| picks.iter().map(number).collect()).collect(),
+        }
+    }
+
+    /// The same graph, with layers for the rows that the host would take for the borders numbered so, one index of the run for each
+    /// element of a tensor that picks. Where no input is left that has codes, map 0 is one code, which nothing reads.
     pub fn with_tables(&self, inputs: &[usize]) -> Graph {
         let mut taken = self.taken();
         taken.iter_mut().enumerate().filter(|(n, _)| !inputs.contains(n)).for_each(|(_, t)| *t = None);
@@ -209,31 +247,29 @@ impl Graph {
         let shape = |n: usize| of_frame[n].map_or([0, 0, 1], |layer| self.maps[layer + 1].shape);
         let left = |n: usize| !whole && taken[n].is_none();
         let width = (0..borders.len()).filter(|&n| left(n)).map(|n| shape(n)[2]).max().unwrap_or(1);
-        let (mut pixel, mut index) = (0, 0);
-        let mut layouts = vec![];
+        let numbers = Graph::number(&mut borders, &taken);
+        let mut pixel = 0;
+        let mut orders = vec![];
         for (n, border) in borders.iter_mut().enumerate() {
-            layouts.push((index, border.order.clone()));
-            if let Some(t) = &taken[n] {
-                let place = |&[place, table]: &[usize; 2]| Index { place, rows: t.tables[table].rows() };
+            orders.push(border.order.clone());
+            if taken[n].is_some() {
                 *border = Border { order: vec![], at: vec![], host: None, float: None, ..border.clone() };
-                border.index = t.picks.iter().map(place).collect();
             } else if left(n) {
                 let [h, w, c] = shape(n);
                 border.at = (0..h * w * c).map(|e| ((pixel + e / c) * width + e % c) as u32).collect();
                 pixel += h * w;
             }
-            index += border.index.len();
         }
         let frame = Map { shape: [pixel.max(1), 1, width], ..self.maps[0].clone() };
         let mut made =
             Making { tables: self.tables.clone(), maps: vec![frame], layers: vec![], number: vec![0; self.maps.len()] };
         if let (true, Some(t)) = (whole, &taken[0]) {
-            made.number[0] = made.rows(t, &layouts[0], &self.maps[0]);
+            made.number[0] = made.rows(t, &numbers.taken[0], &orders[0], &self.maps[0]);
         }
         for (at, (layer, map)) in self.layers.iter().zip(&self.maps[1..]).enumerate() {
             let input = of_frame.iter().position(|l| *l == Some(at)).filter(|_| !whole);
             made.number[at + 1] = match input.map(|n| (n, &taken[n])) {
-                Some((n, Some(t))) => made.rows(t, &layouts[n], map),
+                Some((n, Some(t))) => made.rows(t, &numbers.taken[n], &orders[n], map),
                 Some((n, None)) => {
                     let op = Op::Arrange { input: 0, from: borders[n].at.clone() };
                     made.push(map.clone(), &layer.name, op, layer.finish.clone())
@@ -241,11 +277,16 @@ impl Graph {
                 None => {
                     let mut op = layer.op.clone();
                     op.renumber(|m| made.number[m]);
+                    if let Op::Rows { picks } = &mut op {
+                        picks.iter_mut().for_each(|pick| pick.index = numbers.before[pick.index]);
+                    }
                     made.push(map.clone(), &layer.name, op, layer.finish.clone())
                 }
             };
         }
-        let mut all = borders.into_iter();
+        // What has neither codes nor indices is read with another border of its tensor.
+        let taken = |n: usize| taken[n].is_some();
+        let mut all = borders.into_iter().enumerate().filter(|(n, b)| !(taken(*n) && b.index.is_empty())).map(|(_, b)| b);
         let first = all.next().unwrap_or_else(|| self.input.clone());
         Graph {
             name: self.name.clone(),
@@ -289,12 +330,12 @@ impl Making {
         self.tables.len() - 1
     }
 
-    /// The layer that makes an input's rows by the run's indices from `first` on, and where `map` has them in another order, one that
+    /// The layer that makes an input's rows by those of the run's indices, and where `map` has them in another order, one that
     /// puts them so. `order`: by element of the map, its place behind all rows one after the other.
-    fn rows(&mut self, taken: &Taken, (first, order): &(usize, Vec<u32>), map: &Map) -> MapId {
-        let picks = taken.picks.iter().enumerate();
+    fn rows(&mut self, taken: &Taken, indices: &[usize], order: &[u32], map: &Map) -> MapId {
+        let picks = taken.picks.iter().zip(indices);
         let picks: Vec<Pick> =
-            picks.map(|(n, &[_, table])| Pick { table: self.table(&taken.tables[table]), index: first + n }).collect();
+            picks.map(|(&[_, table], &index)| Pick { table: self.table(&taken.tables[table]), index }).collect();
         let finish = Finish::Codes { lo: -128, hi: 127 };
         let name = format!("{} (rows)", map.name);
         let all = picks.len() * taken.width;
@@ -304,6 +345,6 @@ impl Making {
         }
         let shape = [picks.len(), 1, taken.width];
         let made = self.push(Map { name: name.clone(), shape }, &name, Op::Rows { picks }, finish.clone());
-        self.push(map.clone(), &map.name, Op::Arrange { input: made, from: order.clone() }, finish)
+        self.push(map.clone(), &map.name, Op::Arrange { input: made, from: order.to_vec() }, finish)
     }
 }

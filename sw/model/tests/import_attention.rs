@@ -3,10 +3,10 @@
 
 use prost::Message as _;
 use systole_model::border::BorderError;
-use systole_model::graph::{Graph, Op, UnderRoot};
+use systole_model::graph::{Border, Graph, Op, UnderRoot};
 use systole_model::host::HostOp;
 use systole_model::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto};
-use systole_model::onnx::{Array, Constants, Data, import};
+use systole_model::onnx::{Array, Constants, Data, ElementType, import};
 
 /// A stored case, changed.
 fn case(name: &str, change: impl Fn(&mut GraphProto)) -> Result<Graph, String> {
@@ -318,25 +318,61 @@ fn columns_of_indices_take_rows_of_their_tables() {
     });
 }
 
-/// The host and a register take one row for each index of an input.
+/// One input of indices that picks of several tables goes to each for itself, as borders of one tensor; a register is for an index, not
+/// for a table.
 #[test]
-fn one_input_of_indices_that_picks_of_two_tables_is_told_what_to_do() {
-    refused("embedding_of_codes_int8_1", &["pick rows of another table already", "an input of its own"], |g| {
-        let again: Vec<NodeProto> = g.node[..4].to_vec();
-        let renamed = |name: &String| if name.starts_with('t') { format!("{name}b") } else { name.clone() };
-        let sum = NodeProto {
-            op_type: "Add".into(),
-            input: vec!["t3".into(), "t3b".into()],
-            output: vec!["sum".into()],
-            ..g.node[1].clone()
-        };
-        for (at, n) in again.into_iter().enumerate() {
-            let (input, output) = (n.input.iter().map(renamed).collect(), n.output.iter().map(renamed).collect());
-            g.node.insert(4 + at, NodeProto { name: format!("again {at}"), input, output, ..n });
-        }
-        g.node.insert(8, NodeProto { name: "sum".into(), ..sum });
-        node(g, "MatMul").input[0] = "sum".into();
+fn one_input_of_indices_picks_of_several_tables() {
+    let graph = sound("embedding_of_two_tables_int8_1");
+    let names = |all: Vec<&Border>| all.iter().map(|b| b.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(graph.input.tensors().collect()), ["x", "v"]);
+    assert_eq!(names(graph.input.all().collect()), ["x", "v", "v"]);
+    let rows = graph.input.beside.iter().map(|b| match b.host.as_ref().map(|host| host.ops.as_slice()) {
+        Some([HostOp::Columns { rows, width, tables }]) => (rows.clone(), *width, tables.len()),
+        other => panic!("{other:?}"),
     });
+    // Indices 0 and 1 pick of the first tables, 2 of the others; the rows of the first table of 6 are wanted by two scales.
+    let expected = [(vec![[0, 0], [1, 0], [2, 1]], 1, 2), (vec![[0, 0], [1, 0], [0, 0], [1, 0], [2, 1]], 6, 2)];
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
+    let inputs: Vec<usize> = graph.host_tables().iter().map(|t| t.0).collect();
+    assert_eq!(inputs, [1, 2]);
+    let placed = graph.with_tables(&inputs);
+    assert_eq!(placed.indices().map(|i| (i.place, i.rows)).collect::<Vec<_>>(), [(0, 8), (1, 8), (2, 9)]);
+    assert_eq!((names(placed.input.all().collect()), placed.tables.len()), (vec!["x".to_string(), "v".into()], 5));
+    // One way by register, the other by the host.
+    let mixed = graph.with_tables(&[2]);
+    assert_eq!(names(mixed.input.all().collect()), ["x", "v", "v"]);
+    let tensors = |v: Vec<i64>| {
+        let x = Array { shape: vec![1, 9], data: Data::I8((0..9).map(|i| 7 * i - 30).collect()) };
+        [x, Array { shape: vec![1, 3], data: Data::I64(v) }]
+    };
+    let rows = |graph: &Graph, v: Vec<i64>| graph.pack(&tensors(v)).map(|given| given.rows);
+    assert_eq!(rows(&placed, vec![7, -8, -9]), Ok(vec![7, 0, 0]));
+    assert_eq!(rows(&mixed, vec![7, -8, -9]), Ok(vec![7, 0, 0]));
+    let beyond = |index, rows| Err(BorderError::Index { name: "v".into(), index, rows });
+    for graph in [&graph, &placed, &mixed] {
+        assert_eq!(rows(graph, vec![8, 0, 0]), beyond(8, 8));
+        assert_eq!(rows(graph, vec![0, 0, -10]), beyond(-10, 9));
+        let one = graph.pack(&tensors(vec![0; 3])[..1]);
+        assert_eq!(one, Err(BorderError::Count { expected: 2, actual: 1 }));
+    }
+}
+
+/// int32 is another element type of the same indices.
+#[test]
+fn indices_are_int64_or_int32() {
+    let wide = sound("embedding_of_two_tables_int8_1");
+    let narrow = case("embedding_of_two_tables_int8_1", |g| {
+        let tensor = g.input[1].r#type.as_mut().and_then(|t| t.tensor_type.as_mut()).expect("a tensor");
+        tensor.elem_type = 6;
+    })
+    .expect("a sound model");
+    assert_eq!(narrow.input.beside[0].element, ElementType::Int32);
+    let x = Array { shape: vec![1, 9], data: Data::I8(vec![1; 9]) };
+    let v = |data| Array { shape: vec![1, 3], data };
+    let given = [Data::I64(vec![1, -2, 3]), Data::I32(vec![1, -2, 3])].map(|data| [x.clone(), v(data)]);
+    assert_eq!(wide.pack(&given[0]).expect("int64"), narrow.pack(&given[1]).expect("int32"));
+    let other = narrow.pack(&given[0]);
+    assert!(matches!(other, Err(BorderError::Element { .. })), "{other:?}");
 }
 
 #[test]

@@ -387,8 +387,8 @@ fn boxes(graph: &Graph, staged: Option<&Staged>, cycles: &dyn Fn(usize) -> Optio
     let node = Node::new;
     let dims = |shape: &[usize]| shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ");
     let mut nodes = vec![];
-    let inputs: Vec<String> = graph.input.all().map(|b| format!("{} {}", b.element, dims(&b.shape))).collect();
-    let names: Vec<&str> = graph.input.all().map(|b| b.name.as_str()).collect();
+    let inputs: Vec<String> = graph.input.tensors().map(|b| format!("{} {}", b.element, dims(&b.shape))).collect();
+    let names: Vec<&str> = graph.input.tensors().map(|b| b.name.as_str()).collect();
     nodes.push(node(names.join(", "), "input".into(), inputs.join(", "), "edge", "input".into(), vec![]));
     if !before.is_empty() {
         nodes.push(node("before the machine".into(), before.join(", "), "on the host".into(), "host", "host".into(), vec![0]));

@@ -109,7 +109,7 @@ impl Served {
             }
             Port { name: border.name.clone(), shape, element: border.element }
         };
-        let (inputs, outputs) = (graph.input.all().map(port).collect(), graph.output.1.all().map(port).collect());
+        let (inputs, outputs) = (graph.input.tensors().map(port).collect(), graph.output.1.all().map(port).collect());
         let (cycles, frames) = (program.split.body.1.cycles, program.split.runs * graph.batch);
         let network = Network { graph, cycles, frames, inputs, outputs, program };
         Ok(Served { name: name.into(), config: config.clone(), kind: Kind::Network(Box::new(network)) })

@@ -129,8 +129,8 @@ impl Stored {
                     at = at.saturating_add(step);
                 }
             }
-            _ => {
-                // A decoder that selects another line, none, or two.
+            "decoder" => {
+                // It selects another line, none, or two.
                 let at = random.random_range(0..self.words.len());
                 let other = random.random_range(0..self.words.len());
                 let raw = match random.random_range(0..4) {
@@ -141,6 +141,7 @@ impl Stored {
                 };
                 read.insert(at, raw);
             }
+            other => panic!("{other} is in KINDS and nothing says what it breaks"),
         }
         let (mut corrected, mut flagged, mut wrong) = (false, false, vec![]);
         for (&at, &(data, check)) in read.iter().filter(|(at, raw)| self.words[**at] != **raw) {

@@ -5,6 +5,7 @@ use super::shared::assertions::no_assertion_fails;
 use crate::common::{block, side_by_side};
 use harness::verilated::Library;
 use std::sync::Arc;
+use systole_isa::config::CONFIGS;
 use systole_isa::{Config, Latency};
 
 /// A latency: what begins it (`take` with what its instruction says), what ends it, and its cycles.
@@ -74,7 +75,7 @@ fn each_latency_holds_in_its_cycle_and_in_no_other() {
 
 #[test]
 fn l_is_a_result_and_the_cycle_after_it() {
-    for name in ["tiny", "small", "wide", "base", "large", "nano", "slim", "small,POST_LANES=1"] {
+    for name in CONFIGS.map(|c| c.name).into_iter().chain(["small,POST_LANES=1"]) {
         let l = Latency::of(&Config::named(name).unwrap());
         assert_eq!(l.l, l.post_write + l.write_to_read);
         assert_eq!((l.w_lead, l.post_distance >= l.acc_distance), (l.w_sram_read, true));

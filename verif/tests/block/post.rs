@@ -6,10 +6,10 @@ use crate::common::{bench, block};
 use rand::RngExt;
 use std::collections::VecDeque;
 use systole_golden::operator::requant_integer;
-use systole_isa::Instruction;
 use systole_isa::nest::{Nest, Stride};
 use systole_isa::program::{Join, Post, PostDest, Residual};
 use systole_isa::requant::Param;
+use systole_isa::{Config, Instruction, Latency};
 
 #[test]
 fn post_requantises_looks_up_adds_clamps_and_writes_in_its_cycle() {
@@ -30,6 +30,7 @@ fn post_without_a_second_operand_takes_as_long() {
 fn post_with_lanes(lanes: u64, second: bool) {
     const COLS: usize = 4;
     let groups = COLS as u64 / lanes;
+    let latency = Latency::of(&Config::own()); // of a group
     bench(
         &block("systole_post")
             .parameter("COLS", COLS)
@@ -107,8 +108,10 @@ fn post_with_lanes(lanes: u64, second: bool) {
                     ),
                 };
                 unit::start(&sim, &clk, &Instruction::Post(post.clone())).await;
-                let late = if post.lut.is_some() { 2 } else { 0 };
-                let delay = 10 + groups + late + if post.residual.is_some() { 6 } else { 0 };
+                let late = if post.lut.is_some() { u64::from(latency.lut) } else { 0 };
+                let plain = u64::from(latency.take_to_write(false, false)) - 1 + groups; // of RAW32 too
+                let delay = plain + late + if post.residual.is_some() { latency.residual.into() } else { 0 };
+                let read = u64::from(latency.residual_read) + late; // applied; it leaves in the cycle before
                 // Takes at random distances; RAW32 at least four apart, and no vector before the last has passed.
                 let mut due = VecDeque::new(); // (cycle, dest address, bytes)
                 let mut totals = VecDeque::new();
@@ -127,13 +130,13 @@ fn post_with_lanes(lanes: u64, second: bool) {
                     let dst = at(post.dst_base, 0) as u64;
                     if raw {
                         for (q, (a, p)) in sums.iter().zip(p).enumerate() {
-                            due.push_back((t + 10 + groups + q as u64, dst + q as u64, (a + p.bias).to_le_bytes().to_vec()));
+                            due.push_back((t + plain + q as u64, dst + q as u64, (a + p.bias).to_le_bytes().to_vec()));
                         }
                         continue;
                     }
                     if post.residual.is_some() {
-                        reads.push_back((t + 5 + late, at(100, 2) as u64));
-                        operands.push_back((t + 10 + late, operand));
+                        reads.push_back((t + read - 1, at(100, 2) as u64));
+                        operands.push_back((t + read + 4, operand));
                     }
                     let bytes = (0..COLS)
                         .map(|c| {
@@ -162,7 +165,7 @@ fn post_with_lanes(lanes: u64, second: bool) {
                         .collect();
                     due.push_back((t + delay, dst, bytes));
                 }
-                for now in 0..t + 24 {
+                for now in 0..t + delay + 8 {
                     let taken = takes.front() == Some(&now);
                     take.set(taken.into());
                     if taken {

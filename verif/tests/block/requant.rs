@@ -11,6 +11,7 @@ use std::io::BufReader;
 use std::path::Path;
 use systole_golden::operator::{requant_float, requant_integer};
 use systole_isa::requant::split_scale;
+use systole_isa::{Config, Latency};
 
 #[derive(Clone, Copy)]
 struct Requant {
@@ -32,7 +33,8 @@ fn requant(spec: &Spec, cases: Vec<Requant>) -> Vec<i8> {
             cases.into_iter().enumerate().flat_map(|(n, c)| gap(n).into_iter().chain([Some(c)])).collect();
         let case = |t: usize| cases.get(t).copied().flatten();
         let mut enables = Stages::new(8);
-        for t in 0..cases.len() + 8 {
+        let latency = Latency::of(&Config::own()).requant as usize;
+        for t in 0..cases.len() + latency {
             en.set(enables.cycle(case(t).is_some()));
             if let Some(c) = case(t) {
                 total.set(c.acc as u32 as u64);
@@ -49,7 +51,7 @@ fn requant(spec: &Spec, cases: Vec<Requant>) -> Vec<i8> {
             if let Some(c) = t.checked_sub(1).and_then(case) {
                 assert_eq!(biased.get() as u32 as i32, c.acc.wrapping_add(c.bias));
             }
-            if t.checked_sub(8).and_then(case).is_some() {
+            if t.checked_sub(latency).and_then(case).is_some() {
                 out.push(y.get() as u8 as i8);
             }
         }

@@ -46,3 +46,19 @@ fn skid_passes_every_word_in_order_at_full_rate() {
         }
     });
 }
+
+#[test]
+fn a_word_that_waits_does_not_change() {
+    bench(&block("systole_skid").parameter("WIDTH", 16), 6, |sim, clk| async move {
+        let [sv, sd, mv, mr, md] = ["s_valid_i", "s_data_i", "m_valid_o", "m_ready_i", "m_data_o"].map(|n| sim.signal(n));
+        mr.set(0);
+        sv.set(1);
+        sd.set(7);
+        clk.until(4, "the word", || mv.is_high()).await.unwrap();
+        for other in 0..20 {
+            sd.set(100 + other); // what stands at the input meanwhile
+            clk.rising_edge().await;
+            assert_eq!((mv.is_high(), md.get()), (true, 7));
+        }
+    });
+}

@@ -19,6 +19,11 @@ pub enum ElementType {
 }
 
 impl ElementType {
+    /// Whether numbers of an input of this type can only be indices of tables.
+    pub fn is_index(self) -> bool {
+        matches!(self, ElementType::Int32 | ElementType::Int64)
+    }
+
     /// By its number in onnx.proto; otherwise its name.
     pub fn from_code(code: i32) -> Result<ElementType, String> {
         const NAMES: [&str; 26] = [

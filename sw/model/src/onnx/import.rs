@@ -58,7 +58,6 @@ fn passes(
     let mut known = fold(&mut model)?;
     norms::find(&mut model, &mut known);
     picked::find(&mut model, &known);
-    columns::find(&mut model, &known);
     input_norms::find(&mut model, &known);
     let lowered = lowered(&mut model, &mut known)?;
     Ok((model, known, lowered))
@@ -101,13 +100,17 @@ fn advised(model: &Model, mut list: Vec<Unsupported>) -> Vec<Unsupported> {
 /// Lowers a model as it is: a matrix has as many rows as its batch. Where windows would slide over several images, and no node mixes them,
 /// the graph of one element, which runs for one after the other.
 fn lowered(model: &mut Model, known: &mut HashMap<String, Known>) -> Result<Lowered, ImportError> {
-    let (mut list, n) = match (lower(model, known)?, batch::size(model)) {
-        (Lowered::Refused(list), Some(n)) if list.iter().any(|(_, u)| u.reason.starts_with(BATCH)) => (list, n),
+    // Which rows of tables belong together depends on the batch.
+    let before = batch::size(model).map(|n| (model.clone(), known.clone(), n));
+    columns::find(model, known);
+    let (mut list, (whole, constants, n)) = match (lower(model, known)?, before) {
+        (Lowered::Refused(list), Some(before)) if list.iter().any(|(_, u)| u.reason.starts_with(BATCH)) => (list, before),
         (whole, _) => return Ok(whole),
     };
-    match batch::single(model, known, n) {
+    match batch::single(&whole, &constants, n) {
         Ok(one) => {
             (*model, *known) = one;
+            columns::find(model, known);
             model.notes.push(format!("a batch of {n}: {n} runs, one behind the other"));
             Ok(match lower(model, known)? {
                 Lowered::Graph(graph) => Lowered::Graph(Box::new(Graph { batch: n, ..*graph })),
@@ -115,6 +118,7 @@ fn lowered(model: &mut Model, known: &mut HashMap<String, Known>) -> Result<Lowe
             })
         }
         Err(mixed) => {
+            (*model, *known) = (whole, constants);
             // Where nodes mix the elements the others would run, one element behind the other.
             list.retain(|(at, u)| !u.reason.starts_with(BATCH) && mixed.iter().all(|(m, _)| m != at));
             list.extend(mixed);

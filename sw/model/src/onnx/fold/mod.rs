@@ -10,6 +10,7 @@ pub mod constants;
 pub mod facts;
 pub mod integers;
 pub mod known;
+pub mod parts;
 pub mod plan;
 pub mod quantized;
 pub mod resized;

@@ -135,7 +135,11 @@ fn of(node: &Node, given: &impl Given, shapes: &[Option<&[usize]>], opset: i64) 
         }
         // What columns of indices become, before anything is lowered.
         "GatherColumns" => {
-            let of = |(n, &rank): (usize, &i64)| Some([&vec![1; size(rank)?][..], &[*shape(1 + 3 * n)?.last()?]].concat());
+            let mut dims = node.ints("dims").unwrap_or_default().iter().map(|&d| size(d));
+            let of = |(n, &rank): (usize, &i64)| {
+                let front: Option<Shape> = dims.by_ref().take(size(rank)?).collect();
+                Some([front?.as_slice(), &[*shape(1 + 3 * n)?.last()?]].concat())
+            };
             Ok(node.ints("ranks").unwrap_or_default().iter().enumerate().map(of).collect())
         }
         "Shape" => one(Some(vec![x.len()])),

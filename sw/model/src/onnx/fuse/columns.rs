@@ -1,110 +1,167 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Columns of an input of indices, each of which takes rows of a table of its own that is quantised at once or has codes, as recommenders have them,
-//! become one node before anything is lowered: the host takes all rows, and one tensor goes to the machine.
+//! An input of indices that takes rows several times, of several tables or of one, as recommenders have them: its columns, a row and its
+//! bias, wide and deep. Rows of one length that are quantised at once, or have codes, become one node before anything is lowered: the host
+//! takes them all, and one tensor goes to the machine. Each length, and each table whose rows are computed with before they are quantised,
+//! reads the input for itself, as an input of the same tensor ([`Input::tensor`]).
 
+use crate::onnx::array::{Array, Data};
 use crate::onnx::element::ElementType;
 use crate::onnx::fold::known::Known;
-use crate::onnx::fold::scales::axis_of;
+use crate::onnx::fuse::indices::{Places, Taker, takers};
 use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::parse::inputs::Input;
 use crate::onnx::parse::live::keep_live;
 use crate::onnx::parse::model::Model;
 use crate::onnx::parse::node::Node;
 use crate::onnx::proto::{AttributeProto, NodeProto};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 /// The operator that they become, of the domain [`NORMS`]. Its inputs are the indices, then a table, a scale
-/// and a zero point for each output (neither for a table of codes); `places`: the index that each output takes, `ranks`: how many
-/// dimensions of 1 it has before its row.
+/// and a zero point for each output (neither for a table of codes). Of each output `counts` has its rows, `ranks` the dimensions in front
+/// of a row; `places` has the index of each row and `dims` those dimensions, output behind output.
 pub const COLUMNS: &str = "GatherColumns";
 
-/// One column: the index it takes, its table with scale and zero point, the codes.
-struct Column {
-    place: i64,
-    rank: i64,
+/// Rows of one table that are codes: indices, length of a row, the table with scale and zero point, the codes.
+struct Rows {
+    indices: Places,
+    width: usize,
     inputs: [String; 3],
     output: String,
-    /// The node that quantises it.
+    /// The node that makes the codes.
     at: usize,
 }
 
-/// What reads a name, where that is one node of this operator.
-fn only<'a>(nodes: &'a [Node], name: &str, op: &str) -> Option<(usize, &'a Node)> {
-    let mut readers = nodes.iter().enumerate().filter(|(_, n)| n.inputs().any(|i| i == name));
-    let (at, node) = readers.next().filter(|(_, n)| n.op() == op && n.is_standard())?;
-    readers.next().is_none().then_some((at, node))
-}
-
-/// The column that a node which reads the input takes.
-fn column(model: &Model, known: &HashMap<String, Known>, input: &Input, picks: &Node) -> Option<Column> {
-    let rank = input.shape.len();
-    let axis = axis_of(picks.int("axis", 0), rank).ok()?;
-    let alone = (0..rank).all(|d| d == axis || input.shape[d] == 1);
-    let Some(Known::Array(index)) = picks.proto.input.get(1).and_then(|name| known.get(name)) else { return None };
-    let size = input.shape[axis] as i64;
-    let ranks = rank - 1 + index.shape.len();
-    let index = index.integers().filter(|i| i.len() == 1)?[0];
-    let place = if index < 0 { index + size } else { index };
-    let picked = picks.proto.output.first()?;
-    let (takes, rows) = only(&model.nodes, picked, "Gather")?;
-    let [table, of] = rows.proto.input.as_slice() else { return None };
-    let row = rows.proto.output.first()?;
-    let sound = alone && (0..size).contains(&place) && of == picked && rows.int("axis", 0) == 0;
-    let in_codes = matches!(known.get(table)?, Known::Array(a) if matches!(a.element(), ElementType::Int8 | ElementType::Uint8));
-    // A table of codes is quantised already.
-    let (at, output, quantiser) = if in_codes {
-        (takes, row.clone(), [String::new(), String::new()])
-    } else {
-        let (at, quantize) = only(&model.nodes, row, "QuantizeLinear")?;
-        let [_, scale, zero] = quantize.proto.input.as_slice() else { return None };
-        let plain = ["block_size", "output_dtype", "precision"].iter().all(|name| !quantize.has(name));
-        if !plain || model.outputs.contains(row) || [scale, zero].into_iter().any(|name| !known.contains_key(name)) {
-            return None;
-        }
-        (at, quantize.proto.output.first()?.clone(), [scale.clone(), zero.clone()])
+/// What makes codes of the rows that a node takes; `None`: something else reads them, or they are no codes.
+fn codes(model: &Model, known: &HashMap<String, Known>, taker: &Taker) -> Option<Vec<Rows>> {
+    let node = &model.nodes[taker.node];
+    let (table, row) = (node.proto.input.first()?, node.proto.output.first()?);
+    let (shape, in_codes) = match known.get(table)? {
+        Known::Array(a) => (&a.shape, matches!(a.element(), ElementType::Int8 | ElementType::Uint8)),
+        Known::Dequantised(c) => (&c.shape, false),
+        Known::Foreign(_) => return None,
     };
-    let [scale, zero] = quantiser;
-    (sound && !model.outputs.contains(picked)).then(|| Column {
-        place,
-        rank: ranks as i64,
-        inputs: [table.clone(), scale, zero],
-        output,
+    let &[_, width] = shape.as_slice() else { return None };
+    let rows = |at: usize, output: &String, scale: &str, zero: &str| Rows {
+        indices: taker.indices.clone(),
+        width,
+        inputs: [table.clone(), scale.into(), zero.into()],
+        output: output.clone(),
         at,
-    })
+    };
+    if in_codes {
+        return Some(vec![rows(taker.node, row, "", "")]);
+    }
+    let readers = model.nodes.iter().enumerate().filter(|(_, n)| n.inputs().any(|name| name == row));
+    let quantised = readers.map(|(at, n)| {
+        let [_, scale, zero] = n.proto.input.as_slice() else { return None };
+        let plain = ["block_size", "output_dtype", "precision"].iter().all(|name| !n.has(name));
+        let known = known.contains_key(scale) && known.contains_key(zero);
+        let sound = n.op() == "QuantizeLinear" && n.is_standard() && plain && known;
+        sound.then(|| rows(at, n.proto.output.first().unwrap_or(row), scale, zero))
+    });
+    let all = quantised.collect::<Option<Vec<Rows>>>()?;
+    (!all.is_empty() && !model.outputs.contains(row)).then_some(all)
 }
 
 fn ints(name: &str, ints: Vec<i64>) -> AttributeProto {
     AttributeProto { name: name.into(), ints, ..Default::default() }
 }
 
-/// Replaces the columns of each input of indices by one node.
-pub fn find(model: &mut Model, known: &HashMap<String, Known>) {
-    for input in model.inputs.iter().filter(|i| i.element == ElementType::Int64).cloned().collect::<Vec<Input>>() {
-        let readers = model.nodes.iter().filter(|n| n.inputs().any(|name| *name == *input.name));
-        let picks = |n: &Node| n.op() == "Gather" && n.is_standard() && n.proto.input.first() == Some(&input.name);
-        let columns = readers.map(|n| picks(n).then(|| column(model, known, &input, n)).flatten());
-        let Some(columns) = columns.collect::<Option<Vec<Column>>>().filter(|c| !c.is_empty()) else { continue };
-        let Some(last) = columns.iter().map(|c| c.at).min() else { continue };
-        let node = Node::new(NodeProto {
-            input: std::iter::once(&input.name).chain(columns.iter().flat_map(|c| &c.inputs)).cloned().collect(),
-            output: columns.iter().map(|c| c.output.clone()).collect(),
-            name: format!("rows by {}", input.name),
-            op_type: COLUMNS.into(),
-            attribute: vec![
-                ints("places", columns.iter().map(|c| c.place).collect()),
-                ints("ranks", columns.iter().map(|c| c.rank).collect()),
-            ],
-            domain: NORMS.into(),
-        });
-        let mut made: Vec<Node> = vec![];
-        for (i, n) in std::mem::take(&mut model.nodes).into_iter().enumerate() {
-            if i == last {
-                made.push(node.clone());
-            }
-            if columns.iter().all(|c| c.at != i) {
-                made.push(n);
+fn numbers(of: &[usize]) -> impl Iterator<Item = i64> {
+    of.iter().map(|&n| n as i64)
+}
+
+/// The node that takes rows of one length by an input.
+fn node_of(input: &str, tensor: &str, all: &[Rows]) -> Node {
+    let each = |value: fn(&Rows) -> usize| all.iter().map(|r| value(r) as i64).collect();
+    Node::new(NodeProto {
+        input: std::iter::once(input).chain(all.iter().flat_map(|r| &r.inputs).map(String::as_str)).map(str::to_string).collect(),
+        output: all.iter().map(|r| r.output.clone()).collect(),
+        name: format!("rows by {tensor}"),
+        op_type: COLUMNS.into(),
+        attribute: vec![
+            ints("counts", each(|r| r.indices.of.len())),
+            ints("ranks", each(|r| r.indices.shape.len())),
+            ints("places", all.iter().flat_map(|r| numbers(&r.indices.of)).collect()),
+            ints("dims", all.iter().flat_map(|r| numbers(&r.indices.shape)).collect()),
+        ],
+        domain: NORMS.into(),
+    })
+}
+
+/// The ways that an input of indices goes: a name for each, its own first.
+struct Ways {
+    input: Input,
+    names: HashSet<String>,
+    all: Vec<Input>,
+}
+
+impl Ways {
+    fn next(&mut self) -> String {
+        let numbered = |n: usize| if n == 1 { self.input.name.clone() } else { format!("{} ({n})", self.input.name) };
+        let first = self.all.is_empty();
+        let name = (self.all.len() + 1..).map(numbered).find(|name| first || !self.names.contains(name)).unwrap_or_default();
+        self.names.insert(name.clone());
+        self.all.push(Input { name: name.clone(), ..self.input.clone() });
+        name
+    }
+}
+
+/// Gives each way that an input of indices goes an input, and one node to rows of one length that are codes.
+pub fn find(model: &mut Model, known: &mut HashMap<String, Known>) {
+    for input in model.inputs.iter().filter(|i| i.element.is_index()).cloned().collect::<Vec<Input>>() {
+        let Some(takers) = takers(model, known, &input) else { continue };
+        let (mut groups, mut others) = (BTreeMap::<usize, Vec<Rows>>::new(), vec![]);
+        for taker in &takers {
+            match codes(model, known, taker) {
+                Some(all) => all.into_iter().for_each(|rows| groups.entry(rows.width).or_default().push(rows)),
+                None => others.push(taker),
             }
         }
-        model.nodes = keep_live(made, &model.outputs);
+        let whole = |places: &Places| places.is_whole(input.shape.iter().product());
+        let once = match (groups.values().flatten().collect::<Vec<_>>().as_slice(), others.as_slice()) {
+            ([rows], []) => whole(&rows.indices),
+            ([], []) | ([], [_]) => true,
+            _ => false,
+        };
+        if once || !others.iter().all(|taker| whole(&taker.indices)) {
+            continue;
+        }
+        let made = model.nodes.iter().flat_map(|n| &n.proto.output);
+        let names = made.chain(known.keys()).chain(model.inputs.iter().map(|i| &i.name)).cloned().collect();
+        let mut ways = Ways { input, names, all: vec![] };
+        let mut before: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
+        for (n, taker) in others.iter().enumerate() {
+            let name = ways.next();
+            if n > 0 {
+                // The first one keeps what it reads by.
+                let (shape, indices) = (format!("{name}: shape"), format!("{name}: indices"));
+                let data = Data::I64(numbers(&taker.indices.shape).collect());
+                known.insert(shape.clone(), Known::Array(Rc::new(Array { shape: vec![taker.indices.shape.len()], data })));
+                let proto = NodeProto { input: vec![name, shape], output: vec![indices.clone()], ..Default::default() };
+                before.entry(taker.node).or_default().push(Node::new(NodeProto { op_type: "Reshape".into(), ..proto }));
+                model.nodes[taker.node].proto.input[1] = indices;
+            }
+        }
+        let mut gone = HashSet::new();
+        for all in groups.values() {
+            let name = ways.next();
+            gone.extend(all.iter().map(|r| r.at));
+            if let Some(first) = all.iter().map(|r| r.at).min() {
+                before.entry(first).or_default().push(node_of(&name, &ways.input.tensor, all));
+            }
+        }
+        let mut nodes: Vec<Node> = vec![];
+        for (at, node) in std::mem::take(&mut model.nodes).into_iter().enumerate() {
+            nodes.extend(before.remove(&at).unwrap_or_default());
+            if !gone.contains(&at) {
+                nodes.push(node);
+            }
+        }
+        model.nodes = keep_live(nodes, &model.outputs);
+        if let Some(at) = model.inputs.iter().position(|i| i.name == ways.input.name) {
+            model.inputs.splice(at..=at, ways.all);
+        }
     }
 }

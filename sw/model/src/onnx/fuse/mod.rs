@@ -25,7 +25,7 @@
 //! | normalisations of the graph's float32 input | [`input_norms`] |
 //! | parts and other orders of a normalisation | [`picked`] |
 //! | operators that are two | [`contrib`] |
-//! | rows of several tables by the columns of one input | [`columns`] |
+//! | rows of several tables by one input | [`columns`], [`indices`] |
 
 pub mod bias;
 pub mod by_channel;
@@ -37,6 +37,7 @@ pub mod digits;
 pub mod functions;
 pub mod group;
 pub mod hinges;
+pub mod indices;
 pub mod input_norms;
 pub mod joined;
 pub mod layout;

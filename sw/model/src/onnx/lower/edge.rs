@@ -80,7 +80,7 @@ pub fn before(g: &mut Building, node: &Node, op: &str, inputs: Inputs, x: &Eight
             let count_padding = !global && node.int("count_include_pad", 0) != 0;
             HostOp::Pool { window, max: op.ends_with("MaxPool"), count_padding }
         }
-        "Gather" if g.source(x).element == ElementType::Int64 => {
+        "Gather" if g.source(x).element.is_index() => {
             let (made, of) = rows(node, inputs)?;
             codes = of;
             made

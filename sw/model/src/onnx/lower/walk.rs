@@ -83,17 +83,17 @@ pub fn lower(model: &Model, known: &HashMap<String, Known>) -> Result<Lowered, I
 impl Walk<'_> {
     /// An input of the graph; `beside`: with others.
     fn begin(&mut self, input: &Input, beside: bool) -> Result<(), ImportError> {
-        let Input { name, shape, element } = input;
+        let Input { name, tensor, shape, element } = input;
         if beside {
             // What it takes of the frame is known when all inputs have layouts.
             let op = Op::Arrange { input: 0, from: vec![] };
             let finish = Finish::Codes { lo: -128, hi: 127 };
-            self.graph.layers.push(Layer { name: format!("{name} (of the frame)"), op, finish });
+            self.graph.layers.push(Layer { name: format!("{tensor} (of the frame)"), op, finish });
         }
-        self.graph.maps.push(Map { name: name.clone(), shape: [0; 3] });
+        self.graph.maps.push(Map { name: tensor.clone(), shape: [0; 3] });
         self.graph.order.push(Rc::default());
         self.graph.inputs.push(Source {
-            name: name.clone(),
+            name: tensor.clone(),
             shape: shape.clone(),
             element: *element,
             codes: None,

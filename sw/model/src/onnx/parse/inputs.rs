@@ -11,9 +11,11 @@ use crate::onnx::proto::{DimensionValue, TensorShapeProto, ValueInfoProto};
 pub struct Input {
     /// Its name.
     pub name: String,
+    /// The tensor it is of: its name in the file. Inputs of one tensor stand one behind the other.
+    pub tensor: String,
     /// Dimensions, outermost first.
     pub shape: Vec<usize>,
-    /// int8, uint8, float32 or int64.
+    /// int8, uint8, float32, or int64 or int32 of indices.
     pub element: ElementType,
 }
 
@@ -61,14 +63,17 @@ pub fn input(input: &ValueInfoProto, notes: &mut Vec<String>) -> Result<Input, I
         return beyond(format!("shape {dims:?} is more than {LARGEST_MAP} elements; no configuration holds so large a map"));
     }
     let element = match ElementType::from_code(tensor.elem_type) {
-        Ok(ElementType::Int32) => return beyond("element type int32; the machine takes int8, uint8 or float32".into()),
         Ok(element) => element,
-        Err(name) => return beyond(format!("element type {name}; the machine takes int8, uint8 or float32")),
+        Err(name) => {
+            return beyond(format!(
+                "element type {name}; the machine takes int8, uint8 or float32, and int64 or int32 of indices"
+            ));
+        }
     };
     if let Some(batch) = batch {
         notes.push(format!("input '{}': its first dimension, {batch}, is taken as a batch of 1: shape {dims:?}", input.name));
     }
-    Ok(Input { name: input.name.clone(), shape: dims, element })
+    Ok(Input { name: input.name.clone(), tensor: input.name.clone(), shape: dims, element })
 }
 
 /// What a file states of a value between nodes, an open batch as 1: its shape where every other dimension is a number, its element
