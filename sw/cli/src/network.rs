@@ -189,14 +189,22 @@ pub fn measured(report: &systole_verif::Report, by: &str, inputs: usize) -> Meas
     }
 }
 
-/// The command line, with names of files in place of paths: what one types to have the page again.
+/// The command line as one types it to have the page again: names of files in place of paths, and one name for the page itself,
+/// which is the same wherever it is written.
 pub fn command() -> String {
-    let short = |arg: String| {
+    let mut words = vec!["systole".to_string()];
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
         let path = Path::new(&arg);
         match path.file_name() {
-            Some(name) if path.is_absolute() => name.to_string_lossy().into_owned(),
-            _ => arg,
+            _ if ["-o", "--output", "--report"].contains(&&*arg) => {
+                args.next();
+                words.extend([arg, "report.html".into()]);
+            }
+            _ if arg.starts_with("--output=") || arg.starts_with("--report=") => words.push(arg[..9].to_string() + "report.html"),
+            Some(name) if path.is_absolute() => words.push(name.to_string_lossy().into_owned()),
+            _ => words.push(arg),
         }
-    };
-    std::iter::once("systole".to_string()).chain(std::env::args().skip(1).map(short)).collect::<Vec<_>>().join(" ")
+    }
+    words.join(" ")
 }
