@@ -200,7 +200,7 @@ pub fn columns_of_tokens(model: &Encoder) -> Vec<Column> {
             EncoderOp::Linear(l) => (format!("product {} × {}", l.inputs, l.outputs), "array"),
             EncoderOp::Norm(x) if x.mean => ("layer norm".into(), "vector"),
             EncoderOp::Norm(_) => ("RMS norm".into(), "vector"),
-            EncoderOp::Attention(a) => (format!("attention, {} heads", a.heads), "array"),
+            EncoderOp::Attention(a) => (format!("attention, {} head{}", a.heads, if a.heads == 1 { "" } else { "s" }), "array"),
             EncoderOp::Add(..) => ("sum".into(), "vector"),
         };
         let shape = format!("{} × {}", model.tokens, model.width_of(n + 1));

@@ -209,7 +209,7 @@ fn views(
         };
         let share = 100.0 * m.used as f64 / m.size.max(1) as f64;
         let text = format!(
-            "{}: {kind}. {} of {} words are used, {} %",
+            "{}: {kind}. {} of {} words are used, {}\u{a0}%",
             m.name,
             grouped(m.used as u64),
             grouped(m.size as u64),
@@ -339,7 +339,7 @@ impl Page {
         if let Some(p) = &d.prefill {
             let each = p.law.cycles as f64 / p.rows as f64;
             let note = format!("{} tokens at once, {} cycles each", p.rows, short(each));
-            self.stats.push(stat("of a prompt", short(1e6 * mhz / each), "tokens a second", note));
+            self.stats.push(stat("tokens of a prompt a second", short(1e6 * mhz / each), "", note));
         }
         let used = |cycles: u64, macs: u64| 100.0 * macs as f64 / (cycles as f64 * array);
         self.stats.push(stat(

@@ -5,8 +5,8 @@ use crate::numbers::{label, ticks};
 use askama::Template;
 use systole_compiler::Decoder;
 
-const PLOT: [f64; 2] = [560.0, 210.0];
-const ORIGIN: [f64; 2] = [70.0, 14.0];
+const PLOT: [f64; 2] = [396.0, 180.0];
+const ORIGIN: [f64; 2] = [56.0, 14.0];
 
 /// A mark of an axis.
 pub struct Tick {
