@@ -197,12 +197,20 @@ fn zooms(browser: &mut Browser, page: &Path, name: &str) {
     browser.open(page, 1200, "light");
     let state = "[...document.querySelectorAll('.views g.bar')].map(g => [g.style.display, g.querySelector('rect').getAttribute('width')].join()).join(' ')";
     let press = |n: usize| format!("document.querySelectorAll('.views .zoom')[0].querySelectorAll('button')[{n}].click()");
-    let width = "Math.max(...[...document.querySelectorAll('.views')][0].querySelectorAll('g.bar:not(.stays) rect').values().map(r => Number(r.getAttribute('width'))))";
     browser.value(&press(4));
-    let (all, before) = (browser.value(state), browser.value(width).as_f64().unwrap());
+    let all = browser.value(state);
+    // Of bars that are wholly in sight behind it, each is twice as wide.
+    let wide =
+        "[...document.querySelector('.views').querySelectorAll('g.bar:not(.stays)')].map(g => [g, g.querySelector('rect')])";
+    browser.value(&format!("{wide}.forEach(([g, r]) => g.before = Number(r.getAttribute('width')))"));
     browser.value(&press(0));
-    let after = browser.value(width).as_f64().unwrap();
-    assert!(after > 1.2 * before, "{name}: bars of {before} are {after} wide when zoomed");
+    let ratios = browser.value(&format!(
+        "{wide}.filter(([g, r]) => g.style.display !== 'none' && g.before > 1 && Number(r.getAttribute('x')) > 0 && \
+         Number(r.getAttribute('x')) + Number(r.getAttribute('width')) < Number(g.closest('svg.pane').dataset.plot)) \
+         .map(([g, r]) => Number(r.getAttribute('width')) / g.before)"
+    ));
+    let ratios: Vec<f64> = ratios.as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+    assert!(!ratios.is_empty() && ratios.iter().all(|r| (r - 2.0).abs() < 0.2), "{name}: zoomed by {ratios:?}");
     browser.value(&press(3));
     browser.value(&press(4));
     assert_eq!(browser.value(state), all, "{name}");
