@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help docs setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain verilator-versions rram-campaigns report-look synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help docs setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain integration rustdoc package verilator-versions rram-campaigns report-look synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,16 @@ cov-rust: setup ## lines of the Rust that its own tests reach
 plain: setup ## digits in Icarus Verilog and a bench in plain Verilog: four states, no X behind reset
 	cargo run --release -q -p systole-cli -- script digits --config nano -o target/nano.script
 	scripts/plain.sh nano target/nano.script
+
+integration: setup ## file lists, FuseSoC, Bender, SystemRDL, the driver in C for RISC-V: each by its own tool
+	scripts/setup.sh --integration
+	scripts/integration.sh
+
+rustdoc: ## documentation of all crates in target/doc, no warning let through
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
+
+package: ## the crates that others can use, each built from the archive that cargo would publish
+	cargo package $(addprefix -p ,verilated harness-macros harness systole-isa systole-files systole-model systole-compiler systole-host systole-llm)
 
 verilator-versions: setup ## binding, harness and a sample of blocks on each Verilator of the README
 	scripts/setup.sh --verilators

@@ -65,7 +65,7 @@ def main():
         shutil.copy(path, out)
     # Ours first: Yosys's files have block RAMs of the same name that do nothing, and Verilator takes the first.
     here = [f"+incdir+{out.resolve()}", str(out.resolve() / "netlist.v")]
-    sources = [*here, *(f"verif/cells/{cell}.v" for cell in own), str(out.resolve() / "cells_sim.v")]
+    sources = [*here, *(str(pathlib.Path("verif/cells").resolve() / f"{cell}.v") for cell in own), str(out.resolve() / "cells_sim.v")]
     (out / "files.f").write_text("\n".join(sources) + "\n")
     print(f"written: {out}/netlist.v" + ("" if args.block else f"; systole run digits --config {args.config} --netlist {out}"))
 

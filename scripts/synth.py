@@ -92,14 +92,15 @@ def configuration(text):
 
 
 def read_list(path, technology=True):
-    includes, files = [], []
+    """Include options and files of a list, whose paths are from its folder; a technology's file stands for the one of its name."""
+    includes, files, folder = [], [], pathlib.Path(path).parent
     for line in pathlib.Path(path).read_text().splitlines():
         line = line.split("//")[0].strip()
         if line.startswith("+incdir+"):
-            includes.append("-I" + line.removeprefix("+incdir+"))
+            includes.append("-I" + str(folder / line.removeprefix("+incdir+")))
         elif line:
             special = TECHNOLOGY / pathlib.Path(line).name
-            files.append(str(special) if technology and special.is_file() else line)
+            files.append(str(special if technology and special.is_file() else folder / line))
     return includes, files
 
 

@@ -21,6 +21,7 @@ pub mod random_vector;
 pub mod rram_engine;
 pub mod rram_hands;
 pub mod rram_model;
+pub mod run_wave;
 pub mod script;
 pub mod tales;
 pub mod workloads;

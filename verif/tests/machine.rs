@@ -6,6 +6,7 @@ mod common;
 
 mod auto;
 mod board;
+mod c_driver;
 mod campaigns;
 mod chip;
 mod decoder;
@@ -13,6 +14,7 @@ mod encoders;
 mod fuzz;
 mod hand_programs;
 mod house;
+mod integrating;
 mod lockstep;
 mod netlist;
 mod networks;

@@ -15,8 +15,7 @@ fn root() -> PathBuf {
 
 /// Compiles the chip with the bench, a file of the RTL changed; gives the program.
 fn program(folder: &Path, name: &str, change: Option<(&str, &str, &str)>) -> PathBuf {
-    let list = std::fs::read_to_string(root().join("rtl/systole.f")).unwrap();
-    let mut files: Vec<PathBuf> = list.lines().filter(|l| l.starts_with("rtl/")).map(|l| root().join(l)).collect();
+    let (mut files, _) = systole_chip::source_list().unwrap();
     files.push(root().join("sim/plain/systole_replay.v"));
     if let Some((file, from, to)) = change {
         let at = files.iter_mut().find(|f| f.ends_with(file)).unwrap();

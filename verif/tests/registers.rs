@@ -7,9 +7,8 @@ use rand::RngExt;
 use std::collections::BTreeMap;
 use systole_chip::{Options, RtlTransport, run_chip};
 use systole_host::{Driver, Transport};
-use systole_isa::latency::Latency;
-use systole_isa::regs::{Access, ID_VALUE, IRQ_BITS, REGS, offset};
-use systole_isa::{Config, Image, fingerprint};
+use systole_isa::regs::{Access, IRQ_BITS, REGS, Reg, offset};
+use systole_isa::{Config, Image, fields};
 use systole_verif::random;
 
 fn on_chip<T: 'static, F: Future<Output = T> + 'static>(config: &Config, job: impl FnOnce(RtlTransport) -> F + 'static) -> T {
@@ -21,42 +20,24 @@ fn machines() -> [Config; 2] {
 }
 
 /// The registers that a machine has, by name: those of the vector unit's tokens are holes without it.
-fn present(config: &Config) -> impl Iterator<Item = &'static systole_isa::regs::Reg> {
+fn present(config: &Config) -> impl Iterator<Item = &'static Reg> {
     let vector = config.vec_lanes != 0;
     REGS.iter().filter(move |r| vector || r.offset < offset("POS"))
 }
 
 /// The bits of a register that hold what is written; 0 for one that acts or is only read.
 fn holds(name: &str) -> u32 {
-    match name {
-        "IN_BYTES" | "OUT_BYTES" | "START_LIMIT" | "UPLOAD_ADDRESS" | "SCRATCH" | "RRAM_SCRUB_BUDGET" => u32::MAX,
-        "IRQ_ENABLE" => (1 << IRQ_BITS.len()) - 1,
-        "UPLOAD_TARGET" => 7,
-        "EVENT_SELECT" => 15,
-        "RRAM_SLOT" => 1,
-        "RRAM_INJECT" => 0x3_ffff,
-        "STOP" => 0x1_ffff,
-        "POS" | "AUTO" | "ENTRY" => 0xffff,
-        _ if name.starts_with("TOK") => 0xffff,
-        _ => 0,
-    }
+    fields::holds(register(name))
 }
 
-/// What reads otherwise than 0 after reset, on a chip whose RRAM was never written. None: it changes by itself, while the controller
-/// looks for an image or for ever.
+/// What a register reads after reset, on a chip whose RRAM was never written. None: it changes by itself, while the controller looks
+/// for an image or for ever.
 fn reset_value(config: &Config, name: &str) -> Option<u32> {
-    let sized = config.parameters().iter().find(|p| p.0 == name).map(|p| p.1);
-    Some(match name {
-        "ID" => ID_VALUE,
-        "FINGERPRINT" => fingerprint(),
-        "CONFIG" => config.machine(),
-        "GEOMETRY" => config.rows | config.cols << 8 | config.x_banks << 16 | config.rram_ways << 24,
-        "LATENCY" => Latency::of(config).l,
-        "LANE" => config.tap_depth | config.line_depth << 12 | config.lane_taps << 24,
-        "SEQ_CYCLE" | "RRAM_STATUS" | "RRAM_WAKE_CYCLES" | "RRAM_CORRECTED" | "RRAM_UNCORRECTABLE" | "RRAM_ERROR_FIRST"
-        | "RRAM_ERROR_LAST" | "RRAM_SPARES" | "RRAM_SLOT" | "ERROR" | "IRQ_STATUS" | "STATUS" => return None,
-        _ => sized.unwrap_or(0),
-    })
+    fields::reset_of(register(name), config)
+}
+
+fn register(name: &str) -> &'static Reg {
+    REGS.iter().find(|r| r.name == name).unwrap()
 }
 
 async fn read(t: &mut RtlTransport, name: &str) -> u32 {

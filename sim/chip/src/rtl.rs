@@ -93,19 +93,24 @@ pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     read_list(&rtl("rtl/systole.f"))
 }
 
-/// The files and include folders of a list: a path a line from the root of the project, `+incdir+DIR`, `-f LIST`, `//`.
+/// The files and include folders of a list: a path a line from the list's folder, `+incdir+DIR`, `-F LIST`, `//`. What lies beside
+/// `rtl/` is the project's, also where a copy takes the place of `rtl/`.
 fn read_list(list: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let text = std::fs::read_to_string(list)?;
+    let place = |path: &str| match path.strip_prefix("../") {
+        Some(beside) => root().join(beside),
+        None => list.with_file_name(path),
+    };
     let (mut sources, mut includes) = (vec![], vec![]);
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
         if let Some(dir) = line.strip_prefix("+incdir+") {
-            includes.push(rtl(dir));
-        } else if let Some(list) = line.strip_prefix("-f ") {
-            let (more, dirs) = read_list(&rtl(list))?;
+            includes.push(place(dir));
+        } else if let Some(list) = line.strip_prefix("-F ") {
+            let (more, dirs) = read_list(&place(list))?;
             sources.extend(more);
             includes.extend(dirs);
         } else {
-            sources.push(rtl(line));
+            sources.push(place(line));
         }
     }
     Ok((sources, includes))
@@ -162,7 +167,7 @@ pub fn netlist_spec(folder: &Path) -> Result<Spec, verilated::Error> {
 /// The same for the netlist of a module of the chip.
 ///
 /// # Errors
-/// As [`netlist_spec`].
+/// [`verilated::Error::Source`] where a file is not there.
 pub fn netlist_spec_of(top: &str, folder: &Path) -> Result<Spec, verilated::Error> {
     let list = folder.join("files.f");
     let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Async test benches for Verilog in Rust, with the vocabulary of cocotb.
-//!
-//! Tasks wait for clock edges, read ports with the values that the design's flip-flops sample at
-//! that edge, and write ports; writes take effect together just after it. docs/harness.md has the
-//! semantics with a timing diagram, docs/first-test-bench.md a first bench.
+#![doc = include_str!("../README.md")]
 
 pub mod axi;
 mod clock;

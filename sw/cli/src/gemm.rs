@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole gemm`.
 
+#![allow(rustdoc::broken_intra_doc_links)] // help texts: [m, n] is a shape
+
 use crate::{Machine, output};
 use anyhow::{Result, bail, ensure};
 use clap::Args;

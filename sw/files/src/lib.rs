@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How the program writes files: whole or not at all ([`write`]), into what is no regular file as it is, through symbolic links;
+//! How the program writes files: whole or not at all ([`write()`]), into what is no regular file as it is, through symbolic links;
 //! and how two processes that change one file take turns ([`Lock`]).
 
 mod error;

@@ -42,10 +42,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     put().map_err(FileError::at(path))
 }
 
-/// Fails now if [`write`] could not write a file later. What is no regular file is not opened: a FIFO would wait for its reader.
+/// Fails now if [`write()`] could not write a file later. What is no regular file is not opened: a FIFO would wait for its reader.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn check(path: &Path) -> Result<(), FileError> {
     let look = || match Place::of(path)? {
         Place::File { path, now } => beside(&path, now.as_ref()).map(drop),

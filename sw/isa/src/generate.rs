@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is written from the tables: the Verilog header and the tables in docs/.
+//! What is written from the tables: the Verilog and C headers, the registers in SystemRDL, and the tables in docs/.
+
+mod c;
+mod lists;
+mod rdl;
+
+pub use c::c_header;
+pub use rdl::{rdl, rdl_parameters};
 
 use crate::Unit;
 use crate::config::{CONFIGS, OWN};
 use crate::ecc::{ADDRESS_BITS, Code, Field};
+use crate::fields::{RegField, Reset, fields};
 use crate::format::FORMATS;
 use crate::latency::{LATENCIES, Latency, max_loops};
-use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, STATUS_BITS, UPLOAD_TARGETS};
+use crate::regs::{ERRORS, EVENTS, ID_VALUE, IRQ_BITS, REGS, RRAM_STATUS_BITS, Reg, STATUS_BITS, UPLOAD_TARGETS};
 use crate::rram::{COMMANDS, KEYS, RECORD_MAGIC, RECORDS, REFERENCES, RETRIES, TURN_THRESHOLD, WEAR_THRESHOLD};
 use crate::{board, ports, rram_engine};
 use std::fmt::Write;
@@ -260,6 +268,7 @@ pub fn doc_tables() -> Vec<(String, String)> {
         })
         .collect();
     out.push(("registers".into(), table(&["offset", "register", "access", "meaning"], regs)));
+    out.push(("fields".into(), table(&["register", "bits", "field", "after reset", "meaning"], field_rows())));
     for (name, bits) in [
         ("status", &STATUS_BITS[..]),
         ("rram-status", &RRAM_STATUS_BITS),
@@ -319,6 +328,43 @@ pub fn doc_tables() -> Vec<(String, String)> {
     out.push(("latencies".into(), table(&head, rows)));
     out.extend(engine_tables());
     out
+}
+
+/// Fields of the registers that have more than one, or one that is not all of it, and that have no table of their own.
+fn field_rows() -> Vec<Vec<String>> {
+    let tables = ["STATUS", "RRAM_STATUS", "IRQ_STATUS", "IRQ_ENABLE"];
+    let shown = |reg: &&Reg| !tables.contains(&reg.name) && fields(reg).iter().any(|f| f.width != 32);
+    let row = |reg: &Reg, f: &RegField| {
+        let bits = if f.width == 1 { f.lsb.to_string() } else { format!("{}:{}", f.lsb + f.width - 1, f.lsb) };
+        let reset = match f.reset {
+            Reset::Value(value) => value.to_string(),
+            Reset::Size(name) => format!("`{name}`"),
+            Reset::Id => "`CONFIG`".into(),
+            Reset::Fingerprint | Reset::Latency | Reset::Live => "".into(),
+        };
+        let doc = if f.doc.is_empty() { "see above" } else { f.doc };
+        vec![format!("`{}`", reg.name), bits, format!("`{}`", f.name), reset, doc.into()]
+    };
+    REGS.iter().filter(shown).flat_map(|reg| fields(reg).iter().map(|f| row(reg, f)).collect::<Vec<_>>()).collect()
+}
+
+/// The files that are written, by their paths from the root of the project: from the tables, and lists of files from `rtl/systole.f`.
+///
+/// # Errors
+/// A list or folder that cannot be read.
+pub fn files(root: &Path) -> io::Result<Vec<(&'static str, String)>> {
+    let list = std::fs::read_to_string(root.join("rtl/systole.f"))?;
+    let headers = std::fs::read_dir(root.join("rtl/include"))?.map(|e| Ok(e?.file_name().to_string_lossy().into_owned()));
+    let mut headers = headers.collect::<io::Result<Vec<_>>>()?;
+    headers.sort();
+    let mut files = vec![
+        ("rtl/include/systole_isa.vh", verilog_header()),
+        ("rtl/include/systole_rram_rom.vh", rom_header()),
+        ("rtl/systole.rdl", rdl(&CONFIGS[3])),
+        ("sw/c/include/systole_regs.h", c_header()),
+    ];
+    files.extend(lists::lists(&list, &headers));
+    Ok(files)
 }
 
 /// The ROM of the RRAM engine: words with their parity bits on top, as assignments to `rom`.

@@ -16,6 +16,25 @@ use serde::Serialize;
 pub const MAGIC: u32 = u32::from_le_bytes(*b"SYSI");
 /// Version of the file format.
 pub const VERSION: u32 = 4;
+/// The words of its header, by their names.
+pub const HEADER: [&str; HEADER_WORDS] = [
+    "MAGIC",
+    "VERSION",
+    "FINGERPRINT",
+    "MACHINE",
+    "IN_BYTES",
+    "OUT_BYTES",
+    "TIMETABLE",
+    "DESCRIPTORS",
+    "PARAMETERS",
+    "LUTS",
+    "WEIGHTS",
+    "TAPS",
+    "VECTOR",
+    "METADATA",
+];
+/// Bytes of what each of the words from TIMETABLE on counts, sections in the order of the file.
+pub const SECTION_BYTES: [usize; HEADER_WORDS - 6] = [8, 16, 8, 256, 1, 8, 8, 1];
 const HEADER_WORDS: usize = 14;
 
 /// Element type of a host tensor.
@@ -326,7 +345,7 @@ impl Image {
             });
         }
         let counts: Vec<usize> = (6..HEADER_WORDS).map(|i| word(i) as usize).collect();
-        let sizes: Vec<usize> = counts.iter().zip([8usize, 16, 8, 256, 1, 8, 8, 1]).map(|(c, s)| c * s).collect();
+        let sizes: Vec<usize> = counts.iter().zip(SECTION_BYTES).map(|(c, s)| c * s).collect();
         let data: usize = sizes[..7].iter().sum();
         let meta_at = (4 * HEADER_WORDS + data).next_multiple_of(4);
         let crc_at = (meta_at + sizes[7]).next_multiple_of(4);

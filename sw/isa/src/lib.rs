@@ -14,6 +14,7 @@ pub mod ecc;
 pub mod error;
 pub mod f24;
 pub mod field;
+pub mod fields;
 pub mod format;
 pub mod generate;
 pub mod image;

@@ -80,7 +80,7 @@ impl Image {
     /// The codes of a row, as they lie in the image.
     ///
     /// # Errors
-    /// As [`Image::with_rows`].
+    /// As [`Image::set_rows`].
     pub fn row(&self, name: &str, row: u32, config: &Config) -> Result<Vec<i8>, IsaError> {
         let table = self.table(name)?;
         in_range(table, row)?;

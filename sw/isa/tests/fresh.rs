@@ -2,7 +2,7 @@
 //! Generated files say what the tables say.
 
 use std::path::{Path, PathBuf};
-use systole_isa::generate::{documents, port_tables, refresh, rom_header, verilog_header};
+use systole_isa::generate::{documents, files, port_tables, refresh};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -19,9 +19,10 @@ fn assert_fresh(path: &Path, expected: &str) {
 }
 
 #[test]
-fn the_verilog_headers_are_fresh() {
-    assert_fresh(&root().join("rtl/include/systole_rram_rom.vh"), &rom_header());
-    assert_fresh(&root().join("rtl/include/systole_isa.vh"), &verilog_header());
+fn the_files_that_are_written_are_fresh() {
+    for (path, text) in files(&root()).unwrap() {
+        assert_fresh(&root().join(path), &text);
+    }
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Reason {
 pub struct Counts {
     /// Requests that were admitted.
     pub admitted: u64,
-    /// Requests that were refused, by [`Reason`].
+    /// Requests that were refused, by `Reason`.
     pub refused: [u64; 4],
     /// Requests that were no requests: answered with 4xx.
     pub malformed: u64,

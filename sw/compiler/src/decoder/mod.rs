@@ -2,8 +2,8 @@
 //! From a quantised decoder to its programs (docs/language-models.md): one timetable for every position, and one that takes
 //! several tokens of a prompt at once.
 //!
-//! [`shape`] says what lies where; [`lay`] and [`crate::laid`] lay out tiles and parameters; [`emit`] and [`attention`] are the
-//! order of things, which [`crate::timeline`] places in time.
+//! `shape` says what lies where; `lay` and `crate::laid` lay out tiles and parameters; `emit` and `attention` are the
+//! order of things, which `crate::timeline` places in time.
 
 mod attention;
 mod emit;

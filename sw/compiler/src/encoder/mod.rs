@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From an encoder with scales by token to a program (docs/encoders.md), for one length.
 //!
-//! [`plan`] says what is computed in which order, [`lay`] lays out tiles and parameters, [`emit`], [`operators`] and [`attention`] are the rows of each chunk's [`maps`],
-//! which [`track`] places on a [`crate::timeline`] as early as what they touch allows.
+//! `plan` says what is computed in which order, `lay` lays out tiles and parameters, `emit`, `operators` and `attention` are the rows of each chunk's `maps`,
+//! which `track` places on a `crate::timeline` as early as what they touch allows.
 
 mod attention;
 mod emit;

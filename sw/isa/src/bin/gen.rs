@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `make gen`: writes the Verilog headers and the tables in docs/.
+//! `make gen`: writes the Verilog and C headers, the registers in SystemRDL, lists of files, and the tables in docs/.
 
 use std::path::Path;
 use std::{fs, io};
@@ -7,8 +7,9 @@ use systole_isa::generate;
 
 fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    fs::write(root.join("rtl/include/systole_isa.vh"), generate::verilog_header())?;
-    fs::write(root.join("rtl/include/systole_rram_rom.vh"), generate::rom_header())?;
+    for (path, text) in generate::files(&root)? {
+        fs::write(root.join(path), text)?;
+    }
     let ports = generate::port_tables(&root.join("rtl"))?;
     for path in generate::documents(&root.join("docs"))? {
         let text = fs::read_to_string(&path)?;

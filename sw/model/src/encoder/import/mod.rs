@@ -2,8 +2,8 @@
 //! ONNX files to encoders: what `quantize_dynamic` writes, int8 weights behind Cast and Mul or DequantizeLinear, and float32.
 //!
 //! The graph is cut in three: a front that the host computes (embeddings, masks), the machine's part, and what is behind it (pooling,
-//! classifiers). [`trace`] follows the graph from a cut on and finds what is row-wise, [`recognise`] says which functions and
-//! normalisations it is, [`emit`] makes operators of it. Cuts are tried from the first product backwards, results from the outputs
+//! classifiers). `trace` follows the graph from a cut on and finds what is row-wise, `recognise` says which functions and
+//! normalisations it is, `emit` makes operators of it. Cuts are tried from the first product backwards, results from the outputs
 //! backwards.
 
 mod emit;

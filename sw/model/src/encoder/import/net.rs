@@ -159,7 +159,7 @@ fn input(v: &ValueInfoProto, sizes: &BTreeMap<String, usize>, notes: &mut Vec<St
     Ok(Input { name: v.name.clone(), shape, kind })
 }
 
-/// Dimensions that a file leaves open and that [`read`] needs a size for, each once.
+/// Dimensions that a file leaves open and that `read` needs a size for, each once.
 ///
 /// # Errors
 /// [`ImportError::Protobuf`], no graph.
