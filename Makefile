@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help docs setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain integration rustdoc package verilator-versions rram-campaigns synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help docs setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain integration rustdoc package verilator-versions rram-campaigns report-look synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,10 @@ verilator-versions: setup ## binding, harness and a sample of blocks on each Ver
 
 rram-campaigns: setup ## what the RRAM controller promises, in full (docs/rram.md): an hour of one core
 	scripts/rram_campaigns.sh
+
+report-look: setup ## pages of systole report in a real browser: light, dark, on a phone, printed; pictures in build/report (PAGES="F.html .." more)
+	scripts/setup.sh --report
+	SYSTOLE_BROWSER=chromium SYSTOLE_PAGES="$(PAGES)" cargo test -p systole-cli --test all look::
 
 synth: ## place and route one configuration for ECP5 (CONFIG=small FREQ=90 SEED=1)
 	scripts/synth.sh $(CONFIG) --freq $(FREQ) --seed $(SEED)

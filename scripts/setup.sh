@@ -14,6 +14,7 @@
 #   scripts/setup.sh --verify   and cargo-nextest for `systole verify`: minutes of compiling, once
 #   scripts/setup.sh --slurm    and Slurm and munge for `make slurm-try`; no service of theirs is needed
 #   scripts/setup.sh --coverage and lcov for the HTML report of `make cov`
+#   scripts/setup.sh --report   and Chromium with a font for `make report-look`
 #   scripts/setup.sh --integration and .venv-integration with FuseSoC, PeakRDL and Bender (compiled, once) for `make integration`, and a C compiler for RISC-V
 #   scripts/setup.sh --docs     and .venv-docs with mdBook for `make docs`: minutes of compiling, once
 #   scripts/setup.sh --scalesim and .venv-scalesim with SCALE-Sim for `make scalesim`
@@ -37,7 +38,7 @@ SCALESIM_PINS=(scalesim==3.0.0 numpy==2.3.5 pandas==3.1.1) # it does not run wit
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-synth=0 formal=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0 docs=0 integration=0
+synth=0 formal=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0 docs=0 integration=0 report=0
 for arg in "$@"; do
     case $arg in
         --synth) synth=1 ;;
@@ -53,8 +54,9 @@ for arg in "$@"; do
         --coverage) coverage=1 ;;
         --integration) integration=1 ;;
         --docs) docs=1 ;;
-        -h | --help) sed -n '3,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        *) die "unknown option '$arg'; known: --synth, --formal, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage, --docs, --integration" ;;
+        --report) report=1 ;;
+        -h | --help) sed -n '3,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option '$arg'; known: --synth, --formal, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage, --docs, --integration, --report" ;;
     esac
 done
 
@@ -92,6 +94,10 @@ if ((integration)); then
 fi
 if ((coverage)); then
     need lcov has_command genhtml
+fi
+if ((report)); then
+    need chromium has_command chromium
+    need fonts-dejavu-core has_file /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 fi
 if ((verilators)); then
     need liblz4-dev has_file /usr/include/lz4.h # FST writer of newer Verilators
@@ -131,6 +137,13 @@ rust_version=$(cargo --version | cut -d' ' -f2)
 at_least "$rust_version" "$rust_min" || die "Rust $rust_version is too old, $rust_min or newer is needed: rustup update"
 
 say "Verilator $verilator_version, Rust $rust_version, g++, make, Icarus Verilog, Yosys, zlib: ready"
+
+if ((report)); then
+    # What apt has: 156 on Debian 12. 111 is the first that knows all colours of the page.
+    chromium=$(chromium --version | awk '{ print $2 }')
+    at_least "$chromium" 111 || die "Chromium $chromium is too old, 111 or newer is needed"
+    say "Chromium $chromium: ready"
+fi
 
 if ((verify)); then
     nextest=$(cargo nextest --version 2>/dev/null | awk 'NR == 1 { print $2 }') || true

@@ -16,6 +16,7 @@ use systole_model::encoder::import::{
 };
 use systole_model::encoder::{Encoder, Op};
 use systole_model::onnx::{Array, Data, ElementType};
+use systole_report::Subject;
 use systole_verif::encoder::{Apart, Outcome, apart, sizes};
 
 /// Scales of activations that a file does not have.
@@ -104,6 +105,15 @@ fn load(path: &Path, sizes: BTreeMap<String, usize>, config: &Config) -> Result<
     let begin = std::time::Instant::now();
     let parts = compile_parts(&imported.encoder, config).with_context(|| path.display().to_string())?;
     Ok(Loaded { imported, parts, seconds: begin.elapsed().as_secs_f64() })
+}
+
+/// A network that is not run, and the parts in which a machine takes it.
+///
+/// # Errors
+/// A file that cannot be read, open dimensions without --size, what the compiler says.
+pub fn parts(path: &Path, args: &DynamicArgs, config: &Config) -> Result<(Encoder, Vec<(Encoder, EncoderProgram)>)> {
+    let l = load(path, args.sizes()?, config)?;
+    Ok((l.imported.encoder, l.parts))
 }
 
 fn cycles(parts: &[(Encoder, EncoderProgram)]) -> u64 {
@@ -245,6 +255,7 @@ pub fn run(path: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     }
     let (config, options) = (machine.counting(false)?, args.options()?);
     output::check_writable(&args.output)?;
+    output::check_writable(&args.report)?;
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let names = input_names(&bytes);
     ensure!(
@@ -277,6 +288,19 @@ pub fn run(path: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
         crate::onnx::write_named(file, &outputs)?;
     }
     let expected = args.judge.read_plain(outputs.len())?;
+    if let Some(file) = &args.report {
+        let measured = systole_report::Measured {
+            by: machine.backend().label().into(),
+            cycles: ran.cycles_measured.iter().sum(),
+            as_predicted: ran.cycles_measured == ran.cycles_predicted,
+            inputs: 1,
+            compared: ran.compared,
+            mismatches: ran.mismatches,
+            with: "the golden model",
+        };
+        let subject = Subject::Encoder(&l.imported.encoder, l.parts.iter().map(|p| &p.1).collect());
+        crate::report::of_run(file, &subject, &config, None, measured)?;
+    }
     report(&l, &config, machine, &ran, &prepared.mask, &outputs, &floats, &expected)
 }
 

@@ -35,16 +35,29 @@ impl Ready {
     pub fn compile(&self, path: &Path, model: &systole_llm::Model, config: &Config) -> Result<(Quantised, Decoder)> {
         let name = path.file_stem().map_or_else(|| "model".into(), |n| n.to_string_lossy().into_owned());
         let context = self.context.map(|c| model.sizes.context.min(c as usize));
-        let mut quantised = quantise(model, &Options { context, calibration: self.calibrate as usize, ..Options::default() });
-        let cols = config.cols as usize;
-        loop {
-            match compile_decoder(&quantised, config, &name) {
-                // Whole words of positions: nothing between them saves room.
-                Err(CompileError::DoesNotFit { .. }) if context.is_none() && quantised.sizes.context > cols => {
-                    quantised.shorten((quantised.sizes.context - 1) / cols * cols);
-                }
-                other => return Ok((quantised, other?)),
+        let quantised = quantise(model, &Options { context, calibration: self.calibrate as usize, ..Options::default() });
+        Ok(longest(quantised, config, &name, context.is_none())?)
+    }
+}
+
+/// A model compiled for the context that it has, or, where that may be `shortened`, for the longest that fits.
+///
+/// # Errors
+/// What the compiler says of it.
+pub fn longest(
+    mut quantised: Quantised,
+    config: &Config,
+    name: &str,
+    shortened: bool,
+) -> Result<(Quantised, Decoder), CompileError> {
+    let cols = config.cols as usize;
+    loop {
+        match compile_decoder(&quantised, config, name) {
+            // Whole words of positions: nothing between them saves room.
+            Err(CompileError::DoesNotFit { .. }) if shortened && quantised.sizes.context > cols => {
+                quantised.shorten((quantised.sizes.context - 1) / cols * cols);
             }
+            other => return Ok((quantised, other?)),
         }
     }
 }

@@ -10,8 +10,10 @@ mod fault;
 mod gemm;
 mod generate;
 mod judge;
+mod network;
 mod onnx;
 mod output;
+mod report;
 mod rows;
 mod rram;
 mod run;
@@ -72,12 +74,14 @@ enum Verb {
     Energy(energy::EnergyArgs),
     /// Cycles of a network over the area of machines
     Explore(explore::ExploreArgs),
+    /// Write a page about a network on a machine: cycles by layer, roofline, timetable, memories (docs/report.md)
+    Report(report::ReportArgs),
     Script(script::ScriptArgs),
     /// Print the program in an image
     Disasm(show::DisasmArgs),
     /// Print a configuration: sizes, latencies, L; without a name, all of them
     Config(show::ConfigArgs),
-    /// Write the timetable of an image as a trace for Perfetto or chrome://tracing
+    /// Write the timetable of an image or a network as a trace for Perfetto or chrome://tracing
     Timeline(show::TimelineArgs),
     /// A board behind a serial port: look what is wrong with it, or simulate one
     Board(board::BoardArgs),
@@ -223,6 +227,7 @@ fn main() -> ExitCode {
         Verb::Retention(args) => fault::retention(&args),
         Verb::Energy(args) => energy::energy(&args),
         Verb::Explore(args) => explore::explore(&args),
+        Verb::Report(args) => report::report(&args),
         Verb::Script(args) => script::script(&args),
         Verb::Disasm(args) => show::disasm(&args),
         Verb::Config(args) => show::config(&args),

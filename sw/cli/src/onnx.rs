@@ -9,11 +9,11 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use systole_compiler::legalise::legalise;
-use systole_compiler::stage::Staged;
 use systole_compiler::{Compiled, Options, Pass, compile as compile_graph, dump};
 use systole_isa::Config;
-use systole_model::graph::{Border, Finish, Graph, Layer, Map, Op, layer_macs};
+use systole_model::graph::{Border, Finish, Graph, layer_macs};
 use systole_model::onnx::{Array, Constants, Data, ImportError, import_from, survey};
+use systole_report::network::{kind, on_host, runs_on as place, weights};
 use systole_verif::conformance::{Program, Status, run_case};
 use systole_verif::{npy, onnx_case};
 
@@ -107,66 +107,6 @@ fn share(path: &Path) -> Result<String> {
     }
     let notes = survey.notes.iter().map(|note| format!("\n  note: {note}")).collect::<String>();
     Ok(text + &notes)
-}
-
-fn kind(layer: &Layer, from: &[Map]) -> String {
-    let size = |a: [usize; 2]| format!("{}x{}", a[0], a[1]);
-    match &layer.op {
-        Op::Conv { .. } if layer.copies() => "copy".into(),
-        Op::Conv { window, groups, input, .. } => {
-            let map = from[*input].shape;
-            if window.kernel == [1, 1] && map[1] == 1 && *groups == 1 {
-                "matrix product".into()
-            } else if *groups > 1 && *groups == map[2] {
-                format!("depthwise {}, stride {}", size(window.kernel), size(window.stride))
-            } else {
-                let grouped = if *groups > 1 { format!(", {groups} groups") } else { String::new() };
-                format!("convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
-            }
-        }
-        Op::ConvTranspose { window, edge: true, .. } => format!("linear resize by {}", size(window.stride)),
-        Op::ConvTranspose { window, groups, .. } => {
-            let grouped = if *groups > 1 { format!(", {groups} groups") } else { String::new() };
-            format!("transposed convolution {}, stride {}{grouped}", size(window.kernel), size(window.stride))
-        }
-        Op::Arrange { .. } => "copy".into(),
-        Op::Add { .. } => "add".into(),
-        Op::Mul { .. } => "product of maps".into(),
-        Op::Larger { .. } => "maximum".into(),
-        Op::MatMul { .. } => "product of activations".into(),
-        Op::Softmax { .. } => "softmax".into(),
-        Op::Norm { centered: true, .. } => "layer norm".into(),
-        Op::Norm { .. } => "RMS norm".into(),
-        Op::Constant { .. } => "constant".into(),
-        Op::Rows { .. } => "rows of tables".into(),
-        Op::Lookup { .. } => "lookup".into(),
-        Op::MaxPool { window, .. } => format!("maximum pool {}", size(window.kernel)),
-        Op::AveragePool { window, .. } => format!("average pool {}", size(window.kernel)),
-    }
-}
-
-fn weights(layer: &Layer) -> usize {
-    match &layer.op {
-        Op::Conv { weights, .. } | Op::ConvTranspose { weights, .. } => weights.len(),
-        _ => 0,
-    }
-}
-
-/// What runs a layer.
-fn place(staged: Option<&Staged>, layer: usize) -> String {
-    let stages: Vec<_> = staged.iter().flat_map(|s| &s.stages).filter(|s| s.layers.contains(&layer)).collect();
-    match stages.as_slice() {
-        [] => "-".into(),
-        [s, ..] if s.layers[0] != layer => format!("POST, with {}", s.layers[0] + 1),
-        [s] if s.is_lane() => "lane engine".into(),
-        [s] => format!("array, {} x {} tiles", s.k_tiles(), s.n_tiles),
-        many => format!("array, {} passes", many.len()),
-    }
-}
-
-/// What the host computes at the edges: in front of the machine, behind it.
-fn on_host(graph: &Graph) -> [Vec<String>; 2] {
-    [&graph.input, &graph.output.1].map(|b| b.all().flat_map(|b| &b.host).flat_map(|h| &h.ops).map(ToString::to_string).collect())
 }
 
 /// Says so, for it is in none of the cycles.
@@ -436,6 +376,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     output::check_writable(to)?;
     let program = program(model, &config, args)?;
     let awake = awake(args, &program)?;
+    output::check_writable(&args.report)?;
     let borders: Vec<&Border> = program.graph.input.tensors().collect();
     if !input.is_empty() && input.len() != borders.len() {
         let names: Vec<&str> = borders.iter().map(|b| b.name.as_str()).collect();
@@ -470,6 +411,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let macs = program.graph.macs() * batch as u64;
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
     let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs, None));
+    page(args, &program, &report, &config, 1)?;
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": batch, "random_input": input.is_empty(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
@@ -520,6 +462,22 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     Ok(report.mismatches == 0 && measured == report.cycles_predicted && output::in_step(&report) && verdict.is_good())
 }
 
+/// The page of runs on `inputs` inputs, where it is asked for. It is about one run of the body; what several took is said.
+fn page(args: &RunArgs, program: &Program, report: &systole_verif::Report, config: &Config, inputs: usize) -> Result<()> {
+    let Some(file) = &args.report else { return Ok(()) };
+    let (graph, compiled) = &program.split.body;
+    let mut measured = crate::network::measured(report, args.machine.backend().label(), inputs);
+    let each = program.runs() * program.graph.batch;
+    if each > 1 {
+        measured.by += &format!(", {each} runs, {} cycles predicted", output::grouped(report.cycles_predicted));
+    }
+    let runs = (inputs * each) as f64;
+    let energy =
+        config.events.then(|| systole_verif::energy::of_events(&report.events, config, program.graph.macs(), None).total);
+    let energy = energy.map(|e| [e.low, e.typ, e.high].map(|pj| pj / 1e3 / runs));
+    crate::report::of_run(file, &systole_report::Subject::Graph(graph, compiled), config, energy, measured)
+}
+
 /// What the compiler declared inexact, and what came of it in a run.
 fn declared(report: &systole_verif::Report, program: &Program) -> Value {
     let notes: Vec<String> = program.split.body.1.warnings.iter().map(ToString::to_string).collect();
@@ -549,6 +507,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     if let Some(to) = to {
         std::fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     }
+    output::check_writable(&args.report)?;
     let program = program(model, &config, args)?;
     let awake = awake(args, &program)?;
     if program.graph.input.tensors().count() > 1 {
@@ -591,6 +550,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     let macs = program.graph.macs();
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
     let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs * count as u64, None));
+    page(args, &program, &report, &config, count)?;
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,

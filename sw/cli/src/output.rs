@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Progress, colours, files.
 
+pub use systole_report::numbers::grouped;
+
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::{OwoColorize, Stream};
@@ -61,17 +63,4 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn within(text: &str, low: f64, high: f64) -> Result<f64, String> {
     let number: Option<f64> = text.parse().ok();
     number.filter(|n| (low..=high).contains(n)).ok_or_else(|| format!("not a number from {low} to {high}"))
-}
-
-/// A number with thousands apart.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, d) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(d);
-    }
-    out
 }

@@ -24,6 +24,9 @@ pub struct RunArgs {
     /// Write the model's output, others beside it as Y.NAME.npy; with --batch-dir a folder, which gets a .npy for each input
     #[arg(long, value_name = "Y.npy")]
     pub output: Option<PathBuf>,
+    /// Write a page about the network and the run: systole report's, with what was measured
+    #[arg(long, value_name = "F.html")]
+    pub report: Option<PathBuf>,
     /// Run only the first images
     #[arg(long, value_name = "N")]
     images: Option<usize>,
@@ -100,6 +103,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     }
     let config = args.machine.counting(args.energy)?;
     output::check_writable(&args.image)?;
+    output::check_writable(&args.report)?;
     let set = digits::load()?;
     let (graph, inputs, logits) =
         if cnn { digits::load_cnn(&set)? } else { (set.network.graph()?, set.images.clone(), set.logits.clone()) };
@@ -131,6 +135,12 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let energy = systole_verif::energy::of_events(&report.events, &config, graph.macs() * count as u64, None);
     let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
     let good = report.mismatches == 0 && as_predicted && script == 0 && output::in_step(&report);
+    if let Some(file) = &args.report {
+        let measured = crate::network::measured(&report, args.machine.backend().label(), count);
+        let each = config.events.then_some([energy.total.low, energy.total.typ, energy.total.high]);
+        let each = each.map(|e| e.map(|pj| pj / 1e3 / count as f64));
+        crate::report::of_run(file, &systole_report::Subject::Graph(&graph, &compiled), &config, each, measured)?;
+    }
     if quiet {
         let json = json!({
             "network": args.network, "config": config.name, "weight_beats": config.weight_beats, "backend": backend,

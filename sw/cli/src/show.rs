@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole disasm`, `systole config`, `systole timeline`.
 
+use crate::network::{Network, NetworkArgs};
 use crate::{output, sizes};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use systole_compiler::Origins;
+use systole_compiler::verify::{Sizes, effects};
 use systole_isa::config::CONFIGS;
 use systole_isa::ecc::Ecc;
-use systole_isa::{Config, Image, Instruction, Latency, Program, Unit, disasm as listing};
+use systole_isa::{Config, Image, Latency, Program, disasm as listing};
+use systole_report::memory::group;
+use systole_report::timetable::Timetable;
+use systole_report::trace::trace;
 
 /// Print the program in an image.
 #[derive(Args)]
@@ -44,9 +50,11 @@ pub struct ConfigArgs {
 /// Write the timetable of an image as a trace.
 #[derive(Args)]
 pub struct TimelineArgs {
-    /// The image
+    /// The image; or a network, whose layers then have their names: digits, digits-cnn, tales, a model in ONNX
     image: PathBuf,
-    #[arg(long, help = "Of an image for sizes of one's own: its configuration")]
+    #[command(flatten)]
+    with: NetworkArgs,
+    #[arg(long, help = "Of a network its configuration [default: base]; of an image for sizes of one's own")]
     config: Option<String>,
     /// Which of the image's programs: of a language model 0 takes a token, 1 several tokens of a prompt
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -174,48 +182,62 @@ pub fn config(args: &ConfigArgs) -> Result<bool> {
     Ok(true)
 }
 
-/// Writes the trace: one track a unit, one slice an instruction, a microsecond a cycle.
-pub fn timeline(args: &TimelineArgs) -> Result<bool> {
-    let image = read_image(&args.image)?;
-    let (program, among) = program_of(&image, args.program)?;
-    let config = config_of(&image, args.config.as_deref())?;
-    let latency = Latency::of(&config);
-    let text = listing::disassemble(&program)?;
-    let mut events: Vec<Value> = Unit::ALL
-        .iter()
-        .map(|u| json!({"ph": "M", "pid": 1, "tid": *u as u8, "name": "thread_name", "args": {"name": u.name()}}))
-        .collect();
-    events.push(
-        json!({"ph": "M", "pid": 1, "name": "process_name", "args": {"name": format!("{}{among} on {}", image.name, config.label())}}),
-    );
-    let posts: Vec<u64> = program
-        .rows
-        .iter()
-        .filter(|r| r.instruction.unit() == Unit::Post)
-        .map(|r| latency.first_step(r.cycle, r.instruction.words()))
-        .collect();
-    for (n, (row, line)) in program.rows.iter().zip(text.lines()).enumerate() {
-        let unit = row.instruction.unit();
-        let first = latency.first_step(row.cycle, row.instruction.words());
-        let (start, length) = match &row.instruction {
-            Instruction::End => (row.cycle, 1),
-            // POST is armed until the next one is.
-            Instruction::Post(_) => {
-                (first, posts.iter().find(|&&p| p > first).copied().unwrap_or(program.cycles()).saturating_sub(first).max(1))
-            }
-            Instruction::Scrub(s) => (first, 2 * u64::from(s.lines * config.rows)),
-            other => (first, other.nest().map_or(1, |nest| nest.span() + 1)),
-        };
-        events.push(json!({"ph": "X", "pid": 1, "tid": unit as u8, "name": unit.name(), "ts": start, "dur": length,
-            "args": {"row": n, "row_cycle": row.cycle, "instruction": line.trim()}}));
+/// A program to draw, with what it needs to be expanded.
+struct Drawn {
+    program: Program,
+    image: Image,
+    config: Config,
+    origins: Origins,
+    positions: usize,
+    what: String,
+}
+
+/// An image, whose rows have no names, or a network, whose have.
+fn drawn(args: &TimelineArgs) -> Result<Drawn> {
+    let name = args.image.to_string_lossy();
+    let known = ["digits", "digits-cnn", "tales"].contains(&&*name) || args.image.is_dir();
+    let model = args.image.extension().is_some_and(|e| e == "onnx" || e == "bin");
+    let is_image = || std::fs::read(&args.image).is_ok_and(|b| b.starts_with(&systole_isa::image::MAGIC.to_le_bytes()));
+    if !known && (!model || is_image()) {
+        let image = read_image(&args.image)?;
+        let (program, among) = program_of(&image, args.program)?;
+        let config = config_of(&image, args.config.as_deref())?;
+        let what = format!("{}{among} on {}", image.name, config.label());
+        return Ok(Drawn { program, image, config, origins: Origins::default(), positions: 1, what });
     }
-    let trace = json!({"traceEvents": events, "displayTimeUnit": "ns", "otherData": {"unit": "1 us is 1 cycle", "cycles": program.cycles()}});
+    let config = sizes::configuration(args.config.as_deref().unwrap_or("base"), None, None)?;
+    let (image, origins, positions) = match args.with.open(&name, &config)? {
+        Network::Graph(_, c) => (c.1.image, c.1.origins, 1),
+        Network::Decoder(d) => (d.1.image, d.1.origins, d.1.context),
+        Network::Encoder(_, parts) => {
+            let count = parts.len();
+            let part = parts.into_iter().nth(args.program);
+            let (_, p) = part.with_context(|| format!("the network runs in {count} parts: --program 0 to {}", count - 1))?;
+            let what = format!("{} on {}, part {} of {count}", p.image.name, config.label(), args.program + 1);
+            return Ok(Drawn { program: p.program, image: p.image, config, origins: p.origins, positions: 1, what });
+        }
+    };
+    let (program, among) = program_of(&image, args.program)?;
+    // Names are those of the first program.
+    let origins = if args.program == 0 { origins } else { Origins::default() };
+    let what = format!("{}{among} on {}", image.name, config.label());
+    Ok(Drawn { program, image, config, origins, positions, what })
+}
+
+/// Writes the trace: a track for each unit, a slice for each row from its first to its last effect, a microsecond a cycle.
+pub fn timeline(args: &TimelineArgs) -> Result<bool> {
+    let d = drawn(args)?;
+    let text = listing::disassemble(&d.program)?;
+    let sizes = Sizes { positions: d.positions as u32, ..Sizes::of(&d.image, &d.config) };
+    let effects = effects(&d.program, &d.config, &sizes, 0, &|row| group(&d.origins, row))?;
+    let timetable = Timetable::new(&effects, &d.origins);
+    let trace = trace(&timetable, &d.what, &text.lines().collect::<Vec<_>>());
     output::write_file(&args.output, serde_json::to_string(&trace)?.as_bytes())?;
     output::print(&format!(
         "{}: {} instructions over {} cycles; open it in https://ui.perfetto.dev (1 us is 1 cycle)",
         args.output.display(),
-        program.rows.len(),
-        program.cycles()
+        d.program.rows.len(),
+        timetable.cycles
     ));
     Ok(true)
 }

@@ -171,6 +171,7 @@ fn writers<'a>(image: &'a str, x: &'a str) -> Vec<Vec<&'a str>> {
         [&["gemm", "--m", "2", "--k", "5", "--n", "3"][..], &TINY, &["--image"]].concat(),
         [&["run", "digits", "--images", "1"][..], &TINY, &["--image"]].concat(),
         vec!["timeline", image, "--output"],
+        vec!["report", "digits", "--alone", "--output"],
         vec!["lifetime", "--lines", "16", "--endurance", "100", "--plot"],
         vec!["energy", "--size", "16x16", "--plot"],
         vec!["gemm", "--m", "2", "--k", "5", "--n", "3", "--config", "nano", "--trace-window", "0:20", "--trace"],

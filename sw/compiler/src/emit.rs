@@ -102,13 +102,15 @@ pub fn emit(
     };
     image.check_machine(config).map_err(beyond)?;
     let cycles = program.cycles();
-    let layers = e.layers(graph);
+    let (layers, of_stage) = e.layers(graph);
+    let origins = e.origins(&program, &layers, &of_stage);
     let array = f64::from(config.rows * config.cols);
     Ok(Compiled {
         cycles,
         law: layers.iter().map(|l| l.law).sum(),
         utilisation: graph.macs() as f64 / (array * cycles as f64),
         memory: e.memory(&image),
+        origins,
         scrub_lines,
         warnings: staged.warnings.clone(),
         layers,

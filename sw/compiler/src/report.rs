@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the compiler takes and gives.
 
+use crate::origin::Origins;
 use serde::Serialize;
 use systole_isa::{Config, Image, Program};
 use systole_model::approximation::{Approximation, Form};
@@ -283,6 +284,8 @@ pub struct Compiled {
     pub layers: Vec<LayerReport>,
     /// Every memory.
     pub memory: Vec<MemoryUse>,
+    /// What the rows of the timetable are for: parts are those of `layers`.
+    pub origins: Origins,
     /// Lines of RRAM that a run's SCRUBs look at.
     pub scrub_lines: u32,
     /// What is not exact.

@@ -46,6 +46,10 @@ pub(crate) struct Timeline<'a> {
     /// Last cycle in which anything happens.
     end: u64,
     way: BTreeMap<u32, u64>,
+    /// What rows that come now are for: a number of the caller's.
+    pub part: usize,
+    /// By cycle of the row, what it is for.
+    parts: BTreeMap<u64, usize>,
     /// Steps of the array.
     pub array: u64,
 }
@@ -134,6 +138,8 @@ impl<'a> Timeline<'a> {
             out_end: 0,
             end: 0,
             way: BTreeMap::new(),
+            part: 0,
+            parts: BTreeMap::new(),
             array: 0,
         }
     }
@@ -166,6 +172,7 @@ impl<'a> Timeline<'a> {
         let words = instruction.words();
         let cycle = first - u64::from(words + self.lat.issue);
         self.issued.insert(cycle, words);
+        self.parts.insert(cycle, self.part);
         self.rows.push(Row { cycle, instruction });
     }
 
@@ -445,13 +452,13 @@ impl<'a> Timeline<'a> {
         (self.rows, self.end + 1, self.matmul_free)
     }
 
-    /// The rows in order, with END behind the last effect.
-    pub fn finish(mut self) -> Vec<Row> {
+    /// The rows in order, with END behind the last effect; and by cycle what each is for.
+    pub fn finish(mut self) -> (Vec<Row>, BTreeMap<u64, usize>) {
         self.rows.sort_by_key(|r| r.cycle);
         let last = self.rows.last().map_or(0, |r| r.cycle + u64::from(r.instruction.words().max(self.lat.row_spacing)));
         let cycle = self.room(0, last + u64::from(self.lat.issue)) - u64::from(self.lat.issue);
         let cycle = cycle.max(self.out_end).max(self.end + 1);
         self.rows.push(Row { cycle, instruction: Instruction::End });
-        self.rows
+        (self.rows, self.parts)
     }
 }

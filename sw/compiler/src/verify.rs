@@ -9,6 +9,7 @@
 //! ([`Rule::VOrder`], [`Rule::SOrder`]). A program that depends on the register POS is checked at every length.
 
 mod array;
+mod effects;
 mod events;
 mod issue;
 mod lane;
@@ -19,6 +20,7 @@ mod post;
 mod rule;
 mod vector;
 
+pub use effects::{Effect, Effects, Life, Store, effects};
 pub use rule::{Rule, VerifyError, Violation};
 
 use rule::Report;

@@ -7,6 +7,7 @@ mod bands;
 mod checker;
 mod checker_vector;
 mod decoder;
+mod effects;
 mod encoders;
 mod end_to_end;
 mod matmul;

@@ -4,6 +4,7 @@
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use std::path::Path;
+use systole_report::numbers::label;
 
 /// A named line.
 pub struct Series {
@@ -18,6 +19,11 @@ const COLOURS: [RGBColor; 5] =
 
 fn fail<E: std::fmt::Display>(e: E) -> anyhow::Error {
     anyhow!("plot: {e}")
+}
+
+/// A mark of an axis.
+fn number(v: &f64) -> String {
+    label(*v)
 }
 
 /// Lines over a common axis; `log` draws the second axis in decades and leaves out what is zero.
@@ -41,10 +47,10 @@ pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[
         macro_rules! draw {
             ($chart:expr) => {{
                 let mut chart = $chart;
-                let label = |v: &f64| if log { format!("{v:.0e}") } else { format!("{v}") };
                 chart
                     .configure_mesh()
-                    .y_label_formatter(&label)
+                    .x_label_formatter(&number)
+                    .y_label_formatter(&number)
                     .x_desc(axes.0)
                     .y_desc(axes.1)
                     .light_line_style(WHITE)
@@ -105,9 +111,14 @@ pub fn marks(path: &Path, title: &str, axes: (&str, &str), all: &[Mark]) -> Resu
         let mut builder = ChartBuilder::on(&area);
         builder.caption(title, ("sans-serif", 18)).margin(12).x_label_area_size(44).y_label_area_size(72);
         let mut chart = builder.build_cartesian_2d(0.0..x, (y0 * 0.5..y1 * 2.0).log_scale()).map_err(fail)?;
-        let whole = |v: &f64| format!("{v:.0}");
         let mesh = &mut chart.configure_mesh();
-        mesh.x_label_formatter(&whole).x_desc(axes.0).y_desc(axes.1).light_line_style(WHITE).draw().map_err(fail)?;
+        mesh.x_label_formatter(&number)
+            .y_label_formatter(&number)
+            .x_desc(axes.0)
+            .y_desc(axes.1)
+            .light_line_style(WHITE)
+            .draw()
+            .map_err(fail)?;
         let mut steps: Vec<(f64, f64)> = Vec::new();
         for mark in all.iter().filter(|m| m.best) {
             if let Some(&(_, y)) = steps.last() {
@@ -126,4 +137,40 @@ pub fn marks(path: &Path, title: &str, axes: (&str, &str), all: &[Mark]) -> Resu
         area.present().map_err(fail)?;
     }
     Ok(systole_files::write(path, text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts of an SVG.
+    fn texts(svg: &str) -> Vec<String> {
+        let inside = svg.split("<text").skip(1).filter_map(|t| t.split_once('>')?.1.split_once("</text>"));
+        inside.map(|t| t.0.trim().to_string()).collect()
+    }
+
+    #[test]
+    fn axes_have_numbers_as_people_write_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("p.svg");
+        let read = || texts(&std::fs::read_to_string(&file).unwrap());
+        let numbers = |all: &[String]| {
+            let of = all.iter().filter(|t| t.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
+            of.cloned().collect::<Vec<_>>()
+        };
+        for (x, y) in [(1.0, 0.7), (0.3, 1.23), (32.0, 3e-5), (60_000.0, 17.0), (0.07, 123_456.0)] {
+            let points: Vec<(f64, f64)> = (0..8).map(|n| (x * f64::from(n) / 7.0, y * f64::from(n + 1) / 8.0)).collect();
+            for log in [false, true] {
+                let series = Series { name: "a".into(), points: points.clone() };
+                lines(&file, "title", ("across", "up"), log, &[series]).unwrap();
+                let all = numbers(&read());
+                assert!(all.len() >= 4, "{all:?}");
+                assert!(all.iter().all(|t| t.len() <= 8), "{all:?}");
+            }
+            let all: Vec<Mark> = points.iter().map(|&at| Mark { name: "m".into(), at, best: true }).collect();
+            marks(&file, "title", ("across", "up"), &all).unwrap();
+            let all = numbers(&read());
+            assert!(all.len() >= 3 && all.iter().all(|t| t.len() <= 8), "{all:?}");
+        }
+    }
 }

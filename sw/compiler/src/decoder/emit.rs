@@ -134,10 +134,20 @@ impl<'a> Emitter<'a> {
         let mut x = self.embed();
         for layer in 0..self.l.layers.len() {
             let laid = self.l.layers[layer];
+            self.t.part = 1 + 2 * layer;
             x = self.attention(layer, &laid, x);
+            self.t.part += 1;
             x = self.hidden(&laid, x);
         }
+        self.t.part += 1;
         self.logits(x);
+    }
+
+    /// Names of what rows are for, as [`Emitter::all`] counts them.
+    pub fn parts(&self) -> Vec<String> {
+        let of = |n: usize| [format!("layer {n}, attention"), format!("layer {n}, feed-forward")];
+        let layers = (1..=self.l.layers.len()).flat_map(of);
+        ["embedding".to_string()].into_iter().chain(layers).chain(["logits".to_string()]).collect()
     }
 
     /// Rows of a table, chosen by the register of each row of the chunk.

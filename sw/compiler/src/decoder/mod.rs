@@ -10,7 +10,7 @@ mod emit;
 mod lay;
 mod shape;
 
-use crate::{CompileError, verify};
+use crate::{CompileError, Origins, verify};
 use emit::Emitter;
 use lay::Lay;
 use shape::{Shape, fits, places};
@@ -26,6 +26,8 @@ pub struct Decoder {
     pub image: Image,
     /// The program of a token, to look at.
     pub program: Program,
+    /// What its rows are for.
+    pub origins: Origins,
     /// Its time.
     pub law: Law,
     /// The program of several tokens of a prompt at once, where the machine's memories have room for one.
@@ -126,8 +128,8 @@ pub fn compile_decoder(model: &Quantised, config: &Config, name: &str) -> Result
     let shape = Shape::new(model, config)?;
     fits(model, &shape, &places(&shape, 1), config)?;
     let lay = Lay::new(model, &shape, config);
-    let (token, law) = program(model, &shape, &lay, config, 1);
-    let compiler = Compiler { model, shape: &shape, lay: &lay, config, name };
+    let (token, law, origins) = program(model, &shape, &lay, config, 1);
+    let compiler = Compiler { model, shape: &shape, lay: &lay, config, name, origins };
     let alone = compiler.decoder(token.clone(), law, None)?;
     // As many rows as fit, where a chunk takes less time than its tokens.
     for rows in [CHUNK, CHUNK / 2, CHUNK / 4] {
@@ -139,7 +141,7 @@ pub fn compile_decoder(model: &Quantised, config: &Config, name: &str) -> Result
         {
             continue;
         }
-        let (chunk, of_chunk) = program(model, &shape, &lay, config, rows);
+        let (chunk, of_chunk, _) = program(model, &shape, &lay, config, rows);
         if of_chunk.cycles >= rows as u64 * law.cycles {
             continue;
         }
@@ -151,14 +153,17 @@ pub fn compile_decoder(model: &Quantised, config: &Config, name: &str) -> Result
     Ok(alone)
 }
 
-/// The program of `rows` tokens at once, and its time.
-fn program(model: &Quantised, shape: &Shape, lay: &Lay, config: &Config, rows: usize) -> (Program, Law) {
+/// The program of `rows` tokens at once, its time, and what its rows are for.
+fn program(model: &Quantised, shape: &Shape, lay: &Lay, config: &Config, rows: usize) -> (Program, Law, Origins) {
     let mut e = Emitter::new(model, shape, places(shape, rows), lay, config, rows);
     e.all();
     let array = (e.t.array, e.attention);
-    let program = Program { rows: e.t.finish() };
+    let names = e.parts();
+    let (rows, parts) = e.t.finish();
+    let origins = Origins::of_parts(names, &rows, &parts);
+    let program = Program { rows };
     let law = Law { cycles: program.cycles(), each: program.each(), cols: shape.c, array };
-    (program, law)
+    (program, law, origins)
 }
 
 struct Compiler<'a> {
@@ -167,6 +172,8 @@ struct Compiler<'a> {
     lay: &'a Lay,
     config: &'a Config,
     name: &'a str,
+    /// What the rows of a token's program are for.
+    origins: Origins,
 }
 
 impl Compiler<'_> {
@@ -231,6 +238,7 @@ impl Compiler<'_> {
         }
         let token = programs.swap_remove(0);
         Ok(Decoder {
+            origins: self.origins.clone(),
             law,
             prefill: chunk.map(|(rows, program, law)| Prefill { rows, entry, law, program }),
             context: z.context,

@@ -2,10 +2,12 @@
 //! The report: layers and memories.
 
 use super::Emitter;
+use crate::origin::Origins;
 use crate::report::{LayerReport, MemoryUse};
 use crate::stage::{Stage, Weights};
 use crate::tile::{Axis, Plan, Segment, segments};
-use systole_isa::{Config, Image};
+use std::collections::BTreeMap;
+use systole_isa::{Config, Image, Program};
 use systole_model::graph::Graph;
 
 impl Emitter<'_> {
@@ -43,10 +45,12 @@ impl Emitter<'_> {
     }
 
     /// A row for each stage; parts of a stage in bands are one row, and stages of one layer (a maximum pool).
-    pub(super) fn layers(&self, graph: &Graph) -> Vec<LayerReport> {
+    /// Beside them, by stage, the number of its row.
+    pub(super) fn layers(&self, graph: &Graph) -> (Vec<LayerReport>, Vec<usize>) {
         let tile = (self.config.rows * self.config.cols) as usize;
         // By number of the whole stage, where it runs in bands.
         let mut parts: Vec<(Option<usize>, LayerReport)> = Vec::new();
+        let mut part_of: Vec<usize> = Vec::new();
         let firsts = self.staged.firsts();
         let mut before = None;
         let stages = &self.staged.stages;
@@ -112,19 +116,48 @@ impl Emitter<'_> {
             };
             report.finish(self.config, stage.is_raw());
             let of = stage.band.map(|b| b.of);
-            match parts.iter_mut().find(|p| of.is_some() && p.0 == of) {
-                Some((_, first)) => first.join_band(&report, self.config, stage.is_raw()),
+            let known = parts.iter().position(|p| of.is_some() && p.0 == of);
+            part_of.push(known.unwrap_or(parts.len()));
+            match known {
+                Some(n) => parts[n].1.join_band(&report, self.config, stage.is_raw()),
                 None => parts.push((of, report)),
             }
         }
         let mut reports: Vec<LayerReport> = Vec::new();
+        let mut report_of: Vec<usize> = Vec::new();
         for (_, report) in parts {
             match reports.last_mut() {
                 Some(last) if last.layers == report.layers => last.join(&report, self.config),
                 _ => reports.push(report),
             }
+            report_of.push(reports.len() - 1);
         }
-        reports
+        (reports, part_of.into_iter().map(|p| report_of[p]).collect())
+    }
+}
+
+impl Emitter<'_> {
+    /// What each row of the program is for.
+    pub(super) fn origins(&self, program: &Program, layers: &[LayerReport], of_stage: &[usize]) -> Origins {
+        // By the cycle of the row, which no other has: its stage, and the tensor that it writes.
+        let mut of: BTreeMap<u64, (Option<usize>, Option<usize>)> = BTreeMap::new();
+        let s = self.schedule;
+        of.extend(s.matmuls.iter().map(|p| (p.row, (Some(p.stage), None))));
+        of.extend(s.lanes.iter().map(|p| (p.row, (Some(p.stage), None))));
+        of.extend(s.posts.iter().map(|p| (p.2, (Some(p.0), self.staged.stages[p.0].output))));
+        for p in &s.numbers {
+            of.extend(p.rows.iter().map(|r| (r.cycle, (Some(p.stage), self.staged.stages[p.stage].output))));
+        }
+        of.extend(self.staged.loads.iter().zip(&s.loads).map(|(job, &row)| (row, (None, Some(job.tensor)))));
+        let rows = program.rows.iter().map(|r| of.get(&r.cycle).copied().unwrap_or_default());
+        let (parts, writes) = rows.map(|(stage, tensor)| (stage.map(|s| of_stage[s]), tensor)).unzip();
+        Origins {
+            names: layers.iter().map(|l| l.name.clone()).collect(),
+            numbers: layers.iter().map(|l| l.layer + 1).collect(),
+            parts,
+            tensors: self.staged.tensors.iter().map(|t| t.name.clone()).collect(),
+            writes,
+        }
     }
 }
 

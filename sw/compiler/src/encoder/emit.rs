@@ -136,6 +136,7 @@ impl<'a> Emitter<'a> {
                 }
             }
             for map in caches {
+                self.k.t.part = map;
                 self.fill_cache(map)?;
             }
             for &work in work {
@@ -203,6 +204,10 @@ impl<'a> Emitter<'a> {
 
     fn work(&mut self, work: Work, chunk: &mut Chunk) -> Result<(), Short> {
         let (model, lay) = (self.model, self.lay);
+        self.k.t.part = match work {
+            Work::Input => 0,
+            Work::Cache(map) | Work::Make(map) => map,
+        };
         match work {
             Work::Input => self.input(chunk),
             Work::Cache(map) => self.cache(chunk, map),

@@ -15,7 +15,7 @@ mod pools;
 mod repeat;
 mod track;
 
-use crate::{CompileError, verify};
+use crate::{CompileError, Origins, verify};
 pub use parts::compile_parts;
 
 use emit::{Emitter, Short, frame_words};
@@ -32,6 +32,8 @@ pub struct EncoderProgram {
     pub image: Image,
     /// The program, to look at.
     pub program: Program,
+    /// What its rows are for: the frame, and each operator.
+    pub origins: Origins,
     /// Cycles of a run, exactly.
     pub cycles: u64,
     /// Steps of the array.
@@ -168,7 +170,10 @@ fn compile_chunks(
     e.all(plan, side).map_err(no_room)?;
     let array = e.k.t.array;
     let (v, x, w) = (e.v.most, e.x.most, e.w.most);
-    let program = Program { rows: e.k.t.finish() };
+    let (timed, parts) = e.k.t.finish();
+    let names = std::iter::once("input".to_string()).chain(model.ops.iter().map(Op::name));
+    let origins = Origins::of_parts(names.collect(), &timed, &parts);
+    let program = Program { rows: timed };
     let (timetable, descriptors) = Program::encode_all(std::slice::from_ref(&program))?;
     let more = || format!("fewer tokens than {}, or {},TIMETABLE_DEPTH=..,DESC_DEPTH=..", model.tokens, config.name);
     needs("rows of the timetable", timetable.len(), config.timetable_depth, config, more())?;
@@ -224,5 +229,6 @@ fn compile_chunks(
         cols: c,
         image,
         program,
+        origins,
     })
 }

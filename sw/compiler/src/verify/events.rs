@@ -61,6 +61,8 @@ pub(super) struct Take {
 /// A result that POST writes.
 #[derive(Clone, Copy)]
 pub(super) struct Written {
+    /// Cycle in which POST takes the sums.
+    pub take: u64,
     /// Cycle of the (first) write.
     pub cycle: u64,
     /// X time of its vector.

@@ -156,6 +156,7 @@ impl Checker<'_> {
         let lut = if i.lut.is_some() { self.lat.lut } else { 0 };
         let flat = take.cycle + u64::from(self.lat.residual_read + lut);
         Written {
+            take: take.cycle,
             cycle: write,
             origin: take.origin,
             dest: i.dest,

@@ -39,6 +39,18 @@ pub enum Op {
     Add(Map, Map),
 }
 
+impl Op {
+    /// Its name in the file; of a sum, which has none, what it adds.
+    pub fn name(&self) -> String {
+        match self {
+            Op::Linear(l) => l.name.clone(),
+            Op::Norm(n) => n.name.clone(),
+            Op::Attention(a) => a.name.clone(),
+            Op::Add(a, b) => format!("sum of maps {a} and {b}"),
+        }
+    }
+}
+
 /// `act(W x + b)`, or `(W x + b) * times`, or `(W x + b) + plus`: one of them at most.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear {
