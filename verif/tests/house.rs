@@ -281,7 +281,8 @@ fn every_page_stands_once_in_the_site() {
         stems(folder, ".md").into_iter().map(move |name| format!("{folder}/{name}.md").trim_start_matches("docs/").to_string())
     });
     let mut expected: Vec<String> = pages.filter(|page| page != "SUMMARY.md").collect();
-    (listed.sort(), expected.sort());
+    listed.sort();
+    expected.sort();
     assert_eq!(listed, expected, "pages of docs/SUMMARY.md, and those of docs/");
 }
 
