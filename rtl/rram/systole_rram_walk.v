@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads lines and hands out their words in order, one every PACE cycles: the ripple reads row r one cycle
 // after row r - 1, so that the words of a line come one behind the other by themselves. The first word
-// leaves W_LEAD + 4 cycles after start_i. A walk may start when the one before has asked for everything.
+// leaves W_LEAD + 5 cycles after start_i. A walk may start when the one before has asked for everything.
 // line_i counts up; it names logical lines, or physical ones with
 // raw_i. Reset stops it.
 `default_nettype none

@@ -83,7 +83,7 @@ enum Bench {
 }
 
 /// Blocks without a bench of their own; all others have one.
-const OTHERWISE: [(&str, Bench); 32] = [
+const OTHERWISE: [(&str, Bench); 26] = [
     ("acc_lane", Bench::In("acc")),
     ("lane_cell", Bench::In("lane")),
     ("post_lane", Bench::In("post")),
@@ -104,46 +104,14 @@ const OTHERWISE: [(&str, Bench); 32] = [
     ("top", Bench::Whole("it is the chip, which all of `verif/tests/machine.rs` is about")),
     ("core", Bench::Whole("it is the chip without its host side, wired: `verif/tests/machine.rs`")),
     (
-        "array",
-        Bench::Whole(
-            "rows, wired; a row has a bench (`row_slice`), and every product of `verif/tests/machine.rs` passes through all of them",
-        ),
-    ),
-    (
         "rram",
         Bench::Whole(
             "the controller, wired: `verif/tests/rram.rs` and `rram_alike.rs`, the chip beside a model of it, cell by cell",
         ),
     ),
-    (
-        "rram_guard",
-        Bench::Whole(
-            "keys, locks and counters are registers of the chip: `verif/tests/rram.rs`, and after every command in `rram_alike.rs`; proofs in `make formal`",
-        ),
-    ),
-    (
-        "rram_program",
-        Bench::Whole(
-            "its promises are about cells and years: `verif/tests/rram_alike.rs`, cell by cell; proofs in `make formal`",
-        ),
-    ),
-    ("rram_walk", Bench::Whole("a walk needs rows and their banks: `verif/tests/rram.rs`, every word of every wake and scrub")),
     ("rram_rom", Bench::Whole("a table that `make gen` writes: `sw/isa/tests/fresh.rs`, and every wake of the chip")),
-    (
-        "line_table",
-        Bench::Whole("its entries are those of `verif/tests/rram_alike.rs`, after every command; its cycles in `latencies`"),
-    ),
-    (
-        "vector",
-        Bench::Whole(
-            "lanes, reductions and S, wired: `verif/tests/random_vectors.rs` and `decoder.rs`, beside the instruction-level model",
-        ),
-    ),
-    ("vec_lane", Bench::Whole("arithmetic of benches of its own (`f24_*`), chosen by `vector`: `verif/tests/random_vectors.rs`")),
-    (
-        "scalar",
-        Bench::Whole("it reads S in the cycle in which it asks, which no bench can answer: `verif/tests/random_vectors.rs`"),
-    ),
+    ("vec_lane", Bench::In("vector")),
+    ("scalar", Bench::In("vector")),
     ("board", Bench::Whole("the chip behind its line: `verif/tests/board.rs`, bit by bit")),
     ("ecp5", Bench::Whole("a PLL and pins; `make lint` and `make fpga`")),
     ("gowin", Bench::Whole("a PLL and pins; `make lint` and `make fpga`")),
@@ -266,6 +234,17 @@ fn links_of_all_pages_lead_somewhere() {
     let found = broken(&page, "# A\n[x](#b) ![y](y.svg)\n\n| [in a table](page.md#three) |\n|---|\n");
     let ends = ["#b: there is no such heading", "y.svg: there is no such file", "page.md#three: there is no such heading"];
     assert_eq!(found, ends);
+}
+
+#[test]
+fn code_of_the_page_about_tests_is_in_the_tree() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (page, bench, plan) = (read("docs/adding-a-test.md"), read("verif/tests/block/skid.rs"), read("verif/testplan.toml"));
+    for (language, source) in [("rust", bench), ("toml", plan)] {
+        let shown: Vec<&str> =
+            page.split(&format!("```{language}\n")).skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!shown.is_empty() && shown.iter().all(|part| source.contains(part)), "docs/adding-a-test.md, {language}");
+    }
 }
 
 #[test]

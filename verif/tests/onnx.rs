@@ -78,7 +78,7 @@ fn named(verdicts: &[Verdict], status: Status) -> Vec<&str> {
 fn each_rule_of_onnx_runtimes_arithmetic_holds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/ort");
     for case in cases(&folder).unwrap() {
-        let graph = case.graph().unwrap().unwrap();
+        let graph = case.graph().unwrap().unwrap_or_else(|e| panic!("{}: {e:?}", case.name));
         for set in &case.sets {
             let inputs: Vec<Array> = set.inputs.iter().map(|(_, array)| array.clone()).collect();
             for (n, element) in graph.elements(&inputs).unwrap().iter().enumerate() {
@@ -135,7 +135,7 @@ fn a_wrong_code_is_a_failure_also_where_others_are_declared() {
             std::fs::copy(rules.join(name).join(file), folder.path().join(name).join(file)).unwrap();
         }
         let case = &cases(folder.path()).unwrap()[0];
-        let graph = case.graph().unwrap().unwrap();
+        let graph = case.graph().unwrap().unwrap_or_else(|e| panic!("{}: {e:?}", case.name));
         let reference = run_graph(&graph, graph.input.pack(&case.sets[0].inputs[0].1).unwrap());
         // The stored codes lie at the end of the file, or before the name of the tensor: change one that nothing excuses.
         let path = data.join("output_0.pb");

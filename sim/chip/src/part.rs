@@ -142,10 +142,10 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         let at = bytes.len() / 2;
         bytes[at] ^= 1;
-        std::fs::write(&path, bytes).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
         assert!(open(&tiny()).unwrap_err().contains("damaged"));
         bytes[7] = b'1';
-        std::fs::write(&file, &bytes).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
         assert!(open(&tiny()).unwrap_err().contains("another version"));
     }
 

@@ -6,17 +6,20 @@ use harness::{Clock, Sim, Stream};
 use rand::RngExt;
 use std::collections::VecDeque;
 use systole_isa::nest::{Loop, Nest};
+use systole_isa::program::Wait;
 use systole_isa::{Config, Instruction, Latency, Matmul, Program, Row, Store};
 
-/// A program of rows at random legal distances, END last.
-fn random_program(random: &mut Stream, begin: u64) -> Program {
+/// A program of rows at random legal distances, END last; with rows of kind WAIT among them, or without.
+fn random_program(random: &mut Stream, begin: u64, waits: bool) -> Program {
     let mut cycle = begin;
     let mut rows = Vec::new();
     for _ in 0..random.random_range(1..12usize) {
         let loops = random.random_range(1..=4usize);
         let nest =
             Nest { loops: vec![Loop { count: 2, gap: 0, d: [random.random_range(-9..9), 1, 0, 0, 0], len: false }; loops] };
-        let instruction = if random.chance(0.5) {
+        let instruction = if waits && random.chance(0.3) {
+            Instruction::Wait(Wait { each: [0, 1, random.random_range(2..12)][random.random_range(0..3usize)] })
+        } else if random.chance(0.5) {
             Instruction::Store(Store { nest, ..Default::default() })
         } else {
             Instruction::Matmul(Matmul { nest, ..Default::default() })
@@ -52,7 +55,7 @@ fn a_reset_in_any_cycle_of_a_run_stops_it_and_the_next_one_is_whole() {
             ["rst_i", "arm_i", "done_o", "cycle_o", "desc_valid_o", "start_o"].map(|n| sim.signal(n));
         let mut random = sim.random("programs");
         for n in 0..12 {
-            let program = random_program(&mut random, n % 3);
+            let program = random_program(&mut random, n % 3, false);
             let (rows, descs) = Program::encode_all(std::slice::from_ref(&program)).unwrap();
             upload(&sim, &clk, false, &rows, &descs).await;
             upload(&sim, &clk, true, &rows, &descs).await;
@@ -91,6 +94,7 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
             "arm_i",
             "next_i",
             "entry_i",
+            "lenc_i",
             "done_o",
             "cycle_o",
             "desc_valid_o",
@@ -99,11 +103,12 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
             "desc_word_o",
             "start_o",
         ];
-        let [arm, next, entry, done, cycle, dv, du, di, dw, start] = names.map(s);
+        let [arm, next, entry, lenc, done, cycle, dv, du, di, dw, start] = names.map(s);
         let behind = u64::from(Latency::of(&Config::named("tiny").unwrap()).issue) - 1;
         let mut random = sim.random("programs");
+        let mut waited = 0;
         for n in 0..60 {
-            let programs = [(); 2].map(|()| random_program(&mut random, n % 3));
+            let programs = [(); 2].map(|()| random_program(&mut random, n % 3, n % 4 != 0));
             let (rows, descs) = Program::encode_all(&programs).unwrap();
             let entries = [0, programs[0].rows.len() as u64];
             // Timetable or descriptors first: one leaves the other alone.
@@ -125,23 +130,32 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
                 if let Some(&following) = order.get(run + 1) {
                     entry.set(entries[following]);
                 }
+                // Behind a WAIT of u rows come u times LENC cycles later than they say; the run's cycles count on.
+                let length = [0, 1, random.below(6)][random.below(3) as usize];
+                lenc.set(length);
+                let mut later = 0;
                 let mut words = VecDeque::new();
                 let mut starts = VecDeque::new();
                 for row in &program.rows {
+                    if let Instruction::Wait(wait) = &row.instruction {
+                        later += u64::from(wait.each) * length;
+                    }
                     let encoded = row.instruction.encode().unwrap();
                     let unit = row.instruction.unit() as u64;
                     for (i, w) in encoded.iter().enumerate() {
-                        words.push_back((row.cycle + i as u64 + behind, unit, i as u64, *w));
+                        words.push_back((row.cycle + later + i as u64 + behind, unit, i as u64, *w));
                     }
                     if !encoded.is_empty() {
                         // The first step is one cycle behind the start pulse.
-                        starts.push_back((row.cycle + encoded.len() as u64 + behind, 1 << unit));
+                        starts.push_back((row.cycle + later + encoded.len() as u64 + behind, 1 << unit));
                     }
                 }
-                for t in 0..=program.cycles() {
+                waited += later;
+                let end = program.cycles() + later;
+                for t in 0..=end {
                     clk.rising_edge().await;
                     assert_eq!(cycle.get(), t, "the run's cycle");
-                    assert_eq!(done.is_high(), t == program.cycles(), "END in cycle {t}");
+                    assert_eq!(done.is_high(), t == end, "END in cycle {t}");
                     let word = words.front().filter(|w| w.0 == t).copied();
                     assert_eq!(dv.is_high(), word.is_some(), "descriptor word in cycle {t}");
                     if let Some((_, unit, index, expected)) = word {
@@ -162,5 +176,6 @@ fn sequencer_fetches_and_starts_in_the_cycles_of_the_rows_and_relaunches_behind_
                 }
             }
         }
+        assert!(waited > 500, "{waited} cycles of WAIT");
     });
 }

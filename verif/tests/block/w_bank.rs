@@ -2,25 +2,29 @@
 //! A bank of weights in RRAM and SRAM: words programmed by pulses, wrong bits, reads in every legal distance.
 
 use crate::common::{bench, block, side_by_side};
+use harness::verilated::Spec;
 use rand::RngExt;
 use systole_isa::Config;
 use systole_isa::ecc::{Ecc, WordCode};
 
-/// The weight bank for one (D, ways, code): words programmed by pulses, some with wrong bits, then read in every legal
-/// distance.
-fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
-    const COLS: usize = 8;
-    let bits = if beats == 4 { 2 } else { 1 };
-    let config = Config::named("small").unwrap().with_weight_beats(beats as u32).unwrap().with_ecc(ecc);
-    let spec = block("systole_w_bank")
+const COLS: usize = 8;
+
+fn spec(beats: usize, ways: usize, ecc: Ecc) -> Spec {
+    block("systole_w_bank")
         .parameter("COLS", COLS)
         .parameter("WEIGHT_BEATS", beats)
         .parameter("ECC", ecc as u32)
         .parameter("RRAM_DEPTH", 32)
         .parameter("RRAM_WAYS", ways)
         .parameter("SRAM_DEPTH", 16)
-        .parameter("BW", bits);
-    bench(&spec, 6, move |sim, clk| async move {
+        .parameter("BW", if beats == 4 { 2 } else { 1 })
+}
+
+/// The weight bank for one (D, ways, code): words programmed by pulses, some with wrong bits, then read in every legal
+/// distance.
+fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
+    let config = Config::named("small").unwrap().with_weight_beats(beats as u32).unwrap().with_ecc(ecc);
+    bench(&spec(beats, ways, ecc), 6, move |sim, clk| async move {
         let s = |n: &str| sim.signal(n);
         let names = [
             "r_en_i",
@@ -150,7 +154,7 @@ fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
             verdict.insert(t + lead + 3, wrong[a]);
             t += beats + random.random_range(0..3usize);
         }
-        let mut checked = 0;
+        let (mut checked, mut last) = (0, None);
         for now in 0..t + lead + 4 {
             let r = ask.get(&now);
             re.set(r.is_some().into());
@@ -165,7 +169,9 @@ fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
             clk.rising_edge().await;
             let v = verdict.get(&now);
             assert_eq!(fresh.is_high(), v.is_some(), "cycle {now}");
-            if let Some(&wrong) = v {
+            // The verdict stands with its word until the next word of RRAM.
+            last = v.or(last);
+            if let Some(&wrong) = last {
                 assert_eq!(
                     (corrected.is_high(), bad.is_high()),
                     (wrong > 0 && wrong <= corrects, wrong > corrects),
@@ -188,5 +194,84 @@ fn w_bank_gives_each_word_at_its_cycle_for_every_beats_and_ways() {
             w_bank(beats, ways, Ecc::Secded);
         }
         w_bank(beats, 2, Ecc::DecTed);
+    });
+}
+
+/// A reset of one cycle ends a read and a pulse that are under way: no word comes, and no cell changes.
+#[test]
+fn a_reset_ends_reads_and_pulses_that_are_under_way() {
+    let config = Config::named("small").unwrap();
+    bench(&spec(1, 2, Ecc::Secded), 7, move |sim, clk| async move {
+        let names =
+            ["rst_i", "r_en_i", "r_addr_i", "r_line_i", "prog_load_i", "prog_data_i", "pulse_i", "pulse_reset_i", "pulse_addr_i"];
+        let [rst, re, ra, rl, pl, pd, pulse, kind, pa] = names.map(|n| sim.signal(n));
+        let [pulsing, need_set, fresh, corrected, bad] =
+            ["pulsing_o", "need_set_o", "fresh_o", "corrected_o", "uncorrectable_o"].map(|n| sim.signal(n));
+        for name in ["enable_a_i", "enable_b_i"] {
+            sim.signal(name).set(1);
+        }
+        let code = WordCode::of(&config);
+        let at = 5u64;
+        for address in [&ra, &rl, &pa] {
+            address.set(at);
+        }
+        // Loads what is to be programmed, and reads the word.
+        let load = async |stored: u128| {
+            pd.set_bytes(&stored.to_le_bytes()[..config.word_bits().div_ceil(8) as usize]);
+            pl.set(1);
+            clk.rising_edge().await;
+            pl.set(0);
+            re.set(1);
+            clk.rising_edge().await;
+            re.set(0);
+            clk.cycles(10).await;
+        };
+        let word = code.encode(&[0; COLS], at as u32).iter().rev().fold(0, |n, &b| n << 8 | u128::from(b));
+        for after in 0..8u64 {
+            // One wrong bit: the read says that it was corrected.
+            for reset in [0, 1] {
+                load(word ^ 1).await;
+                kind.set(reset);
+                pulse.set(1);
+                clk.rising_edge().await;
+                pulse.set(0);
+                clk.cycles(6).await;
+            }
+            load(word ^ 1).await;
+            assert!(corrected.is_high() && !bad.is_high() && !need_set.is_high(), "a word with a wrong bit");
+            re.set(1);
+            for cycle in 0..=after {
+                rst.set((cycle == after).into());
+                clk.rising_edge().await;
+                re.set(0);
+            }
+            rst.set(0);
+            for cycle in 1..12 {
+                clk.rising_edge().await;
+                let said = [&fresh, &corrected, &bad].map(|signal| signal.is_high());
+                assert_eq!(said, [false; 3], "{cycle} cycles behind a reset {after} cycles behind a read");
+            }
+            // A pulse is given in its third cycle.
+            load(word ^ 0b11_0001).await;
+            assert!(need_set.is_high());
+            kind.set(0);
+            pulse.set(1);
+            let before = after.min(1);
+            for cycle in 0..=before {
+                rst.set((cycle == before).into());
+                clk.rising_edge().await;
+                pulse.set(0);
+            }
+            rst.set(0);
+            for _ in 0..6 {
+                clk.rising_edge().await;
+                assert!(!pulsing.is_high(), "a pulse behind a reset {before} cycles behind its begin");
+            }
+            load(word ^ 0b11_0001).await;
+            assert!(
+                before == 0 || need_set.is_high(),
+                "no cell changes behind a reset {before} cycles behind the begin of a pulse"
+            );
+        }
     });
 }

@@ -4,5 +4,6 @@
 pub mod assertions;
 pub mod board;
 pub mod f24;
+pub mod slice;
 pub mod stages;
 pub mod unit;

@@ -38,7 +38,12 @@ fn unused(instruction: &Instruction) -> Vec<u128> {
 /// follows. Bits that no field has hold anything (docs/isa.md). While it runs the header of another instruction stands already, every bit of it
 /// the other way round.
 pub async fn start(sim: &Sim, clk: &Clock, instruction: &Instruction) {
-    let [valid, index, word, start] = ["desc_valid_i", "desc_index_i", "desc_word_i", "start_i"].map(|n| sim.signal(n));
+    start_as(sim, clk, instruction, ["desc_valid_i", "start_i"]).await;
+}
+
+/// [`start`] of a unit that has these names of its own for the valid bit of its words and for its start.
+pub async fn start_as(sim: &Sim, clk: &Clock, instruction: &Instruction, [valid, start]: [&str; 2]) {
+    let [valid, index, word, start] = [valid, "desc_index_i", "desc_word_i", start].map(|n| sim.signal(n));
     let mut random = sim.random(&format!("bits that no field has, cycle {}", sim.cycle()));
     systole_chip::watch::descriptor(instruction.unit() as u32, &instruction.encode().unwrap(), None);
     let words = instruction.encode().unwrap();
