@@ -6,7 +6,7 @@ FREQ ?= 90
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help docs setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain integration rustdoc package verilator-versions rram-campaigns report-look synth fpga fpga-report fpga-image prog prog-flash clean
+.PHONY: help docs setup run test programs test-long netlist test-random-init verify slurm-try lint formal formal-long gen bench ort-cases scalesim mutate cov cov-rust plain integration litex rustdoc package verilator-versions rram-campaigns report-look synth fpga fpga-report fpga-image prog prog-flash clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,10 @@ plain: setup ## digits in Icarus Verilog and a bench in plain Verilog: four stat
 integration: setup ## file lists, FuseSoC, Bender, SystemRDL, the driver in C for RISC-V: each by its own tool
 	scripts/setup.sh --integration
 	scripts/integration.sh
+
+litex: setup ## a system of LiteX with the chip on its bus, simulated
+	scripts/setup.sh --litex
+	scripts/litex.sh
 
 rustdoc: ## documentation of all crates in target/doc, no warning let through
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace

