@@ -237,6 +237,20 @@ def embeddings(m):
     made = g.node("MatMul", [joined, m.weights(g, [width, 5], np.full(5, 0.01, np.float32), 1)])
     g.quantize(made, m.fitting(g, most * 0.74 * 3), m.zero(g))
     yield f"embedding_of_two_tables_{m.name}", g
+    # Positions: rows of a constant table by constants; indices of another type; statistics that are quantised.
+    g = m.new([1, 6])
+    g.x = g.rng.integers(-11, 11, size=(1, 6)).astype(np.int64)
+    (t, s, z), (p, q, y) = table(g, 11, 8), table(g, 9, 8)
+    rows = m.real(g, g.node("Gather", [t, g.node("Cast", ["x"], to=6)], axis=-2), s, z)
+    places = m.real(g, g.node("Gather", [p, g.constant(np.array([[2, 0, 1, 5, 4, -1]]))]), q, y)
+    x = m.real(g, g.node("Add", [rows, places]), m.fitting(g, 74 * (s + q)), m.zero(g))
+    x = g.node("Reshape", [x, g.constant(np.array([6, 8]))])
+    def codes(scale, zero):
+        return g.real(g.constant(g.rng.integers(-100, 100, size=8).astype(np.int8)), scale, zero, np.int8)
+    mean, var = (g.constant(v.astype(np.float32)) for v in (g.rng.uniform(-1, 1, 8), g.rng.uniform(0.3, 2, 8)))
+    made = g.node("BatchNormalization", [x, codes(0.01, 0), codes(0.02, 0), mean, var])
+    g.quantize(made, m.fitting(g, 74 * (s + q)), m.zero(g))
+    yield f"embedding_and_positions_{m.name}", g
 
 
 def blocks(graph, seed, unsigned):

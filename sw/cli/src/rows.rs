@@ -7,6 +7,7 @@ use crate::rram::{PartArgs, on_part, report};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use systole_chip::Access;
@@ -62,17 +63,18 @@ impl Assignment {
 
 fn numbers(path: &Path) -> Result<Vec<i64>> {
     let wide = npy::read_i64(path).map(|a| a.data);
-    wide.or_else(|e| npy::read_i32(path).map(|a| a.data.into_iter().map(i64::from).collect()).map_err(|_| e))
+    let narrow = |e: anyhow::Error| npy::read_i32(path).map(|a| a.data.into_iter().map(i64::from).collect()).map_err(|_| e);
+    wide.or_else(narrow).with_context(|| format!("{}: numbers of rows are int64 or int32", path.display()))
 }
 
 impl Rows {
-    /// Puts the rows into an image; how many.
+    /// Puts the rows into an image; how many. `done`: tables and rows that others have named.
     ///
     /// # Errors
     /// Files that cannot be read or have another type or shape; no such table or row, a row that is named twice.
-    pub fn apply(&self, image: &mut Image, config: &Config) -> Result<usize> {
+    pub fn apply(&self, image: &mut Image, config: &Config, done: &mut BTreeSet<(String, u32)>) -> Result<usize> {
         let way = self.of(|table| image.table(table).is_ok()).context("no table is named")?;
-        way.apply(image, config)
+        way.apply(image, config, done)
     }
 
     /// The reading with the longest name of a table that there is, or the first one.
@@ -82,7 +84,7 @@ impl Rows {
 }
 
 impl Assignment {
-    fn apply(&self, image: &mut Image, config: &Config) -> Result<usize> {
+    fn apply(&self, image: &mut Image, config: &Config, done: &mut BTreeSet<(String, u32)>) -> Result<usize> {
         let width = image.table(&self.table)?.width as usize;
         let codes = npy::read_i8(&self.file).map_err(|e| {
             let text = format!("{e:#}");
@@ -111,10 +113,8 @@ impl Assignment {
                 numbers.iter().map(of).collect::<Result<_>>()?
             }
         };
-        let mut seen = rows.clone();
-        seen.sort_unstable();
-        if let Some(twice) = seen.windows(2).find(|p| p[0] == p[1]) {
-            bail!("{}: row {} is named twice", self.table, twice[0]);
+        if let Some(twice) = rows.iter().find(|&&row| !done.insert((self.table.clone(), row))) {
+            bail!("{}: row {twice} is named twice", self.table);
         }
         let all: Vec<(u32, &[i8])> = rows.iter().copied().zip(codes.data.chunks(width)).collect();
         image.set_rows(&self.table, &all, config)?;
@@ -229,7 +229,8 @@ pub fn program(old: &Image, rows: &[Rows], to: Option<&Path>, from: &Path, part:
     let config = machine.config()?;
     old.check_machine(&config)?;
     let mut new = old.clone();
-    let count: usize = rows.iter().map(|r| r.apply(&mut new, &config)).sum::<Result<_>>()?;
+    let mut done = BTreeSet::new();
+    let count: usize = rows.iter().map(|r| r.apply(&mut new, &config, &mut done)).sum::<Result<_>>()?;
     new.follows(old, &config)?;
     let differ = new.before.as_ref().map_or(0, |b| b.lines.len());
     let before = totals(part, machine)?;

@@ -146,6 +146,11 @@ fn rows_of_an_onnx_networks_table_change_in_rram_and_the_network_with_those_rows
     assert_ne!(std::fs::read(at("y.npy")).unwrap(), before);
     refused(&run(&old).iter().map(String::as_str).collect::<Vec<_>>(), &["the image that woke has CRC"]);
 
+    // A row has one value, whoever names it.
+    let twice = ["program", &m0, "--rows", &format!("c0={}:5", at("row.npy")), "--rows", &format!("c0={}:5", at("row.npy"))];
+    refused(&[&twice[..], &["-o", &at("twice.img")], &on].concat(), &["c0: row 5 is named twice"]);
+    assert!(!folder.path().join("twice.img").exists());
+
     // An update of an image that is not awake is refused before it writes over the file of the one that is.
     let kept = std::fs::read(&m1).unwrap();
     let again = format!("c0={}:6", at("row.npy"));

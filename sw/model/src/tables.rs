@@ -7,6 +7,7 @@ use crate::border::BorderError;
 use crate::graph::{Border, Finish, Graph, Layer, Map, MapId, Op};
 use crate::host::HostOp;
 use crate::onnx::Array;
+use std::collections::HashSet;
 
 /// A table of rows of `width` codes.
 #[derive(Debug, Clone, PartialEq)]
@@ -261,8 +262,9 @@ impl Graph {
             }
         }
         let frame = Map { shape: [pixel.max(1), 1, width], ..self.maps[0].clone() };
-        let mut made =
-            Making { tables: self.tables.clone(), maps: vec![frame], layers: vec![], number: vec![0; self.maps.len()] };
+        let names = taken.iter().flatten().flat_map(|t| &t.tables).chain(&self.tables).map(|t| t.name.clone()).collect();
+        let number = vec![0; self.maps.len()];
+        let mut made = Making { names, tables: self.tables.clone(), maps: vec![frame], layers: vec![], number };
         if let (true, Some(t)) = (whole, &taken[0]) {
             made.number[0] = made.rows(t, &numbers.taken[0], &orders[0], &self.maps[0]);
         }
@@ -302,6 +304,8 @@ impl Graph {
 
 /// A graph that is being made.
 struct Making {
+    /// Of tables, as the model has them.
+    names: HashSet<String>,
     tables: Vec<Table>,
     maps: Vec<Map>,
     layers: Vec<Layer>,
@@ -316,7 +320,8 @@ impl Making {
         self.maps.len() - 1
     }
 
-    /// The number of a table; one of the same name with other codes, as another scale makes them, gets a number behind its name.
+    /// The number of a table; one of the same name with other codes, as another scale makes them, gets a number behind its name: one
+    /// that makes the name of no other table of the model.
     fn table(&mut self, table: &Table) -> usize {
         let named = |n: usize| if n == 0 { table.name.clone() } else { format!("{}#{n}", table.name) };
         let mut n = 0;
@@ -325,6 +330,9 @@ impl Making {
                 return at;
             }
             n += 1;
+            while self.names.contains(&named(n)) {
+                n += 1;
+            }
         }
         self.tables.push(Table { name: named(n), ..table.clone() });
         self.tables.len() - 1

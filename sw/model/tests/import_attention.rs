@@ -376,6 +376,71 @@ fn indices_are_int64_or_int32() {
 }
 
 #[test]
+fn what_computes_with_indices_or_with_float32_rows_is_named_and_nothing_else() {
+    let add = |g: &GraphProto, input: &str, output: &str| NodeProto {
+        name: "offsets".into(),
+        op_type: "Add".into(),
+        input: vec![input.into(), input.into()],
+        output: vec![output.into()],
+        ..g.node[0].clone()
+    };
+    let text = case("embedding_of_two_tables_int8_1", |g| {
+        let split = g.node.iter().position(|n| n.op_type == "Split").expect("a Split");
+        let moved = add(g, "v", "moved");
+        g.node[split].input[0] = "moved".into();
+        g.node.insert(split, moved);
+    })
+    .expect_err("refused");
+    assert!(
+        text.contains("offsets (Add): it computes with the indices of 'v'") && text.contains("in front of the model"),
+        "{text}"
+    );
+    // Rows of some indices that nothing quantises; the parts of the input are not to blame.
+    let text = case("embedding_of_two_tables_int8_1", |g| {
+        let at = g.node.iter().position(|n| n.op_type == "Gather").expect("a Gather");
+        let (name, own) = (g.node[at].name.clone(), g.node[at].output[0].clone());
+        let doubled = NodeProto { name: format!("{name} twice"), ..add(g, &own, "doubled") };
+        g.node.iter_mut().flat_map(|n| &mut n.input).filter(|i| **i == own).for_each(|i| *i = "doubled".into());
+        g.node.insert(at + 1, doubled);
+    })
+    .expect_err("refused");
+    assert!(text.contains("float32 rows of a table, by some of an input's indices") && !text.contains("(Split)"), "{text}");
+    let text = case("embedding_of_two_tables_int8_1", |g| g.output[0].name = "v".into()).expect_err("refused");
+    assert!(text.contains("indices of tables leave the graph"), "{text}");
+}
+
+/// A second quantiser of a table has a number behind its name, and never the name of another table.
+#[test]
+fn a_table_by_another_scale_takes_no_other_tables_name() {
+    let named = |first: &str| {
+        let graph = case("embedding_of_two_tables_int8_1", |g| {
+            // The table of 6 that has two scales, and another one of the same length.
+            let gathers: Vec<usize> = (0..g.node.len()).filter(|&i| g.node[i].op_type == "Gather").collect();
+            let sources: Vec<String> = gathers.iter().map(|&i| g.node[i].input[0].clone()).collect();
+            for (source, name) in sources.iter().zip(["t", "bias", first, "other"]) {
+                for text in g.node.iter_mut().flat_map(|n| n.input.iter_mut().chain(&mut n.output)).filter(|t| *t == source) {
+                    *text = name.to_string();
+                }
+            }
+        })
+        .expect("a sound model");
+        let inputs: Vec<usize> = graph.host_tables().iter().map(|t| t.0).collect();
+        let mut names: Vec<String> = graph.with_tables(&inputs).tables.into_iter().map(|t| t.name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(named("u"), ["bias", "other", "t", "t#1", "u"]);
+    assert_eq!(named("t#1"), ["bias", "other", "t", "t#1", "t#2"]);
+}
+
+#[test]
+fn parts_of_constants_are_constants_and_positions_are_added() {
+    let graph = sound("embedding_and_positions_int8_1");
+    assert_eq!(count(&graph, |op| matches!(op, Op::Constant { .. })), 1);
+    assert_eq!(graph.input.tensors().count(), 1);
+}
+
+#[test]
 fn a_mean_over_tokens_is_a_pool_of_the_whole_map() {
     let graph = sound("embedding_of_codes_int8_1");
     let Op::AveragePool { window, .. } = &graph.layers.last().expect("a layer").op else { panic!("a mean") };

@@ -99,8 +99,8 @@ fn rows(text: &str, table: &Table) -> Option<Vec<u32>> {
     Some(all)
 }
 
-/// Reads a trace: lines `SECONDS TABLE ROWS`, times rising, ROWS as `5,7-12`; lines of one time are one update. `#` begins a
-/// remark. The trace repeats after its last time and as much as lies between its last two updates.
+/// Reads a trace: lines `SECONDS TABLE ROWS`, times rising, ROWS as `5,7-12`; lines of one time are one update. `#` at the beginning
+/// or behind a space begins a remark. Names of tables may have spaces in them. The trace repeats after its last time and as much as lies between its last two updates.
 ///
 /// # Errors
 /// The line that is wrong and why; fewer than two updates.
@@ -108,13 +108,16 @@ pub fn read(text: &str, image: &Image, config: &Config) -> Result<Trace> {
     let tiles = tiles(image, config);
     let mut found: Vec<(f64, BTreeSet<u32>)> = vec![];
     for (n, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or("").trim();
+        let remark = line.char_indices().find(|&(n, c)| c == '#' && line[..n].chars().next_back().is_none_or(char::is_whitespace));
+        let line = line[..remark.map_or(line.len(), |(n, _)| n)].trim();
         if line.is_empty() {
             continue;
         }
         let said = || format!("line {}: {line}", n + 1);
-        let parts: Vec<&str> = line.split_whitespace().collect();
-        let [time, table, text] = parts[..] else { anyhow::bail!("{}: not SECONDS TABLE ROWS", said()) };
+        let parts =
+            line.split_once(char::is_whitespace).and_then(|(time, rest)| Some((time, rest.rsplit_once(char::is_whitespace)?)));
+        let Some((time, (table, text))) = parts else { anyhow::bail!("{}: not SECONDS TABLE ROWS", said()) };
+        let table = table.trim();
         let time = time.parse::<f64>().ok().filter(|t| t.is_finite() && *t >= 0.0);
         let time = time.with_context(|| format!("{}: seconds from 0 on", said()))?;
         let table = image.table(table).with_context(said)?;
@@ -343,6 +346,11 @@ mod tests {
         let crcs = |lines: &[u32]| lines.iter().map(|l| tiles + l / 16).collect::<BTreeSet<u32>>();
         let rows = [0, 1, 2, stride, stride + 1, stride + 2];
         assert_eq!(trace.changes[0].lines, rows.into_iter().chain(crcs(&rows)).collect::<Vec<_>>());
+        // Names as the program makes them of two scales, and with spaces.
+        let mut named = image.clone();
+        named.tables[0].name = "e x#1".into();
+        let same = read("0 e x#1 0,8-9\n0\te x#1  16 # too\n60 e x#1 1", &named, &config).unwrap();
+        assert_eq!(same, trace);
         for (text, why) in [
             ("0 e 1\n", "two at least"),
             ("0 e 1\n1 f 1\n", "no such table"),

@@ -15,7 +15,7 @@ impl Stager<'_> {
         let label = self.config.label();
         if self.config.vec_lanes == 0 {
             return Err(format!(
-                "rows by index: {label} has no vector unit, which has their registers; leave its tables with the host"
+                "rows by index: {label} has no vector unit, which has their registers, as base does; leave its tables with the host"
             ));
         }
         if let Some(most) = picks.iter().map(|p| p.index).max().filter(|&index| index >= TOKENS.len()) {

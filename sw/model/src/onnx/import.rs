@@ -88,7 +88,9 @@ pub fn import_from(bytes: &[u8], folder: Option<&Path>, constants: &Constants) -
 /// leaves what it has no such operator for between floats.
 fn advised(model: &Model, mut list: Vec<Unsupported>) -> Vec<Unsupported> {
     let on_codes = |n: &Node| n.op().starts_with("QLinear") || n.op() == "QGemm";
-    if model.nodes.iter().any(on_codes) {
+    // Those that it does not quantise in that format either.
+    let left = |n: &Node| matches!(n.op(), "ReduceSum" | "Sub");
+    if model.nodes.iter().any(on_codes) && !model.nodes.iter().any(left) {
         for u in list.iter_mut().filter(|u| u.reason.contains("float32 input") || u.reason.contains("float32 result")) {
             let before = if u.help.is_empty() { String::new() } else { format!("{}; or ", u.help) };
             u.help = format!("{before}quantise with QuantFormat.QDQ, which does so around each operator");

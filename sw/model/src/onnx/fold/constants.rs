@@ -7,6 +7,7 @@ use crate::onnx::error::{Fail, ImportError, unsupported, wrong};
 use crate::onnx::fold::facts::Constants;
 use crate::onnx::fold::integers::{computed, of_shape};
 use crate::onnx::fold::known::{Dequantised, Known, constant as given};
+use crate::onnx::fold::places::Places;
 use crate::onnx::fold::plan::plan;
 use crate::onnx::fold::quantized::{dequantize, quantize};
 use crate::onnx::fold::shapes::infer;
@@ -22,7 +23,7 @@ const LARGEST: usize = 1 << 22;
 type Fold = fn(&Node, &[Option<Known>]) -> Result<Known, Fail>;
 
 /// Operators that are computed here where their inputs are constants: domain, name, function.
-const FOLDS: [(&str, &str, Fold); 15] = [
+const FOLDS: [(&str, &str, Fold); 17] = [
     ("", "Constant", constant),
     ("", "Identity", same),
     ("", "Dropout", same),
@@ -38,6 +39,8 @@ const FOLDS: [(&str, &str, Fold); 15] = [
     ("", "DepthToSpace", moved),
     ("", "SpaceToDepth", moved),
     ("", "Expand", expand),
+    ("", "Gather", part),
+    ("", "Slice", part),
 ];
 
 /// All constants of a model by name; nodes that were computed are no more among its nodes. A node of constants that cannot be computed
@@ -72,7 +75,9 @@ pub fn fold(model: &mut Model) -> Result<HashMap<String, Known>, ImportError> {
         if let (true, [output]) = (node.is_standard(), node.proto.output.as_slice()) {
             let shape = node.proto.input.first().and_then(|name| shapes.get(name));
             let mut made = shape.and_then(|shape| of_shape(&node, shape));
-            if let (None, None, Some(inputs)) = (&made, fold, &inputs) {
+            // Small integers, of which shapes are made, also in ways that others have not.
+            let small = fold.is_none() || matches!(node.op(), "Gather" | "Slice");
+            if let (None, true, Some(inputs)) = (&made, small, &inputs) {
                 made = match computed(&node, inputs) {
                     Ok(value) => value,
                     Err(Fail::Wrong(what)) => return Err(node.wrong(what)),
@@ -217,6 +222,35 @@ fn same(_: &Node, inputs: &[Option<Known>]) -> Result<Known, Fail> {
 }
 
 /// An operator that only says in which order elements are counted.
+/// Gather and Slice of a constant by constants.
+fn part(node: &Node, inputs: &[Option<Known>]) -> Result<Known, Fail> {
+    let shape = match inputs.first() {
+        Some(Some(Known::Array(a))) => &a.shape,
+        Some(Some(Known::Dequantised(c))) if c.scales.len() == 1 => &c.shape,
+        Some(Some(Known::Dequantised(_))) => {
+            return unsupported("parts of a constant with a scale for each channel", "store them by themselves");
+        }
+        _ => return wrong("input 0 is missing"),
+    };
+    let Some([places]) = Places::whole(shape).through(node, inputs).and_then(|all| <[Places; 1]>::try_from(all).ok()) else {
+        return wrong(format!("no such part of a constant of shape {shape:?}"));
+    };
+    if places.of.len() > LARGEST {
+        return unsupported(format!("a constant of shape {:?}", places.shape), "store it as it is used");
+    }
+    Ok(match inputs.first() {
+        Some(Some(Known::Dequantised(c))) => {
+            let ints = places.of.iter().map(|&from| c.ints[from]).collect();
+            Known::Dequantised(Dequantised { shape: places.shape, ints: Rc::new(ints), axis: 0, ..c.clone() })
+        }
+        Some(Some(Known::Array(a))) => {
+            let moves: Vec<u32> = places.of.iter().map(|&from| from as u32).collect();
+            Known::Array(Rc::new(picked(a, places.shape, &moves)))
+        }
+        _ => return wrong("input 0 is missing"),
+    })
+}
+
 fn moved(node: &Node, inputs: &[Option<Known>]) -> Result<Known, Fail> {
     fn pick<T: Copy>(v: &mut Vec<T>, moves: &[u32]) {
         *v = moves.iter().map(|&from| v[from as usize]).collect();

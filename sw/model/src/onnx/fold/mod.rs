@@ -11,6 +11,7 @@ pub mod facts;
 pub mod integers;
 pub mod known;
 pub mod parts;
+pub mod places;
 pub mod plan;
 pub mod quantized;
 pub mod resized;

@@ -7,7 +7,8 @@
 use crate::onnx::array::{Array, Data};
 use crate::onnx::element::ElementType;
 use crate::onnx::fold::known::Known;
-use crate::onnx::fuse::indices::{Places, Taker, takers};
+use crate::onnx::fold::places::Places;
+use crate::onnx::fuse::indices::{Taker, takers};
 use crate::onnx::fuse::norms::NORMS;
 use crate::onnx::parse::inputs::Input;
 use crate::onnx::parse::live::keep_live;
@@ -111,7 +112,16 @@ impl Ways {
 /// Gives each way that an input of indices goes an input, and one node to rows of one length that are codes.
 pub fn find(model: &mut Model, known: &mut HashMap<String, Known>) {
     for input in model.inputs.iter().filter(|i| i.element.is_index()).cloned().collect::<Vec<Input>>() {
-        let Some(takers) = takers(model, known, &input) else { continue };
+        let takers = match takers(model, known, &input) {
+            Ok(takers) => takers,
+            Err(None) => continue,
+            Err(Some(node)) => {
+                let what = format!("it computes with the indices of '{}'", input.name);
+                let help = "a constant table's Gather along axis 0 takes them, and parts and other orders of them; compute indices in front of the model";
+                model.nodes[node].refused.get_or_insert((what, help.into()));
+                continue;
+            }
+        };
         let (mut groups, mut others) = (BTreeMap::<usize, Vec<Rows>>::new(), vec![]);
         for taker in &takers {
             match codes(model, known, taker) {
@@ -119,23 +129,38 @@ pub fn find(model: &mut Model, known: &mut HashMap<String, Known>) {
                 None => others.push(taker),
             }
         }
-        let whole = |places: &Places| places.is_whole(input.shape.iter().product());
+        let count = input.shape.iter().product();
+        let whole = |places: &Places| places.is_whole(count);
         let once = match (groups.values().flatten().collect::<Vec<_>>().as_slice(), others.as_slice()) {
             ([rows], []) => whole(&rows.indices),
             ([], []) | ([], [_]) => true,
             _ => false,
         };
-        if once || !others.iter().all(|taker| whole(&taker.indices)) {
+        let direct = takers.iter().all(|t| model.nodes[t.node].proto.input[1] == input.name);
+        if once && direct {
             continue;
+        }
+        for taker in others.iter().filter(|taker| !whole(&taker.indices)) {
+            let help = "put QuantizeLinear and DequantizeLinear behind it: Gather is among op_types_to_quantize";
+            model.nodes[taker.node].refused =
+                Some(("float32 rows of a table, by some of an input's indices".into(), help.into()));
         }
         let made = model.nodes.iter().flat_map(|n| &n.proto.output);
         let names = made.chain(known.keys()).chain(model.inputs.iter().map(|i| &i.name)).cloned().collect();
         let mut ways = Ways { input, names, all: vec![] };
         let mut before: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
-        for (n, taker) in others.iter().enumerate() {
+        // What has one way and is no part goes it as it is written, but for what stands between.
+        let singly = if once {
+            groups.clear();
+            &takers[..]
+        } else {
+            &[]
+        };
+        for taker in others.iter().copied().chain(singly.iter().filter(|_| others.is_empty())) {
             let name = ways.next();
-            if n > 0 {
-                // The first one keeps what it reads by.
+            if taker.indices.shape == ways.input.shape || !whole(&taker.indices) {
+                model.nodes[taker.node].proto.input[1] = name;
+            } else {
                 let (shape, indices) = (format!("{name}: shape"), format!("{name}: indices"));
                 let data = Data::I64(numbers(&taker.indices.shape).collect());
                 known.insert(shape.clone(), Known::Array(Rc::new(Array { shape: vec![taker.indices.shape.len()], data })));

@@ -3,23 +3,12 @@
 //! one Gather for each table.
 
 use crate::onnx::fold::facts::Constants;
-use crate::onnx::fold::known::{Known, constant};
-use crate::onnx::fold::parts::{self, Part};
-use crate::onnx::fold::plan::plan;
+use crate::onnx::fold::known::Known;
+use crate::onnx::fold::places::Places;
 use crate::onnx::fold::scales::axis_of;
 use crate::onnx::parse::inputs::Input;
 use crate::onnx::parse::model::Model;
-use crate::onnx::parse::node::Node;
 use std::collections::HashMap;
-
-/// A tensor whose elements are elements of an input.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Places {
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Of each element, row-major, its place in the input.
-    pub of: Vec<usize>,
-}
 
 /// A node that takes rows of a constant table.
 #[derive(Debug, Clone)]
@@ -30,80 +19,36 @@ pub struct Taker {
     pub indices: Places,
 }
 
-impl Places {
-    /// All elements of a tensor, in order.
-    pub fn whole(shape: &[usize]) -> Places {
-        Places { shape: shape.to_vec(), of: (0..shape.iter().product()).collect() }
-    }
-
-    /// Whether they are all elements of an input of `count`, in order.
-    pub fn is_whole(&self, count: usize) -> bool {
-        self.of.len() == count && self.of.iter().enumerate().all(|(n, &at)| n == at)
-    }
-
-    /// What lies at `indices` of a dimension; `dims` stand in the shape in place of that.
-    fn part(&self, axis: usize, indices: &[usize], dims: &[usize]) -> Places {
-        let inner: usize = self.shape[axis + 1..].iter().product();
-        let outer: usize = self.shape[..axis].iter().product();
-        let at = |o: usize, i: usize, n: usize| self.of[(o * self.shape[axis] + i) * inner + n];
-        let row = |o: usize| indices.iter().flat_map(move |&i| (0..inner).map(move |n| at(o, i, n)));
-        Places { shape: [&self.shape[..axis], dims, &self.shape[axis + 1..]].concat(), of: (0..outer).flat_map(row).collect() }
-    }
-
-    fn parts(&self, all: &[Part]) -> Places {
-        all.iter().fold(self.clone(), |x, (axis, indices)| x.part(*axis, indices, &[indices.len()]))
-    }
-
-    /// What a node makes of them, output by output; `None`: it is none that picks and orders.
-    fn through(&self, node: &Node, known: &HashMap<String, Known>) -> Option<Vec<Places>> {
-        let given = Constants { node, known };
-        let one = |places: Places| Some(vec![places]);
-        match node.op() {
-            "Identity" => one(self.clone()),
-            "Cast" if matches!(node.int("to", 0), 6 | 7) => one(self.clone()),
-            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" => {
-                let (shape, order) = plan(node, node.op(), &given, &self.shape).ok()?;
-                let of = order.map_or_else(|| self.of.clone(), |o| o.iter().map(|&at| self.of[at as usize]).collect());
-                one(Places { shape, of })
-            }
-            "Gather" => {
-                let axis = axis_of(node.int("axis", 0), self.shape.len()).ok()?;
-                let picked = constant(&given, 1).ok()??;
-                let size = self.shape[axis];
-                let row = |&i: &i64| crate::tables::row_number(i, size);
-                let indices = picked.integers()?.iter().map(row).collect::<Option<Vec<usize>>>()?;
-                one(self.part(axis, &indices, &picked.shape))
-            }
-            "Slice" => one(self.parts(&parts::slice(node, &given, &self.shape).ok()?)),
-            "Split" => {
-                let all = parts::split(node, &given, &self.shape).ok()?;
-                Some(all.iter().map(|part| self.parts(std::slice::from_ref(part))).collect())
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The nodes that take rows of constant tables by an input's elements, in their order; `None` where something else reads them too.
-pub fn takers(model: &Model, known: &HashMap<String, Known>, input: &Input) -> Option<Vec<Taker>> {
+/// The nodes that take rows of constant tables by an input's elements, in their order. `Err`: the place of a node that does something else
+/// with them, or no node where they leave the graph.
+pub fn takers(model: &Model, known: &HashMap<String, Known>, input: &Input) -> Result<Vec<Taker>, Option<usize>> {
     let mut places: HashMap<&str, Places> = HashMap::from([(input.name.as_str(), Places::whole(&input.shape))]);
     let mut all = vec![];
     for (at, node) in model.nodes.iter().enumerate() {
         let reads: Vec<usize> =
             (0..node.proto.input.len()).filter(|&i| places.contains_key(node.proto.input[i].as_str())).collect();
         let sound = node.is_standard() && node.refused.is_none();
+        let rank = |name: &String| match known.get(name) {
+            Some(Known::Array(a)) => Some(a.shape.len()),
+            Some(Known::Dequantised(c)) => Some(c.shape.len()),
+            _ => None,
+        };
         match reads.as_slice() {
             [] => {}
-            [1] if sound && node.op() == "Gather" && known.contains_key(&node.proto.input[0]) => {
-                (node.int("axis", 0) == 0).then_some(())?;
+            [1] if sound && node.op() == "Gather" && rank(&node.proto.input[0]).is_some() => {
+                let rank = rank(&node.proto.input[0]).unwrap_or(0);
+                if axis_of(node.int("axis", 0), rank).ok() != Some(0) {
+                    return Err(Some(at));
+                }
                 all.push(Taker { node: at, indices: places[node.proto.input[1].as_str()].clone() });
             }
             [0] if sound => {
-                let made = places[node.proto.input[0].as_str()].through(node, known)?;
+                let given = Constants { node, known };
+                let made = places[node.proto.input[0].as_str()].through(node, &given).ok_or(Some(at))?;
                 places.extend(node.proto.output.iter().map(String::as_str).zip(made));
             }
-            _ => return None,
+            _ => return Err(Some(at)),
         }
     }
-    (!model.outputs.iter().any(|name| places.contains_key(name.as_str()))).then_some(all)
+    if model.outputs.iter().any(|name| places.contains_key(name.as_str())) { Err(None) } else { Ok(all) }
 }

@@ -30,9 +30,10 @@ pub fn table(inputs: Inputs, i: usize, name: &str) -> Result<Table, Fail> {
             format!("{name} is the float32 result of another operator"),
             "put QuantizeLinear and DequantizeLinear between them",
         ),
-        Value::Real(Real::Input(_)) => {
-            unsupported(format!("{name} is the graph's float32 input"), "begin with QuantizeLinear and DequantizeLinear")
-        }
+        Value::Real(Real::Input(_)) => unsupported(
+            format!("{name} is the graph's float32 input, or float32 rows of a table"),
+            "begin with QuantizeLinear and DequantizeLinear",
+        ),
         Value::Real(Real::Const(_)) | Value::Const(_) => unsupported(format!("{name} is a constant"), "fold it"),
         Value::Eight(_) | Value::Sums(_) => wrong(format!("{name} is an integer tensor, it must be float32")),
         Value::Unknown | Value::Foreign(_) | Value::Outside(_) => wrong(format!("{name} is unknown")),

@@ -63,7 +63,7 @@ fn rows(node: &Node, inputs: Inputs) -> Result<(HostOp, Option<bool>), Fail> {
         Value::Real(Real::Const(c)) => (c.shape.clone(), c.floats()),
         _ => return unsupported("indices that are an input, of a table that is none", "make the table an initialiser"),
     };
-    if node.int("axis", 0) != 0 || shape.is_empty() || values.is_empty() {
+    if shape.is_empty() || values.is_empty() || axis_of(node.int("axis", 0), shape.len())? != 0 {
         return unsupported(format!("rows of shape {shape:?} along axis {}", node.int("axis", 0)), "gather along axis 0");
     }
     let name = node.proto.input.first().map_or("", |name| plain_name(name)).to_string();

@@ -34,9 +34,15 @@ fn cannot<T>(name: &str, reason: &str, help: &str) -> Result<T, ImportError> {
 /// A float32 input that nothing quantises, behind what the host computes of it: bytes, four of each number.
 fn bytes(g: &mut Building, name: &str, e: &Eight) -> Result<Leaving, ImportError> {
     let steps = g.source(e).host.len();
+    let several = g.inputs.len() > 1;
     let source = g.source(e);
-    if source.codes.is_some() || e.steps != steps || source.element != ElementType::Float32 || g.inputs.len() > 1 {
-        return cannot(name, "a float32 input leaves the graph beside what is computed of it", "quantise it first");
+    if source.codes.is_some() || e.steps != steps || source.element != ElementType::Float32 || several {
+        let (what, help) = match (source.element.is_index(), e.steps == 0) {
+            (true, true) => ("indices of tables leave the graph", "take them out of its outputs"),
+            (true, false) => ("float32 rows of a table leave the graph", "quantise them first"),
+            _ => ("a float32 input leaves the graph beside what is computed of it", "quantise it first"),
+        };
+        return cannot(name, what, help);
     }
     let count = 4 * e.place.len();
     let width = (4..=64).rev().step_by(4).find(|&w| count.is_multiple_of(w)).unwrap_or(4);

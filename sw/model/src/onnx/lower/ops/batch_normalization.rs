@@ -26,7 +26,10 @@ pub fn batch_normalization(g: &mut Building, node: &Node, inputs: Inputs) -> Res
         return unsupported(format!("shape {shape:?} in this order"), "remove the Reshape or Transpose before it");
     }
     let of = |i: usize| -> Result<Vec<f32>, Fail> {
-        let floats = constant(inputs, i)?.and_then(|a| a.floats()).map(<[f32]>::to_vec);
+        let floats = match any(inputs, i)? {
+            Value::Real(Real::Const(c)) => Some(c.floats()),
+            _ => constant(inputs, i)?.and_then(|a| a.floats()).map(<[f32]>::to_vec),
+        };
         floats
             .filter(|f| f.len() == channels)
             .ok_or_else(|| Fail::Wrong(format!("input {i} is not one float32 number a channel")))
