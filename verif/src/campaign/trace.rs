@@ -108,7 +108,8 @@ pub fn read(text: &str, image: &Image, config: &Config) -> Result<Trace> {
     let tiles = tiles(image, config);
     let mut found: Vec<(f64, BTreeSet<u32>)> = vec![];
     for (n, line) in text.lines().enumerate() {
-        let remark = line.char_indices().find(|&(n, c)| c == '#' && line[..n].chars().next_back().is_none_or(char::is_whitespace));
+        let remark =
+            line.char_indices().find(|&(n, c)| c == '#' && line[..n].chars().next_back().is_none_or(char::is_whitespace));
         let line = line[..remark.map_or(line.len(), |(n, _)| n)].trim();
         if line.is_empty() {
             continue;
