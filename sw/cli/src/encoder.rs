@@ -2,7 +2,7 @@
 //! Networks whose activations have scales by token (docs/encoders.md): `systole run`, `compile` and `inspect` of such a file.
 
 use crate::judge::tensor;
-use crate::run::RunArgs;
+use crate::run_args::RunArgs;
 use crate::{Machine, output};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
@@ -285,7 +285,7 @@ pub fn run(path: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let float: Vec<f32> = ran.float.iter().map(|&f| f as f32).collect();
     let floats = l.imported.finish(&prepared, &float)?;
     if let Some(file) = &args.output {
-        crate::onnx::write_named(file, &outputs)?;
+        crate::tensors::write_named(file, &outputs)?;
     }
     let expected = args.judge.read_plain(outputs.len())?;
     if let Some(file) = &args.report {

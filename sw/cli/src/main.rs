@@ -10,6 +10,7 @@ mod fault;
 mod gemm;
 mod generate;
 mod judge;
+mod model;
 mod network;
 mod onnx;
 mod output;
@@ -17,12 +18,14 @@ mod report;
 mod rows;
 mod rram;
 mod run;
+mod run_args;
 mod score;
 mod script;
 mod serve;
 mod show;
 mod sizes;
 mod tables;
+mod tensors;
 mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -45,7 +48,7 @@ enum Verb {
     /// Multiply int8 matrices, random or your own, and check every element
     Gemm(gemm::GemmArgs),
     /// Run a network on its data
-    Run(run::RunArgs),
+    Run(run_args::RunArgs),
     /// Print the layers of an ONNX model, and what cannot run; the sizes of a language model
     Inspect(onnx::InspectArgs),
     /// Let a language model write, and know the cycles of each token before

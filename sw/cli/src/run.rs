@@ -1,98 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `systole run`.
+//! `systole run`: which network, and the digits.
 
-use crate::rram::Woken;
-use crate::{Machine, output};
+use crate::run_args::RunArgs;
+use crate::{encoder, model, onnx, output};
 use anyhow::{Result, bail};
-use clap::Args;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use systole_compiler::{Options, compile};
 use systole_verif::{check_graph, digits};
-
-/// Run a network on its data.
-#[derive(Args)]
-pub struct RunArgs {
-    /// The network: digits (an MLP), digits-cnn, or a model in ONNX
-    network: String,
-    /// The model's input, .npy or .pb; of several each, in the model's order; without one it is random (--seed)
-    #[arg(long, value_name = "X.npy", conflicts_with = "batch_dir")]
-    input: Vec<PathBuf>,
-    /// Every .npy and .pb in a folder as input, one run behind the other
-    #[arg(long, value_name = "D")]
-    batch_dir: Option<PathBuf>,
-    /// Write the model's output, others beside it as Y.NAME.npy; with --batch-dir a folder, which gets a .npy for each input
-    #[arg(long, value_name = "Y.npy")]
-    pub output: Option<PathBuf>,
-    /// Write a page about the network and the run: systole report's, with what was measured
-    #[arg(long, value_name = "F.html")]
-    pub report: Option<PathBuf>,
-    /// Run only the first images
-    #[arg(long, value_name = "N")]
-    images: Option<usize>,
-    /// Write the image that the machine loads
-    #[arg(long, value_name = "F.img")]
-    image: Option<PathBuf>,
-    /// Lines of RRAM that each run scrubs in windows of the timetable, as far as there is room
-    #[arg(long, value_name = "LINES", default_value_t = 0)]
-    pub scrub_lines: u32,
-    /// Print the energy of an inference, low, typical and high
-    #[arg(long)]
-    pub energy: bool,
-    /// Run the image that wakes from this RRAM, without loading anything: it must be this network's (systole program)
-    #[arg(long, value_name = "FILE")]
-    rram: Option<PathBuf>,
-    /// Print a row for each layer; their cycles add up to those of the run
-    #[arg(long)]
-    pub layers: bool,
-    #[command(flatten)]
-    pub tables: crate::tables::TablesArgs,
-    #[command(flatten)]
-    pub dynamic: crate::encoder::DynamicArgs,
-    #[command(flatten)]
-    pub judge: crate::judge::JudgeArgs,
-    #[command(flatten)]
-    pub machine: Machine,
-}
-
-impl RunArgs {
-    /// The part that the network wakes from, where there is one.
-    pub fn woken(&self) -> Option<Woken<'_>> {
-        self.rram.as_ref().map(|file| Woken { file, network: &self.network, machine: &self.machine })
-    }
-
-    /// The machine's options, with the part.
-    ///
-    /// # Errors
-    /// A trace that cannot be, a part that is not there.
-    pub fn options(&self) -> Result<systole_chip::Options> {
-        self.woken().map_or_else(|| self.machine.options(), |w| w.options())
-    }
-}
 
 /// Runs it; true when every element and every cycle agrees.
 pub fn run(args: &RunArgs) -> Result<bool> {
     let cnn = args.network == "digits-cnn";
     let (options, woken) = (args.options()?, args.woken());
     if args.network != "digits" && !cnn {
-        let model = Path::new(&args.network);
+        let file = Path::new(&args.network);
         if args.images.is_some() || args.image.is_some() {
             bail!(
                 "--images and --image are for digits and digits-cnn; systole compile MODEL.onnx -o M.img writes a model's image"
             );
         }
-        if !model.is_file() {
+        if !file.is_file() {
             bail!("there is no network or file '{}'; give digits, digits-cnn, or the path of an ONNX model", args.network);
         }
-        if crate::encoder::is_one(model) {
+        if encoder::is_one(file) {
             if args.batch_dir.is_some() {
                 bail!("--batch-dir is for networks with static scales; give {} its inputs by --input", args.network);
             }
-            return crate::encoder::run(model, &args.input, args);
+            return encoder::run(file, &args.input, args);
         }
         return match (&args.input, &args.batch_dir) {
-            (_, Some(folder)) => crate::onnx::run_folder(model, folder, args),
-            (input, _) => crate::onnx::run(model, input, args),
+            (_, Some(folder)) => model::run_folder(file, folder, args),
+            (input, _) => model::run(file, input, args),
         };
     }
     if !args.input.is_empty() || args.output.is_some() || args.batch_dir.is_some() || args.judge.is_given() {
@@ -188,7 +127,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     ));
     output::lockstep(&report);
     if args.layers {
-        crate::onnx::layer_table(&compiled);
+        onnx::layer_table(&compiled);
     }
     if args.energy {
         crate::energy::print(&energy, count, &config);
