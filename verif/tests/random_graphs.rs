@@ -11,7 +11,9 @@ use std::cell::Cell;
 use systole_compiler::{CompileError, Compiled, Options, compile};
 use systole_isa::Config;
 use systole_isa::format::ROW;
-use systole_isa::program::Unit;
+use systole_isa::program::{Instruction, Unit};
+use systole_model::graph::{Border, Finish, Graph, Layer, Map, Op, Window};
+use systole_model::onnx::ElementType;
 use systole_verif::random::runner;
 use systole_verif::random_graph::{Case, cases, cases_with_tables};
 use systole_verif::{Backend, MIXED, check_graph, long};
@@ -200,6 +202,47 @@ fn depthwise_graphs_run_on_the_lane_engine_of_tiny() {
         })
         .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(found.get(), 1, "graphs with a row for the lane engine");
+}
+
+/// Four channels of one row, three taps each: the shortest nest that the lane engine has.
+#[test]
+fn depthwise_of_one_row_is_one_loop_of_the_lane_engine() {
+    let mut rng = systole_verif::random::generator(1);
+    let border = |name: &str, width: usize| Border {
+        name: name.into(),
+        shape: vec![1, width, 4],
+        element: ElementType::Int8,
+        order: (0..4 * width as u32).collect(),
+        float: None,
+        host: None,
+        at: vec![],
+        beside: vec![],
+        index: vec![],
+    };
+    let map = |name: &str, width| Map { name: name.into(), shape: [1, width, 4] };
+    let window = Window { kernel: [1, 3], ..Window::POINT };
+    let weights = systole_verif::random::codes(&mut rng, 12).into_iter().map(i16::from).collect();
+    let op = Op::Conv { input: 0, zero_point: 3, window, groups: 4, weights, bias: vec![5, -700, 0, 100] };
+    let finish = Finish::Int8 { scales: vec![0.01; 4], zero_point: 1, lo: -128, hi: 127, float32: false, rest: vec![] };
+    let graph = Graph {
+        name: "line".into(),
+        input: border("x", 9),
+        output: (1, border("y", 7)),
+        maps: vec![map("x", 9), map("y", 7)],
+        layers: vec![Layer { name: "line".into(), op, finish }],
+        batch: 1,
+        tables: vec![],
+    };
+    let config = Config::named("tiny").unwrap();
+    let compiled = compile(&graph, &config, &Options::default()).unwrap();
+    let rows = compiled.image.program().unwrap().rows;
+    let loops = rows.iter().find_map(|r| if let Instruction::Lane(l) = &r.instruction { Some(l.nest.loops.len()) } else { None });
+    assert_eq!(loops, Some(1));
+    let inputs = [systole_verif::random::codes(&mut rng, 36), systole_verif::random::codes(&mut rng, 36)];
+    for backend in BOTH {
+        let report = check_graph(&graph, &compiled, &config, backend, &inputs, &Default::default(), |_| {}).unwrap();
+        assert!(report.is_good(), "{backend:?}: {report}");
+    }
 }
 
 #[test]
