@@ -14,6 +14,7 @@ use systole_model::graph::{Border, Graph};
 use systole_model::onnx::Array;
 use systole_report::network::on_host;
 use systole_verif::conformance::Program;
+use systole_verif::energy::Energy;
 
 fn program(path: &Path, config: &Config, args: &RunArgs) -> Result<Program> {
     let scrub_lines = args.scrub_lines;
@@ -118,26 +119,13 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
             100.0 * utilisation,
             output::grouped(macs)
         ));
-        let count = report.mismatches.to_string();
-        let count = if report.mismatches == 0 { output::good(&count) } else { output::bad(&count) };
-        output::print(&format!(
-            "  outputs           {:>12}   {count} differ from the operator reference",
-            output::grouped(report.compared as u64)
-        ));
+        print_outputs(&report);
         verdict.print();
         print_declared(&report, &program);
         output::lockstep(&report);
         tables::lines(&program.graph).iter().for_each(|line| output::print(line));
         onnx::print_host(&program.graph);
-        if args.layers {
-            onnx::layer_table(&program.split.body.1);
-        }
-        if let Some(spent) = &spent {
-            crate::energy::print(spent, batch, &config);
-        }
-        if let Some(first) = &report.first_mismatch {
-            output::print(&format!("  first: {first}"));
-        }
+        print_end(args, &program, &report, spent.as_ref().map(|s| (s, batch)), &config);
     }
     Ok(report.mismatches == 0 && measured == report.cycles_predicted && output::in_step(&report) && verdict.is_good())
 }
@@ -170,6 +158,32 @@ fn print_declared(report: &systole_verif::Report, program: &Program) {
     }
     if let Some(text) = report.declaration() {
         output::print(&format!("  note: {text}"));
+    }
+}
+
+fn print_outputs(report: &systole_verif::Report) {
+    let count = report.mismatches.to_string();
+    let count = if report.mismatches == 0 { output::good(&count) } else { output::bad(&count) };
+    let compared = output::grouped(report.compared as u64);
+    output::print(&format!("  outputs           {compared:>12}   {count} differ from the operator reference"));
+}
+
+/// What was asked for besides, `spent` with how many inferences, and the first element that differs.
+fn print_end(
+    args: &RunArgs,
+    program: &Program,
+    report: &systole_verif::Report,
+    spent: Option<(&Energy, usize)>,
+    config: &Config,
+) {
+    if args.layers {
+        onnx::layer_table(&program.split.body.1);
+    }
+    if let Some((spent, inferences)) = spent {
+        crate::energy::print(spent, inferences, config);
+    }
+    if let Some(first) = &report.first_mismatch {
+        output::print(&format!("  first: {first}"));
     }
 }
 
@@ -251,24 +265,11 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
             output::grouped(report.cycles_all),
             output::grouped((1e8 / each).round() as u64)
         ));
-        let wrong = report.mismatches.to_string();
-        let wrong = if report.mismatches == 0 { output::good(&wrong) } else { output::bad(&wrong) };
-        output::print(&format!(
-            "  outputs           {:>12}   {wrong} differ from the operator reference",
-            output::grouped(report.compared as u64)
-        ));
+        print_outputs(&report);
         verdict.print();
         print_declared(&report, &program);
         output::lockstep(&report);
-        if args.layers {
-            onnx::layer_table(&program.split.body.1);
-        }
-        if let Some(spent) = &spent {
-            crate::energy::print(spent, count, &config);
-        }
-        if let Some(first) = &report.first_mismatch {
-            output::print(&format!("  first: {first}"));
-        }
+        print_end(args, &program, &report, spent.as_ref().map(|s| (s, count)), &config);
     }
     Ok(report.mismatches == 0 && as_predicted && output::in_step(&report) && verdict.is_good())
 }

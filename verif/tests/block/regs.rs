@@ -24,24 +24,7 @@ fn registers_answer_a_write_after_two_cycles_and_a_read_after_three() {
         let [bvalid, bready, bresp] = ["s_bvalid_o", "s_bready_i", "s_bresp_o"].map(s);
         let [vectors, rram, rram_address] = ["vectors_i", "rram_rdata_i", "rram_raddr_o"].map(s);
         // What the chip shows, by register.
-        let shown = [
-            ("STATUS", "status_i"),
-            ("ERROR", "error_i"),
-            ("CYCLES_LO", "cycles_i"),
-            ("RUNS", "runs_i"),
-            ("IRQ_STATUS", "irq_status_i"),
-            ("EVENT_FRAMES_IN", "frames_in_i"),
-            ("EVENT_FRAMES_OUT", "frames_out_i"),
-            ("EVENT_FRAMES_DROPPED", "frames_dropped_i"),
-            ("UPLOAD_TARGET", "target_i"),
-            ("UPLOAD_ADDRESS", "address_i"),
-            ("UPLOAD_COUNT", "count_i"),
-            ("SEQ_ROW", "seq_row_i"),
-            ("SEQ_CYCLE", "seq_cycle_i"),
-            ("EVENT_VALUE", "event_value_i"),
-            ("ARGMAX", "argmax_i"),
-        ]
-        .map(|(register, port)| (register, s(port)));
+        let shown = SHOWN.map(|(register, port)| (register, s(port)));
         let fixed = [("CONFIG", 7), ("X_DEPTH", 640), ("VEC_LANES", 2), ("CYCLES_HI", 0), ("START", 0)];
         let held = ["IN_BYTES", "OUT_BYTES", "START_LIMIT", "SCRATCH"];
         let mut random = sim.random("registers");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where elements of a tensor come from, behind operators that only pick and order them.
 
+use crate::onnx::array::LARGEST_MAP;
 use crate::onnx::fold::known::{Given, constant};
 use crate::onnx::fold::parts::{self, Part};
 use crate::onnx::fold::plan::plan;
@@ -27,17 +28,22 @@ impl Places {
         self.of.len() == count && self.of.iter().enumerate().all(|(n, &at)| n == at)
     }
 
-    /// What lies at `indices` of a dimension; `dims` stand in the shape in place of that.
-    fn part(&self, axis: usize, indices: &[usize], dims: &[usize]) -> Places {
+    /// What lies at `indices` of a dimension; `dims` stand in the shape in place of that. `None`: more than any configuration holds.
+    fn part(&self, axis: usize, indices: &[usize], dims: &[usize]) -> Option<Places> {
         let inner: usize = self.shape[axis + 1..].iter().product();
         let outer: usize = self.shape[..axis].iter().product();
+        let count = outer.checked_mul(inner).and_then(|n| n.checked_mul(indices.len()));
+        count.filter(|&n| n <= LARGEST_MAP)?;
         let at = |o: usize, i: usize, n: usize| self.of[(o * self.shape[axis] + i) * inner + n];
         let row = |o: usize| indices.iter().flat_map(move |&i| (0..inner).map(move |n| at(o, i, n)));
-        Places { shape: [&self.shape[..axis], dims, &self.shape[axis + 1..]].concat(), of: (0..outer).flat_map(row).collect() }
+        Some(Places {
+            shape: [&self.shape[..axis], dims, &self.shape[axis + 1..]].concat(),
+            of: (0..outer).flat_map(row).collect(),
+        })
     }
 
-    fn parts(&self, all: &[Part]) -> Places {
-        all.iter().fold(self.clone(), |x, (axis, indices)| x.part(*axis, indices, &[indices.len()]))
+    fn parts(&self, all: &[Part]) -> Option<Places> {
+        all.iter().try_fold(self.clone(), |x, (axis, indices)| x.part(*axis, indices, &[indices.len()]))
     }
 
     /// What a node makes of them, output by output; `None`: it is none that picks and orders.
@@ -57,12 +63,12 @@ impl Places {
                 let size = self.shape[axis];
                 let row = |&i: &i64| crate::tables::row_number(i, size);
                 let indices = picked.integers()?.iter().map(row).collect::<Option<Vec<usize>>>()?;
-                one(self.part(axis, &indices, &picked.shape))
+                one(self.part(axis, &indices, &picked.shape)?)
             }
-            "Slice" => one(self.parts(&parts::slice(node, given, &self.shape).ok()?)),
+            "Slice" => one(self.parts(&parts::slice(node, given, &self.shape).ok()?)?),
             "Split" => {
                 let all = parts::split(node, given, &self.shape).ok()?;
-                Some(all.iter().map(|part| self.parts(std::slice::from_ref(part))).collect())
+                all.iter().map(|part| self.parts(std::slice::from_ref(part))).collect()
             }
             _ => None,
         }
