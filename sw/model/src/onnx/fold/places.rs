@@ -74,3 +74,28 @@ impl Places {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::onnx::array::{Array, Data};
+    use crate::onnx::fold::known::Known;
+    use crate::onnx::fold::places::Places;
+    use crate::onnx::parse::node::Node;
+    use crate::onnx::proto::NodeProto;
+    use std::rc::Rc;
+
+    fn gather(shape: &[usize], indices: Vec<i64>) -> Option<Vec<Places>> {
+        let node = Node::new(NodeProto { op_type: "Gather".into(), ..Default::default() });
+        let indices = Array { shape: vec![indices.len()], data: Data::I64(indices) };
+        Places::whole(shape).through(&node, &[None, Some(Known::Array(Rc::new(indices)))][..])
+    }
+
+    #[test]
+    fn rows_are_picked_from_either_end_and_no_more_than_a_map_can_hold() {
+        let picked = gather(&[3, 2], vec![-1, 0]).expect("two rows");
+        assert_eq!(picked, [Places { shape: vec![2, 2], of: vec![4, 5, 0, 1] }]);
+        assert!(gather(&[3, 2], vec![3]).is_none() && gather(&[3, 2], vec![-4]).is_none());
+        assert!(gather(&[1, 1 << 12], vec![0; 1 << 10]).is_some());
+        assert!(gather(&[1, 1 << 12], vec![0; (1 << 10) + 1]).is_none());
+    }
+}

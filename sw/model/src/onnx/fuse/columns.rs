@@ -109,84 +109,93 @@ impl Ways {
     }
 }
 
+/// Marks what computes with an input's indices: nothing in the graph does.
+fn refuse_arithmetic(model: &mut Model, node: usize, input: &Input) {
+    let what = format!("it computes with the indices of '{}'", input.name);
+    let help = "a constant table's Gather along axis 0 takes them, and parts and other orders of them; compute indices in front of the model";
+    model.nodes[node].refused.get_or_insert((what, help.into()));
+}
+
+/// Lets a node take its rows by a way of its own: the input as it is, or counted otherwise by a node that is to stand in front.
+fn rewire(model: &mut Model, known: &mut HashMap<String, Known>, taker: &Taker, name: String, same: bool) -> Option<Node> {
+    if same {
+        model.nodes[taker.node].proto.input[1] = name;
+        return None;
+    }
+    let (shape, indices) = (format!("{name}: shape"), format!("{name}: indices"));
+    let data = Data::I64(numbers(&taker.indices.shape).collect());
+    known.insert(shape.clone(), Known::Array(Rc::new(Array { shape: vec![taker.indices.shape.len()], data })));
+    model.nodes[taker.node].proto.input[1] = indices.clone();
+    let proto = NodeProto { input: vec![name, shape], output: vec![indices], op_type: "Reshape".into(), ..Default::default() };
+    Some(Node::new(proto))
+}
+
 /// Gives each way that an input of indices goes an input, and one node to rows of one length that are codes.
 pub fn find(model: &mut Model, known: &mut HashMap<String, Known>) {
     for input in model.inputs.iter().filter(|i| i.element.is_index()).cloned().collect::<Vec<Input>>() {
-        let takers = match takers(model, known, &input) {
-            Ok(takers) => takers,
-            Err(None) => continue,
-            Err(Some(node)) => {
-                let what = format!("it computes with the indices of '{}'", input.name);
-                let help = "a constant table's Gather along axis 0 takes them, and parts and other orders of them; compute indices in front of the model";
-                model.nodes[node].refused.get_or_insert((what, help.into()));
-                continue;
-            }
-        };
-        let (mut groups, mut others) = (BTreeMap::<usize, Vec<Rows>>::new(), vec![]);
-        for taker in &takers {
-            match codes(model, known, taker) {
-                Some(all) => all.into_iter().for_each(|rows| groups.entry(rows.width).or_default().push(rows)),
-                None => others.push(taker),
-            }
+        match takers(model, known, &input) {
+            Ok(takers) => apart(model, known, input, &takers),
+            Err(Some(node)) => refuse_arithmetic(model, node, &input),
+            Err(None) => {}
         }
-        let count = input.shape.iter().product();
-        let whole = |places: &Places| places.is_whole(count);
-        let once = match (groups.values().flatten().collect::<Vec<_>>().as_slice(), others.as_slice()) {
-            ([rows], []) => whole(&rows.indices),
-            ([], []) | ([], [_]) => true,
-            _ => false,
-        };
-        let direct = takers.iter().all(|t| model.nodes[t.node].proto.input[1] == input.name);
-        if once && direct {
-            continue;
+    }
+}
+
+/// The same for one input, of which these nodes take rows.
+fn apart(model: &mut Model, known: &mut HashMap<String, Known>, input: Input, takers: &[Taker]) {
+    let (mut groups, mut others) = (BTreeMap::<usize, Vec<Rows>>::new(), vec![]);
+    for taker in takers {
+        match codes(model, known, taker) {
+            Some(all) => all.into_iter().for_each(|rows| groups.entry(rows.width).or_default().push(rows)),
+            None => others.push(taker),
         }
-        for taker in others.iter().filter(|taker| !whole(&taker.indices)) {
-            let help = "put QuantizeLinear and DequantizeLinear behind it: Gather is among op_types_to_quantize";
-            model.nodes[taker.node].refused =
-                Some(("float32 rows of a table, by some of an input's indices".into(), help.into()));
+    }
+    let count = input.shape.iter().product();
+    let whole = |places: &Places| places.is_whole(count);
+    // One table by the whole input is what the host takes as it is written, but for what stands between.
+    if let ([taker], 0..=1) = (takers, groups.values().map(Vec::len).sum::<usize>())
+        && whole(&taker.indices)
+    {
+        if model.nodes[taker.node].proto.input[1] == input.name {
+            return;
         }
-        let made = model.nodes.iter().flat_map(|n| &n.proto.output);
-        let names = made.chain(known.keys()).chain(model.inputs.iter().map(|i| &i.name)).cloned().collect();
-        let mut ways = Ways { input, names, all: vec![] };
-        let mut before: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
-        // What has one way and is no part goes it as it is written, but for what stands between.
-        let singly = if once {
-            groups.clear();
-            &takers[..]
-        } else {
-            &[]
-        };
-        for taker in others.iter().copied().chain(singly.iter().filter(|_| others.is_empty())) {
-            let name = ways.next();
-            if taker.indices.shape == ways.input.shape || !whole(&taker.indices) {
-                model.nodes[taker.node].proto.input[1] = name;
-            } else {
-                let (shape, indices) = (format!("{name}: shape"), format!("{name}: indices"));
-                let data = Data::I64(numbers(&taker.indices.shape).collect());
-                known.insert(shape.clone(), Known::Array(Rc::new(Array { shape: vec![taker.indices.shape.len()], data })));
-                let proto = NodeProto { input: vec![name, shape], output: vec![indices.clone()], ..Default::default() };
-                before.entry(taker.node).or_default().push(Node::new(NodeProto { op_type: "Reshape".into(), ..proto }));
-                model.nodes[taker.node].proto.input[1] = indices;
-            }
+        groups.clear();
+        others = vec![taker];
+    }
+    if others.is_empty() && groups.is_empty() {
+        return;
+    }
+    for taker in others.iter().filter(|taker| !whole(&taker.indices)) {
+        let help = "put QuantizeLinear and DequantizeLinear behind it: Gather is among op_types_to_quantize";
+        model.nodes[taker.node].refused = Some(("float32 rows of a table, by some of an input's indices".into(), help.into()));
+    }
+    let made = model.nodes.iter().flat_map(|n| &n.proto.output);
+    let names = made.chain(known.keys()).chain(model.inputs.iter().map(|i| &i.name)).cloned().collect();
+    let mut ways = Ways { input, names, all: vec![] };
+    let mut before: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
+    for taker in others {
+        // What is refused is not run: its indices need no shape.
+        let same = taker.indices.shape == ways.input.shape || !whole(&taker.indices);
+        let node = rewire(model, known, taker, ways.next(), same);
+        before.entry(taker.node).or_default().extend(node);
+    }
+    let mut gone = HashSet::new();
+    for all in groups.values() {
+        let name = ways.next();
+        gone.extend(all.iter().map(|r| r.at));
+        if let Some(first) = all.iter().map(|r| r.at).min() {
+            before.entry(first).or_default().push(node_of(&name, &ways.input.tensor, all));
         }
-        let mut gone = HashSet::new();
-        for all in groups.values() {
-            let name = ways.next();
-            gone.extend(all.iter().map(|r| r.at));
-            if let Some(first) = all.iter().map(|r| r.at).min() {
-                before.entry(first).or_default().push(node_of(&name, &ways.input.tensor, all));
-            }
+    }
+    let mut nodes: Vec<Node> = vec![];
+    for (at, node) in std::mem::take(&mut model.nodes).into_iter().enumerate() {
+        nodes.extend(before.remove(&at).unwrap_or_default());
+        if !gone.contains(&at) {
+            nodes.push(node);
         }
-        let mut nodes: Vec<Node> = vec![];
-        for (at, node) in std::mem::take(&mut model.nodes).into_iter().enumerate() {
-            nodes.extend(before.remove(&at).unwrap_or_default());
-            if !gone.contains(&at) {
-                nodes.push(node);
-            }
-        }
-        model.nodes = keep_live(nodes, &model.outputs);
-        if let Some(at) = model.inputs.iter().position(|i| i.name == ways.input.name) {
-            model.inputs.splice(at..=at, ways.all);
-        }
+    }
+    model.nodes = keep_live(nodes, &model.outputs);
+    if let Some(at) = model.inputs.iter().position(|i| i.name == ways.input.name) {
+        model.inputs.splice(at..=at, ways.all);
     }
 }
