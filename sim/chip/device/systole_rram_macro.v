@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The macro's port list (rtl/rram) in front of the device model: what a cell reads as at each reference lies
-// in Verilog, one plane a reference, and the model changes it. A pulse lasts PULSE_CYCLES; at its end the
+// in Verilog, one plane a reference, and the model changes it. A pulse lasts pulse_cycles; at its end the
 // model says what the pulsed cells are now. Reset during a pulse is a power cut: the model says what is left.
 // Reads as the block-RAM variant: WAYS + 1 cycles, a way busy for WAYS. Simulation only.
 `default_nettype none
 `include "systole_check.vh"
-`ifndef SYSTOLE_PULSE_CYCLES
-`define SYSTOLE_PULSE_CYCLES 100
-`endif
 
 module systole_rram_macro #(
     parameter ROW   = 0,
@@ -41,7 +38,8 @@ module systole_rram_macro #(
   localparam PARTS = (WIDTH + 63) / 64;
   localparam FULL = PARTS * 64;
   localparam WW = WAYS > 1 ? $clog2(WAYS) : 1;
-  localparam [31:0] PULSE = `SYSTOLE_PULSE_CYCLES;
+
+  reg [31:0] pulse_cycles  /*verilator public_flat_rw*/;  // written from outside before the first cycle
 
   reg [WIDTH-1:0] normal[0:DEPTH-1]  /*verilator public_flat_rw*/;
   reg [WIDTH-1:0] strong_1[0:DEPTH-1]  /*verilator public_flat_rw*/;
@@ -97,7 +95,7 @@ module systole_rram_macro #(
   always @(posedge clk_i) begin
     if (rst_i) left_q <= 32'd0;
     else if (left_q != 32'd0) left_q <= left_q - 32'd1;
-    else if (pulse_i && enable_a_i && enable_b_i) left_q <= PULSE;
+    else if (pulse_i && enable_a_i && enable_b_i) left_q <= pulse_cycles;
     if (busy_o && (left_q == 32'd1 || rst_i)) begin
       now_n  = {{FULL - WIDTH{1'b0}}, normal[paddr_i]};
       now_s1 = {{FULL - WIDTH{1'b0}}, strong_1[paddr_i]};

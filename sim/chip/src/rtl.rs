@@ -200,11 +200,11 @@ pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Erro
     Ok(counted(includes.into_iter().fold(spec, Spec::include_dir)))
 }
 
-/// The same with the device model behind the RRAM macros, whose pulses last so many cycles.
+/// The same with the device model behind the RRAM macros.
 ///
 /// # Errors
 /// As [`spec`].
-pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, verilated::Error> {
+pub fn spec_with_device(config: &Config) -> Result<Spec, verilated::Error> {
     let (mut sources, includes) =
         source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
     let special = root().join("sim/chip/device/systole_rram_macro.v");
@@ -212,8 +212,7 @@ pub fn spec_with_device(config: &Config, pulse_cycles: u32) -> Result<Spec, veri
     let mut spec = Spec::new("systole_top")
         .sources(sources)
         .parameter("CONFIG", config.id)
-        .parameter("WEIGHT_BEATS", config.weight_beats)
-        .define("SYSTOLE_PULSE_CYCLES", pulse_cycles);
+        .parameter("WEIGHT_BEATS", config.weight_beats);
     for dir in includes {
         spec = spec.include_dir(dir);
     }
@@ -231,19 +230,20 @@ struct Cells {
 }
 
 impl Cells {
-    /// Puts the device behind the macros of a simulation.
-    fn attach(sim: &Sim, device: Rc<RefCell<Device>>) -> Result<Cells, String> {
+    /// Puts the device behind the macros of a simulation, in which a pulse lasts so many cycles.
+    fn attach(sim: &Sim, device: Rc<RefCell<Device>>, pulse_cycles: u32) -> Result<Cells, String> {
         let rows = sim.with_model(|model| {
             let all = model.variables();
             let find = |row: usize, plane: &str| {
                 all.iter()
                     .find(|v| v.name.contains(&format!("g_row[{row}].")) && v.name.ends_with(&format!(".u_rram.{plane}")))
                     .cloned()
-                    .ok_or_else(|| format!("row {row} has no plane '{plane}': the model was built without the device"))
+                    .ok_or_else(|| format!("row {row} has no '{plane}': the model was built without the device"))
             };
             let mut rows = vec![];
             while all.iter().any(|v| v.name.contains(&format!("g_row[{}].", rows.len()))) {
                 let row = rows.len();
+                model.poke(&find(row, "pulse_cycles")?, 0, &[pulse_cycles]);
                 rows.push([
                     find(row, "normal")?,
                     find(row, "strong_1")?,
@@ -497,7 +497,7 @@ where
         (Some(_), Some(_)) => return Err(ChipError::Part("a netlist has block RAM: run it without a part".into())),
         (Some(folder), None) => netlist_spec(folder)?,
         (None, None) => spec(config)?,
-        (None, Some(part)) => spec_with_device(config, part.pulse_cycles)?,
+        (None, Some(part)) => spec_with_device(config)?,
     };
     // The part's lock is held from here to the end.
     let (device, file) = match &options.part {
@@ -512,9 +512,10 @@ where
     let (window, wave) = options.trace.clone().map(Wave::of).transpose()?.unzip();
     let spec = if options.trace.is_some() { spec.define("SYSTOLE_WAVES", "") } else { spec };
     let library = spec.trace(options.trace.is_some()).build()?;
+    let pulse_cycles = options.part.as_ref().map_or(0, |part| part.pulse_cycles);
     let (pause, behind, writes) = (options.pause, device.clone(), options.writes.clone());
     let run = harness::run(&library, options.seed.max(1), window, move |sim| async move {
-        let cells = behind.map(|device| Cells::attach(&sim, device).unwrap_or_else(|e| panic!("{e}")));
+        let cells = behind.map(|device| Cells::attach(&sim, device, pulse_cycles).unwrap_or_else(|e| panic!("{e}")));
         let mut transport = RtlTransport::reset(&sim, pause).await;
         if let Some(writes) = writes {
             writes.watch(&sim, transport.clock.clone()).unwrap_or_else(|e| panic!("{e}"));
