@@ -7,6 +7,7 @@ mod refusals;
 mod upkeep;
 
 use std::rc::Rc;
+use systole_backends::{AnyTransport, Backend, on_machine};
 use systole_chip::device::{Corner, Device};
 use systole_chip::{Options, Part, RtlTransport, run_chip};
 use systole_compiler::compile;
@@ -15,7 +16,8 @@ use systole_isa::ecc::{Ecc, WordCode};
 use systole_isa::regs::{RRAM_STATUS_BITS, offset};
 use systole_isa::rram::{Layout, slot_bytes};
 use systole_isa::{Config, Image};
-use systole_verif::{AnyTransport, Backend, MIXED, long, on_machine, random};
+use systole_verif::{MIXED, long};
+use systole_workloads::random;
 
 /// A small program, a frame, and what it gives on the instruction-level model.
 struct Work {

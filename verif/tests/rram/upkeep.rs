@@ -2,9 +2,9 @@
 //! What keeps a part well: scrubs within runs and between them, and lines that wear and change places.
 
 use super::*;
+use systole_backends::rram_model::RramModel;
 use systole_isa::Instruction;
 use systole_isa::ecc::{Code, Verdict};
-use systole_verif::rram_model::RramModel;
 
 #[test]
 fn a_run_scrubs_in_its_windows_costs_no_cycle_and_its_weak_line_is_written_again() {
