@@ -18,13 +18,13 @@ if [ "${1:-}" != --report ]; then
     HARNESS_COVERAGE=$out/data cargo test -p systole-verif --test machine -- --test-threads 2 \
         chip::registers chip::write_strobes chip::a_ chip::an_ chip::abandoned chip::shapes chip::status registers:: auto:: decoder::a_ \
         one_hot_rows:: hand_programs::a_padded random_graphs::random_graphs_on_tiny random_programs::random_programs_on_tiny \
-        rram::a_start_before rram::what_must_not rram::a_load_beside rram::p6 rram::stuck rram::an_image_of_other rram::a_record_that \
-        rram::p3_with_dected_three board::the_driver \
+        rram::commit::a_start_before rram::commit::a_load_beside rram::commit::an_image_of_other rram::commit::a_record_that \
+        rram::correction::p3_with_dected_three rram::correction::stuck rram::refusals::what_must_not rram::upkeep::p6 board::the_driver \
         --skip wakes_from_whatever --skip with_two_beats --skip with_four_beats
     # Functional points of other machines, with their models as they are.
     HARNESS_POINTS=$out/data cargo test -p systole-verif --test machine -- --test-threads 2 \
         decoder::prompts random_vectors::the_rtl_agrees_on_tiny random_programs::random_programs_on_tiny_with_four_beats random_graphs::depthwise \
-        rram::a_run_scrubs rram::a_scrub sizes::
+        rram::upkeep::a_run_scrubs rram::upkeep::a_scrub sizes::
 fi
 
 cargo build -q -p systole-verif --bin coverage

@@ -17,6 +17,28 @@ fn modules(file: &Path) -> Vec<String> {
     text.lines().filter_map(name).collect()
 }
 
+/// A file and those of its modules, at any depth: of `a.rs` and of `a/mod.rs` they lie in `a/`, of the root of a program beside it.
+fn with_modules(file: &Path, folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    found.insert(file.to_path_buf());
+    for name in modules(file) {
+        let (alone, inside) = (folder.join(&name).with_extension("rs"), folder.join(&name).join("mod.rs"));
+        for module in [alone, inside].into_iter().filter(|m| m.is_file()) {
+            with_modules(&module, &folder.join(&name), found);
+        }
+    }
+}
+
+/// Rust files of a folder and those in it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => path.extension().is_some_and(|e| e == "rs").then_some(path).into_iter().collect(),
+        })
+        .collect()
+}
+
 /// Files of tests that belong to no program: with `autotests = false` cargo says nothing of them, and they never run.
 fn orphans(package: &Path) -> Vec<String> {
     let manifest = std::fs::read_to_string(package.join("Cargo.toml")).unwrap();
@@ -24,29 +46,16 @@ fn orphans(package: &Path) -> Vec<String> {
     if !manifest.contains("autotests = false") || !tests.is_dir() {
         return vec![];
     }
-    let programs: Vec<&str> = manifest.split("[[test]]").skip(1).filter_map(|s| s.split('"').nth(1)).collect();
-    let roots: Vec<PathBuf> = programs
-        .iter()
-        .map(|p| if tests.join(p).is_dir() { tests.join(p).join("main.rs") } else { tests.join(p).with_extension("rs") })
-        .collect();
-    let mut found = vec![];
-    for (folder, root) in std::iter::once((tests.clone(), None))
-        .chain(programs.iter().zip(&roots).filter(|(p, _)| tests.join(p).is_dir()).map(|(p, r)| (tests.join(p), Some(r))))
-    {
-        let declared: Vec<String> = match root {
-            Some(root) => modules(root),
-            None => roots.iter().filter(|r| r.parent() == Some(&tests)).flat_map(|r| modules(r)).collect(),
-        };
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-            let rust = path.extension().is_some_and(|e| e == "rs");
-            if rust && !roots.contains(&path) && !declared.contains(&stem) {
-                found.push(path.strip_prefix(self::root()).unwrap_or(&path).display().to_string());
-            }
+    let mut declared = BTreeSet::new();
+    for program in manifest.split("[[test]]").skip(1).filter_map(|s| s.split('"').nth(1)) {
+        let folder = tests.join(program);
+        match folder.join("main.rs") {
+            root if root.is_file() => with_modules(&root, &folder, &mut declared),
+            _ => with_modules(&folder.with_extension("rs"), &tests, &mut declared),
         }
     }
-    found
+    let lost = sources(&tests).into_iter().filter(|path| !declared.contains(path));
+    lost.map(|path| path.strip_prefix(root()).unwrap_or(&path).display().to_string()).collect()
 }
 
 #[test]
@@ -72,6 +81,13 @@ fn a_file_that_no_program_has_is_found() {
     assert!(orphans(folder.path()).is_empty());
     std::fs::write(at("tests/two.rs"), "").unwrap();
     assert_eq!(orphans(folder.path()).len(), 1);
+    // Rooms of a module.
+    std::fs::create_dir_all(at("tests/one")).unwrap();
+    std::fs::write(at("tests/one/room.rs"), "").unwrap();
+    std::fs::write(at("tests/one/closed.rs"), "").unwrap();
+    assert_eq!(orphans(folder.path()).len(), 3);
+    std::fs::write(at("tests/one.rs"), "mod room;\n").unwrap();
+    assert_eq!(orphans(folder.path()).len(), 2);
 }
 
 /// Where a block without a bench of its name is tested.

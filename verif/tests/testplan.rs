@@ -131,7 +131,8 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The programs that the manifest of a package names for its files of tests, by module: `rram` is in `machine`.
+/// The programs that the manifest of a package names for its files of tests, by module: `rram`, with all modules in it, is in
+/// `machine`.
 fn programs(package: &Path) -> BTreeMap<String, String> {
     let manifest = std::fs::read_to_string(package.join("Cargo.toml")).unwrap();
     let mut of = BTreeMap::new();
@@ -161,7 +162,7 @@ fn tests() -> BTreeSet<String> {
                 let parts: Vec<String> =
                     path.iter().map(|p| p.to_string_lossy().into_owned()).filter(|p| p != "mod" && p != "lib").collect();
                 let module = parts.join("::");
-                let program = if unit { "lib" } else { programs.get(&module).map_or("", |p| p) };
+                let program = if unit { "lib" } else { parts.first().and_then(|m| programs.get(m)).map_or("", |p| p) };
                 let mut names = vec![];
                 let source = std::fs::read_to_string(&file).unwrap();
                 tests_of(&syn::parse_file(&source).unwrap_or_else(|e| panic!("{}: {e}", file.display())).items, &mut names);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! POST in a run: it takes a vector of sums, reads the operand that meets it, and writes its codes, each in its cycle.
 
-use super::{Machine, POST, Run, Walk, X_FLAT, rule};
+use super::run::{POST, Run, X_FLAT};
+use super::walk::Walk;
+use super::{Machine, rule};
 use crate::{MachineError, post};
 use std::collections::VecDeque;
 use systole_isa::program::PostDest;

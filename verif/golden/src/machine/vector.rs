@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The vector unit: VECTOR and SCALAR, their numbers V and S (docs/vector.md).
 //!
-//! What a step reads and writes are events in a queue, each in its cycle; in one cycle reads come before writes.
+//! What a step reads and writes are events in a queue, each in its cycle; in one cycle reads come before writes. `step.rs` has the
+//! steps, `compute.rs` what they read and compute, `port.rs` who has which port.
 
-use super::{Loaded, Machine, Run, SCALAR, Started, V_WRITE, VEC_FN, VECTOR, Walk, rule};
+mod compute;
+mod port;
+mod step;
+
+pub(super) use port::OutPort;
+
+use super::load::Loaded;
+use super::run::{Run, SCALAR};
+use super::walk::Walk;
+use super::{Machine, rule};
 use crate::MachineError;
 use crate::f24::F24;
+use port::Port;
 use std::collections::{BTreeMap, VecDeque};
+use step::{Step, Stepper};
 use systole_isa::Latency;
-use systole_isa::f24::SEGMENTS;
-use systole_isa::program::{Add, CHUNK, MaxOf, Mul1, Mul2, Mul3, PostDest, Scalar, ScalarOp, Source, SumOf, Vector, VectorDest};
+use systole_isa::program::{CHUNK, MaxOf, Source};
 
 /// A word of V, or of numbers on their way.
 type Word = [F24; 32];
@@ -30,82 +41,6 @@ impl Numbers {
     pub(super) fn new(words: usize, cols: usize) -> Numbers {
         Numbers { v: vec![F24::ZERO; words * cols], s: [F24::ZERO; 64], argmax: 0, pos: 0, tokens: [0; CHUNK], entry: 0 }
     }
-}
-
-/// A port that takes one access in a cycle: who had it lately, by cycle mod 256. Accesses are planned less than 256 cycles ahead.
-struct Port {
-    taken: Box<[(u64, usize); 256]>,
-}
-
-impl Port {
-    fn new() -> Port {
-        Port { taken: Box::new([(u64::MAX, 0); 256]) }
-    }
-
-    /// Takes the port in `cycle` for `row`; the row that has it already otherwise.
-    fn take(&mut self, cycle: u64, row: usize) -> Result<(), usize> {
-        let place = &mut self.taken[cycle as usize % 256];
-        if place.0 == cycle {
-            return Err(place.1);
-        }
-        *place = (cycle, row);
-        Ok(())
-    }
-}
-
-/// The write port of OUT, in programs of the vector unit: POST and STORE say what they will write before others have written.
-pub(super) struct OutPort {
-    port: Port,
-    /// Cycle of the newest write, by word.
-    newest: Vec<u64>,
-}
-
-impl OutPort {
-    /// The port of a buffer of `words`; `None` where the program has no use of the vector unit.
-    pub(super) fn new(l: &Loaded, words: u32) -> Option<OutPort> {
-        let used = !l.vectors.is_empty() || !l.scalars.is_empty();
-        used.then(|| OutPort { port: Port::new(), newest: vec![0; words as usize] })
-    }
-
-    /// Whether a write of `word` in `cycle` stays: none that is known comes later.
-    pub(super) fn write(&mut self, cycle: u64, word: u32, row: usize, unit: &'static str) -> Result<bool, MachineError> {
-        if let Err(other) = self.port.take(cycle, row) {
-            return rule(cycle, row, unit, format!("two writes of OUT in a cycle, the other by row {other}"));
-        }
-        let Some(newest) = self.newest.get_mut(word as usize) else { return Ok(true) };
-        let stays = *newest < cycle;
-        *newest = cycle.max(*newest);
-        Ok(stays)
-    }
-}
-
-/// A VECTOR being stepped.
-struct Stepper<'a> {
-    index: usize,
-    walk: Walk<'a>,
-    /// Steps since a reduction started.
-    since: u32,
-}
-
-/// A step on its way.
-struct Step {
-    index: usize,
-    /// P: the step, or the take of the array's sums.
-    cycle: u64,
-    dst: u32,
-    param: u32,
-    /// Words of V: a, b, c.
-    words: [u32; 3],
-    s: usize,
-    red: usize,
-    starts: bool,
-    ends: bool,
-    /// The outermost loop is at its last iteration.
-    tail: bool,
-    since: u32,
-    a: Word,
-    b: Word,
-    c: Word,
 }
 
 /// What happens in a cycle.
@@ -272,6 +207,27 @@ impl<'a> Unit<'a> {
         other.or_else(|other| rule(cycle, row, unit, format!("two results are written in a cycle, the other by row {other}")))
     }
 
+    /// A step joins the sum of S register `red`; the total where it ends.
+    fn join_sum(
+        &mut self,
+        cycle: u64,
+        row: usize,
+        red: usize,
+        value: i64,
+        starts: bool,
+        ends: bool,
+    ) -> Result<Option<i64>, MachineError> {
+        let sum = &mut self.sums[red % 16];
+        let Some(total) = (if starts { Some(value) } else { sum.map(|s| s + value) }) else {
+            return rule(cycle, row, "VECTOR", format!("a sum of S register {red} goes on, and none is under way"));
+        };
+        *sum = (!ends).then_some(total);
+        if total.unsigned_abs() >= 1 << 47 {
+            return rule(cycle, row, "VECTOR", format!("a sum of {total}, beyond 48 bits"));
+        }
+        Ok(ends.then_some(total))
+    }
+
     /// The end of a run: every VECTOR of the array's sums has had them all.
     pub(super) fn finish(&self, l: &Loaded) -> Result<(), MachineError> {
         if let Some(a) = self.array.as_ref().filter(|a| !a.walk.done) {
@@ -323,86 +279,16 @@ impl<'a> Unit<'a> {
     }
 }
 
-impl<'a> Stepper<'a> {
-    fn new(l: &'a Loaded, index: usize) -> Stepper<'a> {
-        let Started { what: v, first, .. } = &l.vectors[index];
-        let base = [v.dst_base as i32, v.param_base as i32, v.a_base as i32, 0, 0];
-        Stepper { index, walk: Walk::new(&v.nest, *first, base), since: 0 }
-    }
-
-    /// The present step, at P = `cycle`; goes on to the next.
-    fn step(&mut self, l: &Loaded, cycle: u64) -> Box<Step> {
-        let (v, walk) = (&l.vectors[self.index].what, &mut self.walk);
-        let [dst, param, a, bc, scalar] = walk.at;
-        let address = |at: i32| at as u32 & 0xffff;
-        let register = |base: u32, gained: i32| (base as i32).wrapping_add(gained) as usize & 63;
-        let starts = walk.all(v.reduce, false);
-        self.since = if starts { 0 } else { self.since + 1 };
-        let step = Step {
-            index: self.index,
-            cycle,
-            dst: address(dst),
-            param: address(param),
-            words: [address(a), address((v.b_base as i32).wrapping_add(bc)), address((v.c_base as i32).wrapping_add(bc))],
-            s: register(v.s_base, if v.s_fixed { 0 } else { scalar }),
-            red: register(v.red_base, if v.red_fixed { 0 } else { scalar }),
-            starts,
-            ends: walk.all(v.reduce, true),
-            tail: v.tail && walk.all(1 << (v.nest.loops.len() - 1), true),
-            since: self.since,
-            a: [F24::ZERO; 32],
-            b: [F24::ZERO; 32],
-            c: [F24::ZERO; 32],
-        };
-        walk.step();
-        Box::new(step)
-    }
-}
-
-/// Whether the step reads S, b, c.
-fn uses_scalar(v: &Vector) -> bool {
-    v.mul2 == Mul2::Scalar || v.add == Add::MinusScalar || v.mul3 == Mul3::Scalar
-}
-
-fn uses_b(v: &Vector) -> bool {
-    v.mul1 == Mul1::B || v.mul3 == Mul3::B
-}
-
-fn uses_c(v: &Vector) -> bool {
-    matches!(v.mul2, Mul2::C | Mul2::Partner) || v.add == Add::C
-}
-
-/// Lanes that count, one bit each.
-fn counting(v: &Vector, cols: u32) -> u32 {
-    let to = |n: u32| ((1u64 << n.min(cols)) - 1) as u32;
-    to(v.lane_lo + v.lane_n) & !to(v.lane_lo)
-}
-
 impl Machine {
-    /// What a program can do wrong before it runs: the image lacks what a VECTOR needs, or the unit is busy.
-    pub(super) fn check_vectors(&self, l: &Loaded) -> Result<(), MachineError> {
-        for v in &l.vectors {
-            if counting(&v.what, self.config.cols) == 0 {
-                return rule(v.first, v.row, "VECTOR", format!("no lane counts from {} on", v.what.lane_lo));
-            }
-            if v.what.src == Source::Array && v.what.nest.loops.iter().any(|l| l.gap != 0) {
-                return rule(v.first, v.row, "VECTOR", "loops of the array's sums have no gaps");
-            }
-            if v.what.function.is_some() && l.functions.len() < 4 * SEGMENTS {
-                return rule(v.first, v.row, "VECTOR", "the image has no functions");
-            }
-        }
-        for pair in l.vectors.windows(2) {
-            let end = pair[0].first + if pair[0].what.src == Source::V { pair[0].what.nest.span() } else { 0 };
-            if pair[1].first <= end {
-                return rule(pair[1].first, pair[1].row, "VECTOR", format!("the unit is busy until cycle {end}"));
-            }
-        }
-        Ok(())
+    /// The next event of the run's vector unit, where it has one.
+    pub(super) fn vector_step(&mut self, run: &mut Run) -> Result<(), MachineError> {
+        let Some(mut unit) = run.vector.take() else { return Ok(()) };
+        let done = self.vector_event(run, &mut unit);
+        run.vector = Some(unit);
+        done
     }
 
-    /// The next event of the vector unit.
-    pub(super) fn vector_event<'a>(&mut self, run: &mut Run<'a>, unit: &mut Unit<'a>) -> Result<(), MachineError> {
+    fn vector_event<'a>(&mut self, run: &mut Run<'a>, unit: &mut Unit<'a>) -> Result<(), MachineError> {
         let (l, latency) = (run.l, self.latency);
         let (cycle, _) = unit.next(&latency);
         if unit.own.as_ref().is_some_and(|o| o.walk.time + u64::from(latency.vec_read) == cycle) {
@@ -443,15 +329,7 @@ impl Machine {
             }
             Event::Sum { index, red, value, starts, ends } => {
                 let row = l.vectors[index].row;
-                let sum = &mut unit.sums[red % 16];
-                let Some(total) = (if starts { Some(value) } else { sum.map(|s| s + value) }) else {
-                    return rule(cycle, row, "VECTOR", format!("a sum of S register {red} goes on, and none is under way"));
-                };
-                *sum = (!ends).then_some(total);
-                if total.unsigned_abs() >= 1 << 47 {
-                    return rule(cycle, row, "VECTOR", format!("a sum of {total}, beyond 48 bits"));
-                }
-                if ends {
+                if let Some(total) = unit.join_sum(cycle, row, red, value, starts, ends)? {
                     unit.change_s(cycle, red, row, "VECTOR", &latency)?;
                     self.numbers.s[red] = F24::from_int(total);
                 }
@@ -481,214 +359,5 @@ impl Machine {
                 Ok(())
             }
         }
-    }
-
-    /// A step reads V, in cycle P + VEC_READ.
-    fn vector_read(&mut self, run: &mut Run, unit: &mut Unit, mut step: Box<Step>) -> Result<(), MachineError> {
-        let l = run.l;
-        let Started { what: v, row, .. } = &l.vectors[step.index];
-        for (event, happens) in [(VECTOR, true), (VEC_FN, v.function.is_some()), (V_WRITE, v.dest == VectorDest::V)] {
-            run.events[event] += u64::from(happens);
-        }
-        unit.space(l, &step, &self.latency)?;
-        let (c, depth) = (self.config.cols as usize, self.config.v_depth);
-        let cycle = step.cycle + u64::from(self.latency.vec_read);
-        let mut lanes = if v.dest == VectorDest::OutFloat { u32::MAX } else { counting(v, self.config.cols) };
-        if v.mul2 == Mul2::Partner {
-            lanes |= (lanes & 0x5555_5555) << 1 | (lanes & 0xaaaa_aaaa) >> 1;
-        }
-        for (operand, used) in [v.src == Source::V, uses_b(v), uses_c(v)].into_iter().enumerate() {
-            if !used {
-                continue;
-            }
-            let word = step.words[operand] % depth;
-            let (other, written) = unit.v_written[cycle as usize % 256];
-            if unit.v_port.taken[cycle as usize % 256].0 == cycle && other == word && written & lanes != 0 {
-                return rule(cycle, *row, "VECTOR", format!("reads V word {word} in the cycle in which it is written"));
-            }
-            let place = match operand {
-                0 => &mut step.a,
-                1 => &mut step.b,
-                _ => &mut step.c,
-            };
-            place[..c].copy_from_slice(&self.numbers.v[word as usize * c..][..c]);
-        }
-        unit.plan(step.cycle + u64::from(self.latency.vec_scalar), false, Event::Scalar(step));
-        Ok(())
-    }
-
-    /// A step reads S, in cycle P + VEC_SCALAR, and all that it writes is known.
-    fn vector_compute(&mut self, l: &Loaded, unit: &mut Unit, step: &Step) -> Result<(), MachineError> {
-        let Started { what: v, row, .. } = &l.vectors[step.index];
-        let (row, c, latency) = (*row, self.config.cols as usize, self.latency);
-        let scalar = self.numbers.s[step.s];
-        if latency.vec_distance > 1 && uses_scalar(v) {
-            let read = step.cycle + u64::from(latency.vec_scalar);
-            unit.read_s((read, latency.vec_distance.into()), step.s, row, "VECTOR")?;
-            unit.s_reads.push_back((read, step.s));
-            if unit.s_reads.len() > 8 {
-                unit.s_reads.pop_front();
-            }
-        }
-        let mut params: &[[F24; 2]] = &[[F24::ZERO; 2]; 32];
-        if v.mul1 == Mul1::Scale || v.add == Add::Bias {
-            let (at, known) = (step.param as usize % self.config.vec_param_depth as usize * c, l.numbers.len());
-            let Some(found) = l.numbers.get(at..at + c) else {
-                let text = format!("parameter word {} is beyond the image's {}", at / c, known / c);
-                return rule(step.cycle, row, "VECTOR", text);
-            };
-            params = found;
-        }
-        let last = self.numbers.pos as usize % c + usize::from(v.tail_row);
-        let (mut s, mut f) = ([F24::ZERO; 32], [F24::ZERO; 32]);
-        for lane in 0..c {
-            let (a, b, c) = (step.a[lane], step.b[lane], step.c[lane]);
-            let [scale, bias] = params[lane];
-            let m1 = match v.mul1 {
-                Mul1::One => a,
-                Mul1::Scale => a.mul(scale),
-                Mul1::B => a.mul(b),
-                Mul1::A => a.mul(a),
-            };
-            let m2 = match v.mul2 {
-                Mul2::One => m1,
-                Mul2::Scalar => m1.mul(scalar),
-                Mul2::C => m1.mul(c),
-                Mul2::Partner => step.a[lane ^ 1].mul(c),
-            };
-            s[lane] = match v.add {
-                Add::Zero => m2,
-                Add::MinusScalar => m2.add(scalar.neg()),
-                Add::Bias => m2.add(bias),
-                Add::C => m2.add(c),
-                Add::M1 => m2.add(m1),
-            };
-            if step.tail && lane > last {
-                s[lane] = F24::LOWEST;
-            }
-            let y = match v.function {
-                None => s[lane],
-                Some(kind) => s[lane].function(kind, &l.functions[kind as usize * SEGMENTS..]),
-            };
-            f[lane] = match v.mul3 {
-                Mul3::One => y,
-                Mul3::S => y.mul(s[lane]),
-                Mul3::B => y.mul(b),
-                Mul3::Scalar => y.mul(scalar),
-            };
-        }
-        // A scale of 0 leaves its lane out.
-        let chosen = |lane: &usize| v.mul1 != Mul1::Scale || params[*lane][0] != F24::ZERO;
-        let lanes = counting(v, self.config.cols) & (0..c).filter(chosen).fold(0, |lanes, lane| lanes | 1 << lane);
-        let counts = |lane: &usize| lanes >> lane & 1 == 1;
-        let codes: [i8; 32] = std::array::from_fn(|lane| if counts(&lane) { f[lane].code(v.zero_point, v.lo, v.hi) } else { 0 });
-        if v.max != MaxOf::Off {
-            let number = |lane: usize| if v.max == MaxOf::MaxAbs { s[lane].abs() } else { s[lane] };
-            let mut best: Option<usize> = None;
-            for lane in (0..c).filter(counts) {
-                if best.is_none_or(|best| number(lane) > number(best)) {
-                    best = Some(lane);
-                }
-            }
-            let own = match best {
-                Some(best) => number(best),
-                None if v.max == MaxOf::MaxAbs => F24::ZERO,
-                None => F24::LOWEST,
-            };
-            let best = best.unwrap_or(0);
-            let place = (best as u32).wrapping_add(step.since.wrapping_mul(c as u32));
-            let at = step.cycle + u64::from(latency.vec_max);
-            // Each group writes what the largest is so far.
-            let groups = u64::from(latency.vec_distance);
-            for cycle in at + 1 - groups..=at {
-                unit.write_s(cycle, row, "VECTOR")?;
-            }
-            if groups > 1 {
-                unit.s_grows.push_back((at + 2 - groups, at, step.red));
-                if unit.s_grows.len() > 16 {
-                    unit.s_grows.pop_front();
-                }
-            }
-            let (red, starts) = (step.red, step.starts);
-            unit.plan(at, true, Event::Maximum { index: step.index, red, own, place, starts, kind: v.max });
-        }
-        let late = step.cycle + if v.function.is_some() { u64::from(latency.vec_fn) } else { 0 };
-        if v.sum != SumOf::Off {
-            let value = (0..c).filter(counts).map(|lane| match (v.sum, f[lane].t()) {
-                (SumOf::Code, _) => i64::from(codes[lane]),
-                (SumOf::T, t) => i64::from(t),
-                (_, t) => i64::from(t) * i64::from(t),
-            });
-            let at = late + u64::from(latency.vec_sum);
-            if step.ends {
-                unit.write_s(at, row, "VECTOR")?;
-            }
-            let (starts, ends) = (step.starts, step.ends);
-            unit.plan(at, true, Event::Sum { index: step.index, red: step.red, value: value.sum(), starts, ends });
-        }
-        let further = if v.append { self.numbers.pos } else { 0 };
-        let dst = (step.dst + further) & 0xffff;
-        let at = late + u64::from(latency.vec_code);
-        match v.dest {
-            VectorDest::None => {}
-            VectorDest::V => {
-                let (at, word) = (late + u64::from(latency.vec_write), dst % self.config.v_depth);
-                if let Err(other) = unit.v_port.take(at, row) {
-                    return rule(at, row, "VECTOR", format!("two writes of V in a cycle, the other by row {other}"));
-                }
-                unit.v_written[at as usize % 256] = (word, lanes);
-                unit.plan(at, true, Event::V { word, lanes, f: Box::new(f) });
-            }
-            VectorDest::OutFloat => {
-                for n in 0..4 {
-                    unit.result(at + n, row, "VECTOR")?;
-                }
-                unit.plan(at, true, Event::Floats { index: step.index, dst, f: Box::new(f) });
-            }
-            _ => {
-                unit.result(at, row, "VECTOR")?;
-                let groups = if v.dest == VectorDest::WColumn { self.config.groups() } else { 1 };
-                let dst = (step.dst + further * groups) & 0xffff;
-                unit.plan(at, true, Event::Result { index: step.index, dst, codes });
-            }
-        }
-        Ok(())
-    }
-
-    /// A word of codes is written.
-    fn vector_result(&mut self, run: &mut Run, index: usize, dst: u32, codes: &[i8; 32], cycle: u64) -> Result<(), MachineError> {
-        let Started { what: v, row, .. } = &run.l.vectors[index];
-        let (row, codes) = (*row, &codes[..self.config.cols as usize]);
-        let dest = match v.dest {
-            VectorDest::X => PostDest::X,
-            VectorDest::WColumn => PostDest::WColumn,
-            VectorDest::WRow => PostDest::WRow,
-            _ => PostDest::Out,
-        };
-        self.result_write(run, (row, "VECTOR"), dest, dst, codes, cycle)
-    }
-
-    /// A SCALAR step reads its operands, in cycle S + SCALAR_READ.
-    fn scalar_read(&mut self, started: &Started<Scalar>, unit: &mut Unit, time: u64, at: [usize; 5]) -> Result<(), MachineError> {
-        let i = &started.what;
-        let read = (time + u64::from(self.latency.scalar_read), 1);
-        unit.read_s(read, at[1], started.row, "SCALAR")?;
-        if i.imm.is_none() && !matches!(i.op, ScalarOp::Recip | ScalarOp::Rsqrt) {
-            unit.read_s(read, at[2], started.row, "SCALAR")?;
-        }
-        let a = self.numbers.s[at[1]];
-        let b = i.imm.map_or(self.numbers.s[at[2]], F24::from);
-        let latency = &self.latency;
-        let (value, cycles) = match i.op {
-            ScalarOp::Mul => (a.mul(b), latency.scalar_mul),
-            ScalarOp::Max => (a.max(b), latency.scalar_mul),
-            ScalarOp::Add => (a.add(b), latency.scalar_add),
-            ScalarOp::Recip => (a.recip(), latency.scalar_recip),
-            ScalarOp::Rsqrt => (a.rsqrt(), latency.scalar_recip),
-        };
-        let cycle = time + u64::from(cycles);
-        unit.write_s(cycle, started.row, "SCALAR")?;
-        unit.plan(cycle, true, Event::Register { row: started.row, at: at[0], value });
-        Ok(())
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a run writes to X, W SRAM and OUT: results of POST and of the vector unit, LOAD and STORE; and the record of it.
 
-use super::{Machine, OUT_WRITE, Run, W_WRITE, Walk, X_FLAT, X_WRITE, rule};
+use super::run::{OUT_WRITE, Run, W_WRITE, X_FLAT, X_WRITE};
+use super::walk::Walk;
+use super::{Machine, rule};
 use crate::MachineError;
 use systole_isa::program::PostDest;
 use systole_isa::writes::{Place, Write};
@@ -46,6 +48,7 @@ impl Machine {
     }
 
     /// Index of lane 0 of the C-byte word `address` of X.
+    #[inline]
     pub(super) fn x_at(&self, address: u32) -> usize {
         let groups = self.config.groups();
         let word = (address / groups) as usize % self.config.x_depth as usize;
