@@ -209,10 +209,8 @@ pub fn spec_with_device(config: &Config) -> Result<Spec, verilated::Error> {
         source_list().map_err(|source| verilated::Error::Source { path: rtl("rtl/systole.f"), source })?;
     let special = root().join("sim/chip/device/systole_rram_macro.v");
     sources.iter_mut().filter(|s| s.file_name() == special.file_name()).for_each(|s| *s = special.clone());
-    let mut spec = Spec::new("systole_top")
-        .sources(sources)
-        .parameter("CONFIG", config.id)
-        .parameter("WEIGHT_BEATS", config.weight_beats);
+    let mut spec =
+        Spec::new("systole_top").sources(sources).parameter("CONFIG", config.id).parameter("WEIGHT_BEATS", config.weight_beats);
     for dir in includes {
         spec = spec.include_dir(dir);
     }
@@ -497,7 +495,7 @@ where
         (Some(_), Some(_)) => return Err(ChipError::Part("a netlist has block RAM: run it without a part".into())),
         (Some(folder), None) => netlist_spec(folder)?,
         (None, None) => spec(config)?,
-        (None, Some(part)) => spec_with_device(config)?,
+        (None, Some(_)) => spec_with_device(config)?,
     };
     // The part's lock is held from here to the end.
     let (device, file) = match &options.part {
