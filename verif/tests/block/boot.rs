@@ -25,7 +25,7 @@ fn boot(half: u64, at: u64, data: Vec<u8>, results: Vec<Option<u8>>) -> Boot {
         let mut random = sim.random("bridge");
         s("miso_i").set(1);
         // The bench's reset has ended a cycle ago: the flash is selected behind 16 clocks.
-        sim.spawn("flash", systole_verif::board::flash(sim.clone(), ["cs_n_o", "sck_o", "mosi_o", "miso_i"], at, data));
+        sim.spawn("flash", systole_backends::board::flash(sim.clone(), ["cs_n_o", "sck_o", "mosi_o", "miso_i"], at, data));
         let (mut results, mut deframer, mut bytes) = (VecDeque::from(results), Deframer::default(), vec![]);
         let (mut clocks, mut before) = (0, false);
         for _ in 0..400_000 {
