@@ -44,7 +44,7 @@ async fn word(sim: &Sim, clk: &Clock, n: u64) -> Vec<u8> {
     sim.signal("in_re_i").set(0);
     clk.cycles(2).await;
     let mut bytes = vec![0; COLS];
-    sim.signal(if n % 2 == 0 { "in_even_o" } else { "in_odd_o" }).get_bytes(&mut bytes);
+    sim.signal(if n.is_multiple_of(2) { "in_even_o" } else { "in_odd_o" }).get_bytes(&mut bytes);
     bytes
 }
 

@@ -78,7 +78,7 @@ impl Unit {
         let variable = self.variable(&format!("next_{output}"));
         let mut words: Vec<u32> = bytes.chunks(4).map(|c| c.iter().rev().fold(0, |v, &b| v << 8 | u32::from(b))).collect();
         words.resize(variable.width.div_ceil(32) as usize, 0);
-        if let Some(last) = words.last_mut().filter(|_| variable.width % 32 != 0) {
+        if let Some(last) = words.last_mut().filter(|_| !variable.width.is_multiple_of(32)) {
             *last &= (1 << (variable.width % 32)) - 1;
         }
         self.sim.with_model(|model| model.poke(variable, 0, &words));
