@@ -72,6 +72,7 @@ fn a_start_waits_for_its_frame_runs_and_its_result_leaves() {
             for _ in 0..20 {
                 clk.rising_edge().await;
                 assert!(busy.is_high() && !arm.is_high() && !on.is_high(), "armed without a frame");
+                assert_eq!(lights.get(), 0, "a start that waits is no run");
             }
             let waits = status("PENDING") | status("WAIT_IN");
             assert_eq!(read(&mut host, "STATUS").await & waits, waits);
