@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST: control and LANES lanes. take_i in cycle P hands over a vector whose totals come in P + 2. It passes in
-// G = COLS / LANES groups, a cycle each, lowest columns first, so that vectors come G cycles apart. The
-// result is written in P + 2 + REQUANT + G, 2 cycles later with lookup, 6 with residual add. RAW32 writes four
-// OUT words from there on. The residual operand's flat read leaves on res_* in P + REQUANT - 3 (+ 2), one cycle
-// before it is applied; its word comes back on res_word_i 5 cycles later. Numbers in names count from P for REQUANT = 8.
-// A vector carries what its instruction says, so instructions follow without a gap. Reset clears
-// valid bits.
+// POST, the output stage: what each vector carries through it, and LANES lanes. take_i in cycle P hands over a vector whose
+// totals come in P + 2. It passes in G = COLS / LANES groups, a cycle each, lowest columns first, so that vectors come G
+// cycles apart. The result is written in P + 2 + REQUANT + G, 2 cycles later with lookup, 6 with residual add. RAW32 writes
+// four OUT words from there on. The residual operand's flat read leaves on res_* in P + REQUANT - 3 (+ 2), one cycle before
+// it is applied; its word comes back on res_word_i 5 cycles later. Numbers in names count from P for REQUANT = 8. A vector
+// carries what its instruction says, so instructions follow without a gap. Reset clears valid bits.
 `default_nettype none
 `include "systole_isa.vh"
 `include "systole_check.vh"
@@ -56,87 +55,47 @@ module systole_post #(
   localparam GB = CW - LB;               // bits of a group's number
   localparam PGW = PW + GB;              // .. of a lane's parameter address
 
-  // Descriptor: header, perhaps residual constants, loops.
-  reg  [127:0] next_q;
-  reg  [127:0] header_q;
-  reg  [  3:0] res_next_q;  // where the next residual constants go
-  reg  [  3:0] res_ctx_q;   // those of the running instruction
-  wire         is_header = desc_valid_i && desc_index_i == 4'd0;
-  wire         res_next = next_q[`SYSTOLE_POST_RES_EN];
-  wire         is_residual = desc_valid_i && desc_index_i == 4'd1 && res_next;
-  wire [  3:0] loop_index = desc_index_i - 4'd1 - {3'd0, res_next};
-
-  always @(posedge clk_i) begin
-    if (is_header) next_q <= desc_word_i;
-    if (start_i) begin
-      header_q  <= next_q;
-      res_ctx_q <= res_next_q;
-    end
-  end
-  always @(posedge clk_i)
-    if (rst_i) res_next_q <= 4'd0;
-    else if (start_i && res_next) res_next_q <= res_next_q + 4'd1;
-
-  wire          armed;
-  wire          valid;
-  wire [  15:0] dst;
+  // What the instruction that runs says of a vector that is handed over.
+  wire          take, res_we, take_lut, take_res;
+  wire [   3:0] res_next, res_ctx;
+  wire [TB-1:0] lut;
+  wire [   7:0] lo, hi, take_zero_point;
+  wire [   2:0] dest;
+  wire [  15:0] dst, res_addr;
   wire [PW-1:0] param;
-  wire [  15:0] res_addr;
-  systole_nest #(
-      .LOOPS(`SYSTOLE_LOOPS_POST),
-      .GAPS (0),
-      .W0   (16),
-      .W1   (PW),
-      .W2   (16),
-      .W3   (1),
-      .W4   (1)
-  ) u_nest (
+  systole_post_front #(
+      .RESIDUAL   (RESIDUAL),
+      .PRODUCT    (PRODUCT),
+      .PARAM_DEPTH(PARAM_DEPTH),
+      .LUT_COUNT  (LUT_COUNT)
+  ) u_front (
       .clk_i       (clk_i),
       .rst_i       (rst_i),
-      .clear_i     (is_header),
-      .loop_we_i   (desc_valid_i && !is_header && !is_residual),
-      .loop_index_i(loop_index[2:0]),
-      .loop_word_i (desc_word_i),
-      .lenc_i      (14'd0),
+      .desc_valid_i(desc_valid_i),
+      .desc_index_i(desc_index_i),
+      .desc_word_i (desc_word_i),
       .start_i     (start_i),
-      .base0_i     (next_q[`SYSTOLE_POST_DST_BASE]),
-      .base1_i     (next_q[`SYSTOLE_POST_PARAM_BASE_LSB+:PW]),
-      .base2_i     (next_q[`SYSTOLE_POST_RES_BASE]),
-      .base3_i     (1'b0),
-      .base4_i     (1'b0),
-      .step_i      (take_i),
-      .active_o    (armed),
-      .valid_o     (valid),
-      .a0_o        (dst),
-      .a1_o        (param),
-      .a2_o        (res_addr),
-      .a3_o        (),
-      .a4_o        (),
-      .at_first_o  (),
-      .at_last_o   (),
-      .reached_o   ()
+      .res_we_o    (res_we),
+      .res_next_o  (res_next),
+      .take_i      (take_i),
+      .take_o      (take),
+      .res_ctx_o   (res_ctx),
+      .lut_o       (lut),
+      .lo_o        (lo),
+      .hi_o        (hi),
+      .dest_o      (dest),
+      .dst_o       (dst),
+      .zero_point_o(take_zero_point),
+      .param_o     (param),
+      .lut_en_o    (take_lut),
+      .res_en_o    (take_res),
+      .res_addr_o  (res_addr)
   );
-
-  `SYSTOLE_ASSERT(check_armed, !(take_i && !armed))
 
   // P: what the vector carries. Tags: {constants' number, lookup table, lower and upper clamp, dest, dst}.
   localparam TAG = 4 + TB + 16 + 3 + 16;
   localparam NW = TAG + 8 + PW + 2;
-  wire          take = take_i && valid;
-  wire [NW-1:0] now = {
-    res_ctx_q,
-    header_q[`SYSTOLE_POST_LUT_LSB+:TB],
-    header_q[`SYSTOLE_POST_LO],
-    header_q[`SYSTOLE_POST_HI],
-    header_q[`SYSTOLE_POST_DEST],
-    dst,
-    header_q[`SYSTOLE_POST_ZERO_POINT],
-    param,
-    header_q[`SYSTOLE_POST_LUT_EN],
-    RESIDUAL != 0 && header_q[`SYSTOLE_POST_RES_EN]
-  };
-  `SYSTOLE_ASSERT(check_product_there, PRODUCT != 0 || !(is_residual && desc_word_i[`SYSTOLE_RESIDUAL_MUL]))
-  `SYSTOLE_ASSERT(check_residual_there, RESIDUAL != 0 || !(take && header_q[`SYSTOLE_POST_RES_EN]))
+  wire [NW-1:0] now = {res_ctx, lut, lo, hi, dest, dst, take_zero_point, param, take_lut, take_res};
 
   // From P on: group after group.
   wire           go, first, last;
@@ -289,56 +248,25 @@ module systole_post #(
   );
   `SYSTOLE_ASSERT(check_one_into_adder, !(res10 && lut_res12))
 
-  // Constants of the residual add by number, read a cycle before they are used: multipliers (and mul) 1, offset
-  // 3, shift and zero point 4 cycles after the operands.
-  wire [3:0] ctx_0 = res_tag[TAG-1-:4];
-  reg [3:0] ctx_1, ctx_2, ctx_3;
-  wire [52:0] res_m;  // mul, mb, ma
+  // Constants of the residual add, by number.
+  wire [25:0] res_ma, res_mb;
+  wire        res_mul, res_max;
   wire [47:0] res_offset;
-  wire [14:0] res_end;  // larger, zero point and shift
-  reg [52:0] res_m_q;
-  reg [47:0] res_offset_q;
-  reg [14:0] res_end_q;
-  always @(posedge clk_i) begin
-    ctx_1        <= ctx_0;
-    ctx_2        <= ctx_1;
-    ctx_3        <= ctx_2;
-    res_m_q      <= res_m;
-    res_offset_q <= res_offset;
-    res_end_q    <= res_end;
-  end
-  systole_regfile #(
-      .WIDTH(53),
-      .DEPTH(16)
-  ) u_res_m (
-      .clk_i  (clk_i),
-      .we_i   (is_residual),
-      .waddr_i(res_next_q),
-      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_MUL], desc_word_i[`SYSTOLE_RESIDUAL_MB], desc_word_i[`SYSTOLE_RESIDUAL_MA]}),
-      .raddr_i(ctx_0),
-      .rdata_o(res_m)
-  );
-  systole_regfile #(
-      .WIDTH(48),
-      .DEPTH(16)
-  ) u_res_offset (
-      .clk_i  (clk_i),
-      .we_i   (is_residual),
-      .waddr_i(res_next_q),
-      .wdata_i(desc_word_i[`SYSTOLE_RESIDUAL_OFFSET]),
-      .raddr_i(ctx_2),
-      .rdata_o(res_offset)
-  );
-  systole_regfile #(
-      .WIDTH(15),
-      .DEPTH(16)
-  ) u_res_end (
-      .clk_i  (clk_i),
-      .we_i   (is_residual),
-      .waddr_i(res_next_q),
-      .wdata_i({desc_word_i[`SYSTOLE_RESIDUAL_MAX], desc_word_i[`SYSTOLE_RESIDUAL_SUM_ZERO_POINT], desc_word_i[`SYSTOLE_RESIDUAL_SHIFT]}),
-      .raddr_i(ctx_3),
-      .rdata_o(res_end)
+  wire [ 5:0] res_shift;
+  wire [ 7:0] res_zp;
+  systole_post_consts u_consts (
+      .clk_i       (clk_i),
+      .we_i        (res_we),
+      .waddr_i     (res_next),
+      .word_i      (desc_word_i),
+      .number_i    (res_tag[TAG-1-:4]),
+      .ma_o        (res_ma),
+      .mb_o        (res_mb),
+      .mul_o       (res_mul),
+      .offset_o    (res_offset),
+      .shift_o     (res_shift),
+      .zero_point_o(res_zp),
+      .max_o       (res_max)
   );
 
   // Where the byte of this cycle comes from; written in the next.
@@ -413,13 +341,13 @@ module systole_post #(
           .lut_i         (tag10[TAG-5-:TB]),
           .res_from_lut_i(lut_res12),
           .res_b_i       (res_b[c*8+:8]),
-          .res_ma_i      (res_m_q[25:0]),
-          .res_mb_i      (res_m_q[51:26]),
-          .res_mul_i     (res_m_q[52]),
-          .res_offset_i  (res_offset_q),
-          .res_shift_i   (res_end_q[5:0]),
-          .res_zp_i      (res_end_q[13:6]),
-          .res_max_i     (res_end_q[14]),
+          .res_ma_i      (res_ma),
+          .res_mb_i      (res_mb),
+          .res_mul_i     (res_mul),
+          .res_offset_i  (res_offset),
+          .res_shift_i   (res_shift),
+          .res_zp_i      (res_zp),
+          .res_max_i     (res_max),
           .out_en_i      (pick),
           .out_lut_i     (lut12),
           .out_res_i     (res_out),
@@ -455,62 +383,21 @@ module systole_post #(
     end
   endgenerate
 
-  // RAW32: from the last group's P + 3 on, a quarter of the sums a cycle, then delayed as bytes are.
-  wire              raw3;
-  wire [      15:0] raw_dst3;
-  reg  [       1:0] beat_q;  // next quarter; 0: none
-  reg  [      15:0] raw_dst_q;
-  reg  [COLS*32-1:0] hold_q;
-  systole_delay_ctl #(
-      .WIDTH (1),
-      .CYCLES(3)
-  ) u_raw3 (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
-      .d_i  (go && last && raw),
-      .q_o  (raw3)
-  );
-  systole_delay #(
-      .WIDTH (16),
-      .CYCLES(3)
-  ) u_raw_dst3 (
-      .clk_i(clk_i),
-      .d_i  (what_tag[15:0]),
-      .q_o  (raw_dst3)
-  );
-  always @(posedge clk_i)
-    if (rst_i) beat_q <= 2'd0;
-    else if (raw3) beat_q <= 2'd1;
-    else if (beat_q != 2'd0) beat_q <= beat_q + 2'd1;
-  always @(posedge clk_i)
-    if (raw3) begin
-      hold_q    <= sums >> (COLS * 8);
-      raw_dst_q <= raw_dst3 + 16'd1;
-    end else if (beat_q != 2'd0) begin
-      hold_q    <= hold_q >> (COLS * 8);
-      raw_dst_q <= raw_dst_q + 16'd1;
-    end
-  `SYSTOLE_ASSERT(check_raw_distance, !(raw3 && beat_q != 2'd0))
-
+  // RAW32: four words of sums.
   wire              raw_valid;
   wire [      15:0] raw_dst;
   wire [COLS*8-1:0] raw_data;
-  systole_delay_ctl #(
-      .WIDTH (1),
-      .CYCLES(REQUANT)
-  ) u_raw_valid (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
-      .d_i  (raw3 || beat_q != 2'd0),
-      .q_o  (raw_valid)
-  );
-  systole_delay #(
-      .WIDTH (COLS * 8 + 16),
-      .CYCLES(REQUANT)
-  ) u_raw_word (
-      .clk_i(clk_i),
-      .d_i  (raw3 ? {raw_dst3, sums[COLS*8-1:0]} : {raw_dst_q, hold_q[COLS*8-1:0]}),
-      .q_o  ({raw_dst, raw_data})
+  systole_post_raw32 #(
+      .COLS(COLS)
+  ) u_raw32 (
+      .clk_i  (clk_i),
+      .rst_i  (rst_i),
+      .take_i (go && last && raw),
+      .dst_i  (what_tag[15:0]),
+      .sums_i (sums),
+      .valid_o(raw_valid),
+      .addr_o (raw_dst),
+      .data_o (raw_data)
   );
   `SYSTOLE_ASSERT(check_one_write, !(raw_valid && pick_q))
 

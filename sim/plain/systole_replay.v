@@ -87,8 +87,8 @@ module systole_replay #(
   // X: what an output shows is looked at where it says that it is valid, its valid bits always.
   reg was_reset = 1'b0;
   wire [15:0] shown = {awready, wready, bvalid, arready, rvalid, irq, state, in_ready, out_valid, img_ready, 3'd0};
-  wire [15:0] valid = {dut.u_core.post_valid, dut.u_core.load_valid, dut.u_core.store_we, dut.u_core.take, dut.u_core.x_valid,
-                       dut.u_core.r_en, dut.u_core.acc_valid, dut.u_core.flat_valid_q, dut.u_core.desc_valid,
+  wire [15:0] valid = {dut.u_core.post_valid, dut.u_core.load_valid, dut.u_core.store_we, dut.u_core.u_results.take, dut.u_core.u_rows.x_valid,
+                       dut.u_core.u_rows.r_en, dut.u_core.acc_valid, dut.u_core.u_rows.flat_valid_q, dut.u_core.desc_valid,
                        dut.u_core.matmul_active, dut.u_core.load_active, dut.u_core.store_active, dut.u_core.vec_active,
                        dut.u_core.lane_active, dut.u_core.done_o, 1'b0};
   integer lane;

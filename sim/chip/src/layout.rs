@@ -11,19 +11,23 @@ use wellen::{Hierarchy, LoadOptions, VarRef, viewers};
 /// A group: its title, its scope below `systole_top`, and its signals.
 const GROUPS: [(&str, &str, &[&str]); 12] = [
     ("run", "u_core.u_sequencer", &["clk_i", "cycle_o", "waves.state_name", "row_o", "waves.row_unit_name"]),
-    ("run control", "u_control", &["status_o", "error_o", "arm_o", "next_o", "done_i"]),
+    ("run control", "u_host.u_control", &["status_o", "error_o", "arm_o", "next_o", "done_i"]),
     ("instruction words", "u_core.u_sequencer", &["desc_valid_o", "desc_unit_o", "desc_index_o", "start_o"]),
     ("LOAD", "u_core.u_load", &["active_o", "we_o", "addr_o", "mask_o", "data_o"]),
-    ("MATMUL", "u_core.u_matmul", &["active_o", "r_en_o", "r_addr_o", "x_valid_o", "x_addr_o", "x_pad_o", "x_load_o"]),
-    ("accumulators", "u_core.u_acc", &["valid_i", "addr_i", "first_i", "last_i", "sum_i", "last_o", "total_o"]),
-    ("lane engine", "u_core.g_lane.u_lane", &["active_o", "read_o", "read_addr_o", "take_o", "total_o"]),
-    ("POST", "u_core.u_post", &["take_i", "total_i", "out_valid_o", "out_dest_o", "out_addr_o", "out_data_o"]),
-    ("vector unit", "u_core.g_vector.u_vector", &["active_o", "take_i", "out_valid_o", "out_dest_o", "out_addr_o", "out_data_o"]),
+    ("MATMUL", "u_core.u_rows.u_matmul", &["active_o", "r_en_o", "r_addr_o", "x_valid_o", "x_addr_o", "x_pad_o", "x_load_o"]),
+    ("accumulators", "u_core.u_results.u_acc", &["valid_i", "addr_i", "first_i", "last_i", "sum_i", "last_o", "total_o"]),
+    ("lane engine", "u_core.u_results.g_lane.u_lane", &["active_o", "read_o", "read_addr_o", "take_o", "total_o"]),
+    ("POST", "u_core.u_results.u_post", &["take_i", "total_i", "out_valid_o", "out_dest_o", "out_addr_o", "out_data_o"]),
+    (
+        "vector unit",
+        "u_core.u_results.g_vector.u_vector",
+        &["active_o", "take_i", "out_valid_o", "out_dest_o", "out_addr_o", "out_data_o"],
+    ),
     ("STORE", "u_core.u_store", &["active_o", "read_o", "read_addr_o", "we_o", "waddr_o"]),
-    ("OUT", "u_out", &["we_i", "addr_i", "data_i", "m_tvalid_o", "m_tready_i", "m_tlast_o"]),
+    ("OUT", "u_host.u_out", &["we_i", "addr_i", "data_i", "m_tvalid_o", "m_tready_i", "m_tlast_o"]),
     (
         "RRAM controller",
-        "g_rram.u_rram",
+        "u_image.g_rram.u_rram",
         &["u_engine.rom_addr_o", "u_engine.waves.state_name", "u_program.waves.state_name", "busy_o"],
     ),
 ];

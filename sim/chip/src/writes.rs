@@ -126,7 +126,7 @@ impl Core {
             load_data: find("load_data")?,
             store: find("store_we")?,
             store_addr: find("store_waddr")?,
-            flat: find("flat_word_q")?,
+            flat: find("flat_word")?,
         })
     }
 }

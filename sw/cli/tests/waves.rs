@@ -72,9 +72,11 @@ fn the_first_post_write_of_digits_stands_in_the_cycle_that_the_timetable_says() 
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/waves.md")).unwrap();
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let taken = expected - u64::from(latency.post_write - latency.post_take);
-    for (name, cycle) in
-        [("u_core.u_matmul.r_en_o", begins), ("u_core.u_post.take_i", taken), ("u_core.u_post.out_valid_o", expected)]
-    {
+    for (name, cycle) in [
+        ("u_core.u_rows.u_matmul.r_en_o", begins),
+        ("u_core.u_results.u_post.take_i", taken),
+        ("u_core.u_results.u_post.out_valid_o", expected),
+    ] {
         assert_eq!(rises(name), cycle, "{name}");
         assert!(words(&page).contains(&format!("in cycle {cycle}")), "docs/waves.md says that {name} rises in cycle {cycle}");
     }

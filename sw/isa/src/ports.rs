@@ -60,7 +60,7 @@ pub fn module(path: &Path, text: &str) -> Result<Module, String> {
     let mut module = Module { name: name.into(), path: path.into(), parameters: vec![], lines: vec![] };
     let mut ports = !first.contains("#(");
     for line in lines {
-        if line.starts_with(");") {
+        if line.starts_with(");") || line.starts_with(") ();") {
             return Ok(module);
         }
         let (code, comment) = line.split_once("//").map_or((line, ""), |(code, comment)| (code, comment.trim()));
@@ -119,7 +119,7 @@ pub fn modules(rtl: &Path) -> io::Result<Vec<Module>> {
     Ok(found)
 }
 
-/// What stands between `<!-- gen:ports-NAME -->` and `<!-- /gen -->`: parameters, where there are any, and ports.
+/// What stands between `<!-- gen:ports-NAME -->` and `<!-- /gen -->`: parameters and ports, each where there are any.
 pub fn table(module: &Module) -> String {
     // A bar would end the cell.
     let row = |cells: &[&str]| format!("| {} |\n", cells.iter().map(|c| c.replace('|', "\\|")).collect::<Vec<_>>().join(" | "));
@@ -129,6 +129,11 @@ pub fn table(module: &Module) -> String {
         for [name, value, meaning] in &module.parameters {
             text += &row(&[&format!("`{name}`"), &format!("`{value}`"), meaning]);
         }
+    }
+    if module.lines.is_empty() {
+        return text;
+    }
+    if !module.parameters.is_empty() {
         text += "\n";
     }
     text += "| port | | bits | meaning |\n|---|---|---|---|\n";
@@ -163,6 +168,13 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_module_of_parameters_alone_has_no_table_of_ports() {
+        let header = "module systole_x #(\n    parameter A = 8  // bits\n) ();\n";
+        let text = table(&module(Path::new("x.v"), header).unwrap());
+        assert_eq!(text, "| parameter | default | |\n|---|---|---|\n| `A` | `8` | bits |\n");
     }
 
     #[test]

@@ -6,5 +6,6 @@ pub mod board;
 pub mod f24;
 pub mod slice;
 pub mod stages;
+pub mod stub;
 pub mod unit;
 pub mod vector_unit;
