@@ -155,10 +155,7 @@ check induction+:3 "line out: what is offered stays" systole_link_tx "-set AW 3"
 check induction+:3 "line out: the frame of the buffer" systole_link_tx "-set AW 3" $link_tx \
     "value == END || value == ESC" "value == END" "${crc[@]}"
 bridge=("-set COLS 4 -set LIMIT 4" rtl/board/systole_bridge.v)
-check induction+:3 "bridge: offers stay" systole_bridge "${bridge[@]}" "state_q == ST_PUSH && is_input" "state_q == ST_PUSH && is_input && !waited_q[3]"
-check induction+:3 "bridge: a register is accessed once" systole_bridge "${bridge[@]}" "if (awready_i) aw_q" "if (awready_i && wready_i) aw_q"
-check induction+:3 "bridge: a request's bytes, each once" systole_bridge "${bridge[@]}" "{there, keep_q[COLS-1:1]}" "{1'b1, keep_q[COLS-1:1]}"
-check induction+:3 "bridge: an output's bytes, each once" systole_bridge "${bridge[@]}" "out_q <= FULL[AW-1:0]" "1'b1"
+check induction+:2 "bridge: offers stay" systole_bridge "${bridge[@]}" "state_q == ST_PUSH && is_input" "state_q == ST_PUSH && is_input && !waited_q[3]"
 nest=(rtl/core/systole_nest.v "last_q[l]  <= anew ? count_q == 14'd0" "last_q[l]  <= anew ? count_q == 14'd1" verif/formal/nest.v rtl/lib/systole_regfile.v)
 check bounded:11 "nest: three loops, their first five steps" nest "-set LAST 1 -set W 3" "${nest[@]}"
 if ((full)); then
@@ -173,6 +170,9 @@ if ((full)); then
         ".wdata_i(value)" ".wdata_i(data_i)" "${crc[@]}" "${ram[@]}"
     check all "DEC-TED, 32 bits: one and two corrected, three flagged" bch "-set DATA 32" rtl/rram/systole_bch_correct.v \
         "found && (alone || !odd)" "found" verif/formal/bch.v $parity "${bch[@]:0:2}"
+    check induction+:2 "bridge: a register is accessed once" systole_bridge "${bridge[@]}" "if (awready_i) aw_q" "if (awready_i && wready_i) aw_q"
+    check induction+:2 "bridge: a request's bytes, each once" systole_bridge "${bridge[@]}" "{there, keep_q[COLS-1:1]}" "{1'b1, keep_q[COLS-1:1]}"
+    check induction+:2 "bridge: an output's bytes, each once" systole_bridge "${bridge[@]}" "out_q <= FULL[AW-1:0]" "1'b1"
     check induction+:3 "upload: the same, C 4" systole_upload "-set COLS 4 $upload" rtl/io/systole_upload.v \
         "if (take && !busy_i) work_q" "if (take) work_q" $skid
     check induction+:3 "upload: the same, C 16" systole_upload "-set COLS 16 $upload" rtl/io/systole_upload.v \

@@ -2,7 +2,6 @@
 //! "Reset clears valid bits", as the headers of the blocks say: a reset of one cycle in the middle of work leaves nothing of it. What was under way does
 //! not come out behind it, in no cycle.
 
-use super::shared::board::board_block;
 use crate::common::{block, side_by_side};
 use harness::verilated::Spec;
 use harness::{Clock, Sim, Stream};
@@ -168,12 +167,6 @@ fn a_reset_of_one_cycle_in_the_middle_of_work_leaves_nothing_of_it() {
             work: Work::Any(&["s_valid_i"]),
             beside: &["s_data_i", "m_ready_i"],
             silent: &["m_valid_o"],
-        },
-        Case {
-            spec: board_block("systole_link_tx"),
-            work: Work::Any(&["send_i"]),
-            beside: &["length_i", "rdata_i", "ready_i"],
-            silent: &["busy_o", "valid_o"],
         },
     ];
     side_by_side(cases, forgets);
