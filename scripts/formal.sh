@@ -143,8 +143,6 @@ done
 # Streams from the host: the image, and frames of the serial line.
 upload="-set ROWS 4 -set RRAM_DEPTH 8 -set PARAM_DEPTH 4 -set LANE_TAPS 9 -set TAP_DEPTH 2 -set VEC_LANES 2 -set VEC_PARAM_DEPTH 4"
 upload+=" -set TIMETABLE_DEPTH 8 -set DESC_DEPTH 8"
-check induction+:3 "upload: each word once, in its place, C 8" systole_upload "-set COLS 8 $upload" rtl/io/systole_upload.v \
-    "left_q != 6'd0 && !(rram_out && !rram_ready_i)" "left_q != 6'd0" $skid
 crc=(rtl/rram/systole_crc32.v rtl/lib/systole_parity.v)
 link_rx=rtl/board/systole_link_rx.v link_tx=rtl/board/systole_link_tx.v
 check sums-induction:3 "CRC-32 of a byte: that of IEEE 802.3" crc32 "" rtl/rram/systole_crc32.v "{1'b0, column[31:1]} ^" "{1'b1, column[31:1]} ^" \
@@ -173,6 +171,8 @@ if ((full)); then
     check induction+:2 "bridge: a register is accessed once" systole_bridge "${bridge[@]}" "if (awready_i) aw_q" "if (awready_i && wready_i) aw_q"
     check induction+:2 "bridge: a request's bytes, each once" systole_bridge "${bridge[@]}" "{there, keep_q[COLS-1:1]}" "{1'b1, keep_q[COLS-1:1]}"
     check induction+:2 "bridge: an output's bytes, each once" systole_bridge "${bridge[@]}" "out_q <= FULL[AW-1:0]" "1'b1"
+    check induction+:3 "upload: each word once, in its place, C 8" systole_upload "-set COLS 8 $upload" rtl/io/systole_upload.v \
+        "left_q != 6'd0 && !(rram_out && !rram_ready_i)" "left_q != 6'd0" $skid
     check induction+:3 "upload: the same, C 4" systole_upload "-set COLS 4 $upload" rtl/io/systole_upload.v \
         "if (take && !busy_i) work_q" "if (take) work_q" $skid
     check induction+:3 "upload: the same, C 16" systole_upload "-set COLS 16 $upload" rtl/io/systole_upload.v \

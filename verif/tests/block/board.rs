@@ -7,10 +7,14 @@ use harness::verilated::Spec;
 use harness::{Clock, Sim};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
+use systole_compiler::compile;
+use systole_host::{BoardTransport, Driver};
 use systole_isa::Config;
 use systole_isa::board::{Deframer, MAGIC, OPERATIONS, RESULTS, code, frame};
 use systole_isa::regs::{ID_VALUE, offset};
-use systole_verif::board::DIVISOR;
+use systole_verif::board::{DIVISOR, Noise, build, simulate, wire};
+use systole_verif::random;
 
 fn spec() -> Spec {
     systole_chip::board_spec(&Config::named("nano").unwrap(), DIVISOR).unwrap()
@@ -156,4 +160,31 @@ fn requests_out_of_the_flash_are_answered_on_the_line_which_is_the_hosts_behind_
         assert_eq!(sim.signal("state_o").get() >> 3, 0, "no error");
         assert_eq!(host.ask(&request(9, "READ", &[id])).await, [answer(9, "NO_SESSION", &[])]);
     });
+}
+
+/// A frame of several words goes in and one comes out, each once.
+#[test]
+fn frames_of_several_words_pass_the_line_in_both_directions() {
+    let config = Config::named("nano").unwrap();
+    let (network, input) = random::gemm(3, 3, 30, 3 * config.cols as usize, false);
+    let image = compile(&network.graph().unwrap(), &config, &Default::default()).unwrap().image;
+    let values: Vec<i32> = input.iter().map(|&v| v.into()).collect();
+    let frame = image.input.pack(&values, image.in_bytes as usize);
+    let mut machine = systole_golden::Machine::new(config.clone());
+    machine.load_image(&image).unwrap();
+    let expected = machine.run(&frame).unwrap().frame;
+    assert!(expected.len() > config.cols as usize, "several words");
+    let library = build(&config).unwrap(); // before the host's patience begins
+    let (line, wire) = wire();
+    let host = std::thread::spawn(move || {
+        let job = async {
+            let transport = BoardTransport::connect_with(line, Duration::from_secs(3)).unwrap();
+            let mut driver = Driver::connect(transport).await.unwrap();
+            driver.load(&image).await.unwrap();
+            driver.run(&frame).await.unwrap().frame
+        };
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(job)
+    });
+    simulate(&library, 5, Noise::default(), vec![], wire, |_| ()).unwrap();
+    assert_eq!(host.join().unwrap(), expected);
 }
