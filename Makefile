@@ -90,7 +90,7 @@ integration: setup ## file lists, FuseSoC, Bender, SystemRDL, the driver in C fo
 	scripts/setup.sh --integration
 	scripts/integration.sh
 
-litex: setup ## a system of LiteX with the chip on its bus, simulated
+litex: setup ## a system of LiteX with the chip in it, simulated: digits through its bus and streams
 	scripts/setup.sh --litex
 	scripts/litex.sh
 

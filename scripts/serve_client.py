@@ -13,7 +13,7 @@ import numpy as np
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-DATA = Path(__file__).parent.parent / "verif/data/digits"
+DATA = Path(__file__).parent.parent / "sw/workloads/data/digits"
 
 
 def tensors(image, binary):

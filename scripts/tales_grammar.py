@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The grammar of the tales, verif/data/tales/grammar.json: writes tales, and tells whether a text is one.
+"""The grammar of the tales, sw/workloads/data/tales/grammar.json: writes tales, and tells whether a text is one.
 
     scripts/tales_grammar.py write 5 [SEED]     five tales, one a line
     scripts/tales_grammar.py accept < FILE      the share of the lines that are tales; names the others
@@ -21,7 +21,7 @@ import random
 import re
 import sys
 
-PATH = pathlib.Path(__file__).resolve().parent.parent / "verif/data/tales/grammar.json"
+PATH = pathlib.Path(__file__).resolve().parent.parent / "sw/workloads/data/tales/grammar.json"
 ITEM = re.compile(r"<(?P<rule>\w+)>|\{(?P<variable>\w+)(:(?P<tag>\w+))?(\.(?P<form>\w+))?\}|(?P<word>[A-Za-z]+|[.,])|\s+")
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from tales_grammar import Grammar
 
-DATA = pathlib.Path(__file__).resolve().parent.parent / "verif/data/tales"
+DATA = pathlib.Path(__file__).resolve().parent.parent / "sw/workloads/data/tales"
 BOS = 1
 EPSILON = np.float32(1e-5)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains, quantises and writes the digits network (64-32-10, int8) into verif/data/digits/.
+"""Trains, quantises and writes the digits network (64-32-10, int8) into sw/workloads/data/digits/.
 
     scripts/setup.sh --train && .venv-train/bin/python scripts/train_digits.py
 
@@ -235,7 +235,7 @@ def save(out, layers, codes, labels, report):
 def main():
     parser = argparse.ArgumentParser(description="Trains and quantises the digits network.")
     root = pathlib.Path(__file__).resolve().parent.parent
-    parser.add_argument("--out", type=pathlib.Path, default=root / "verif/data/digits")
+    parser.add_argument("--out", type=pathlib.Path, default=root / "sw/workloads/data/digits")
     args = parser.parse_args()
 
     digits = load_digits()

@@ -8,7 +8,7 @@
           -> 2x2 average pool -> flatten -> 64 x 10
 
 Images, split and input codes are those of train_digits.py. It writes cnn.onnx and cnn_logits.npy, what the
-arithmetic below gives for the held-out images, into verif/data/digits/. Seed, epochs and weight decay were
+arithmetic below gives for the held-out images, into sw/workloads/data/digits/. Seed, epochs and weight decay were
 fixed beforehand.
 """
 
@@ -241,7 +241,7 @@ def to_onnx(q):
 def main():
     parser = argparse.ArgumentParser(description="Trains and quantises a small CNN on the digits.")
     root = pathlib.Path(__file__).resolve().parent.parent
-    parser.add_argument("--out", type=pathlib.Path, default=root / "verif/data/digits")
+    parser.add_argument("--out", type=pathlib.Path, default=root / "sw/workloads/data/digits")
     args = parser.parse_args()
     data = load_digits()
     pixels, held, labels, held_labels = train_test_split(

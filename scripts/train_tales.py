@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains and writes the language model of the tales (llama2.c's format, 82 K parameters) into verif/data/tales/.
+"""Trains and writes the language model of the tales (llama2.c's format, 82 K parameters) into sw/workloads/data/tales/.
 
     scripts/setup.sh --train && .venv-train/bin/python scripts/train_tales.py
 

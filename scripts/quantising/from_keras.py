@@ -16,7 +16,7 @@ from quantise import quantise, reference
 
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
-digits = pathlib.Path(__file__).resolve().parents[2] / "verif/data/digits"
+digits = pathlib.Path(__file__).resolve().parents[2] / "sw/workloads/data/digits"
 images = ((np.load(digits / "images.npy").astype(np.float32) + 128) / 240).reshape(-1, 8, 8, 1)
 labels = np.load(digits / "labels.npy")
 

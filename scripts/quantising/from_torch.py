@@ -14,7 +14,7 @@ from torch import nn
 
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
-digits = pathlib.Path(__file__).resolve().parents[2] / "verif/data/digits"
+digits = pathlib.Path(__file__).resolve().parents[2] / "sw/workloads/data/digits"
 images = ((np.load(digits / "images.npy").astype(np.float32) + 128) / 240).reshape(-1, 1, 8, 8)
 labels = torch.from_numpy(np.load(digits / "labels.npy").astype(np.int64))
 

@@ -1,83 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a system of LiteX with the chip on its bus as Verilog. In it a master reads the chip's ID and fingerprint through LiteX's
-interconnect, writes SCRATCH and reads it back; it ends with PASS or FAIL. `make litex` simulates it in Verilator.
+"""Writes a system of LiteX with the chip in it as Verilog: registers on LiteX's interconnect, where a host outside is the master, and
+the three streams behind FIFOs of LiteX. `make litex` simulates it in Verilator, with `main.cpp` as the host.
 
-  sim/litex/system.py FILE.v NUMBER COLS ID FINGERPRINT
+  sim/litex/system.py FILE.v NUMBER COLS
 """
 
 import sys
 
 from litex.build.generic_platform import Pins
 from litex.build.sim import SimPlatform
-from litex.gen import FSM, Display, Finish, If, LiteXModule, NextState, NextValue, Signal
 from litex.soc.integration.soc import SoCRegion
 from litex.soc.integration.soc_core import SoCMini
-from litex.soc.interconnect import axi
+from litex.soc.interconnect import axi, stream
 from migen.genlib.io import CRG
 
 from systole import Systole
 
 BASE = 0x4000_0000
-ID, FINGERPRINT, SCRATCH = 0x00, 0x04, 0x8C
-
-
-class Master(LiteXModule):
-    """Plays accesses one behind the other: (writes, offset, value)."""
-
-    def __init__(self, accesses):
-        self.bus = bus = axi.AXILiteInterface(data_width=32, address_width=32)
-        address_done, data_done = Signal(), Signal()
-        self.fsm = fsm = FSM(reset_state="STEP0")
-        for n, (writes, offset, value) in enumerate(accesses):
-            after = f"STEP{n + 1}"
-            if writes:
-                fsm.act(
-                    f"STEP{n}",
-                    bus.aw.addr.eq(BASE + offset), bus.aw.valid.eq(~address_done),
-                    bus.w.data.eq(value), bus.w.strb.eq(0xF), bus.w.valid.eq(~data_done),
-                    bus.b.ready.eq(1),
-                    If(bus.aw.valid & bus.aw.ready, NextValue(address_done, 1)),
-                    If(bus.w.valid & bus.w.ready, NextValue(data_done, 1)),
-                    If(bus.b.valid, NextValue(address_done, 0), NextValue(data_done, 0), NextState(after)),
-                )
-            else:
-                fsm.act(
-                    f"STEP{n}",
-                    bus.ar.addr.eq(BASE + offset), bus.ar.valid.eq(~address_done), bus.r.ready.eq(1),
-                    If(bus.ar.valid & bus.ar.ready, NextValue(address_done, 1)),
-                    If(
-                        bus.r.valid,
-                        NextValue(address_done, 0),
-                        If(bus.r.data == value, NextState(after)).Else(NextState("FAIL")),
-                    ),
-                )
-        self.pass_, self.fail = Signal(), Signal()
-        fsm.act(f"STEP{len(accesses)}", self.pass_.eq(1))
-        fsm.act("FAIL", self.fail.eq(1))
-        self.sync += [
-            If(self.pass_, Display("PASS: %d accesses", len(accesses)), Finish()),
-            If(self.fail, Display("FAIL"), Finish()),
-        ]
+FIFO = 16  # words between the system and the chip, for each stream
 
 
 class System(SoCMini):
-    def __init__(self, platform, config, cols, identity, fingerprint):
+    def __init__(self, platform, config, cols):
         SoCMini.__init__(self, platform, clk_freq=int(1e6), bus_standard="axi-lite", ident="", uart_name=None)
         self.crg = CRG(platform.request("sys_clk"))
-        self.systole = Systole(platform, config, cols)
-        self.bus.add_slave("systole", self.systole.bus, SoCRegion(origin=BASE, size=0x200, cached=False))
-        self.comb += self.systole.output.ready.eq(1)
-        self.master = Master([
-            (False, ID, identity), (False, FINGERPRINT, fingerprint),
-            (True, SCRATCH, 0x1234_5678), (False, SCRATCH, 0x1234_5678), (True, SCRATCH, 0), (False, SCRATCH, 0),
-        ])
-        self.bus.add_master("master", self.master.bus)
+        self.systole = chip = Systole(platform, config, cols)
+        self.bus.add_slave("systole", chip.bus, SoCRegion(origin=BASE, size=0x200, cached=False))
+
+        host = axi.AXILiteInterface(data_width=32, address_width=32)
+        platform.add_extension(host.get_ios("host"))
+        self.comb += host.connect_to_pads(platform.request("host"), mode="slave")
+        self.bus.add_master("host", host)
+
+        for name, endpoint, to_chip in [("in", chip.input, True), ("img", chip.image, True), ("out", chip.output, False)]:
+            outside = axi.AXIStreamInterface(data_width=8 * cols, keep_width=cols)
+            platform.add_extension(outside.get_ios(name))
+            self.comb += outside.connect_to_pads(platform.request(name), mode="slave" if to_chip else "master")
+            fifo = stream.SyncFIFO([("data", 8 * cols), ("keep", cols)], FIFO)
+            self.add_module(f"{name}_fifo", fifo)
+            source, sink = (outside, endpoint) if to_chip else (endpoint, outside)
+            fields = {"valid", "ready", "last", "data"} | ({"keep"} if name != "img" else set())
+            self.comb += source.connect(fifo.sink, keep=fields), fifo.source.connect(sink, keep=fields)
+
+        platform.add_extension([("irq", 0, Pins(1))])
+        self.comb += platform.request("irq").eq(chip.irq)
 
 
 def main():
-    file, config, cols, identity, fingerprint = sys.argv[1:]
+    file, config, cols = sys.argv[1:]
     platform = SimPlatform("SIM", [("sys_clk", 0, Pins(1))])
-    system = System(platform, int(config), int(cols), int(identity, 0), int(fingerprint, 0))
+    system = System(platform, int(config), int(cols))
     system.finalize()
     platform.get_verilog(system).write(file)
 

@@ -5,7 +5,7 @@
 use systole_compiler::{Options, compile};
 use systole_isa::Config;
 use systole_isa::config::CONFIGS;
-use systole_verif::workloads::{ds_cnn, encoder, mobilenet, mobilenet_on, mobilenet_v2, resnet8};
+use systole_workloads::networks::{ds_cnn, encoder, mobilenet, mobilenet_on, mobilenet_v2, resnet8};
 
 fn main() {
     let layers = std::env::args().any(|a| a == "--layers");

@@ -3,11 +3,12 @@
 //! beside SCALE-Sim.
 
 use serde_json::json;
+use systole_backends::Backend;
 use systole_compiler::{Options, compile};
 use systole_isa::Config;
 use systole_model::graph::Op;
-use systole_verif::workloads::resnet8;
-use systole_verif::{Backend, check_graph, random};
+use systole_workloads::networks::resnet8;
+use systole_workloads::{check_graph, random};
 
 /// M, K, N.
 const GEMMS: [[usize; 3]; 9] = [

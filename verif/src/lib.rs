@@ -1,30 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Workloads, backends and comparison: everything that `systole` and the test suites share.
+//! What verification adds: strategies of random graphs and of programs of the vector unit, coverage, the wave that a page shows.
+//! Backends, workloads and campaigns, which programs need as well, are crates below this one.
 
-pub mod backend;
-pub mod board;
-pub mod campaign;
-pub mod compare;
-pub mod conformance;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
 pub mod coverage;
-pub mod digits;
-pub mod encoder;
-pub mod energy;
-pub mod gemm;
-pub mod lockstep;
-pub mod model_transport;
-pub mod npy;
-pub mod onnx_case;
-pub mod random;
 pub mod random_graph;
 pub mod random_vector;
-pub mod rram_engine;
-pub mod rram_hands;
-pub mod rram_model;
 pub mod run_wave;
-pub mod script;
-pub mod tales;
-pub mod workloads;
 
 /// The quick suite's machine for what the others leave out, small so that its model is soon built: fewer lanes than columns in POST and
 /// in the vector unit, POST's multiplier in groups of lanes, zero points of weights, no lane engine; with WEIGHT_BEATS 2 in all tests.
@@ -36,5 +19,11 @@ pub fn long() -> bool {
     std::env::var_os("SYSTOLE_LONG").is_some()
 }
 
-pub use backend::{AnyTransport, Backend, RunSet, on_machine, run_frames};
-pub use compare::{FirstMismatch, Report, check_graph};
+/// A runner of so many cases, the same on every machine; `SYSTOLE_SEED=N` in the environment gives others.
+pub fn runner(cases: u32) -> TestRunner {
+    let seed = std::env::var("SYSTOLE_SEED").ok().and_then(|s| s.parse::<u64>().ok()).unwrap_or(1);
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Random graphs: a proptest strategy of layers, shapes, strides, pads, groups, pools and branches.
 
-use crate::random::{codes, generator, scale};
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
 use systole_isa::Config;
@@ -9,6 +8,7 @@ use systole_isa::regs::TOKENS;
 use systole_model::graph::{Border, Finish, Graph, Layer, Map, MapId, MeanRounding, Op, Operand, SumRounding, UnderRoot, Window};
 use systole_model::onnx::ElementType;
 use systole_model::tables::{Given, Index, Pick, Table};
+use systole_workloads::random::{codes, generator, scale};
 
 /// A layer before it has an input.
 #[derive(Debug, Clone)]

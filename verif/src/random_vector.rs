@@ -6,11 +6,11 @@
 //! its accesses meet none of those before: half of the programs far behind them, the others as close as latencies and ports
 //! allow. What it accesses in which cycle depends on POS, so a case has its runs, and its rows are placed for all of them.
 
-use crate::{Backend, on_machine, random};
 use anyhow::Result;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
+use systole_backends::{Backend, on_machine};
 use systole_host::Transport;
 use systole_isa::f24::{F24, encode_param, encode_segment, functions};
 use systole_isa::image::{Dtype, Tensor};
@@ -22,6 +22,7 @@ use systole_isa::program::{
 use systole_isa::regs::{TOKENS, offset};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fingerprint};
+use systole_workloads::random;
 
 /// One run of a case: the registers before it and its input frame.
 #[derive(Debug, Clone)]

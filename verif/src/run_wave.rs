@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One run as it looks at the chip's ports: a trace of the RTL, drawn as SVG for docs/integrating.md.
 
-use crate::random;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::fmt::Write;
 use std::path::Path;
@@ -10,6 +9,7 @@ use systole_compiler::compile;
 use systole_host::{Driver, Transport};
 use systole_isa::Config;
 use systole_isa::regs::REGS;
+use systole_workloads::random;
 use wellen::simple::{self, Waveform};
 
 /// A line of the picture: its label, its port, and the ports that have to be 1 where a value of several bits means something.

@@ -2,12 +2,12 @@
 //! Runs that follow by themselves (docs/registers.md): the chip writes what the host would have, in as many cycles and one for each
 //! launch; what ends it, and what the host may write meanwhile. On RTL and on the instruction-level model.
 
+use systole_backends::{AnyTransport, Backend, on_machine};
 use systole_compiler::{Decoder, compile_decoder};
 use systole_host::{Driver, HostError, RunOutput, Series, Transport};
 use systole_isa::Config;
 use systole_isa::regs::offset;
 use systole_llm::{Options, Sizes, quantise, samples};
-use systole_verif::{AnyTransport, Backend, on_machine};
 
 const BOTH: [Backend; 2] = [Backend::Rtl, Backend::Model];
 /// Tokens of the random model, and its context.

@@ -2,13 +2,14 @@
 //! The chip behind a serial line, bit by bit: the host's driver at one end, the board's Verilog at the other.
 
 use std::time::Duration;
+use systole_backends::board::{ChannelLine, Noise, build, record_boot, simulate, wire};
 use systole_compiler::compile;
 use systole_host::{BoardTransport, Driver, HostError, Line, Transport};
 use systole_isa::board::Deframer;
 use systole_isa::regs::offset;
 use systole_isa::{Config, Image};
-use systole_verif::board::{ChannelLine, Noise, build, record_boot, simulate, wire};
-use systole_verif::{long, random};
+use systole_verif::long;
+use systole_workloads::random;
 
 /// A small program, a frame, and what it gives on the instruction-level model.
 fn work(config: &Config) -> (Image, Vec<u8>, Vec<u8>, u64) {

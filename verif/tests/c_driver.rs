@@ -8,14 +8,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use systole_backends::model_transport::ModelTransport;
+use systole_backends::{Backend, run_frames};
 use systole_c::{Device, Failure, Image as CImage, Platform, Stream, Waiting, crc32};
 use systole_chip::{Options, run_chip};
 use systole_compiler::compile;
 use systole_host::{Driver, RunOutput, Transport};
 use systole_isa::regs::{ERRORS, ID_VALUE, TOKENS, offset};
 use systole_isa::{Config, Image, fingerprint};
-use systole_verif::model_transport::ModelTransport;
-use systole_verif::{Backend, digits, random, random_vector, run_frames};
+use systole_verif::random_vector;
+use systole_workloads::{digits, random};
 
 /// What C asks of the simulation.
 enum Ask {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A sample of each campaign of the RRAM (docs/rram.md has the long ones).
 
+use systole_backends::rram_model::RramModel;
+use systole_campaigns::power::Updates;
+use systole_campaigns::{bound, control, cuts, power, wear, words, years};
 use systole_chip::device::{Corner, Device};
 use systole_compiler::compile;
 use systole_isa::ecc::Ecc;
 use systole_isa::rram::{Layout, RETRIES, slot_bytes};
 use systole_isa::{Config, Image};
-use systole_verif::campaign::power::Updates;
-use systole_verif::campaign::{bound, control, cuts, power, wear, words, years};
-use systole_verif::rram_model::RramModel;
-use systole_verif::{digits, long};
+use systole_verif::long;
+use systole_workloads::digits;
 
 fn image(config: &Config) -> Image {
     compile(&digits::load().unwrap().network.graph().unwrap(), config, &systole_compiler::Options::default()).unwrap().image

@@ -4,12 +4,14 @@
 
 use crate::common::side_by_side;
 use harness::axi::Response;
+use systole_backends::Backend;
 use systole_chip::{Options, RtlTransport, run_chip};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, Transport};
 use systole_isa::regs::{Access, REGS, SPACE, STATUS_BITS, offset};
 use systole_isa::{Config, Image, fingerprint};
-use systole_verif::{Backend, check_graph, long, random};
+use systole_verif::long;
+use systole_workloads::{check_graph, random};
 
 fn tiny() -> Config {
     Config::named("tiny").unwrap()
@@ -315,7 +317,7 @@ fn the_promised_gemms_take_the_promised_cycles() {
 
 #[test]
 fn the_digits_network_is_right_on_rtl_and_agrees_with_its_training_script() {
-    let set = systole_verif::digits::load().unwrap();
+    let set = systole_workloads::digits::load().unwrap();
     let config = Config::named("small").unwrap();
     let compiled = compile(&set.network.graph().unwrap(), &config, &systole_compiler::Options::default()).unwrap();
     let report =
@@ -325,15 +327,15 @@ fn the_digits_network_is_right_on_rtl_and_agrees_with_its_training_script() {
     let mut right = 0;
     for ((out, logits), label) in report.outputs.iter().zip(&set.logits).zip(&set.labels) {
         assert!(out.iter().zip(logits).all(|(&a, &b)| a == i32::from(b)));
-        right += usize::from(systole_verif::digits::answer(out) == *label);
+        right += usize::from(systole_workloads::digits::answer(out) == *label);
     }
     assert!(right * 100 >= 97 * set.images.len(), "{right} of {}", set.images.len());
 }
 
 #[test]
 fn events_are_counted_alike_by_rtl_and_model() {
-    let set = systole_verif::digits::load().unwrap();
-    let (cnn, images, _) = systole_verif::digits::load_cnn(&set).unwrap();
+    let set = systole_workloads::digits::load().unwrap();
+    let (cnn, images, _) = systole_workloads::digits::load_cnn(&set).unwrap();
     let mlp = set.network.graph().unwrap();
     for (name, graph, inputs) in [("digits", &mlp, &set.images[..3]), ("digits-cnn", &cnn, &images[..2])] {
         for config in [tiny(), Config::named("small").unwrap()] {

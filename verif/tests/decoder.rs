@@ -2,10 +2,11 @@
 //! Language models on the chip: every logit and every cycle of RTL and instruction-level model, token by token.
 
 use std::path::Path;
+use systole_backends::{Backend, on_machine};
 use systole_compiler::{Decoder, compile_decoder};
 use systole_isa::Config;
 use systole_llm::{Options, Sizes, quantise, samples};
-use systole_verif::{Backend, MIXED, long, on_machine};
+use systole_verif::{MIXED, long};
 
 /// A run: register ENTRY, position of the first token, tokens.
 type Chunk = (u32, u32, Vec<u32>);
@@ -235,7 +236,7 @@ fn a_run_begins_where_entry_says_also_behind_another() {
     on_machine(Backend::Rtl, &config, &systole_chip::Options::default(), async move |driver| {
         driver.load(&image).await?;
         let t = driver.transport();
-        let write_chunk = async |t: &mut systole_verif::AnyTransport, from: usize| {
+        let write_chunk = async |t: &mut systole_backends::AnyTransport, from: usize| {
             t.write(offset("POS"), from as u32).await?;
             for (name, token) in systole_isa::regs::TOKENS.iter().zip(&tokens[from..from + rows]) {
                 t.write(offset(name), token.1).await?;

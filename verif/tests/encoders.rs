@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Encoders with scales by token on the RTL: every number the golden model's, every cycle as predicted (docs/encoders.md).
 
+use systole_backends::Backend;
 use systole_compiler::{CompileError, compile_parts};
 use systole_golden::encoder::random::{Limits, Random, random};
 use systole_isa::Config;
-use systole_verif::{Backend, encoder};
+use systole_workloads::encoder;
 
 /// Runs random encoders on the machine `label`; how many had room.
 fn on_rtl(label: &str, seeds: std::ops::Range<u64>) -> usize {
@@ -72,15 +73,15 @@ fn what_is_no_number_or_of_another_length_is_not_near() {
 #[test]
 fn stored_cases_of_all_formats_are_near_what_onnx_runtime_gave() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/encoders");
-    let cases = systole_verif::onnx_case::cases(&folder).unwrap();
+    let cases = systole_workloads::onnx_case::cases(&folder).unwrap();
     assert!(cases.len() >= 20, "{} cases", cases.len());
     let config = Config::named("base,TIMETABLE_DEPTH=4096,DESC_DEPTH=8192").unwrap();
     let mut declared = 0;
     for case in cases {
-        let v = systole_verif::conformance::run_case(&case, &config, Backend::Model, &Default::default()).unwrap();
+        let v = systole_workloads::conformance::run_case(&case, &config, Backend::Model, &Default::default()).unwrap();
         println!("{}: {:?}, {}", v.name, v.status, v.reason);
-        assert_ne!(v.status, systole_verif::conformance::Status::Failed, "{}: {}", v.name, v.reason);
-        declared += usize::from(v.status == systole_verif::conformance::Status::Declared);
+        assert_ne!(v.status, systole_workloads::conformance::Status::Failed, "{}: {}", v.name, v.reason);
+        declared += usize::from(v.status == systole_workloads::conformance::Status::Declared);
     }
     assert!(declared >= 18, "{declared} ran");
 }

@@ -15,7 +15,7 @@ use systole_compiler::{CompileError, Options, Tables, compile, place_tables};
 use systole_isa::Config;
 use systole_model::onnx::proto::{AttributeProto, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto};
 use systole_model::onnx::{Constants, import};
-use systole_verif::random;
+use systole_workloads::random;
 
 /// Numbers that programs trip over.
 const INTS: [i64; 14] = [0, 1, -1, 2, 3, 4, 7, 8, 255, -128, 65_536, i32::MAX as i64, i64::MAX, i64::MIN];

@@ -5,13 +5,15 @@
 
 use crate::common::side_by_side;
 use rand::RngExt;
+use systole_backends::{Backend, run_frames};
 use systole_golden::Machine;
 use systole_isa::image::{Dtype, Tensor};
 use systole_isa::nest::{Nest, Stride};
 use systole_isa::program::{Pad, Post, PostDest, Program, Row};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency, Load, Matmul, Store, fingerprint};
-use systole_verif::{Backend, MIXED, long, random, run_frames};
+use systole_verif::{MIXED, long};
+use systole_workloads::random;
 
 fn nest(loops: &[(u32, u8, [i32; 3])]) -> Nest {
     let strides: Vec<Stride> =

@@ -342,3 +342,52 @@ fn prose_is_wrapped_so_that_a_change_can_be_read() {
     assert_eq!(long_lines(&format!("short\n{long}\n```\n{long}\n```\n| {long}|\n- {long}"), 110).len(), 2);
     assert_eq!(long_lines(&format!("{}\n> {long}", "x".repeat(200)), 110).len(), 1);
 }
+
+/// Crates that a manifest depends on, by their names; those of its tests aside.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let parsed: toml::Table = manifest.parse().unwrap();
+    let all = parsed.get("dependencies").and_then(|d| d.as_table());
+    all.into_iter().flatten().map(|d| d.0.clone()).collect()
+}
+
+/// What crates use against the order of a table, `| \`folder\`, \`folder\` | .. |`; names are of (folder, crate, dependencies).
+fn against_the_order(table: &str, crates: &[(String, String, Vec<String>)]) -> Vec<String> {
+    let rows = table.lines().filter_map(|l| l.strip_prefix("| `")?.split_once(" | ")).map(|l| l.0);
+    let order: Vec<String> = rows.flat_map(|l| l.split(", ")).map(|f| f.trim_matches('`').to_string()).collect();
+    let place = |folder: &str| order.iter().position(|o| o == folder);
+    let mut wrong = vec![];
+    for (folder, _, uses) in crates {
+        let Some(own) = place(folder) else {
+            wrong.push(format!("{folder} is not in the table"));
+            continue;
+        };
+        for (other, _, _) in crates.iter().filter(|c| uses.contains(&c.1)) {
+            if place(other).is_some_and(|p| p >= own) {
+                wrong.push(format!("{folder} uses {other}, which stands above it"));
+            }
+        }
+    }
+    wrong.extend(order.iter().filter(|o| !crates.iter().any(|c| c.0 == **o)).map(|o| format!("{o} is no crate")));
+    wrong
+}
+
+#[test]
+fn crates_use_those_below_them() {
+    let root = root();
+    let mut crates = vec![];
+    for path in files("Cargo.toml").into_iter().filter(|p| *p != root.join("Cargo.toml")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = text.lines().find_map(|l| l.strip_prefix("name = \"")?.strip_suffix('"')).unwrap().to_string();
+        let folder = path.parent().unwrap().strip_prefix(&root).unwrap().display().to_string();
+        crates.push((folder, name, dependencies(&text)));
+    }
+    let page = std::fs::read_to_string(root.join("docs/README.md")).unwrap();
+    let table = page.split_once("### Crates, from the bottom up").unwrap().1;
+    assert_eq!(against_the_order(table, &crates), [""; 0]);
+
+    // A program that leans on the test suites is found, and so is a crate that nobody wrote down.
+    let cli = crates.iter_mut().find(|c| c.0 == "sw/cli").unwrap();
+    cli.2.push("systole-verif".into());
+    crates.push(("sw/new".into(), "systole-new".into(), vec![]));
+    assert_eq!(against_the_order(table, &crates), ["sw/cli uses verif, which stands above it", "sw/new is not in the table"]);
+}

@@ -3,17 +3,18 @@
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use systole_backends::{Backend, run_frames};
 use systole_chip::{Options, Writes};
 use systole_compiler::{CompileError, compile};
 use systole_golden::Machine;
 use systole_isa::writes::Place;
 use systole_isa::{Config, Instruction};
 use systole_model::graph::{Graph, Op};
-use systole_verif::compare::{in_lockstep, run_of, run_on};
-use systole_verif::lockstep::{Fault, compare};
-use systole_verif::random::runner;
 use systole_verif::random_graph::{Case, cases_with_tables};
-use systole_verif::{Backend, MIXED, check_graph, long, run_frames};
+use systole_verif::{MIXED, long, runner};
+use systole_workloads::check_graph;
+use systole_workloads::compare::{in_lockstep, run_of, run_on};
+use systole_workloads::lockstep::{Fault, compare};
 
 fn options(case: &Case) -> (Options, Writes) {
     let writes = Writes::default();

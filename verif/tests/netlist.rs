@@ -5,11 +5,12 @@
 
 use crate::common::netlist::netlist;
 use proptest::prelude::*;
+use systole_backends::Backend;
 use systole_compiler::{CompileError, compile};
 use systole_isa::Config;
-use systole_verif::random::runner;
 use systole_verif::random_graph::cases;
-use systole_verif::{Backend, check_graph, digits};
+use systole_verif::runner;
+use systole_workloads::{check_graph, digits};
 
 #[test]
 fn the_netlist_computes_what_the_rtl_does_in_the_same_cycles() {

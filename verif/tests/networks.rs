@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Networks of real shapes with random weights: bit-exact on model and RTL, in the promised cycles.
 
+use systole_backends::Backend;
 use systole_compiler::band::lay;
 use systole_compiler::emit::emit;
 use systole_compiler::legalise::legalise;
@@ -8,8 +9,8 @@ use systole_compiler::schedule::schedule;
 use systole_compiler::{Options, compile};
 use systole_isa::Config;
 use systole_model::graph::{Graph, Op};
-use systole_verif::workloads::{Builder, ds_cnn, encoder, mobilenet, mobilenet_on, mobilenet_v2, resnet8};
-use systole_verif::{Backend, check_graph};
+use systole_workloads::check_graph;
+use systole_workloads::networks::{Builder, ds_cnn, encoder, mobilenet, mobilenet_on, mobilenet_v2, resnet8};
 
 fn run(network: (Graph, Vec<i8>), config: &str, promise: u64) {
     run_on(network, config, promise, &[Backend::Model, Backend::Rtl]);

@@ -3,6 +3,7 @@
 //! written by hand: accepted by the compiler's checker, and the same on RTL and the instruction-level model as sums made here.
 
 use rand::RngExt;
+use systole_backends::{Backend, on_machine};
 use systole_chip::Options;
 use systole_compiler::verify::{Sizes, verify};
 use systole_golden::Machine;
@@ -11,7 +12,7 @@ use systole_isa::nest::{Nest, Stride};
 use systole_isa::program::{OneHot, Post, PostDest, Program, Register, Row};
 use systole_isa::requant::Param;
 use systole_isa::{Config, Image, Instruction, Latency, Matmul, Table, fingerprint};
-use systole_verif::{Backend, on_machine, random};
+use systole_workloads::random;
 
 /// Scale 1: a code stays what it is, a sum saturates.
 const ONE: Param = Param { bias: 0, q: 1 << 23, shift: 23 };

@@ -3,13 +3,14 @@
 
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
+use systole_backends::Backend;
 use systole_compiler::{Options, compile};
 use systole_golden::graph::run_graph;
 use systole_isa::Config;
 use systole_model::onnx::{Array, Constants, Data, import};
-use systole_verif::conformance::{Status, Verdict, run_case};
-use systole_verif::onnx_case::{cases, difference, differing};
-use systole_verif::{Backend, check_graph};
+use systole_workloads::check_graph;
+use systole_workloads::conformance::{Status, Verdict, run_case};
+use systole_workloads::onnx_case::{cases, difference, differing};
 
 /// Third-party cases, where they are beside the checkout.
 fn shared(folder: &str) -> Option<PathBuf> {
@@ -305,10 +306,10 @@ fn the_models_run_bit_exact_within_the_promised_cycles() {
 
 #[test]
 fn the_digits_cnn_gives_the_logits_of_its_training_script_on_rtl() {
-    let folder = systole_verif::digits::folder();
+    let folder = systole_workloads::digits::folder();
     let graph = import(&std::fs::read(folder.join("cnn.onnx")).unwrap(), &Constants::new()).unwrap();
-    let logits = systole_verif::npy::read_i8(&folder.join("cnn_logits.npy")).unwrap().data;
-    let set = systole_verif::digits::load().unwrap();
+    let logits = systole_workloads::npy::read_i8(&folder.join("cnn_logits.npy")).unwrap().data;
+    let set = systole_workloads::digits::load().unwrap();
     let inputs: Vec<Vec<i8>> = set
         .images
         .iter()
@@ -323,7 +324,7 @@ fn the_digits_cnn_gives_the_logits_of_its_training_script_on_rtl() {
         let mut right = 0;
         for ((codes, expected), label) in report.outputs.iter().zip(logits.chunks(10)).zip(&set.labels) {
             assert_eq!(graph.output.1.unpack(codes).data, Data::I8(expected.to_vec()));
-            right += u32::from(systole_verif::digits::answer(codes) == *label);
+            right += u32::from(systole_workloads::digits::answer(codes) == *label);
         }
         println!("{name}: {} cycles an image, {right} of {}", compiled.cycles, set.labels.len());
         assert!(right * 100 >= 450 * 98, "{right} of 450");
@@ -343,7 +344,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         head in any::<bool>(),
     ) {
-        let mut bytes = std::fs::read(systole_verif::digits::folder().join("cnn.onnx")).unwrap();
+        let mut bytes = std::fs::read(systole_workloads::digits::folder().join("cnn.onnx")).unwrap();
         // Nodes and attributes stand in front of the weights.
         let reach = if head { bytes.len().min(2500) } else { bytes.len() };
         for (index, value) in changes {

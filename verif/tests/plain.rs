@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use systole_backends::script;
 use systole_compiler::compile;
 use systole_isa::Config;
 use systole_model::tables::Given;
-use systole_verif::compare::run_of;
-use systole_verif::{digits, script};
+use systole_workloads::compare::run_of;
+use systole_workloads::digits;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

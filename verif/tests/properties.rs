@@ -2,10 +2,11 @@
 //! The property of the chip in docs/property-tests.md, as it stands there.
 
 use proptest::prelude::*;
+use systole_backends::Backend;
 use systole_compiler::{CompileError, Options, compile};
 use systole_isa::Config;
 use systole_verif::random_graph::{Case, cases};
-use systole_verif::{Backend, check_graph};
+use systole_workloads::check_graph;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]

@@ -8,15 +8,16 @@
 
 use proptest::prelude::*;
 use std::cell::Cell;
+use systole_backends::Backend;
 use systole_compiler::{CompileError, Compiled, Options, compile};
 use systole_isa::Config;
 use systole_isa::format::ROW;
 use systole_isa::program::{Instruction, Unit};
 use systole_model::graph::{Border, Finish, Graph, Layer, Map, Op, Window};
 use systole_model::onnx::ElementType;
-use systole_verif::random::runner;
 use systole_verif::random_graph::{Case, cases, cases_with_tables};
-use systole_verif::{Backend, MIXED, check_graph, long};
+use systole_verif::{MIXED, long, runner};
+use systole_workloads::check_graph;
 
 /// How a case went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +208,7 @@ fn depthwise_graphs_run_on_the_lane_engine_of_tiny() {
 /// Four channels of one row, three taps each: the shortest nest that the lane engine has.
 #[test]
 fn depthwise_of_one_row_is_one_loop_of_the_lane_engine() {
-    let mut rng = systole_verif::random::generator(1);
+    let mut rng = systole_workloads::random::generator(1);
     let border = |name: &str, width: usize| Border {
         name: name.into(),
         shape: vec![1, width, 4],
@@ -221,7 +222,7 @@ fn depthwise_of_one_row_is_one_loop_of_the_lane_engine() {
     };
     let map = |name: &str, width| Map { name: name.into(), shape: [1, width, 4] };
     let window = Window { kernel: [1, 3], ..Window::POINT };
-    let weights = systole_verif::random::codes(&mut rng, 12).into_iter().map(i16::from).collect();
+    let weights = systole_workloads::random::codes(&mut rng, 12).into_iter().map(i16::from).collect();
     let op = Op::Conv { input: 0, zero_point: 3, window, groups: 4, weights, bias: vec![5, -700, 0, 100] };
     let finish = Finish::Int8 { scales: vec![0.01; 4], zero_point: 1, lo: -128, hi: 127, float32: false, rest: vec![] };
     let graph = Graph {
@@ -238,7 +239,7 @@ fn depthwise_of_one_row_is_one_loop_of_the_lane_engine() {
     let rows = compiled.image.program().unwrap().rows;
     let loops = rows.iter().find_map(|r| if let Instruction::Lane(l) = &r.instruction { Some(l.nest.loops.len()) } else { None });
     assert_eq!(loops, Some(1));
-    let inputs = [systole_verif::random::codes(&mut rng, 36), systole_verif::random::codes(&mut rng, 36)];
+    let inputs = [systole_workloads::random::codes(&mut rng, 36), systole_workloads::random::codes(&mut rng, 36)];
     for backend in BOTH {
         let report = check_graph(&graph, &compiled, &config, backend, &inputs, &Default::default(), |_| {}).unwrap();
         assert!(report.is_good(), "{backend:?}: {report}");

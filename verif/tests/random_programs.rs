@@ -6,12 +6,13 @@
 
 use proptest::prelude::*;
 use rand::RngExt;
+use systole_backends::Backend;
 use systole_compiler::{CompileError, Options, compile};
 use systole_isa::Config;
 use systole_model::graph::{Graph, Op, SumRounding};
 use systole_model::{Add, Network, Output};
-use systole_verif::random::runner;
-use systole_verif::{Backend, MIXED, check_graph, long, random};
+use systole_verif::{MIXED, long, runner};
+use systole_workloads::{check_graph, random};
 
 #[derive(Debug, Clone)]
 struct Case {

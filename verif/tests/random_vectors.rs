@@ -4,12 +4,13 @@
 
 use rand::RngExt;
 use std::collections::HashMap;
+use systole_backends::Backend;
 use systole_compiler::verify::{self, Rule, Violation};
 use systole_golden::Machine;
 use systole_isa::program::{Source, VectorDest};
 use systole_isa::{Config, Instruction, Program};
+use systole_verif::MIXED;
 use systole_verif::random_vector::{Case, Outcome, Run, outcomes, program};
-use systole_verif::{Backend, MIXED};
 
 const CONFIGS: [&str; 8] = [
     "tiny,VEC_LANES=4",
@@ -102,7 +103,7 @@ fn the_checker_takes_what_the_model_takes() {
             clean += u64::from(all.iter().all(|v| matches!(v.rule, Rule::OutFrame | Rule::SUnread)));
             runs += 1;
         }
-        let mut random = systole_verif::random::generator(seed);
+        let mut random = systole_workloads::random::generator(seed);
         for _ in 0..12 {
             let mut moved = program.clone();
             let at = random.random_range(0..moved.rows.len() - 1);

@@ -9,7 +9,7 @@ use systole_chip::{Options, RtlTransport, run_chip};
 use systole_host::{Driver, Transport};
 use systole_isa::regs::{Access, IRQ_BITS, REGS, Reg, offset};
 use systole_isa::{Config, Image, fields};
-use systole_verif::random;
+use systole_workloads::random;
 
 fn on_chip<T: 'static, F: Future<Output = T> + 'static>(config: &Config, job: impl FnOnce(RtlTransport) -> F + 'static) -> T {
     run_chip(config, &Options::default(), job).unwrap_or_else(|e| panic!("{e}"))

@@ -2,13 +2,15 @@
 //! Rows of a table changed in an image that is awake (docs/recommenders.md): only lines that differ are written, all rows
 //! count at once, and runs between the lines and at the same time are what they were. On RTL and model.
 
+use systole_backends::{AnyTransport, Backend, on_machine};
 use systole_chip::{Options, Part};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
 use systole_isa::regs::offset;
 use systole_isa::rram::{Layout, slot_bytes};
 use systole_isa::{Config, Image, Table};
-use systole_verif::{AnyTransport, Backend, long, on_machine, random};
+use systole_verif::long;
+use systole_workloads::random;
 
 /// A product whose weights are a table of rows of C codes; a frame, and what it gives.
 #[derive(Clone)]

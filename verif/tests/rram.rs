@@ -2,6 +2,8 @@
 //! Images in RRAM on the whole chip: program, commit, power cycle, wake, correction, poison, locks, refusals.
 
 use std::rc::Rc;
+use systole_backends::rram_model::RramModel;
+use systole_backends::{AnyTransport, Backend, on_machine};
 use systole_chip::device::{Corner, Device};
 use systole_chip::{Options, Part, RtlTransport, run_chip};
 use systole_compiler::compile;
@@ -10,8 +12,8 @@ use systole_isa::ecc::{Code, Ecc, Verdict, WordCode};
 use systole_isa::regs::{RRAM_STATUS_BITS, offset};
 use systole_isa::rram::{Layout, Record, slot_bytes};
 use systole_isa::{Config, Image, Instruction};
-use systole_verif::rram_model::RramModel;
-use systole_verif::{AnyTransport, Backend, MIXED, long, on_machine, random};
+use systole_verif::{MIXED, long};
+use systole_workloads::random;
 
 /// A small program, a frame, and what it gives on the instruction-level model.
 struct Work {

@@ -5,6 +5,8 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
 use std::rc::Rc;
+use systole_backends::{AnyTransport, Backend, on_machine};
+use systole_campaigns::power;
 use systole_chip::{Options, Part};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, Transport, Wake};
@@ -12,8 +14,8 @@ use systole_isa::ecc::Ecc;
 use systole_isa::regs::offset;
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image};
-use systole_verif::campaign::power;
-use systole_verif::{AnyTransport, Backend, long, on_machine, random};
+use systole_verif::long;
+use systole_workloads::random;
 
 /// What the controller shows of its books.
 const REGISTERS: [&str; 14] = [

@@ -3,14 +3,14 @@
 //! the same line table, records and errors, after every command of random sequences.
 
 use proptest::prelude::*;
+use systole_backends::rram_engine::{Engine, rom};
+use systole_backends::rram_hands::Programmed;
+use systole_backends::rram_model::RramModel;
 use systole_chip::device::{Corner, Device};
 use systole_isa::Config;
 use systole_isa::regs::ERRORS;
 use systole_isa::rram::{Layout, RECORD_WORDS, Record};
 use systole_isa::rram_engine::{Fault, Op, Word, assemble, parity};
-use systole_verif::rram_engine::{Engine, rom};
-use systole_verif::rram_hands::Programmed;
-use systole_verif::rram_model::RramModel;
 
 #[derive(Debug, Clone)]
 enum Command {
@@ -437,7 +437,7 @@ fn a_line_that_did_not_take_its_bits_is_tried_again_only_where_the_code_cannot_m
 /// Hands that answer nothing: verbs never end.
 struct Still;
 
-impl systole_verif::rram_engine::Hands for Still {
+impl systole_backends::rram_engine::Hands for Still {
     fn get(&mut self, _: u32) -> u32 {
         0
     }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Machines that leave units out, and machines of one's own sizes: what they say of themselves, run, and refuse.
 
+use systole_backends::{Backend, on_machine};
 use systole_chip::Options;
 use systole_compiler::{Options as Compile, compile};
 use systole_host::{HostError, Transport, Wake};
 use systole_isa::Config;
 use systole_isa::regs::offset;
-use systole_verif::{Backend, digits, on_machine};
+use systole_workloads::digits;
 
 fn refused(error: HostError) -> bool {
     matches!(error, HostError::Machine { name: "RRAM_ABSENT", .. })

@@ -3,6 +3,7 @@
 //! the host's rows and as ONNX Runtime's, who takes which table, and rows that change in the image.
 
 use std::path::{Path, PathBuf};
+use systole_backends::Backend;
 use systole_compiler::{Compiled, Options, Tables, compile, place_tables};
 use systole_golden::graph::run_graph;
 use systole_isa::Config;
@@ -11,8 +12,8 @@ use systole_model::border::BorderError;
 use systole_model::graph::{Border, Finish, Graph, Map, Op};
 use systole_model::host::{Host, HostOp};
 use systole_model::onnx::{Array, Data, ElementType};
-use systole_verif::onnx_case::{Case, cases};
-use systole_verif::{Backend, check_graph, random};
+use systole_workloads::onnx_case::{Case, cases};
+use systole_workloads::{check_graph, random};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/ort")

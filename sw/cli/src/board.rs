@@ -8,13 +8,13 @@ use clap::{Args, Subcommand};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use systole_backends::board::{Noise, Pty, build, record_boot, simulate};
 use systole_compiler::compile;
 use systole_host::{BoardTransport, Driver, Line, Port, SerialLine, Transport};
 use systole_isa::Image;
 use systole_isa::board::{BAUD, BOOT_MAGIC, BOOT_NUMBER, Deframer, RESULTS};
 use systole_isa::regs::offset;
-use systole_verif::board::{Noise, Pty, build, record_boot, simulate};
-use systole_verif::{digits, random};
+use systole_workloads::{digits, random};
 
 /// `systole board`.
 #[derive(Args)]

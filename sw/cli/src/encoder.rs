@@ -17,7 +17,7 @@ use systole_model::encoder::import::{
 use systole_model::encoder::{Encoder, Op};
 use systole_model::onnx::{Array, Data, ElementType};
 use systole_report::Subject;
-use systole_verif::encoder::{Apart, Outcome, apart, sizes};
+use systole_workloads::encoder::{Apart, Outcome, apart, sizes};
 
 /// Scales of activations that a file does not have.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -231,10 +231,10 @@ pub fn compile(path: &Path, image: &Option<PathBuf>, config: &Config, args: &Dyn
 
 /// A random input: tokens that count, numbers near 0, small integers.
 fn random(imported: &Imported, seed: u64) -> Vec<Array> {
-    let mut rng = systole_verif::random::generator(seed);
+    let mut rng = systole_workloads::random::generator(seed);
     let draw = |shape: &Vec<usize>, name: &str, kind: Kind, rng: &mut _| {
         let n: usize = shape.iter().product();
-        let codes = systole_verif::random::codes(rng, n);
+        let codes = systole_workloads::random::codes(rng, n);
         let data = match kind {
             Kind::F32 => Data::F32(codes.iter().map(|&c| f32::from(c) / 64.0).collect()),
             _ if name.contains("mask") => Data::I64(vec![1; n]),
@@ -279,7 +279,7 @@ pub fn run(path: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let named: Vec<(&str, Array)> = l.imported.inputs.iter().map(|i| i.name.as_str()).zip(arrays).collect();
     let prepared = l.imported.prepare(&named)?;
     let bar = if machine.json { indicatif::ProgressBar::hidden() } else { output::bar(1, "building and running") };
-    let ran = systole_verif::encoder::run(&l.parts, &prepared.x, &prepared.mask, &config, machine.backend(), &options)?;
+    let ran = systole_workloads::encoder::run(&l.parts, &prepared.x, &prepared.mask, &config, machine.backend(), &options)?;
     bar.finish_and_clear();
     let outputs = l.imported.finish(&prepared, &ran.result)?;
     let float: Vec<f32> = ran.float.iter().map(|&f| f as f32).collect();

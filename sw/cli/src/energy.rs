@@ -6,12 +6,12 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use systole_campaigns::chart::{Series, lines};
 use systole_compiler::compile;
 use systole_isa::Config;
 use systole_isa::ecc::Ecc;
-use systole_verif::campaign::chart::{Series, lines};
-use systole_verif::energy::{CONSTANTS, Energy, Range, idle, of_events};
-use systole_verif::random;
+use systole_workloads::energy::{CONSTANTS, Energy, Range, idle, of_events};
+use systole_workloads::random;
 
 /// Energy of a matrix product over M and over the RRAM's energy, and what non-volatility saves between inferences.
 #[derive(Args)]

@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use systole_campaigns::chart::{Mark, marks};
 use systole_compiler::{Options, Tables, compile, place_tables};
-use systole_verif::campaign::chart::{Mark, marks};
-use systole_verif::digits;
+use systole_workloads::digits;
 
 /// Cycles of a network over the area of machines: which of them nothing smaller beats.
 #[derive(Args)]

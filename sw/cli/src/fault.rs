@@ -6,15 +6,15 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use systole_campaigns::chart::{Series, lines};
+use systole_campaigns::power::Updates;
+use systole_campaigns::{Tally, bound, control, cuts, power, wear, words, years};
 use systole_chip::device::CORNERS;
 use systole_compiler::compile;
 use systole_isa::ecc::Ecc;
 use systole_isa::rram::Layout;
 use systole_isa::{Config, Image};
-use systole_verif::campaign::chart::{Series, lines};
-use systole_verif::campaign::power::Updates;
-use systole_verif::campaign::{Tally, bound, control, cuts, power, wear, words, years};
-use systole_verif::digits;
+use systole_workloads::digits;
 
 /// Break the RRAM on purpose and count what comes of it.
 #[derive(Args)]

@@ -10,7 +10,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use systole_model::tables::Given;
 use systole_model::{Dense, Network, Output, Quantised};
-use systole_verif::{gemm, npy, random};
+use systole_workloads::{gemm, npy, random};
 
 /// Multiply int8 matrices.
 #[derive(Args)]

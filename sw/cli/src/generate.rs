@@ -9,11 +9,12 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use systole_backends::{AnyTransport, Backend, on_machine};
 use systole_compiler::{CompileError, Decoder, compile_decoder};
 use systole_host::Wake;
 use systole_isa::Config;
 use systole_llm::{Options, Quantised, Sampler, open, open_model, quantise};
-use systole_verif::{AnyTransport, Backend, energy, on_machine};
+use systole_workloads::energy;
 use writer::{Job, Written};
 
 /// Frequency at which times are given, in Hz.
@@ -99,7 +100,7 @@ pub struct GenerateArgs {
 
 /// Where a model that is named lies.
 pub fn place(model: &str) -> PathBuf {
-    if model == "tales" { systole_verif::tales::file() } else { PathBuf::from(model) }
+    if model == "tales" { systole_workloads::tales::file() } else { PathBuf::from(model) }
 }
 
 /// Writes; true when every logit and every cycle is as it should be.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use systole_model::graph::{Border, Graph};
 use systole_model::host::Host;
 use systole_model::onnx::{Array, Data, ElementType, read_tensor};
-use systole_verif::npy;
-use systole_verif::onnx_case::{difference, differing};
+use systole_workloads::npy;
+use systole_workloads::onnx_case::{difference, differing};
 
 /// What outputs are compared with.
 #[derive(Args)]

@@ -164,11 +164,11 @@ impl Machine {
         Ok(config)
     }
 
-    fn backend(&self) -> systole_verif::Backend {
+    fn backend(&self) -> systole_backends::Backend {
         match self.backend {
-            BackendName::Rtl => systole_verif::Backend::Rtl,
-            BackendName::Model => systole_verif::Backend::Model,
-            BackendName::Board => systole_verif::Backend::Board,
+            BackendName::Rtl => systole_backends::Backend::Rtl,
+            BackendName::Model => systole_backends::Backend::Model,
+            BackendName::Board => systole_backends::Backend::Board,
         }
     }
 

@@ -13,8 +13,8 @@ use systole_isa::Config;
 use systole_model::graph::{Border, Graph};
 use systole_model::onnx::Array;
 use systole_report::network::on_host;
-use systole_verif::conformance::Program;
-use systole_verif::energy::Energy;
+use systole_workloads::conformance::Program;
+use systole_workloads::energy::Energy;
 
 fn program(path: &Path, config: &Config, args: &RunArgs) -> Result<Program> {
     let scrub_lines = args.scrub_lines;
@@ -46,7 +46,7 @@ fn list(paths: &[PathBuf]) -> String {
 
 /// A random input, of as many elements as a batch has.
 fn random_tensor(graph: &Graph, input: usize, seed: u64) -> Array {
-    let one = |n: usize| systole_verif::random::tensor(graph, input, seed.wrapping_add(1000 * n as u64));
+    let one = |n: usize| systole_workloads::random::tensor(graph, input, seed.wrapping_add(1000 * n as u64));
     Array::joined(&(0..graph.batch).map(one).collect::<Vec<_>>()).unwrap_or_else(|| one(0))
 }
 
@@ -91,7 +91,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let batch = program.graph.batch;
     let macs = program.graph.macs() * batch as u64;
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
-    let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs, None));
+    let spent = energy.then(|| systole_workloads::energy::of_events(&report.events, &config, macs, None));
     page(args, &program, &report, &config, 1)?;
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
@@ -131,7 +131,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
 }
 
 /// The page of runs on `inputs` inputs, where it is asked for. It is about one run of the body; what several took is said.
-fn page(args: &RunArgs, program: &Program, report: &systole_verif::Report, config: &Config, inputs: usize) -> Result<()> {
+fn page(args: &RunArgs, program: &Program, report: &systole_workloads::Report, config: &Config, inputs: usize) -> Result<()> {
     let Some(file) = &args.report else { return Ok(()) };
     let (graph, compiled) = &program.split.body;
     let mut measured = crate::network::measured(report, args.machine.backend().label(), inputs);
@@ -141,18 +141,18 @@ fn page(args: &RunArgs, program: &Program, report: &systole_verif::Report, confi
     }
     let runs = (inputs * each) as f64;
     let energy =
-        config.events.then(|| systole_verif::energy::of_events(&report.events, config, program.graph.macs(), None).total);
+        config.events.then(|| systole_workloads::energy::of_events(&report.events, config, program.graph.macs(), None).total);
     let energy = energy.map(|e| [e.low, e.typ, e.high].map(|pj| pj / 1e3 / runs));
     crate::report::of_run(file, &systole_report::Subject::Graph(graph, compiled), config, energy, measured)
 }
 
 /// What the compiler declared inexact, and what came of it in a run.
-fn declared(report: &systole_verif::Report, program: &Program) -> Value {
+fn declared(report: &systole_workloads::Report, program: &Program) -> Value {
     let notes: Vec<String> = program.split.body.1.warnings.iter().map(ToString::to_string).collect();
     json!({"differing": report.declared, "near": report.near, "layers": notes})
 }
 
-fn print_declared(report: &systole_verif::Report, program: &Program) {
+fn print_declared(report: &systole_workloads::Report, program: &Program) {
     for warning in &program.split.body.1.warnings {
         output::print(&format!("  note: {warning}"));
     }
@@ -161,7 +161,7 @@ fn print_declared(report: &systole_verif::Report, program: &Program) {
     }
 }
 
-fn print_outputs(report: &systole_verif::Report) {
+fn print_outputs(report: &systole_workloads::Report) {
     let count = report.mismatches.to_string();
     let count = if report.mismatches == 0 { output::good(&count) } else { output::bad(&count) };
     let compared = output::grouped(report.compared as u64);
@@ -172,7 +172,7 @@ fn print_outputs(report: &systole_verif::Report) {
 fn print_end(
     args: &RunArgs,
     program: &Program,
-    report: &systole_verif::Report,
+    report: &systole_workloads::Report,
     spent: Option<(&Energy, usize)>,
     config: &Config,
 ) {
@@ -243,7 +243,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     let each = report.cycles_all as f64 / count as f64;
     let macs = program.graph.macs();
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
-    let spent = energy.then(|| systole_verif::energy::of_events(&report.events, &config, macs * count as u64, None));
+    let spent = energy.then(|| systole_workloads::energy::of_events(&report.events, &config, macs * count as u64, None));
     page(args, &program, &report, &config, count)?;
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),

@@ -12,8 +12,8 @@ use systole_model::encoder::Encoder;
 use systole_model::graph::Graph;
 use systole_report::machines::{Machine, compare, reason};
 use systole_report::{Measured, Page, Run, Subject};
-use systole_verif::digits;
-use systole_verif::energy::of_events;
+use systole_workloads::digits;
+use systole_workloads::energy::of_events;
 
 /// What a network is read with.
 #[derive(Args)]
@@ -175,7 +175,7 @@ pub fn html(subject: &Subject, run: Run) -> Result<String> {
 }
 
 /// What runs of a graph gave, for the page.
-pub fn measured(report: &systole_verif::Report, by: &str, inputs: usize) -> Measured {
+pub fn measured(report: &systole_workloads::Report, by: &str, inputs: usize) -> Measured {
     let same = report.cycles_measured.iter().all(|c| Some(c) == report.cycles_measured.first());
     let cycles = if same { report.cycles_measured.first().copied().unwrap_or(0) } else { report.cycles_measured.iter().sum() };
     Measured {

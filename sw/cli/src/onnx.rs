@@ -12,8 +12,8 @@ use systole_isa::Config;
 use systole_model::graph::{Border, Finish, Graph, layer_macs};
 use systole_model::onnx::{Constants, ImportError, import_from, survey};
 use systole_report::network::{kind, on_host, runs_on as place, weights};
-use systole_verif::conformance::{Status, run_case};
-use systole_verif::onnx_case;
+use systole_workloads::conformance::{Status, run_case};
+use systole_workloads::onnx_case;
 
 /// Print the layers of a model.
 #[derive(Args)]

@@ -27,12 +27,12 @@ pub fn good(text: &str) -> String {
 }
 
 /// Whether the RTL wrote what the model says, where that was looked at.
-pub fn in_step(report: &systole_verif::Report) -> bool {
+pub fn in_step(report: &systole_workloads::Report) -> bool {
     report.lockstep.as_ref().is_none_or(|l| l.is_good())
 }
 
 /// Says so.
-pub fn lockstep(report: &systole_verif::Report) {
+pub fn lockstep(report: &systole_workloads::Report) {
     if let Some(lockstep) = &report.lockstep {
         let text = lockstep.to_string();
         print(&format!("  lockstep          {}", if lockstep.is_good() { good(&text) } else { bad(&text) }));

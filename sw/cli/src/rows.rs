@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole program --rows`: rows of tables of an image that is programmed and awake (docs/recommenders.md).
 
-use crate::Machine;
-use crate::output;
 use crate::rram::{PartArgs, on_part, report};
+use crate::{Machine, output};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use systole_backends::Backend;
+use systole_campaigns::trace::{self, Kind};
 use systole_chip::Access;
 use systole_chip::device::Totals;
 use systole_host::{HostError, Wake};
 use systole_isa::{Config, Image};
-use systole_verif::campaign::trace::{self, Kind};
-use systole_verif::{Backend, npy};
+use systole_workloads::npy;
 
 /// TABLE=FILE.npy, and which rows: from a first one on, or those of a file of numbers. Names of tables and files may have `=` in them:
 /// which one stands between them is known when the image's tables are.

@@ -7,12 +7,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use systole_backends::{AnyTransport, Backend, on_machine};
 use systole_chip::device::{CORNERS, Corner, Device};
 use systole_chip::{Access, Part, PartFile};
 use systole_host::{Driver, HostError, RramStatus, Wake};
 use systole_isa::image::Image;
 use systole_isa::rram::{Layout, slot_bytes};
-use systole_verif::{AnyTransport, Backend, on_machine};
 
 /// The RRAM part.
 #[derive(Args, Clone)]

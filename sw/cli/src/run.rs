@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use std::path::Path;
 use systole_compiler::{Options, compile};
-use systole_verif::{check_graph, digits};
+use systole_workloads::{check_graph, digits};
 
 /// Runs it; true when every element and every cycle agrees.
 pub fn run(args: &RunArgs) -> Result<bool> {
@@ -71,7 +71,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let cycles: u64 = report.cycles_measured.iter().sum();
     let utilisation = graph.macs() as f64 / (compiled.cycles as f64 * f64::from(config.rows * config.cols));
     let measured = report.cycles_measured.first().copied().unwrap_or(0);
-    let energy = systole_verif::energy::of_events(&report.events, &config, graph.macs() * count as u64, None);
+    let energy = systole_workloads::energy::of_events(&report.events, &config, graph.macs() * count as u64, None);
     let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
     let good = report.mismatches == 0 && as_predicted && script == 0 && output::in_step(&report);
     if let Some(file) = &args.report {

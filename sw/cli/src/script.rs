@@ -5,10 +5,11 @@ use crate::{onnx, output, sizes, tables};
 use anyhow::{Result, ensure};
 use clap::Args;
 use std::path::{Path, PathBuf};
+use systole_backends::script;
 use systole_compiler::compile;
 use systole_model::tables::Given;
-use systole_verif::compare::run_of;
-use systole_verif::{digits, random, script};
+use systole_workloads::compare::run_of;
+use systole_workloads::{digits, random};
 
 /// Write what a host does to load and run a network, as a script that `sim/plain/systole_replay.v` plays in any Verilog simulator
 #[derive(Args)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use systole_isa::ecc::Ecc;
 use systole_serve::{Kind, Served, Server, Setup, Terms};
-use systole_verif::digits;
+use systole_workloads::digits;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serve a model over HTTP.

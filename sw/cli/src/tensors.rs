@@ -5,7 +5,7 @@ use anyhow::Result;
 use std::path::Path;
 use systole_model::graph::Graph;
 use systole_model::onnx::{Array, Data};
-use systole_verif::npy;
+use systole_workloads::npy;
 
 fn write_tensor(path: &Path, array: &Array) -> Result<()> {
     let shape: Vec<u64> = array.shape.iter().map(|&d| d as u64).collect();

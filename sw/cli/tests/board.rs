@@ -124,8 +124,8 @@ fn a_board_with_a_flash_recognises_digits_by_itself() {
     // What was said before this listened is lost; the last is the sixtieth image's.
     let heard = text(&heard);
     let said: Vec<u8> = heard.lines().filter_map(|l| l.split(" says ").nth(1)?.parse().ok()).collect();
-    let set = systole_verif::digits::load().unwrap();
-    let classes = |logits: &Vec<i8>| systole_verif::digits::answer(&logits.iter().map(|&l| l.into()).collect::<Vec<i32>>());
+    let set = systole_workloads::digits::load().unwrap();
+    let classes = |logits: &Vec<i8>| systole_workloads::digits::answer(&logits.iter().map(|&l| l.into()).collect::<Vec<i32>>());
     let all: Vec<u8> = set.logits[..60].iter().map(classes).collect();
     assert!(said.len() > 5 && all.ends_with(&said), "{heard}");
     // The line is a host's now.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
-use systole_verif::npy;
+use systole_workloads::npy;
 
 fn systole(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_systole")).args(args).output().expect("the program starts")

@@ -184,7 +184,7 @@ fn outputs_go_into_devices_fifos_and_links_as_they_stand_and_new_files_follow_th
     let at = |name: &str| folder.path().join(name).display().to_string();
     let image = at("d.img");
     systole(&[&["run", "digits", "--images", "1", "--image", &image][..], &TINY].concat());
-    systole_verif::npy::write(Path::new(&at("x.npy")), &[4, 4], &[3i8; 16]).unwrap();
+    systole_workloads::npy::write(Path::new(&at("x.npy")), &[4, 4], &[3i8; 16]).unwrap();
     let device = Command::new("mknod").args([&at("null"), "c", "1", "3"]).output().is_ok_and(|o| o.status.success());
     let x = at("x.npy");
     for (n, args) in writers(&image, &x).into_iter().enumerate() {

@@ -9,7 +9,7 @@ use systole_model::onnx::proto::{
     Dimension, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TensorTypeProto, TypeProto, ValueInfoProto,
 };
-use systole_verif::npy;
+use systole_workloads::npy;
 
 fn systole(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_systole")).args(args).output().expect("the program starts")
@@ -233,7 +233,7 @@ fn wrong_models_and_inputs_are_refused() {
 
 /// The committed network of convolutions.
 fn cnn() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verif/data/digits/cnn.onnx").to_str().expect("UTF-8").to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sw/workloads/data/digits/cnn.onnx").to_str().expect("UTF-8").to_string()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use systole_model::onnx::proto::{
     Dimension, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TensorTypeProto, TypeProto, ValueInfoProto,
 };
-use systole_verif::npy;
+use systole_workloads::npy;
 
 fn systole(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_systole")).args(args).output().expect("the program starts")

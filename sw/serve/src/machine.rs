@@ -13,9 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use systole_backends::{AnyTransport, Backend, on_machine};
 use systole_host::{Driver, HostError, RunOutput};
 use systole_llm::tokenizer::Stream;
-use systole_verif::{AnyTransport, Backend, on_machine};
 use tokio::sync::Mutex;
 
 type Machine = Driver<AnyTransport>;

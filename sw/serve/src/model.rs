@@ -9,8 +9,8 @@ use systole_llm::{Quantised, Tokenizer};
 use systole_model::graph::Graph;
 use systole_model::onnx::{Array, ElementType};
 use systole_model::tables::Given;
-use systole_verif::compare::run_of;
-use systole_verif::conformance::Program;
+use systole_workloads::compare::run_of;
+use systole_workloads::conformance::Program;
 
 /// A model for its machine.
 pub struct Served {

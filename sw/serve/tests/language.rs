@@ -61,7 +61,7 @@ async fn a_stream_says_what_the_whole_says_and_each_token_is_in_time() {
 async fn the_text_is_the_models() {
     let server = Start { pace: 1.0, ..Start::default() }.tales().await;
     let all = whole(&server, &json!({"text_input": "Once there was", "max_tokens": 12})).await;
-    let (model, tokenizer) = systole_llm::open(&systole_verif::tales::file(), None).expect("the model");
+    let (model, tokenizer) = systole_llm::open(&systole_workloads::tales::file(), None).expect("the model");
     let mut tokens = vec![model.start];
     tokens.extend(tokenizer.encode("Once there was").expect("tokens"));
     let (mut float, mut sampler, mut stream) =

@@ -3,9 +3,10 @@
 
 use crate::common::{Client, Start, apart, ask, base, cycles, get, images, infer_body};
 use serde_json::{Value, json};
+use systole_backends::Backend;
 use systole_model::onnx::{Array, Data};
-use systole_verif::conformance::Program;
-use systole_verif::{Backend, digits};
+use systole_workloads::conformance::Program;
+use systole_workloads::digits;
 
 const INFER: &str = "/v2/models/digits/infer";
 

@@ -9,10 +9,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
+use systole_backends::{Backend, run_frames};
 use systole_chip::Options;
 use systole_compiler::compile;
 use systole_isa::Config;
-use systole_verif::{Backend, random, run_frames};
+use systole_workloads::random;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap_or_default()

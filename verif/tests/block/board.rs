@@ -8,13 +8,13 @@ use harness::{Clock, Sim};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
+use systole_backends::board::{DIVISOR, Noise, build, simulate, wire};
 use systole_compiler::compile;
 use systole_host::{BoardTransport, Driver};
 use systole_isa::Config;
 use systole_isa::board::{Deframer, MAGIC, OPERATIONS, RESULTS, code, frame};
 use systole_isa::regs::{ID_VALUE, offset};
-use systole_verif::board::{DIVISOR, Noise, build, simulate, wire};
-use systole_verif::random;
+use systole_workloads::random;
 
 fn spec() -> Spec {
     systole_chip::board_spec(&Config::named("nano").unwrap(), DIVISOR).unwrap()
@@ -154,7 +154,7 @@ fn requests_out_of_the_flash_are_answered_on_the_line_which_is_the_hosts_behind_
         clk.rising_edge().await;
         sim.signal("rst_i").set(0);
         let ports = ["flash_cs_n_o", "flash_sck_o", "flash_mosi_o", "flash_miso_i"];
-        sim.spawn("flash", systole_verif::board::flash(sim.clone(), ports, systole_chip::BOOT_AT, file));
+        sim.spawn("flash", systole_backends::board::flash(sim.clone(), ports, systole_chip::BOOT_AT, file));
         let said = host.hear(80).await;
         assert_eq!(said, [answer(0, "DONE", &MAGIC.to_le_bytes()), answer(0, "DONE", &ID_VALUE.to_le_bytes())]);
         assert_eq!(sim.signal("state_o").get() >> 3, 0, "no error");

@@ -24,7 +24,7 @@ fn boot(half: u64, at: u64, data: Vec<u8>, results: Vec<Option<u8>>) -> Boot {
                 .map(s);
         let mut random = sim.random("bridge");
         s("miso_i").set(1);
-        sim.spawn("flash", systole_verif::board::flash(sim.clone(), ["cs_n_o", "sck_o", "mosi_o", "miso_i"], at, data));
+        sim.spawn("flash", systole_backends::board::flash(sim.clone(), ["cs_n_o", "sck_o", "mosi_o", "miso_i"], at, data));
         // A reset in the middle: it begins anew.
         clk.cycles(1 + random.below(300 * half)).await;
         s("rst_i").set(1);

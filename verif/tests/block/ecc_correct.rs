@@ -5,7 +5,7 @@ use crate::common::block;
 use harness::verilated::{Model, Port};
 use rand::RngExt;
 use systole_isa::ecc::{ADDRESS_BITS, Code, Verdict};
-use systole_verif::random::generator;
+use systole_workloads::random::generator;
 
 /// SECDED: the check bits' block and the correction, as models.
 struct Rtl {

@@ -8,7 +8,7 @@ use rand::RngExt;
 use systole_isa::Config;
 use systole_isa::config::CONFIGS;
 use systole_isa::ecc::{ADDRESS_BITS, Ecc, Verdict, WordCode};
-use systole_verif::random::generator;
+use systole_workloads::random::generator;
 
 /// A machine's words: encoded, read, corrected (verif/cells/systole_ecc_bench.v).
 struct Words {

@@ -7,7 +7,7 @@ use harness::verilated::{Model, Port, Spec};
 use rand::RngExt;
 use systole_isa::Config;
 use systole_isa::ecc::{Ecc, WordCode};
-use systole_verif::random::generator;
+use systole_workloads::random::generator;
 
 /// A model with its ports.
 struct Block<const N: usize>(Model, [Port; N]);

@@ -5,9 +5,9 @@ use crate::common::block;
 use harness::verilated::Model;
 use rand::{Rng, RngExt};
 use std::collections::BTreeMap;
+use systole_backends::rram_engine::{Engine, Hands, rom};
 use systole_isa::rram_engine::{Fault, MEMORY_WORDS, Op, ROM_WORDS, Word, parity, program};
-use systole_verif::random::generator;
-use systole_verif::rram_engine::{Engine, Hands, rom};
+use systole_workloads::random::generator;
 
 /// What the outside does, by number alone, so that both engines meet the same.
 #[derive(Clone, Copy)]

@@ -3,12 +3,12 @@
 
 use anyhow::Result;
 use std::io::Write;
+use systole_backends::AnyTransport;
 use systole_compiler::{Decoder, Step};
 use systole_golden::token;
 use systole_host::{Seen, Series};
 use systole_llm::tokenizer::Stream;
 use systole_llm::{Quantised, Sampler, Tokenizer, argmax};
-use systole_verif::AnyTransport;
 
 /// What the machine is to run.
 pub struct Job {

@@ -7,9 +7,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use systole_backends::Backend;
 use systole_isa::Config;
 use systole_serve::{Served, Server, Setup, Terms, Troubles};
-use systole_verif::{Backend, check_graph, digits};
+use systole_workloads::{check_graph, digits};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -65,7 +66,7 @@ impl Start {
 
     /// The language model.
     pub async fn tales(self) -> Server {
-        let (model, tokenizer) = systole_llm::open(&systole_verif::tales::file(), None).expect("the model");
+        let (model, tokenizer) = systole_llm::open(&systole_workloads::tales::file(), None).expect("the model");
         let options = systole_llm::Options { calibration: 128, ..Default::default() };
         let quantised = systole_llm::quantise(&model, &options);
         let decoder = systole_compiler::compile_decoder(&quantised, &base(), "tales").expect("it compiles");

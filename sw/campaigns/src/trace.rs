@@ -325,7 +325,7 @@ mod tests {
 
     /// A product whose weights are a table.
     fn image(config: &Config) -> Image {
-        let (network, _) = crate::random::gemm(1, 2, 20 * config.rows as usize, 2 * config.cols as usize, false);
+        let (network, _) = systole_workloads::random::gemm(1, 2, 20 * config.rows as usize, 2 * config.cols as usize, false);
         let mut image = compile(&network.graph().unwrap(), config, &systole_compiler::Options::default()).unwrap().image;
         let lines = image.weights.len() as u32 / (config.rows * config.cols);
         let rows = lines / 2 * config.rows;
@@ -387,11 +387,11 @@ mod tests {
     /// Lines that the controller's model pulses, update by update, on cells that switch at once and do not stick.
     #[test]
     fn the_lines_that_wear_are_those_that_the_controller_pulses() {
-        use crate::campaign::power::machine;
-        use crate::rram_model::RramModel;
+        use crate::power::machine;
         use rand::RngExt;
         use std::cell::RefCell;
         use std::rc::Rc;
+        use systole_backends::rram_model::RramModel;
         use systole_chip::device::{Corner, Device};
         let config = machine(systole_isa::ecc::Ecc::Secded);
         let layout = Layout::of(&config);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The language model of the project's own (verif/data/tales).
+//! The language model of the project's own (sw/workloads/data/tales).
 
 use std::path::{Path, PathBuf};
 

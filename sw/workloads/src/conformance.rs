@@ -2,9 +2,10 @@
 //! Cases of other tools on a backend: import, compile, run, compare with the outputs they store.
 
 use crate::onnx_case::{Case, DataSet, Fault, difference, differing, differing_where};
-use crate::{Backend, Report, check_graph, gemm};
+use crate::{Report, check_graph, gemm};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use systole_backends::Backend;
 use systole_compiler::{CompileError, Options, Tables, place_tables};
 use systole_isa::Config;
 use systole_model::graph::{Border, Graph};

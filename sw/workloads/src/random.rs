@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Random networks and inputs from a seed.
 
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use systole_model::graph::Graph;
@@ -12,15 +11,6 @@ use systole_model::{Dense, Network, Output, Quantised};
 /// A generator for a seed.
 pub fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
-}
-
-/// A runner of so many cases, the same on every machine; `SYSTOLE_SEED=N` in the environment gives others.
-pub fn runner(cases: u32) -> TestRunner {
-    let seed = std::env::var("SYSTOLE_SEED").ok().and_then(|s| s.parse::<u64>().ok()).unwrap_or(1);
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
 /// `n` random int8 codes.

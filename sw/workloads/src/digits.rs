@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The digits network: a 64-32-10 MLP on scikit-learn's handwritten digits (verif/data/digits).
+//! The digits network: a 64-32-10 MLP on scikit-learn's handwritten digits (sw/workloads/data/digits).
 
 use crate::npy;
 use anyhow::{Context, Result, ensure};

@@ -4,10 +4,10 @@
 
 use crate::conformance::{Status, Verdict};
 use crate::onnx_case::Case;
-use crate::{Backend, run_frames};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use systole_backends::{Backend, run_frames};
 use systole_compiler::{CompileError, EncoderProgram, compile_parts};
 use systole_golden::encoder::run as golden;
 use systole_isa::Config;

@@ -2,9 +2,9 @@
 //! A graph on a backend against the operator reference: every element, every cycle.
 
 use crate::lockstep::{self, Lockstep};
-use crate::{Backend, run_frames};
 use anyhow::{Context, Result};
 use serde::Serialize;
+use systole_backends::{Backend, run_frames};
 use systole_compiler::Compiled;
 use systole_golden::graph::{run_graph, run_graph_as};
 use systole_golden::{Machine, MachineError, RunResult};

@@ -2,8 +2,8 @@
 //! Many parts, ten years (P7), and how many pulses a line needs (P8): Monte Carlo on the device model behind the
 //! controller's model.
 
-use crate::rram_model::{Counts, RramModel};
 use serde::Serialize;
+use systole_backends::rram_model::{Counts, RramModel};
 use systole_chip::device::{Corner, Device};
 use systole_isa::rram::{Layout, RETRIES, slot_bytes};
 use systole_isa::{Config, Image};

@@ -4,15 +4,15 @@
 //! they are put back as they were. Between two pulses nothing changes a cell: one cut stands for every instruction there.
 
 use super::power::{Updates, changed, machine, work};
-use crate::rram_engine::rom;
-use crate::rram_hands::Programmed;
-use crate::rram_model::Seen;
 use anyhow::{Result, anyhow};
 use harness::Stream;
 use serde::{Serialize, Serializer};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use systole_backends::rram_engine::rom;
+use systole_backends::rram_hands::Programmed;
+use systole_backends::rram_model::Reads;
 use systole_chip::device::{Corner, Device, Kept, Pulse, Torn};
 use systole_isa::Config;
 use systole_isa::ecc::Ecc;
@@ -128,7 +128,7 @@ struct Cutter {
     pulses: u64,           // of this update
     at_record: bool,       // the last one was in a place of a record
     spare: Option<Device>, // stands in for cells that are elsewhere
-    seen: Seen,
+    reads: Reads,
     kept: Option<(Device, Known)>,
     violations_before: usize,
 }
@@ -143,15 +143,15 @@ impl Cutter {
         let Some(spare) = self.spare.take() else { unreachable!("the spare comes back with every wake") };
         let mut p = self.boot(std::mem::replace(device, spare));
         let seen = Rc::new(RefCell::new((vec![], false)));
-        let (shared, words, forget) = (seen.clone(), self.seen.clone(), self.forget());
-        p.parts.cells.seen = Some(self.seen.clone());
+        let (shared, reads) = (seen.clone(), self.reads.clone());
+        p.parts.cells.reads = Some(self.reads.clone());
         p.parts.cells.before_pulse = Some(Box::new(move |device: &mut Device, row, address, pulse: &mut Pulse| {
             let (kept, dead) = &mut *shared.borrow_mut();
             if *dead {
                 return false;
             }
             kept.push((row, address, device.keep(row, address)));
-            forget(&words, row, address);
+            reads.forget(row, address);
             if let Some((_, torn)) = cut.filter(|c| kept.len() == c.0 + 1) {
                 (*dead, device.torn, pulse.cut) = (true, torn, true);
             }
@@ -174,17 +174,11 @@ impl Cutter {
         (woke, kept)
     }
 
-    /// Takes a word that changes out of those that were read.
-    fn forget(&self) -> impl Fn(&Seen, u32, u32) + 'static {
-        let (depth, beats) = (self.config.rram_depth, self.config.weight_beats);
-        move |seen, row, address| seen.borrow_mut()[(row * depth + address / beats) as usize].clear()
-    }
-
     /// Puts back what pulses changed, the last one first.
     fn undo(&self, device: &mut Device, undo: Vec<Undo>) {
         for (row, address, kept) in undo.into_iter().rev() {
             device.put_back(kept);
-            self.forget()(&self.seen, row, address);
+            self.reads.forget(row, address);
         }
     }
 
@@ -298,7 +292,7 @@ impl Cutter {
         }
         for torn in TORN {
             // Also when the pulse itself comes.
-            self.forget()(&self.seen, row, address);
+            self.reads.forget(row, address);
             if self.full() {
                 continue;
             }
@@ -312,7 +306,7 @@ impl Cutter {
             self.out.in_pulse += 1;
             device.put_back(kept);
         }
-        self.forget()(&self.seen, row, address);
+        self.reads.forget(row, address);
     }
 
     /// One cut is left for the end of the update.
@@ -386,7 +380,7 @@ pub fn run_program(lines: &[Line], updates: Updates, ecc: Ecc, first: u64, count
         pulses: 0,
         at_record: false,
         spare: Some(Device::new(&config, Corner { stuck: 0.0, ..Corner::typ22() }, 1)),
-        seen: Rc::new(RefCell::new(vec![vec![]; (config.rows * config.rram_depth) as usize])),
+        reads: Reads::new(&config),
         kept: None,
         violations_before: 0,
         config,
@@ -439,7 +433,7 @@ fn part(shared: &Rc<RefCell<Cutter>>, n: u64, seed: u64) -> Result<()> {
         // The image is alive; whether its record is weak is seen from what a wake would do.
         current.epoch = p.parts.output("EPOCH");
         c.old = current;
-        c.seen.borrow_mut().iter_mut().for_each(Vec::clear);
+        c.reads.forget_all();
         let (woke, undo) = c.wake(&mut p.parts.cells.device, None);
         c.undo(&mut p.parts.cells.device, undo);
         if !woke.image.is_ok_and(|k| k.is(current)) {

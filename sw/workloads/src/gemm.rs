@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A graph of matrices with any number of rows: split into runs where one run cannot hold it.
 
-use crate::{Backend, Report, check_graph};
+use crate::{Report, check_graph};
 use anyhow::Result;
 use std::time::Instant;
+use systole_backends::Backend;
 use systole_compiler::{CompileError, Compiled, Options, compile};
 use systole_isa::Config;
 use systole_model::graph::Graph;

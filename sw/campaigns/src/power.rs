@@ -2,7 +2,6 @@
 //! Power cuts in an image update (P5), on the RTL with cells that tear: at every cycle, with every kind of torn bits, now
 //! and then a second cut in the recovery. Afterwards the old image is awake or the new one, and it runs as it should.
 
-use crate::random;
 use anyhow::{Context, Result};
 use harness::Stream;
 use rand::RngExt;
@@ -15,6 +14,7 @@ use systole_host::{Driver, HostError, RunOutput};
 use systole_isa::ecc::Ecc;
 use systole_isa::rram::slot_bytes;
 use systole_isa::{Config, Image, Table};
+use systole_workloads::random;
 
 /// What came of the cuts.
 #[derive(Debug, Clone, Default, Serialize)]
