@@ -238,6 +238,10 @@ module systole_bridge #(
   endgenerate
 `endif
 
+`ifdef SYSTOLE_PROOF
+  `include "systole_bridge.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -75,6 +75,10 @@ module systole_link_rx #(
   assign request_o = request_q;
   assign length_o  = count_q - CRC_BYTES;
 
+`ifdef SYSTOLE_PROOF
+  `include "systole_link_rx.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -87,6 +87,10 @@ module systole_link_tx #(
   endgenerate
 `endif
 
+`ifdef SYSTOLE_PROOF
+  `include "systole_link_tx.vh"
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -160,7 +160,7 @@ module systole_upload #(
 
   // RRAM words keep still until they are taken; other targets shift down.
   always @(posedge clk_i)
-    if (take) work_q <= rram ? {{WW - COLS * 8{1'b0}}, data} : joined;
+    if (take && !busy_i) work_q <= rram ? {{WW - COLS * 8{1'b0}}, data} : joined;
     else if (write && !rram) work_q <= lut ? work_q >> 8 : WW > 64 ? work_q >> 64 : work_q;
 
   // Stage 1: what is written where. Stage 2: is it inside the memory? Both from registers: the writes
@@ -238,6 +238,10 @@ module systole_upload #(
   assign rram_record_o   = target_q == `SYSTOLE_UPLOAD_RECORD;
   assign rram_index_o    = address_q;
   assign rram_data_o     = work_q[COLS*8-1:0];
+
+`ifdef SYSTOLE_PROOF
+  `include "systole_upload.vh"
+`endif
 
 endmodule
 

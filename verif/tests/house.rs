@@ -99,7 +99,7 @@ enum Bench {
 }
 
 /// Blocks without a bench of their own; all others have one.
-const OTHERWISE: [(&str, Bench); 27] = [
+const OTHERWISE: [(&str, Bench); 26] = [
     ("acc_lane", Bench::In("acc")),
     ("lane_cell", Bench::In("lane")),
     ("post_lane", Bench::In("post")),
@@ -129,7 +129,6 @@ const OTHERWISE: [(&str, Bench); 27] = [
     ("rram_rom", Bench::Whole("a table that `make gen` writes: `sw/isa/tests/fresh.rs`, and every wake of the chip")),
     ("vec_lane", Bench::In("vector")),
     ("scalar", Bench::In("vector")),
-    ("board", Bench::Whole("the chip behind its line: `verif/tests/board.rs`, bit by bit")),
     ("ecp5", Bench::Whole("a PLL and pins; `make lint` and `make fpga`")),
     ("gowin", Bench::Whole("a PLL and pins; `make lint` and `make fpga`")),
 ];

@@ -11,7 +11,7 @@ mod writes;
 
 pub use part::{Access, Part, PartFile};
 pub use rtl::{
-    BOOT_AT, ChipError, Options, RtlTransport, board_spec, from_launch, netlist_spec_of, run_chip, source_list, source_list_for,
-    spec,
+    BOOT_AT, ChipError, Options, RtlTransport, board_source_list, board_spec, from_launch, netlist_spec_of, run_chip,
+    source_list, source_list_for, spec,
 };
 pub use writes::Writes;

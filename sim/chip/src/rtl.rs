@@ -93,6 +93,14 @@ pub fn source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     read_list(&rtl("rtl/systole.f"))
 }
 
+/// The same with what stands around the chip on a board, from `rtl/systole_board.f`.
+///
+/// # Errors
+/// As [`source_list`].
+pub fn board_source_list() -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    read_list(&rtl("rtl/systole_board.f"))
+}
+
 /// The files and include folders of a list: a path a line from the list's folder, `+incdir+DIR`, `-F LIST`, `//`. What lies beside
 /// `rtl/` is the project's, also where a copy takes the place of `rtl/`.
 fn read_list(list: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
@@ -189,7 +197,7 @@ pub const BOOT_AT: u64 = 0x20_0000;
 /// As [`spec`].
 pub fn board_spec(config: &Config, divisor: u64) -> Result<Spec, verilated::Error> {
     let list = rtl("rtl/systole_board.f");
-    let (sources, includes) = read_list(&list).map_err(|source| verilated::Error::Source { path: list, source })?;
+    let (sources, includes) = board_source_list().map_err(|source| verilated::Error::Source { path: list, source })?;
     let spec = Spec::new("systole_board").sources(sources).parameter("DIVISOR", divisor).parameter("LIMIT", 14);
     let spec = spec.parameter("BOOT", 1).parameter("BOOT_AT", BOOT_AT);
     let named = systole_isa::config::CONFIGS.iter().any(|c| c == config);

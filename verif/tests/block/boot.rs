@@ -24,9 +24,14 @@ fn boot(half: u64, at: u64, data: Vec<u8>, results: Vec<Option<u8>>) -> Boot {
                 .map(s);
         let mut random = sim.random("bridge");
         s("miso_i").set(1);
-        // The bench's reset has ended a cycle ago: the flash is selected behind 16 clocks.
         sim.spawn("flash", systole_backends::board::flash(sim.clone(), ["cs_n_o", "sck_o", "mosi_o", "miso_i"], at, data));
+        // A reset in the middle: it begins anew.
+        clk.cycles(1 + random.below(300 * half)).await;
+        s("rst_i").set(1);
+        clk.rising_edge().await;
+        s("rst_i").set(0);
         let (mut results, mut deframer, mut bytes) = (VecDeque::from(results), Deframer::default(), vec![]);
+        // The flash is selected behind 16 clocks.
         let (mut clocks, mut before) = (0, false);
         for _ in 0..400_000 {
             clk.rising_edge().await;

@@ -218,6 +218,7 @@ fn request(random: &mut Stream) -> Vec<u8> {
         0 => body[0] = random.random_range(8..=255),
         1 if stream => body.resize(300 + random.random_range(0..200), 7),
         2 if stream => body.resize(PAYLOAD + if body[0] == op("IMAGE") { 2 } else { 3 }, 7),
+        3 if stream => body.truncate(if body[0] == op("IMAGE") { 1 } else { 2 }),
         1 => body.push(0),
         2 if body.len() > 1 => drop(body.pop()),
         _ => (),

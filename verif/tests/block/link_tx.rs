@@ -41,3 +41,38 @@ fn link_tx_sends_a_buffer_as_a_frame() {
         }
     });
 }
+
+#[test]
+fn a_reset_in_a_frame_ends_it_and_the_next_one_is_whole() {
+    bench(&board_block("systole_link_tx"), 5, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let mut random = sim.random("frames");
+        let (rst, send, ready, rdata, valid, busy) =
+            (s("rst_i"), s("send_i"), s("ready_i"), s("rdata_i"), s("valid_o"), s("busy_o"));
+        ready.set(1);
+        for round in 0..60 {
+            let body = bytes(&mut random, 8);
+            s("length_i").set(8);
+            // Some frames are ended by a reset, then comes a whole one.
+            let ends = [1 + random.below(40), u64::MAX][round % 2];
+            let mut got = vec![];
+            for t in 0.. {
+                send.set((t == 0).into());
+                rst.set((t == ends).into());
+                clk.rising_edge().await;
+                rdata.set(body.get(s("raddr_o").get() as usize).copied().unwrap_or(0).into());
+                valid.is_high().then(|| got.push(s("data_o").get() as u8));
+                if t > 0 && (t == ends || !busy.is_high()) {
+                    break;
+                }
+            }
+            send.set(0);
+            rst.set(0);
+            for cycle in 0..random.below(30) {
+                clk.rising_edge().await;
+                assert!(!busy.is_high() && !valid.is_high(), "round {round}, {cycle} cycles behind the end");
+            }
+            assert!(ends != u64::MAX || got == frame(&body), "round {round}: {got:?}");
+        }
+    });
+}

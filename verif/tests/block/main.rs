@@ -8,6 +8,7 @@ mod shared;
 
 mod acc;
 mod array;
+mod board;
 mod boot;
 mod bridge;
 mod control;

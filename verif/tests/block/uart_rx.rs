@@ -92,3 +92,31 @@ fn uart_rx_takes_bytes_of_senders_that_are_off_and_no_spikes() {
         });
     }
 }
+
+#[test]
+fn a_reset_in_a_byte_forgets_it_and_waits_for_an_idle_line() {
+    bench(&board_block("systole_uart_rx").parameter("DIVISOR", 8), 2, |sim, clk| async move {
+        let mut random = sim.random("resets");
+        let (rst, out) = (sim.signal("rst_i"), ["valid_o", "bad_o", "data_o"].map(|n| sim.signal(n)));
+        let mut line = Line { clk, rx: sim.signal("rx_i"), out, bit: 8.0, late: 0.0, got: vec![] };
+        for round in 0..60 {
+            line.level(true, 2.0, None).await;
+            line.level(false, 1.0, None).await;
+            for _ in 0..random.below(9) {
+                line.level(random.random(), 1.0, None).await;
+            }
+            // The line is low since some cycles.
+            line.level(false, 0.5, None).await;
+            rst.set(1);
+            line.cycle(false).await;
+            rst.set(0);
+            line.level(false, 30.0, None).await;
+            assert_eq!(line.got, [], "round {round}");
+            line.level(true, 2.0, None).await;
+            let byte = random.random();
+            line.byte(byte, true, &mut random).await;
+            line.level(true, 2.0, None).await;
+            assert_eq!(std::mem::take(&mut line.got), [Some(byte)], "round {round}: behind an idle line");
+        }
+    });
+}

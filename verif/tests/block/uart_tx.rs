@@ -31,3 +31,25 @@ fn uart_tx_sends_each_bit_in_its_cycles() {
         });
     }
 }
+
+#[test]
+fn a_reset_in_a_byte_leaves_the_line_idle_and_takes_the_next_one() {
+    bench(&board_block("systole_uart_tx").parameter("DIVISOR", 8), 3, |sim, clk| async move {
+        let [rst, valid, ready, data, tx] = ["rst_i", "valid_i", "ready_o", "data_i", "tx_o"].map(|n| sim.signal(n));
+        let mut random = sim.random("resets");
+        for round in 0..60 {
+            valid.set(1);
+            data.set(random.below(256));
+            clk.rising_edge().await;
+            valid.set(0);
+            clk.cycles(1 + random.below(78)).await;
+            rst.set(1);
+            clk.rising_edge().await;
+            rst.set(0);
+            for cycle in 0..random.below(30) {
+                clk.rising_edge().await;
+                assert!(tx.is_high() && ready.is_high(), "round {round}, {cycle} cycles behind the reset");
+            }
+        }
+    });
+}

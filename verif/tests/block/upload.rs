@@ -260,3 +260,35 @@ fn upload_writes_each_target_from_any_address_refuses_what_is_not_to_be_and_forg
         });
     });
 }
+
+#[test]
+fn words_that_a_run_refuses_are_no_part_of_a_unit() {
+    bench(&spec(4), 7, |sim, clk| async move {
+        let s = |n: &str| sim.signal(n);
+        let [busy, valid, stream, we, data] = ["busy_i", "s_tvalid_i", "s_tdata_i", "row_we_o", "data_o"].map(s);
+        let mut random = sim.random("words");
+        s("set_target_i").set(1);
+        s("set_data_i").set(0);
+        clk.rising_edge().await;
+        s("set_target_i").set(0);
+        let (mut expected, mut got) = (vec![], vec![]);
+        for _ in 0..TIMETABLE_DEPTH {
+            let halves = [random.below(1 << 32), random.below(1 << 32)];
+            expected.push(halves[0] | halves[1] << 32);
+            for half in halves {
+                // Words of a run come before, between and behind the halves of a unit.
+                for refused in (0..random.below(3)).map(|_| true).chain([false]) {
+                    busy.set(refused.into());
+                    valid.set(1);
+                    stream.set(if refused { random.below(1 << 32) } else { half });
+                    for _ in 0..6 {
+                        clk.rising_edge().await;
+                        valid.set(0);
+                        we.is_high().then(|| got.push(data.get()));
+                    }
+                }
+            }
+        }
+        assert_eq!(got, expected);
+    });
+}

@@ -9,9 +9,7 @@ use systole_isa::board::END;
 
 /// A block of rtl/board, which is not in the chip's list.
 pub fn board_block(top: &str) -> Spec {
-    let (mut sources, includes) = systole_chip::source_list().unwrap();
-    sources.push(format!("{}/../rtl/board/{top}.v", env!("CARGO_MANIFEST_DIR")).into());
-    block_of(top, (sources, includes))
+    block_of(top, systole_chip::board_source_list().unwrap())
 }
 
 /// Random bytes, many of them END and ESC.
