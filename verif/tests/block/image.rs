@@ -4,9 +4,9 @@
 use super::shared::stub::{Unit, play};
 use super::shared::wires::Wires;
 use crate::common::{bench, block, side_by_side};
+use harness::Pause;
 use harness::axi::StreamSource;
 use harness::verilated::Spec;
-use harness::Pause;
 use rand::RngExt;
 use systole_isa::regs::{ERRORS, UPLOAD_TARGETS, offset};
 
@@ -72,7 +72,7 @@ fn words_and_targets_of_a_wake_go_before_those_of_the_host() {
 }
 
 /// Wires of the upload that have other names at their ends.
-const OF_UPLOAD: [(&str, &str); 1] = [("uploading_o", "u_upload.partial_o")];
+const OF_UPLOAD: [(&str, &str); 2] = [("uploading_o", "u_upload.partial_o"), ("data_o", "u_upload.data_o")];
 
 /// Those of the controller.
 const OF_RRAM: [(&str, &str); 19] = [

@@ -90,7 +90,7 @@ fn words_go_where_they_belong_and_a_vector_gets_what_the_instruction_that_runs_s
                 }
             }
             assert_eq!(most, 15);
-            wires.done(800);
+            wires.done(600);
         });
     });
 }

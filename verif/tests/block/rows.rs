@@ -196,8 +196,11 @@ fn lines_go_through_their_table_or_where_their_number_says_as_late() {
 }
 
 /// Wires that have other names at their ends, and the array's that have the name of another unit's.
-const PAIRS: [(&str, &str); 3] =
-    [("vector_o", "u_matmul.x_valid_o"), ("uncorrectable_o", "u_array.uncorrectable_o"), ("u_array.w_zero_i", "u_matmul.w_zero_o")];
+const PAIRS: [(&str, &str); 3] = [
+    ("vector_o", "u_matmul.x_valid_o"),
+    ("uncorrectable_o", "u_array.uncorrectable_o"),
+    ("u_array.w_zero_i", "u_matmul.w_zero_o"),
+];
 
 /// Those of the line table.
 const OF_TABLE: [(&str, &str); 9] = [

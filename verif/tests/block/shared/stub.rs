@@ -21,8 +21,8 @@ fn played(header: &str) -> String {
             let _ = writeln!(text, "    input wire {range} {name} /*verilator public_flat_rd*/{comma}");
         } else if words.starts_with("output ") {
             let _ = writeln!(text, "    output reg {range} {name}{comma}");
-            let _ = writeln!(body, "  reg {range} next_{name} /*verilator public_flat_rw*/ = 0;");
-            let _ = writeln!(body, "  always @(posedge clk_i) {name} <= next_{name};");
+            let _ = writeln!(body, "  reg {range} bench_{name} /*verilator public_flat_rw*/ = 0;");
+            let _ = writeln!(body, "  always @(posedge clk_i) {name} <= bench_{name};");
         } else {
             let _ = writeln!(text, "{code}");
         }
@@ -86,13 +86,13 @@ impl Unit {
 
     /// Bits of a port.
     pub fn width(&self, port: &str) -> u32 {
-        self.variable(&if port.ends_with("_o") { format!("next_{port}") } else { port.into() }).width
+        self.variable(&if port.ends_with("_o") { format!("bench_{port}") } else { port.into() }).width
     }
 
     /// Its inputs and its outputs.
     pub fn ports(&self) -> [Vec<String>; 2] {
         let inputs = self.at.keys().filter(|name| name.ends_with("_i") && *name != "clk_i").cloned();
-        let outputs = self.at.keys().filter_map(|name| name.strip_prefix("next_").map(String::from));
+        let outputs = self.at.keys().filter_map(|name| name.strip_prefix("bench_").map(String::from));
         [inputs.collect(), outputs.collect()].map(|mut ports: Vec<_>| {
             ports.sort();
             ports
@@ -101,7 +101,7 @@ impl Unit {
 
     /// What an output is from this edge on.
     pub fn says_bytes(&self, output: &str, bytes: &[u8]) {
-        let variable = self.variable(&format!("next_{output}"));
+        let variable = self.variable(&format!("bench_{output}"));
         let mut words: Vec<u32> = bytes.chunks(4).map(|c| c.iter().rev().fold(0, |v, &b| v << 8 | u32::from(b))).collect();
         words.resize(variable.width.div_ceil(32) as usize, 0);
         if let Some(last) = words.last_mut().filter(|_| !variable.width.is_multiple_of(32)) {

@@ -38,7 +38,9 @@ impl Wires {
         let units: BTreeMap<_, _> = instances.iter().map(|name| (*name, Unit::of(sim, name))).collect();
         let [inputs, outputs] = ports(module);
         let of_units = |which: usize| {
-            let all = units.iter().flat_map(move |(name, unit)| unit.ports()[which].clone().into_iter().map(move |p| format!("{name}.{p}")));
+            let all = units
+                .iter()
+                .flat_map(move |(name, unit)| unit.ports()[which].clone().into_iter().map(move |p| format!("{name}.{p}")));
             all.collect::<Vec<_>>()
         };
         let drivers: Vec<String> = inputs.iter().cloned().chain(of_units(1)).collect();
@@ -46,14 +48,16 @@ impl Wires {
             let port = port.rsplit('.').next().unwrap_or(port);
             port.trim_end_matches("_i").trim_end_matches("_o").to_string()
         };
-        let mut sources: HashMap<String, String> = pairs.iter().map(|(port, source)| (port.to_string(), source.to_string())).collect();
+        let mut sources: HashMap<String, String> =
+            pairs.iter().map(|(port, source)| (port.to_string(), source.to_string())).collect();
         let all: Vec<String> = outputs.into_iter().chain(of_units(0)).collect();
         for (port, source) in &sources {
             assert!(all.contains(port) && drivers.contains(source), "{port}, {source}: no such ports");
         }
         for port in &all {
             let own = port.split_once('.').map(|p| format!("{}.", p.0));
-            let mut same = drivers.iter().filter(|d| stem(d) == stem(port) && !own.as_ref().is_some_and(|own| d.starts_with(own)));
+            let mut same =
+                drivers.iter().filter(|d| stem(d) == stem(port) && !own.as_ref().is_some_and(|own| d.starts_with(own)));
             if let (Some(source), None) = (same.next(), same.next()) {
                 sources.entry(port.clone()).or_insert_with(|| source.clone());
             }
@@ -87,7 +91,8 @@ impl Wires {
 
     /// From this edge on all of them are any bits, the reset in one cycle of 16.
     pub fn any(&mut self, random: &mut Stream) {
-        let units = self.units.iter().flat_map(|(name, unit)| unit.ports()[1].clone().into_iter().map(move |p| format!("{name}.{p}")));
+        let units =
+            self.units.iter().flat_map(|(name, unit)| unit.ports()[1].clone().into_iter().map(move |p| format!("{name}.{p}")));
         let names: Vec<String> = self.inputs.iter().cloned().chain(units).collect();
         for name in names {
             let mut bits = vec![0; self.width(&name).div_ceil(8) as usize];
