@@ -65,6 +65,15 @@ fn on_chip<T: 'static, F: Future<Output = T> + 'static>(config: &Config, job: im
     run_chip(config, &Options::default(), job).unwrap_or_else(|e| panic!("{e}"))
 }
 
+/// On cells without faults of their own, behind the model that other tests of the machine have built.
+fn on_healthy_cells<T: 'static, F: Future<Output = T> + 'static>(
+    config: &Config,
+    job: impl FnOnce(RtlTransport) -> F + 'static,
+) -> T {
+    let part = Part { pulse_cycles: 2, corner: Corner::named("healthy22").unwrap(), ..Part::default() };
+    run_chip(config, &Options { part: Some(part), ..Options::default() }, job).unwrap_or_else(|e| panic!("{e}"))
+}
+
 /// On cells that switch, drift and wear; pulses of two cycles.
 fn on_part<T: 'static>(
     backend: Backend,

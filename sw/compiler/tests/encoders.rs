@@ -36,11 +36,12 @@ fn compare(model: &Encoder, x: &[f32], mask: &[bool], config: &Config, what: &st
 #[test]
 fn random_encoders_give_the_same_numbers_on_both_models() {
     let (mut ran, mut none) = (0, 0);
+    let seeds = if std::env::var_os("SYSTOLE_LONG").is_some() { 40 } else { 15 };
     for label in ["base", "small,VEC_LANES=8", "small,VEC_LANES=4", "base,VEC_LANES=8,WEIGHT_BEATS=2", "tiny,VEC_LANES=4"] {
         let config = Config::named(label).unwrap();
         let roomy = format!("{label},TIMETABLE_DEPTH=4096,DESC_DEPTH=8192,VEC_PARAM_DEPTH=1024,V_DEPTH=2048,X_DEPTH=8192");
         let roomy = Config::named(&roomy).unwrap_or(config);
-        for seed in 0..40 {
+        for seed in 0..seeds {
             let wild = seed % 3 == 0;
             let limits = Limits { cols: roomy.cols as usize, tokens: 24, width: 48, blocks: 2, wild };
             let (model, x, mask) = random(&mut Random(seed), limits);

@@ -42,7 +42,7 @@ fn p3_with_dected_two_errors_in_every_word_cost_no_cycle_and_change_nothing() {
     let all = [dected("tiny", 2), dected("tiny", 1), dected("small", 2)];
     for config in all.into_iter().take(if long() { 3 } else { 1 }) {
         let w = work(&config, 4);
-        on_chip(&config, move |t| async move {
+        on_healthy_cells(&config, move |t| async move {
             let mut driver = Driver::connect(t).await.unwrap();
             assert_eq!(driver.config().ecc, Ecc::DecTed);
             let words = w.image.weights.len() as u32 / driver.config().cols;
