@@ -173,3 +173,56 @@ fn a_timeline_of_a_network_has_its_layers_and_no_slices_that_overlap() {
         }
     }
 }
+
+/// A run that is not what the user expected has a page that says so; labels and digits have their share.
+#[test]
+fn a_page_of_a_run_says_what_the_user_s_own_comparison_gave() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/data/digits/cnn.onnx");
+    let on = ["run", model, "--backend", "model", "--config", "base"];
+    let out = systole(&[&on[..], &["--output", &at("y.npy")]].concat());
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let right = systole_workloads::npy::read_i8(Path::new(&at("y.npy"))).unwrap();
+    let other: Vec<i8> = right.data.iter().map(|c| c ^ 1).collect();
+    let shape: Vec<u64> = right.shape.iter().map(|&n| n as u64).collect();
+    systole_workloads::npy::write(Path::new(&at("z.npy")), &shape, &other).unwrap();
+    std::fs::write(at("labels.txt"), "99\n").unwrap();
+    for (expected, good) in [("y.npy", true), ("z.npy", false)] {
+        let args = ["--expect", &at(expected), "--labels", &at("labels.txt"), "--report", &at("p.html")];
+        assert_eq!(systole(&[&on[..], &args].concat()).status.success(), good, "{expected}");
+        let text = sound(&std::fs::read_to_string(at("p.html")).unwrap(), 100_000);
+        let said = if good { "of 10 differ from the tensor given" } else { "of 10 differ from the tensor given, by up to 1" };
+        assert!(text.contains(said) && text.contains("0 of 1 labels"), "{expected}: {text}");
+    }
+    let text = sound(&page(&["run", "digits", "--backend", "model", "--images", "4", "--report"]), 100_000);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("accuracy 100.00 % 4 of 4 labels"), "{text}");
+}
+
+/// Names of files are bytes, not always text; what a position of the cache takes does not depend on how long it is.
+#[test]
+fn a_page_goes_into_a_file_of_any_name_and_a_position_takes_what_it_takes() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().join(std::ffi::OsStr::from_bytes(b"\xfe.html"));
+    let run = |args: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_systole")).args(args).arg(&name).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        sound(&std::fs::read_to_string(&name).unwrap(), 400_000)
+    };
+    run(&["report", "digits", "-o"]);
+    for context in ["7", "100", "128"] {
+        let text = run(&["report", "tales", "--context", context, "-o"]);
+        assert!(text.contains("of these for one position 128 bytes"), "{context}: {text}");
+    }
+}
+
+#[test]
+fn explore_knows_a_machine_however_its_sizes_are_written() {
+    let one = |config: &str| systole(&["explore", "digits", "--config", config]);
+    let [a, b] = ["small,RRAM_CTRL=0,POST_LANES=2", "small,POST_LANES=2,RRAM_CTRL=0"].map(|c| one(c).stdout);
+    assert!(!a.is_empty() && a == b, "{}", String::from_utf8_lossy(&b));
+    let error = String::from_utf8_lossy(&one("nosuch").stderr).into_owned();
+    assert!(error.contains("nosuch") && !error.contains("--fit"), "{error}");
+}
