@@ -13,11 +13,11 @@
 module systole_replay #(
     parameter CONFIG       = 5,
     parameter COLS         = `SYSTOLE_CFG_COLS(CONFIG),
-    parameter PULSE_CYCLES = 1
+    parameter PULSE_CYCLES = 1,
+    parameter POLLS        = 20000                     // reads of a register until it has its value
 );
 
   localparam BITS = COLS * 8;
-  localparam POLLS = 20000;  // reads of a register until it has its value
 
   reg clk = 1'b0, rst = 1'b1;
   always #5 clk = !clk;
