@@ -99,11 +99,10 @@ enum Bench {
 }
 
 /// Blocks without a bench of their own; all others have one.
-const OTHERWISE: [(&str, Bench); 26] = [
+const OTHERWISE: [(&str, Bench); 25] = [
     ("acc_lane", Bench::In("acc")),
     ("lane_cell", Bench::In("lane")),
     ("post_lane", Bench::In("post")),
-    ("post_front", Bench::In("post")),
     ("f24_round", Bench::In("f24_mul")),
     ("vec_max4", Bench::In("vec_max")),
     ("vec_add4", Bench::In("vec_sum")),

@@ -297,11 +297,21 @@ pub fn run(path: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
             compared: ran.compared,
             mismatches: ran.mismatches,
             with: "the golden model",
+            judged: outputs.iter().zip(&expected).map(|(a, b)| judged(&a.0, apart(&a.1, b, &prepared.mask))).collect(),
         };
         let subject = Subject::Encoder(&l.imported.encoder, l.parts.iter().map(|p| &p.1).collect());
         crate::report::of_run(file, &subject, &config, None, measured)?;
     }
     report(&l, &config, machine, &ran, &prepared.mask, &outputs, &floats, &expected)
+}
+
+/// An output beside the tensor that was given, for the page.
+fn judged(name: &str, apart: Option<Apart>) -> systole_report::Judged {
+    let (value, note) = match &apart {
+        Some(apart) => (format!("{:.5}", apart.cosine), format!("cosine of {name} and the tensor given; {apart}")),
+        None => ("none".into(), format!("{name} has another shape than the tensor given")),
+    };
+    systole_report::Judged { label: "expected", value, unit: "", note, good: Some(apart.is_some_and(|a| a.is_near())) }
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -5,7 +5,7 @@ use crate::{onnx, output, sizes};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use systole_campaigns::chart::{Mark, marks};
 use systole_compiler::{Options, Tables, compile, place_tables};
@@ -63,14 +63,23 @@ pub fn explore(args: &ExploreArgs) -> Result<bool> {
     output::check_writable(&args.plot)?;
     let mut fits = fits()?;
     if !args.config.is_empty() {
-        if let Some(missing) = args.config.iter().find(|c| !fits.contains_key(*c)) {
-            let known: Vec<&str> = fits.keys().map(String::as_str).collect();
-            anyhow::bail!(
-                "the area of {missing} was not measured: scripts/fpga.sh ulx3s-85f --config {missing} --fit; known are {}",
-                known.join(" ")
-            );
+        // A machine is the same however its sizes are written.
+        let sizes = |name: &String| sizes::configuration(name, None, None).map(|c| c.parameters());
+        let known = fits.keys().map(|name| Ok((name.clone(), sizes(name)?))).collect::<Result<Vec<_>>>()?;
+        let mut asked = BTreeSet::new();
+        for name in &args.config {
+            let own = sizes(name)?;
+            let found = known.iter().find(|k| k.1 == own);
+            let (found, _) = found.with_context(|| {
+                let known: Vec<&str> = fits.keys().map(String::as_str).collect();
+                format!(
+                    "the area of {name} was not measured: scripts/fpga.sh ulx3s-85f --config {name} --fit; known are {}",
+                    known.join(" ")
+                )
+            })?;
+            asked.insert(found);
         }
-        fits.retain(|name, _| args.config.contains(name));
+        fits.retain(|name, _| asked.contains(name));
     }
     let graph = if args.network == "digits" { digits::load()?.network.graph()? } else { onnx::load(Path::new(&args.network))? };
     let mut points: Vec<Point> = Vec::new();

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use systole_model::graph::{Border, Graph};
 use systole_model::host::Host;
 use systole_model::onnx::{Array, Data, ElementType, read_tensor};
+use systole_report::Judged;
 use systole_workloads::npy;
 use systole_workloads::onnx_case::{difference, differing};
 
@@ -174,6 +175,20 @@ impl Verdict {
         let labels =
             self.right.map(|(right, of)| json!({"right": right, "labels": of, "accuracy": right as f64 / of.max(1) as f64}));
         [json!(expected), json!(labels)]
+    }
+
+    /// For the page.
+    pub fn judged(&self) -> Vec<Judged> {
+        let expected = self.expected.map(|(wrong, of, largest)| {
+            let by = match (wrong, largest.is_finite()) {
+                (0, _) => String::new(),
+                (_, true) => format!(", by up to {largest}"),
+                (_, false) => ", which has another shape or type".into(),
+            };
+            let note = format!("of {} differ from the tensor given{by}", output::grouped(of as u64));
+            Judged { label: "expected", value: output::grouped(wrong as u64), unit: "", note, good: Some(self.is_good()) }
+        });
+        expected.into_iter().chain(self.right.map(|(right, of)| Judged::accuracy(right, of))).collect()
     }
 
     /// Lines of the report.

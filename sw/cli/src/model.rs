@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `systole run MODEL.onnx`: one input, or a folder of them.
 
-use crate::judge::tensor;
+use crate::judge::{Verdict, tensor};
 use crate::run_args::RunArgs;
 use crate::tensors::write_tensors;
 use crate::{onnx, output, tables};
@@ -92,7 +92,7 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
     let macs = program.graph.macs() * batch as u64;
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
     let spent = energy.then(|| systole_workloads::energy::of_events(&report.events, &config, macs, None));
-    page(args, &program, &report, &config, 1)?;
+    page(args, &program, (&report, &verdict), &config, 1)?;
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": batch, "random_input": input.is_empty(), "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "macs": macs, "utilisation": utilisation,
@@ -131,10 +131,17 @@ pub fn run(model: &Path, input: &[PathBuf], args: &RunArgs) -> Result<bool> {
 }
 
 /// The page of runs on `inputs` inputs, where it is asked for. It is about one run of the body; what several took is said.
-fn page(args: &RunArgs, program: &Program, report: &systole_workloads::Report, config: &Config, inputs: usize) -> Result<()> {
+fn page(
+    args: &RunArgs,
+    program: &Program,
+    (report, verdict): (&systole_workloads::Report, &Verdict),
+    config: &Config,
+    inputs: usize,
+) -> Result<()> {
     let Some(file) = &args.report else { return Ok(()) };
     let (graph, compiled) = &program.split.body;
     let mut measured = crate::network::measured(report, args.machine.backend().label(), inputs);
+    measured.judged = verdict.judged();
     let each = program.runs() * program.graph.batch;
     if each > 1 {
         measured.by += &format!(", {each} runs, {} cycles predicted", output::grouped(report.cycles_predicted));
@@ -244,7 +251,7 @@ pub fn run_folder(model: &Path, folder: &Path, args: &RunArgs) -> Result<bool> {
     let macs = program.graph.macs();
     let utilisation = macs as f64 / (measured.max(1) as f64 * f64::from(config.rows * config.cols));
     let spent = energy.then(|| systole_workloads::energy::of_events(&report.events, &config, macs * count as u64, None));
-    page(args, &program, &report, &config, count)?;
+    page(args, &program, (&report, &verdict), &config, count)?;
     if machine.json {
         let json = json!({"network": program.graph.name, "config": config.name, "weight_beats": config.weight_beats, "backend": machine.backend(),
             "awake": awake, "inputs": count, "cycles_predicted": report.cycles_predicted, "cycles_measured": measured, "cycles_as_predicted": as_predicted,

@@ -186,6 +186,7 @@ pub fn measured(report: &systole_workloads::Report, by: &str, inputs: usize) -> 
         compared: report.compared,
         mismatches: report.mismatches,
         with: "the operator reference",
+        judged: vec![],
     }
 }
 
@@ -193,7 +194,7 @@ pub fn measured(report: &systole_workloads::Report, by: &str, inputs: usize) -> 
 /// which is the same wherever it is written.
 pub fn command() -> String {
     let mut words = vec!["systole".to_string()];
-    let mut args = std::env::args().skip(1);
+    let mut args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
     while let Some(arg) = args.next() {
         let path = Path::new(&arg);
         match path.file_name() {

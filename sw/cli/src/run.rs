@@ -75,7 +75,8 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let as_predicted = report.cycles_measured.iter().all(|&c| c == report.cycles_predicted);
     let good = report.mismatches == 0 && as_predicted && script == 0 && output::in_step(&report);
     if let Some(file) = &args.report {
-        let measured = crate::network::measured(&report, args.machine.backend().label(), count);
+        let mut measured = crate::network::measured(&report, args.machine.backend().label(), count);
+        measured.judged = vec![systole_report::Judged::accuracy(right, count)];
         let each = config.events.then_some([energy.total.low, energy.total.typ, energy.total.high]);
         let each = each.map(|e| e.map(|pj| pj / 1e3 / count as f64));
         crate::report::of_run(file, &systole_report::Subject::Graph(&graph, &compiled), &config, each, measured)?;

@@ -19,4 +19,4 @@ pub mod roofline;
 pub mod timetable;
 pub mod trace;
 
-pub use page::{Measured, Page, Run, Subject};
+pub use page::{Judged, Measured, Page, Run, Subject};

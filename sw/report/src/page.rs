@@ -36,6 +36,37 @@ pub struct Measured {
     pub mismatches: usize,
     /// What they were compared with.
     pub with: &'static str,
+    /// What they were compared with besides: a tensor that was given, labels.
+    pub judged: Vec<Judged>,
+}
+
+/// What came of a comparison that the user asked for.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// What is counted.
+    pub label: &'static str,
+    /// How many, or what share.
+    pub value: String,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Of how many, and what else there is to say.
+    pub note: String,
+    /// Whether that is as it should be; none: no matter of right or wrong.
+    pub good: Option<bool>,
+}
+
+impl Judged {
+    /// Inputs whose class is their label's.
+    pub fn accuracy(right: usize, of: usize) -> Judged {
+        let value = format!("{:.2}", 100.0 * right as f64 / of.max(1) as f64);
+        Judged {
+            label: "accuracy",
+            value,
+            unit: "%",
+            note: format!("{} of {} labels", grouped(right as u64), grouped(of as u64)),
+            good: None,
+        }
+    }
 }
 
 /// What holds whatever the page is about.
@@ -154,7 +185,7 @@ fn energy(nj: [f64; 3], of: &str) -> Stat {
     stat(of, typ, unit, format!("low {low}, high {high}"))
 }
 
-fn measured(m: &Measured) -> [Stat; 2] {
+fn measured(m: &Measured) -> Vec<Stat> {
     let cycles = Stat {
         class: if m.as_predicted { "good" } else { "bad" },
         ..stat(
@@ -174,7 +205,11 @@ fn measured(m: &Measured) -> [Stat; 2] {
             format!("of {} outputs of {inputs}, against {}", grouped(m.compared as u64), m.with),
         )
     };
-    [cycles, mismatches]
+    let judged = m.judged.iter().map(|j| Stat {
+        class: j.good.map_or("", |good| if good { "good" } else { "bad" }),
+        ..stat(j.label, j.value.clone(), j.unit, j.note.clone())
+    });
+    [cycles, mismatches].into_iter().chain(judged).collect()
 }
 
 fn use_of(memory: &str, used: usize, size: usize) -> Use {
@@ -377,7 +412,11 @@ impl Page {
             (format!("keys and values of {} positions, in W SRAM", grouped(d.context as u64)), bytes(words("W SRAM"))),
             (
                 "of these for one position".into(),
-                format!("{} bytes", short(words("W SRAM") as f64 * tile as f64 / d.context as f64)),
+                // W SRAM is given out by C positions.
+                format!(
+                    "{} bytes",
+                    short((words("W SRAM") * tile) as f64 / d.context.next_multiple_of(config.cols as usize) as f64)
+                ),
             ),
         ];
         Ok(())

@@ -56,7 +56,7 @@ fn accumulators<const COLS: usize>(spec: &Spec) {
                 assert_eq!(last_o.is_high(), expected, "POST's take");
             }
             if let Some(Some((_, Some(expected)))) = t.checked_sub(3).map(|t| &vectors[t]) {
-                let mut bytes = [0u8; COLS * 4];
+                let mut bytes = vec![0u8; COLS * 4];
                 total.get_bytes(&mut bytes);
                 let got: Vec<i32> = bytes.chunks(4).map(|b| i32::from_le_bytes(b.try_into().unwrap())).collect();
                 assert_eq!(got, expected, "cycle {t}");

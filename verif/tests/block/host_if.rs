@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The host interface around a core and an image side that the bench plays: from registers and frames to a run and back.
 
+use super::shared::stub::play;
+use super::shared::wires::Wires;
 use crate::common::{bench, block, side_by_side};
 use harness::axi::{LiteMaster, StreamSink, StreamSource};
 use harness::verilated::Spec;
@@ -233,5 +235,96 @@ fn events_are_counted_where_the_machine_counts_them() {
                 assert_eq!(read(&mut host, "EVENT_VALUE").await, expected, "{} of {counters} counters", event.name);
             }
         });
+    });
+}
+
+/// Wires that have other names at their ends: of registers and run control.
+const REGISTERS: [(&str, &str); 30] = [
+    ("u_regs.s_awvalid_i", "s_axil_awvalid_i"),
+    ("u_regs.s_awaddr_i", "s_axil_awaddr_i"),
+    ("u_regs.s_wvalid_i", "s_axil_wvalid_i"),
+    ("u_regs.s_wdata_i", "s_axil_wdata_i"),
+    ("u_regs.s_wstrb_i", "s_axil_wstrb_i"),
+    ("u_regs.s_bready_i", "s_axil_bready_i"),
+    ("u_regs.s_arvalid_i", "s_axil_arvalid_i"),
+    ("u_regs.s_araddr_i", "s_axil_araddr_i"),
+    ("u_regs.s_rready_i", "s_axil_rready_i"),
+    ("s_axil_awready_o", "u_regs.s_awready_o"),
+    ("s_axil_wready_o", "u_regs.s_wready_o"),
+    ("s_axil_bvalid_o", "u_regs.s_bvalid_o"),
+    ("s_axil_bresp_o", "u_regs.s_bresp_o"),
+    ("s_axil_arready_o", "u_regs.s_arready_o"),
+    ("s_axil_rvalid_o", "u_regs.s_rvalid_o"),
+    ("s_axil_rdata_o", "u_regs.s_rdata_o"),
+    ("s_axil_rresp_o", "u_regs.s_rresp_o"),
+    ("u_regs.seq_row_i", "row_i"),
+    ("u_regs.seq_cycle_i", "cycle_i"),
+    ("u_regs.event_value_i", "u_events.value_o"),
+    ("u_events.select_i", "u_regs.event_select_o"),
+    ("u_control.irq_clear_i", "u_regs.wdata_o"),
+    ("u_control.in_none_i", "u_in.none_o"),
+    ("u_control.in_full_i", "u_in.full_o"),
+    ("u_control.in_next_full_i", "u_in.next_full_o"),
+    ("u_control.out_room_i", "u_out.room_o"),
+    ("u_control.out_next_room_i", "u_out.next_room_o"),
+    ("u_control.out_busy_i", "u_out.busy_o"),
+    ("busy_o", "u_control.busy_o"),
+    ("run_on_o", "u_control.on_o"),
+];
+
+/// Of the buffers.
+const BUFFERS: [(&str, &str); 21] = [
+    ("u_in.bytes_i", "u_regs.in_bytes_o"),
+    ("u_in.s_tvalid_i", "s_axis_in_tvalid_i"),
+    ("u_in.s_tdata_i", "s_axis_in_tdata_i"),
+    ("u_in.s_tkeep_i", "s_axis_in_tkeep_i"),
+    ("u_in.s_tlast_i", "s_axis_in_tlast_i"),
+    ("s_axis_in_tready_o", "u_in.s_tready_o"),
+    ("u_in.re_i", "in_re_i"),
+    ("u_in.even_addr_i", "in_even_addr_i"),
+    ("u_in.odd_addr_i", "in_odd_addr_i"),
+    ("in_even_o", "u_in.even_o"),
+    ("in_odd_o", "u_in.odd_o"),
+    ("u_out.bytes_i", "u_regs.out_bytes_o"),
+    ("u_out.we_i", "out_we_i"),
+    ("u_out.addr_i", "out_addr_i"),
+    ("u_out.data_i", "out_data_i"),
+    ("u_out.seal_i", "done_i"),
+    ("u_out.m_tready_i", "m_axis_out_tready_i"),
+    ("m_axis_out_tvalid_o", "u_out.m_tvalid_o"),
+    ("m_axis_out_tdata_o", "u_out.m_tdata_o"),
+    ("m_axis_out_tkeep_o", "u_out.m_tkeep_o"),
+    ("m_axis_out_tlast_o", "u_out.m_tlast_o"),
+];
+
+#[test]
+fn every_wire_of_the_host_interface_is_what_it_should_be_in_every_cycle() {
+    let units = ["systole_regs", "systole_control", "systole_events", "systole_in_buffer", "systole_out_buffer"];
+    bench(&play(spec(2), &units), 4, |sim, clk| async move {
+        let pairs: Vec<_> = REGISTERS.into_iter().chain(BUFFERS).collect();
+        let units = ["u_regs", "u_control", "u_events", "u_in", "u_out"];
+        let mut wires = Wires::of(&sim, "systole_host_if", &units, &pairs);
+        let mut random = sim.random("cycles");
+        let vectors = EVENTS.iter().find(|e| e.name == "VECTORS").unwrap().bit;
+        // Lights of the cycle before: {an error, poison, a run, an image is awake}.
+        let mut lights = None;
+        for _ in 0..600 {
+            wires.any(&mut random);
+            // One error, none, or several.
+            match random.below(3) {
+                0 => wires.says("u_control.error_o", 0),
+                1 => wires.says("u_control.error_o", 1 << random.below(32)),
+                _ => {}
+            }
+            clk.rising_edge().await;
+            let w = &mut wires;
+            w.is_if("state_o", lights);
+            let shown = ["u_control.error_o", "poison_i", "u_control.on_o", "awake_i"];
+            let shown = shown.into_iter().fold(0, |all, name| all << 1 | u64::from(w.is_high(name)));
+            lights = Some(if w.is_high("rst_i") { 0 } else { shown });
+            w.is("u_control.vector_i", w.at("events_i") >> vectors & 1);
+            w.rest();
+        }
+        wires.done(590);
     });
 }

@@ -2,10 +2,11 @@
 //! Where an image goes: the host's words and a wake's into the upload, and what is there without a controller.
 
 use super::shared::stub::{Unit, play};
-use crate::common::{bench, block};
+use super::shared::wires::Wires;
+use crate::common::{bench, block, side_by_side};
+use harness::Pause;
 use harness::axi::StreamSource;
 use harness::verilated::Spec;
-use harness::{Pause, Sim};
 use rand::RngExt;
 use systole_isa::regs::{ERRORS, UPLOAD_TARGETS, offset};
 
@@ -70,132 +71,119 @@ fn words_and_targets_of_a_wake_go_before_those_of_the_host() {
     });
 }
 
-/// Ports of the group that are ports of a unit, all of it: the group's without `_i` and `_o`, and the unit's.
-const RRAM: [(&str, &str); 46] = [
-    ("rram_we", "we"),
-    ("rram_waddr", "waddr"),
-    ("wdata", "wdata"),
-    ("error_clear", "error_clear"),
-    ("rram_raddr", "raddr"),
-    ("rram_rdata", "rdata"),
-    ("rram_budget", "budget"),
-    ("rram_inject", "inject"),
-    ("rram_slot", "slot"),
-    ("awake", "ready"),
-    ("run_on", "run_on"),
-    ("done", "run_done"),
-    ("rram_busy", "busy"),
-    ("rram_ended", "ended"),
-    ("rram_retired", "retired"),
-    ("poison", "poison"),
-    ("poisoned", "poisoned"),
-    ("rram_error", "error"),
-    ("wake_we", "wake_we"),
-    ("wake_bytes", "wake_bytes"),
-    ("scrub", "scrub"),
-    ("scrub_lines", "scrub_lines"),
-    ("run_slot", "run_slot"),
-    ("c_en", "c_en"),
-    ("c_line", "c_line"),
-    ("c_ref", "c_ref"),
-    ("c_raw", "c_raw"),
-    ("table_bad", "table_bad"),
-    ("look_line", "look_line"),
-    ("look_wear", "look_wear"),
-    ("table_we", "table_we"),
-    ("table_addr", "table_addr"),
-    ("table_line", "table_line"),
-    ("table_wear", "table_wear"),
-    ("words", "words"),
-    ("fresh", "fresh"),
-    ("corrected", "corrected"),
-    ("uncorrectable", "uncorrectable"),
-    ("lines", "lines"),
-    ("prog_load", "prog_load"),
-    ("prog_data", "prog_data"),
-    ("need_set", "need_set"),
-    ("need_reset", "need_reset"),
-    ("pulse", "pulse"),
-    ("pulse_addr", "pulse_addr"),
-    ("pulsing", "pulsing"),
+/// Wires of the upload that have other names at their ends.
+const OF_UPLOAD: [(&str, &str); 2] = [("uploading_o", "u_upload.partial_o"), ("data_o", "u_upload.data_o")];
+
+/// Those of the controller.
+const OF_RRAM: [(&str, &str); 19] = [
+    ("u_upload.rram_ready_i", "u_rram.s_ready_o"),
+    ("u_rram.we_i", "rram_we_i"),
+    ("u_rram.waddr_i", "rram_waddr_i"),
+    ("u_rram.raddr_i", "rram_raddr_i"),
+    ("u_rram.run_done_i", "done_i"),
+    ("u_rram.s_valid_i", "u_upload.rram_valid_o"),
+    ("u_rram.s_record_i", "u_upload.rram_record_o"),
+    ("u_rram.s_index_i", "u_upload.rram_index_o"),
+    ("u_rram.s_data_i", "u_upload.rram_data_o"),
+    ("u_rram.upload_partial_i", "u_upload.partial_o"),
+    ("rram_rdata_o", "u_rram.rdata_o"),
+    ("rram_budget_o", "u_rram.budget_o"),
+    ("rram_inject_o", "u_rram.inject_o"),
+    ("rram_slot_o", "u_rram.slot_o"),
+    ("awake_o", "u_rram.ready_o"),
+    ("rram_busy_o", "u_rram.busy_o"),
+    ("rram_error_o", "u_rram.error_o"),
+    ("rram_ended_o", "u_rram.ended_o"),
+    ("rram_retired_o", "u_rram.retired_o"),
 ];
 
-const UPLOAD: [(&str, &str); 19] = [
-    ("target", "target"),
-    ("address", "address"),
-    ("count", "count"),
-    ("uploading", "partial"),
-    ("refused_busy", "refused_busy"),
-    ("refused_range", "refused_range"),
-    ("row_we", "row_we"),
-    ("desc_we", "desc_we"),
-    ("program_addr", "program_addr"),
-    ("param_we", "param_we"),
-    ("param_addr", "param_addr"),
-    ("data", "data"),
-    ("tap_we", "tap_we"),
-    ("tap_addr", "tap_addr"),
-    ("lut_we", "lut_we"),
-    ("lut_addr", "lut_addr"),
-    ("lut_data", "lut_data"),
-    ("vec_we", "vec_we"),
-    ("vec_addr", "vec_addr"),
-];
-
-/// Ports of the units that meet inside.
-const BETWEEN: [(&str, &str); 5] = [
-    ("rram_valid_o", "s_valid_i"),
-    ("rram_record_o", "s_record_i"),
-    ("rram_index_o", "s_index_i"),
-    ("rram_data_o", "s_data_i"),
-    ("partial_o", "upload_partial_i"),
+/// Those of what loads banks of plain RAM.
+const OF_LOAD: [(&str, &str); 10] = [
+    ("u_load.we_i", "rram_we_i"),
+    ("u_load.waddr_i", "rram_waddr_i"),
+    ("u_load.s_valid_i", "u_upload.rram_valid_o"),
+    ("u_load.s_record_i", "u_upload.rram_record_o"),
+    ("u_load.s_index_i", "u_upload.rram_index_o"),
+    ("u_load.s_data_i", "u_upload.rram_data_o"),
+    ("prog_load_o", "u_load.we_o"),
+    ("pulse_addr_o", "u_load.line_o"),
+    ("prog_data_o", "u_load.data_o"),
+    ("rram_error_o", "u_load.error_o"),
 ];
 
 #[test]
-fn each_port_is_that_of_its_unit() {
-    let spec = play(spec(1), &["systole_rram", "systole_upload"]);
-    bench(&spec, 2, |sim, clk| async move {
-        let (rram, upload) = (Unit::of(&sim, "u_rram"), Unit::of(&sim, "u_upload"));
-        let mut random = sim.random("bytes");
-        for _ in 0..60 {
-            for (unit, ports) in [(&rram, &RRAM[..]), (&upload, &UPLOAD)] {
-                for (outside, inside) in ports {
-                    same(&sim, &clk, unit, outside, inside, &mut random).await;
+fn every_wire_of_the_image_side_is_what_it_should_be_in_every_cycle() {
+    side_by_side([1u32, 0], |controller| {
+        let second = ["systole_w_load", "systole_rram"][controller as usize];
+        let spec = play(spec(controller), &["systole_upload", second]);
+        bench(&spec, 2, move |sim, clk| async move {
+            let there = controller == 1;
+            let units = ["u_upload", if there { "u_rram" } else { "u_load" }];
+            let mut pairs = OF_UPLOAD.to_vec();
+            pairs.extend(if there { &OF_RRAM[..] } else { &OF_LOAD });
+            let mut wires = Wires::of(&sim, "systole_image", &units, &pairs);
+            let mut random = sim.random("cycles");
+            for _ in 0..600 {
+                wires.any(&mut random);
+                if there && !wires.is_high("u_rram.upload_hold_o") {
+                    // A wake holds the host's stream for as long as it uploads.
+                    wires.says("u_rram.upload_valid_o", 0);
+                    wires.says("u_rram.upload_we_o", 0);
                 }
-            }
-            for (from, to) in BETWEEN {
-                let bytes: [u8; 4] = random.random();
-                upload.says_bytes(from, &bytes);
                 clk.rising_edge().await;
-                let mask = u64::MAX >> (64 - rram.width(to));
-                assert_eq!(rram.given(to), u64::from(u32::from_le_bytes(bytes)) & mask, "{from}, {to}");
+                let w = &mut wires;
+                let wake = |w: &Wires, name: &str| there && w.is_high(&format!("u_rram.{name}"));
+                let [hold, word, chooses] = ["upload_hold_o", "upload_valid_o", "upload_we_o"].map(|name| wake(w, name));
+                w.is("s_tready_o", u64::from(w.is_high("u_upload.s_tready_o") && !hold));
+                w.is("u_upload.s_tvalid_i", u64::from(word || w.is_high("s_tvalid_i") && !hold));
+                w.is_bits("u_upload.s_tdata_i", w.bits(if word { "u_rram.upload_data_o" } else { "s_tdata_i" }).clone());
+                w.is("u_upload.busy_i", u64::from(w.is_high("busy_i") && !hold));
+                w.is("u_upload.set_target_i", u64::from(chooses || w.is_high("set_target_i")));
+                w.is("u_upload.set_data_i", w.at(if chooses { "u_rram.upload_target_o" } else { "wdata_i" }));
+                if there {
+                    w.is("u_rram.run_wait_i", u64::from(w.is_high("busy_i") && !w.is_high("run_on_i")));
+                } else {
+                    w.is("u_upload.rram_ready_i", 1);
+                    SILENT.iter().for_each(|port| w.is(port, 0));
+                }
+                w.rest();
             }
-        }
+            wires.done(600);
+        });
     });
 }
 
-/// Any bits of a port reach the other side.
-async fn same(sim: &Sim, clk: &harness::Clock, unit: &Unit, outside: &str, inside: &str, random: &mut harness::Stream) {
-    let input = sim.has(&format!("{outside}_i"));
-    let port = sim.signal(&format!("{outside}_{}", if input { "i" } else { "o" }));
-    let mut bytes = vec![0; port.width().div_ceil(8) as usize];
-    random.fill(&mut bytes);
-    if let Some(last) = bytes.last_mut().filter(|_| !port.width().is_multiple_of(8)) {
-        *last &= (1 << (port.width() % 8)) - 1;
-    }
-    let mut got = vec![0; bytes.len()];
-    if input {
-        port.set_bytes(&bytes);
-        clk.rising_edge().await;
-        got = unit.given_bytes(&format!("{inside}_i"));
-        port.set_bytes(&vec![0; bytes.len()]);
-    } else {
-        unit.says_bytes(&format!("{inside}_o"), &bytes);
-        clk.rising_edge().await;
-        port.get_bytes(&mut got);
-    }
-    assert_eq!(got, bytes, "{outside} and {inside}");
-}
+/// What is 0 without a controller.
+const SILENT: [&str; 28] = [
+    "rram_rdata_o",
+    "rram_budget_o",
+    "rram_inject_o",
+    "rram_slot_o",
+    "wake_we_o",
+    "wake_bytes_o",
+    "awake_o",
+    "rram_busy_o",
+    "rram_ended_o",
+    "rram_retired_o",
+    "poison_o",
+    "poisoned_o",
+    "run_slot_o",
+    "c_en_o",
+    "c_line_o",
+    "c_beat_o",
+    "c_ref_o",
+    "c_raw_o",
+    "table_we_o",
+    "table_addr_o",
+    "table_line_o",
+    "table_wear_o",
+    "pulse_o",
+    "pulse_reset_o",
+    "pulse_level_o",
+    "pulse_beat_o",
+    "enable_a_o",
+    "enable_b_o",
+];
 
 #[test]
 fn without_a_controller_words_go_to_the_banks_and_nothing_else_is_on() {
@@ -204,37 +192,7 @@ fn without_a_controller_words_go_to_the_banks_and_nothing_else_is_on() {
         let source = StreamSource::new(&clk, "s_", Pause::random(0.2, sim.random("source")));
         let absent = u64::from(ERRORS.iter().find(|e| e.name == "RRAM_ABSENT").unwrap().bit);
         let [load, line, data, error] = ["prog_load_o", "pulse_addr_o", "prog_data_o", "rram_error_o"].map(s);
-        let silent = [
-            "rram_rdata_o",
-            "rram_budget_o",
-            "rram_inject_o",
-            "rram_slot_o",
-            "wake_we_o",
-            "wake_bytes_o",
-            "awake_o",
-            "rram_busy_o",
-            "rram_ended_o",
-            "rram_retired_o",
-            "poison_o",
-            "poisoned_o",
-            "run_slot_o",
-            "c_en_o",
-            "c_line_o",
-            "c_beat_o",
-            "c_ref_o",
-            "c_raw_o",
-            "table_we_o",
-            "table_addr_o",
-            "table_line_o",
-            "table_wear_o",
-            "pulse_o",
-            "pulse_reset_o",
-            "pulse_level_o",
-            "pulse_beat_o",
-            "enable_a_o",
-            "enable_b_o",
-        ]
-        .map(s);
+        let silent = SILENT.map(s);
         let inputs = [
             "scrub_i",
             "table_bad_i",

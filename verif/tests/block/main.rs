@@ -40,6 +40,7 @@ mod nest;
 mod out_buffer;
 mod post;
 mod post_consts;
+mod post_front;
 mod post_raw32;
 mod ram;
 mod regs;

@@ -2,6 +2,7 @@
 //! The operand side of the core around an array that the bench plays: who reads, which rows a write goes to, where a line lies.
 
 use super::shared::stub::{Unit, play};
+use super::shared::wires::Wires;
 use crate::common::{bench, block, side_by_side};
 use harness::Stream;
 use harness::verilated::Spec;
@@ -190,6 +191,118 @@ fn lines_go_through_their_table_or_where_their_number_says_as_late() {
                     assert!(expected >> 18 == 0 || got == expected, "cycle {t}: {got:x} for {expected:x}");
                 }
             }
+        });
+    });
+}
+
+/// Wires that have other names at their ends, and the array's that have the name of another unit's.
+const PAIRS: [(&str, &str); 3] = [
+    ("vector_o", "u_matmul.x_valid_o"),
+    ("uncorrectable_o", "u_array.uncorrectable_o"),
+    ("u_array.w_zero_i", "u_matmul.w_zero_o"),
+];
+
+/// Those of the line table.
+const OF_TABLE: [(&str, &str); 9] = [
+    ("u_lines.slot_i", "run_slot_i"),
+    ("u_lines.m_en_i", "u_matmul.r_en_o"),
+    ("u_lines.m_line_i", "u_matmul.r_addr_o"),
+    ("u_lines.m_beat_i", "u_matmul.r_beat_o"),
+    ("u_lines.we_i", "table_we_i"),
+    ("u_lines.waddr_i", "table_addr_i"),
+    ("u_lines.wline_i", "table_line_i"),
+    ("u_lines.wwear_i", "table_wear_i"),
+    ("table_bad_o", "u_lines.uncorrectable_o"),
+];
+
+#[test]
+fn every_wire_of_the_operand_side_is_what_it_should_be_in_every_cycle() {
+    let late = u64::from(Latency::of(&Config::own()).line_table) as usize;
+    side_by_side([(4usize, 1u32), (8, 1), (4, 0)], |(rows, controller)| {
+        bench(&spec(rows, controller), 4, move |sim, clk| async move {
+            let mut pairs = PAIRS.to_vec();
+            pairs.extend(OF_TABLE.iter().filter(|_| controller == 1));
+            pairs.extend([("u_array.r_ripple_i", "u_lines.ripple_o")].iter().filter(|_| controller == 1));
+            let units = ["u_array", "u_matmul", "u_lines"];
+            let mut wires = Wires::of(&sim, "systole_rows", &units[..2 + controller as usize], &pairs);
+            let groups = (rows / COLS) as u64;
+            let of_group = |address: u64| ((1u64 << COLS) - 1) << (COLS as u64 * (address % groups));
+            let mut random = sim.random("cycles");
+            let readers = [("res_read_i", "res_addr_i"), ("store_read_i", "store_addr_i"), ("lane_read_i", "lane_addr_i")];
+            // This cycle's first: addresses that were read, words of the array, the reset, what MATMUL read.
+            let (mut reads, mut flats, mut resets, mut lines) =
+                (VecDeque::new(), VecDeque::new(), VecDeque::new(), VecDeque::new());
+            for _ in 0..800 {
+                wires.any(&mut random);
+                wires.says("post_dest_i", random.below(5));
+                // One flat read a cycle.
+                let who = random.random_range(0..4usize);
+                readers.iter().enumerate().for_each(|(n, (read, _))| wires.says(read, (n == who).into()));
+                clk.rising_edge().await;
+                let w = &mut wires;
+                reads.push_front(readers.get(who).map(|(_, address)| w.at(address)));
+                flats.push_front(w.bits("u_array.flat_o").clone());
+                resets.push_front(w.is_high("rst_i"));
+                lines.push_front(ripple(w.at("u_matmul.r_en_o"), w.at("u_matmul.r_addr_o"), w.at("u_matmul.r_beat_o")));
+                // A read is applied a cycle later, and forgotten by a reset; where it goes is not.
+                let read = reads.get(1).copied().flatten();
+                w.is_if("u_array.flat_valid_i", resets.get(1).map(|reset| u64::from(!reset && read.is_some())));
+                w.is_if("u_array.flat_addr_i", read.map(|address| address / groups % X_DEPTH));
+                match reads.get(5).copied().flatten() {
+                    Some(address) => {
+                        w.is_bits("flat_word_o", flats[1][(address % groups) as usize * COLS..][..COLS].to_vec());
+                    }
+                    None => w.open("flat_word_o"),
+                }
+                // Writes.
+                let (address, load) = (w.at("post_addr_i"), w.at("load_addr_i"));
+                let dest_is = |d: PostDest| w.is_high("post_valid_i") && w.at("post_dest_i") == d as u64;
+                let [x, column, row] = [PostDest::X, PostDest::WColumn, PostDest::WRow].map(dest_is);
+                w.is("x_write_o", x.into());
+                w.is("w_write_o", (column || row).into());
+                w.is("u_array.post_we_i", if x { of_group(address) } else { 0 });
+                w.is("u_array.post_addr_i", address / groups % X_DEPTH);
+                let mask = (0..groups).fold(0, |all, g| all | w.at("load_mask_i") << (COLS as u64 * g));
+                w.is("u_array.load_we_i", if w.is_high("load_valid_i") { of_group(load) & mask } else { 0 });
+                w.is("u_array.load_addr_i", load / groups % X_DEPTH);
+                let one_row = if row { 1 << (address % rows as u64) } else { 0 };
+                w.is("u_array.sram_we_i", if column { of_group(address) } else { one_row });
+                let lanes = if column { 1 << (address / groups % COLS as u64) } else { (1 << COLS) - 1 };
+                w.is_if("u_array.sram_lanes_i", (column || row).then_some(lanes));
+                w.is_if("u_array.sram_column_i", (column || row).then_some(column.into()));
+                w.is("u_array.sram_addr_i", address / rows as u64 % SRAM_DEPTH);
+                w.is_bits("u_array.sram_data_i", w.bits("post_data_i").clone());
+                // Steps: {valid, address, hot, pad, pad value, load, from SRAM, SRAM address}.
+                let step = [
+                    ("x_valid_o", 1),
+                    ("x_addr_o", 6),
+                    ("x_hot_o", 1),
+                    ("x_pad_o", 1),
+                    ("x_pad_value_o", 8),
+                    ("x_load_o", 1),
+                    ("x_sram_o", 1),
+                    ("x_sram_addr_o", 4),
+                ];
+                let step = step.into_iter().fold(0, |all, (name, width)| all << width | w.at(&format!("u_matmul.{name}")));
+                w.is("u_array.x_ripple_i", step);
+                let is = |name: &str| w.at(&format!("u_matmul.{name}"));
+                let (first, sram) = (is("r_en_o") & (is("r_beat_o") ^ 1), is("x_valid_o") & is("x_load_o") & is("x_sram_o"));
+                w.is("w_rram_o", first);
+                w.is("w_sram_o", sram);
+                if controller == 0 {
+                    // A line lies where its number says, as late as with a table; a reset forgets that it is read.
+                    let forgotten = resets.iter().skip(1).take(late).any(|&reset| reset);
+                    let line = lines.get(late).map(|line| if forgotten { line & !ripple(1, 0, 0) } else { *line });
+                    w.is_if("u_array.r_ripple_i", line);
+                    ["table_bad_o", "look_line_o", "look_wear_o"].iter().for_each(|port| w.is(port, 0));
+                }
+                w.rest();
+                reads.truncate(6);
+                flats.truncate(2);
+                resets.truncate(late + 1);
+                lines.truncate(late + 1);
+            }
+            wires.done(140);
         });
     });
 }

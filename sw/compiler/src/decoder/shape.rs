@@ -39,14 +39,14 @@ impl Shape {
         let (c, e) = (config.cols as usize, s.head());
         let refuse = |text: String| Err(CompileError::Decoder(text));
         let label = config.label();
+        if config.rows != config.cols {
+            return refuse(format!("{label} has {} rows and {c} columns; language models take as many of both", config.rows));
+        }
         if config.vec_lanes == 0 {
             return refuse(format!(
                 "{label} has no vector unit (VEC_LANES = 0); take one that has, as base, or {},VEC_LANES={c}",
                 config.name
             ));
-        }
-        if config.rows != config.cols {
-            return refuse(format!("{label} has {} rows and {c} columns; language models take as many of both", config.rows));
         }
         if !s.dim.is_multiple_of(c) {
             return refuse(format!("width {} is no multiple of the {c} columns of {label}", s.dim));

@@ -105,15 +105,15 @@ pub fn compile_encoder(model: &Encoder, config: &Config) -> Result<EncoderProgra
 fn takes(model: &Encoder, config: &Config) -> Result<(), CompileError> {
     let label = config.label();
     let refuse = |text: String| Err(CompileError::Encoder(text));
+    if config.rows != config.cols {
+        return refuse(format!("{label} has {} rows and {} columns; encoders take as many of both", config.rows, config.cols));
+    }
     if config.vec_lanes == 0 {
         let c = config.cols;
         return refuse(format!(
             "{label} has no vector unit (VEC_LANES = 0); take one that has, as base, or {},VEC_LANES={c}",
             config.name
         ));
-    }
-    if config.rows != config.cols {
-        return refuse(format!("{label} has {} rows and {} columns; encoders take as many of both", config.rows, config.cols));
     }
     let heads = |op: &Op| if let Op::Attention(a) = op { a.heads } else { 0 };
     if let Some(n) = model.ops.iter().map(heads).find(|&h| h > 32) {

@@ -9,3 +9,4 @@ pub mod stages;
 pub mod stub;
 pub mod unit;
 pub mod vector_unit;
+pub mod wires;

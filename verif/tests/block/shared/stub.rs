@@ -21,8 +21,8 @@ fn played(header: &str) -> String {
             let _ = writeln!(text, "    input wire {range} {name} /*verilator public_flat_rd*/{comma}");
         } else if words.starts_with("output ") {
             let _ = writeln!(text, "    output reg {range} {name}{comma}");
-            let _ = writeln!(body, "  reg {range} next_{name} /*verilator public_flat_rw*/ = 0;");
-            let _ = writeln!(body, "  always @(posedge clk_i) {name} <= next_{name};");
+            let _ = writeln!(body, "  reg {range} bench_{name} /*verilator public_flat_rw*/ = 0;");
+            let _ = writeln!(body, "  always @(posedge clk_i) {name} <= bench_{name};");
         } else {
             let _ = writeln!(text, "{code}");
         }
@@ -30,18 +30,34 @@ fn played(header: &str) -> String {
     text + &body + "endmodule\n"
 }
 
+/// Its parameters and ports, as they stand in its file.
+fn header(module: &str) -> String {
+    let (sources, _) = systole_chip::source_list().unwrap();
+    let path = sources.iter().find(|path| path.file_stem().is_some_and(|stem| stem == module));
+    let source = std::fs::read_to_string(path.unwrap_or_else(|| panic!("no module {module}"))).unwrap();
+    let header = source.split("\nmodule ").nth(1).and_then(|rest| rest.split("\n);").next()).unwrap();
+    format!("module {header}\n);")
+}
+
+/// Inputs and outputs of a module, but for its clock.
+pub fn ports(module: &str) -> [Vec<String>; 2] {
+    let header = header(module);
+    let of = |kind: &str| {
+        let lines = header.lines().map(|line| line.split("//").next().unwrap_or_default().trim().trim_end_matches(','));
+        let names = lines.filter(|line| line.starts_with(kind)).filter_map(|line| line.split_whitespace().last());
+        names.filter(|name| *name != "clk_i").map(String::from).collect()
+    };
+    [of("input "), of("output ")]
+}
+
 /// With these units played. Checks of the group look into units, so they are left out (`SYNTHESIS`).
 pub fn play(spec: Spec, modules: &[&str]) -> Spec {
-    let (sources, _) = systole_chip::source_list().unwrap();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("played");
     std::fs::create_dir_all(&folder).unwrap();
     modules.iter().fold(spec.define("SYNTHESIS", 1).argument("-Wno-lint"), |spec, module| {
-        let path = sources.iter().find(|path| path.file_stem().is_some_and(|stem| stem == *module));
-        let source = std::fs::read_to_string(path.unwrap_or_else(|| panic!("no module {module}"))).unwrap();
-        let header = source.split("\nmodule ").nth(1).and_then(|rest| rest.split("\n);").next()).unwrap();
         // Tests in other threads read the file.
         let (file, own) = (folder.join(format!("{module}.v")), format!("{module}-{:?}", std::thread::current().id()));
-        std::fs::write(folder.join(&own), played(&format!("module {header}\n);"))).unwrap();
+        std::fs::write(folder.join(&own), played(&header(module))).unwrap();
         std::fs::rename(folder.join(&own), &file).unwrap();
         spec.source(file)
     })
@@ -70,12 +86,22 @@ impl Unit {
 
     /// Bits of a port.
     pub fn width(&self, port: &str) -> u32 {
-        self.variable(&if port.ends_with("_o") { format!("next_{port}") } else { port.into() }).width
+        self.variable(&if port.ends_with("_o") { format!("bench_{port}") } else { port.into() }).width
+    }
+
+    /// Its inputs and its outputs.
+    pub fn ports(&self) -> [Vec<String>; 2] {
+        let inputs = self.at.keys().filter(|name| name.ends_with("_i") && *name != "clk_i").cloned();
+        let outputs = self.at.keys().filter_map(|name| name.strip_prefix("bench_").map(String::from));
+        [inputs.collect(), outputs.collect()].map(|mut ports: Vec<_>| {
+            ports.sort();
+            ports
+        })
     }
 
     /// What an output is from this edge on.
     pub fn says_bytes(&self, output: &str, bytes: &[u8]) {
-        let variable = self.variable(&format!("next_{output}"));
+        let variable = self.variable(&format!("bench_{output}"));
         let mut words: Vec<u32> = bytes.chunks(4).map(|c| c.iter().rev().fold(0, |v, &b| v << 8 | u32::from(b))).collect();
         words.resize(variable.width.div_ceil(32) as usize, 0);
         if let Some(last) = words.last_mut().filter(|_| !variable.width.is_multiple_of(32)) {
