@@ -280,6 +280,42 @@ fn every_page_stands_once_in_the_site() {
     assert_eq!(listed, expected, "pages of docs/SUMMARY.md, and those of docs/");
 }
 
+/// Paths in code of a page, from the root of the tree, that are not there; a line behind it (`verif/tests/house.rs:1`) is no part of
+/// the path. What has `*`, `<`, `{` or a space in it is a pattern or a command.
+fn lost_paths(text: &str) -> Vec<String> {
+    const FOLDERS: [&str; 6] = ["rtl/", "sw/", "sim/", "verif/", "scripts/", "constraints/"];
+    let code = parsed(text).filter_map(|event| match event {
+        Event::Code(code) => Some(code.to_string()),
+        _ => None,
+    });
+    let paths = code.filter(|c| FOLDERS.iter().any(|f| c.starts_with(f)) && !c.contains(['*', '<', '{', ' ']));
+    let there = |path: &String| root().join(path.split(':').next().unwrap().trim_end_matches('/')).exists();
+    paths.filter(|path| !there(path)).collect()
+}
+
+#[test]
+fn paths_that_pages_name_are_in_the_tree() {
+    let root = root();
+    let mut wrong = vec![];
+    let mut pages = 0;
+    for path in files(".md") {
+        let page = path.strip_prefix(&root).unwrap().display().to_string();
+        if page == "README.md" || page == "CONTRIBUTING.md" || page.starts_with("docs/") {
+            pages += 1;
+            let lost = lost_paths(&std::fs::read_to_string(&path).unwrap());
+            wrong.extend(lost.into_iter().map(|lost| format!("{page}: there is no {lost}")));
+        }
+    }
+    assert!(pages > 100, "{pages} pages");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    let right =
+        "`rtl/lib/` `verif/tests/house.rs:1` `rtl/*.x` `sw/<CRATE>/x` `sw/{a,b}` `scripts/none.sh all` `none.rs` sw/none\n";
+    assert_eq!(lost_paths(&format!("{right}\n```\nsw/none `sw/none`\n```\n")), [""; 0]);
+    let found = lost_paths("`rtl/none.v` and `verif/none.rs:61`\n\n| `sw/none/` |\n|---|\n| `scripts/none.sh` |\n");
+    assert_eq!(found, ["rtl/none.v", "verif/none.rs:61", "sw/none/", "scripts/none.sh"]);
+}
+
 /// States of a state machine that waves do not name: `ST_X` of a source whose enumeration for waves (docs/waves.md) has no `= ST_X`.
 fn nameless(source: &str) -> Vec<String> {
     let (code, waves) = source.split_once("`ifdef SYSTOLE_WAVES").unwrap_or((source, ""));

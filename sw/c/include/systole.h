@@ -40,7 +40,7 @@ typedef enum {
 
 /* What is waited for. */
 typedef enum {
-    SYSTOLE_WAIT_RUN,  /* the end of a run, or an error; both raise the interrupt */
+    SYSTOLE_WAIT_RUN,  /* the end of a run, an error, or poison; each raises the interrupt */
     SYSTOLE_WAIT_RRAM  /* the RRAM controller or the last words of a section: no interrupt comes, registers are asked again */
 } systole_waiting;
 
@@ -127,7 +127,7 @@ systole_result systole_open(systole_device *device, const systole_platform *plat
 /* Whether an image is for this machine and fits into it. */
 systole_result systole_fits(const systole_device *device, const systole_image *image);
 
-/* Uploads an image and makes it the one that runs. Not over a committed image in RRAM. */
+/* Uploads an image and makes it the one that runs. Its weights go to the slot of RRAM that does not hold the newest image. */
 systole_result systole_load(systole_device *device, const systole_image *image);
 
 /* Sends an input frame of in_bytes; nothing where a program has none. While a run is on, the next run's may be sent. */
