@@ -2,6 +2,7 @@
 //! Plots of campaigns, as SVG.
 
 use anyhow::{Result, anyhow};
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 use std::path::Path;
 use systole_report::numbers::label;
@@ -26,62 +27,76 @@ fn number(v: &f64) -> String {
     label(*v)
 }
 
-/// Lines over a common axis; `log` draws the second axis in decades and leaves out what is zero.
-///
-/// # Errors
-/// A file that cannot be written.
-pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[Series]) -> Result<()> {
-    let all = || series.iter().flat_map(|s| &s.points).filter(move |p| !log || p.1 > 0.0);
-    let (x0, x1) = all().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.0), b.max(p.0)));
-    let wide = x1 + 0.28 * (x1 - x0); // room for the legend
-    let (y0, y1) = all().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.1), b.max(p.1)));
-    if x0 >= x1 {
-        return Err(anyhow!("{}: nothing to draw", path.display()));
-    }
+/// A drawing's builder, on white, with the title above it.
+type Builder<'a, 'b> = ChartBuilder<'a, 'b, SVGBackend<'b>>;
+
+/// A drawing over two axes.
+type Chart<'a, X, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>;
+
+/// An axis of numbers.
+trait Axis: Ranged<ValueType = f64> + ValueFormatter<f64> {}
+impl<R: Ranged<ValueType = f64> + ValueFormatter<f64>> Axis for R {}
+
+/// Draws into a file, whole or not at all.
+fn drawing(path: &Path, title: &str, draw: impl FnOnce(&mut Builder) -> Result<()>) -> Result<()> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, (760, 440)).into_drawing_area();
         area.fill(&WHITE).map_err(fail)?;
         let mut builder = ChartBuilder::on(&area);
         builder.caption(title, ("sans-serif", 18)).margin(12).x_label_area_size(44).y_label_area_size(72);
-        macro_rules! draw {
-            ($chart:expr) => {{
-                let mut chart = $chart;
-                chart
-                    .configure_mesh()
-                    .x_label_formatter(&number)
-                    .y_label_formatter(&number)
-                    .x_desc(axes.0)
-                    .y_desc(axes.1)
-                    .light_line_style(WHITE)
-                    .draw()
-                    .map_err(fail)?;
-                for (s, colour) in series.iter().zip(COLOURS.iter().cycle()) {
-                    let points: Vec<_> = s.points.iter().copied().filter(|p| !log || p.1 > 0.0).collect();
-                    let colour = *colour;
-                    chart
-                        .draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))
-                        .map_err(fail)?
-                        .label(&s.name)
-                        .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
-                    chart.draw_series(points.iter().map(|&p| Circle::new(p, 3, colour.filled()))).map_err(fail)?;
-                }
-                chart
-                    .configure_series_labels()
-                    .background_style(WHITE.mix(0.8))
-                    .border_style(BLACK.mix(0.3))
-                    .draw()
-                    .map_err(fail)?;
-            }};
-        }
-        if log {
-            draw!(builder.build_cartesian_2d(x0..wide, (y0 * 0.5..y1 * 2.0).log_scale()).map_err(fail)?);
-        } else {
-            draw!(builder.build_cartesian_2d(x0..wide, y0.min(0.0)..y1 * 1.08).map_err(fail)?);
-        }
+        draw(&mut builder)?;
         area.present().map_err(fail)?;
     }
     Ok(systole_files::write(path, text.as_bytes())?)
+}
+
+/// Both axes with their names and numbers.
+fn mesh<X: Axis, Y: Axis>(chart: &mut Chart<X, Y>, axes: (&str, &str)) -> Result<()> {
+    let mesh = &mut chart.configure_mesh();
+    mesh.x_label_formatter(&number).y_label_formatter(&number).x_desc(axes.0).y_desc(axes.1);
+    mesh.light_line_style(WHITE).draw().map_err(fail)
+}
+
+/// The lines themselves, their points, the legend.
+fn draw_series<X: Axis, Y: Axis>(chart: &mut Chart<X, Y>, series: &[Series], keep: impl Fn(&(f64, f64)) -> bool) -> Result<()> {
+    for (s, &colour) in series.iter().zip(COLOURS.iter().cycle()) {
+        let points: Vec<_> = s.points.iter().copied().filter(&keep).collect();
+        chart
+            .draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))
+            .map_err(fail)?
+            .label(&s.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        chart.draw_series(points.iter().map(|&p| Circle::new(p, 3, colour.filled()))).map_err(fail)?;
+    }
+    let labels = &mut chart.configure_series_labels();
+    labels.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw().map_err(fail)
+}
+
+/// Lines over a common axis; `log` draws the second axis in decades and leaves out what is zero.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn lines(path: &Path, title: &str, axes: (&str, &str), log: bool, series: &[Series]) -> Result<()> {
+    let keep = |p: &(f64, f64)| !log || p.1 > 0.0;
+    let all = || series.iter().flat_map(|s| &s.points).filter(|p| keep(p));
+    let (x0, x1) = all().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.0), b.max(p.0)));
+    let wide = x1 + 0.28 * (x1 - x0); // room for the legend
+    let (y0, y1) = all().fold((f64::MAX, f64::MIN), |(a, b), p| (a.min(p.1), b.max(p.1)));
+    if x0 >= x1 {
+        return Err(anyhow!("{}: nothing to draw", path.display()));
+    }
+    drawing(path, title, |builder| {
+        if log {
+            let mut chart = builder.build_cartesian_2d(x0..wide, (y0 * 0.5..y1 * 2.0).log_scale()).map_err(fail)?;
+            mesh(&mut chart, axes)?;
+            draw_series(&mut chart, series, keep)
+        } else {
+            let mut chart = builder.build_cartesian_2d(x0..wide, y0.min(0.0)..y1 * 1.08).map_err(fail)?;
+            mesh(&mut chart, axes)?;
+            draw_series(&mut chart, series, keep)
+        }
+    })
 }
 
 /// A named point.
@@ -104,21 +119,9 @@ pub fn marks(path: &Path, title: &str, axes: (&str, &str), all: &[Mark]) -> Resu
     if all.is_empty() || y0 <= 0.0 {
         return Err(anyhow!("{}: nothing to draw", path.display()));
     }
-    let mut text = String::new();
-    {
-        let area = SVGBackend::with_string(&mut text, (760, 440)).into_drawing_area();
-        area.fill(&WHITE).map_err(fail)?;
-        let mut builder = ChartBuilder::on(&area);
-        builder.caption(title, ("sans-serif", 18)).margin(12).x_label_area_size(44).y_label_area_size(72);
+    drawing(path, title, |builder| {
         let mut chart = builder.build_cartesian_2d(0.0..x, (y0 * 0.5..y1 * 2.0).log_scale()).map_err(fail)?;
-        let mesh = &mut chart.configure_mesh();
-        mesh.x_label_formatter(&number)
-            .y_label_formatter(&number)
-            .x_desc(axes.0)
-            .y_desc(axes.1)
-            .light_line_style(WHITE)
-            .draw()
-            .map_err(fail)?;
+        mesh(&mut chart, axes)?;
         let mut steps: Vec<(f64, f64)> = Vec::new();
         for mark in all.iter().filter(|m| m.best) {
             if let Some(&(_, y)) = steps.last() {
@@ -134,9 +137,8 @@ pub fn marks(path: &Path, title: &str, axes: (&str, &str), all: &[Mark]) -> Resu
                 + Text::new(mark.name.clone(), (4, if n % 2 == 0 { -18 } else { 6 }), ("sans-serif", 12));
             chart.draw_series([label]).map_err(fail)?;
         }
-        area.present().map_err(fail)?;
-    }
-    Ok(systole_files::write(path, text.as_bytes())?)
+        Ok(())
+    })
 }
 
 #[cfg(test)]
