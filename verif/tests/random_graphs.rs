@@ -146,7 +146,7 @@ campaigns! {
     random_graphs_on_mixed_with_two_beats: MIXED, 2;
     random_graphs_on_small: "small", 1;
     random_graphs_on_small_with_two_beats: "small", 2, long;
-    random_graphs_on_wide: "wide", 1;
+    random_graphs_on_wide: "wide", 1, long;
     random_graphs_on_base: "base", 1;
     random_graphs_on_base_with_four_beats: "base", 4, long;
     random_graphs_on_slim: "slim", 1, long;

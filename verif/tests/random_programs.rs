@@ -11,7 +11,7 @@ use systole_compiler::{CompileError, Options, compile};
 use systole_isa::Config;
 use systole_model::graph::{Graph, Op, SumRounding};
 use systole_model::{Add, Network, Output};
-use systole_verif::{MIXED, long, runner};
+use systole_verif::{MIXED, TALL, long, runner};
 use systole_workloads::{check_graph, random};
 
 #[derive(Debug, Clone)]
@@ -158,7 +158,8 @@ macro_rules! campaigns {
 campaigns! {
     random_programs_on_tiny: "tiny", 1;
     random_programs_on_tiny_with_two_beats: "tiny", 2, long;
-    random_programs_on_tiny_with_four_beats: "tiny", 4;
+    random_programs_on_tiny_with_four_beats: "tiny", 4, long;
+    random_programs_on_tall_with_four_beats: TALL, 4;
     random_programs_on_mixed_with_two_beats: MIXED, 2;
     random_programs_on_small: "small", 1;
     random_programs_on_small_with_two_beats: "small", 2, long;
@@ -166,7 +167,7 @@ campaigns! {
     random_programs_on_base: "base", 1;
     random_programs_on_base_with_two_beats: "base", 2, long;
     random_programs_on_base_with_four_beats: "base", 4, long;
-    random_programs_on_wide: "wide", 1;
+    random_programs_on_wide: "wide", 1, long;
     random_programs_on_wide_with_two_beats: "wide", 2, long;
     random_programs_on_large: "large", 1, long;
 }

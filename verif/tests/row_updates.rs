@@ -6,6 +6,7 @@ use systole_backends::{AnyTransport, Backend, on_machine};
 use systole_chip::{Options, Part};
 use systole_compiler::compile;
 use systole_host::{Driver, HostError, RunOutput, Transport, Wake};
+use systole_isa::ecc::Ecc;
 use systole_isa::regs::offset;
 use systole_isa::rram::{Layout, slot_bytes};
 use systole_isa::{Config, Image, Table};
@@ -62,7 +63,10 @@ fn on_part<T: 'static>(
 
 fn configs() -> Vec<Config> {
     let named = |name: &str| Config::named(name).unwrap();
-    vec![named("tiny"), named("small"), named("tiny").with_weight_beats(4).unwrap()]
+    // Four beats in the long suite alone: of the quick one's other tests none has their model with cells.
+    let beats = if long() { named("tiny").with_weight_beats(4) } else { named("tiny").with_weight_beats(2) };
+    let ecc = if long() { Ecc::Secded } else { Ecc::DecTed };
+    vec![named("tiny"), named("small"), beats.unwrap().with_ecc(ecc)]
 }
 
 #[test]

@@ -5,8 +5,9 @@ use super::*;
 use systole_isa::rram::Record;
 
 fn configs() -> Vec<Config> {
-    let mut all = vec![named("tiny"), named("small"), named("tiny").with_weight_beats(4).unwrap(), dected("tiny", 2)];
+    let mut all = vec![named("tiny"), named("small"), named(TALL).with_weight_beats(4).unwrap(), dected("tiny", 2)];
     if long() {
+        all.push(named("tiny").with_weight_beats(4).unwrap());
         all.extend([dected("tiny", 1), dected("small", 2)]);
         all.extend([named("wide"), named("base"), named("base").with_weight_beats(2).unwrap(), named("large")]);
         all.extend([dected("base", 1), dected("large", 4)]);
