@@ -63,10 +63,10 @@ fn on_part<T: 'static>(
 
 fn configs() -> Vec<Config> {
     let named = |name: &str| Config::named(name).unwrap();
+    let beats = |n: u32| named("tiny").with_weight_beats(n).unwrap();
     // Four beats in the long suite alone: of the quick one's other tests none has their model with cells.
-    let beats = if long() { named("tiny").with_weight_beats(4) } else { named("tiny").with_weight_beats(2) };
-    let ecc = if long() { Ecc::Secded } else { Ecc::DecTed };
-    vec![named("tiny"), named("small"), beats.unwrap().with_ecc(ecc)]
+    let rare = long().then(|| beats(4));
+    [named("tiny"), named("small"), beats(2).with_ecc(Ecc::DecTed)].into_iter().chain(rare).collect()
 }
 
 #[test]
