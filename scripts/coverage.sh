@@ -23,7 +23,7 @@ if [ "${1:-}" != --report ]; then
         --skip wakes_from_whatever --skip with_two_beats --skip with_four_beats
     # Functional points of other machines, with their models as they are.
     HARNESS_POINTS=$out/data cargo test -p systole-verif --test machine -- --test-threads 2 \
-        decoder::prompts random_vectors::the_rtl_agrees_on_tiny random_programs::random_programs_on_tiny_with_four_beats random_graphs::depthwise \
+        decoder::prompts random_vectors::the_rtl_agrees_on_tiny random_programs::random_programs_on_tall_with_four_beats random_graphs::depthwise \
         rram::upkeep::a_run_scrubs rram::upkeep::a_scrub sizes::
 fi
 
