@@ -67,7 +67,7 @@ fn p2_with_dected_doubles_are_corrected_and_fewer_faults_pass_the_code() {
 fn p5_a_cut_of_power_leaves_the_old_image_or_the_new_one() {
     // Cycles all over an update, and all kinds of torn bits.
     let mut all = power::PowerCuts::default();
-    let (rounds, each) = if long() { (40, 700) } else { (8, 30) };
+    let (rounds, each) = if long() { (40, 700) } else { (4, 30) };
     for n in 0..rounds {
         all.merge(power::run(Updates::Images, Ecc::Secded, n * 5_003, each, n + 1).unwrap());
     }
@@ -146,7 +146,7 @@ fn p5_the_campaign_finds_a_program_that_writes_the_record_first() {
 
 #[test]
 fn p6_wear_is_levelled_on_every_pattern() {
-    let lines = if long() { 1024 } else { 256 };
+    let lines = if long() { 1024 } else { 128 };
     let setting = wear::Setting { lines, endurance: 10_000, spread: 0.0, spares: 0, classes: 2, level: true };
     for (pattern, classes) in wear::PATTERNS.into_iter().flat_map(|p| [(p, 1), (p, 2)]) {
         let setting = wear::Setting { classes, ..setting };
@@ -234,7 +234,7 @@ fn p8_cells_that_are_not_stuck_take_their_bits_within_eight_rounds() {
 
 #[test]
 fn p10_no_upset_lets_a_pulse_through_while_locked() {
-    let count = if long() { 3000 } else { 20 };
+    let count = if long() { 3000 } else { 12 };
     // Taken in steps, so that the sample sees every register.
     let mut all = control::Upsets::default();
     for n in 0..if long() { 2 } else { 3 } {

@@ -218,8 +218,8 @@ fn stories_on_base() {
     let model = systole_llm::open_model(file).unwrap();
     let d = compile_decoder(&quantise(&model, &Options::default()), &config, "stories260K").unwrap();
     // Every position of the context in the long target.
-    let count = if long() { 512 } else { 14 };
-    compare(&config, &d, &in_order(count, 512));
+    let (alone, count) = if long() { (512, 512) } else { (4, 14) };
+    compare(&config, &d, &in_order(alone, 512));
     compare_prompt(&config, &d, &in_order(count, 512), count as usize - 3);
 }
 

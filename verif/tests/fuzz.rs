@@ -256,7 +256,7 @@ fn damaged_networks_are_answered() {
     let mut bad: Vec<String> = vec![];
     // What ends the process leaves its model too.
     let last = folder.join("last.onnx");
-    while until.map_or(tried < 500, |until| Instant::now() < until) && bad.len() < 20 {
+    while until.map_or(tried < 250, |until| Instant::now() < until) && bad.len() < 20 {
         let path = found.choose(&mut rng).unwrap();
         let Ok(mut model) = ModelProto::decode(&std::fs::read(path).unwrap()[..]) else { continue };
         for _ in 0..rng.random_range(1..=4) {

@@ -179,10 +179,10 @@ fn random_graphs_take_rows_of_tables_by_index() {
     let all =
         [("base", 1), ("base", 4), ("large,VEC_LANES=32", 1), ("small,VEC_LANES=4", 2), ("wide,VEC_LANES=8", 1), (MIXED, 2)];
     for (config, beats) in all {
-        with_tables(config, beats, if long() { 3000 } else { 50 }, &[Backend::Model]);
+        with_tables(config, beats, if long() { 3000 } else { 20 }, &[Backend::Model]);
     }
     for (config, beats) in [("base", 1), (MIXED, 2)] {
-        with_tables(config, beats, if long() { 250 } else { 8 }, &BOTH);
+        with_tables(config, beats, if long() { 250 } else { 4 }, &BOTH);
     }
 }
 
@@ -248,7 +248,7 @@ fn depthwise_of_one_row_is_one_loop_of_the_lane_engine() {
 
 #[test]
 fn random_graphs_on_nano() {
-    campaign("nano", 1, if long() { 250 } else { 16 }, &BOTH);
+    campaign("nano", 1, if long() { 250 } else { 8 }, &BOTH);
 }
 
 #[test]
@@ -258,14 +258,14 @@ fn many_random_graphs_on_the_model() {
     for (config, beats) in
         [("tiny", 1), ("tiny", 4), ("small", 1), ("wide", 2), ("base", 1), ("base", 2), ("large", 1)].into_iter().chain(narrow)
     {
-        campaign(config, beats, if long() { 3000 } else { 60 }, &[Backend::Model]);
+        campaign(config, beats, if long() { 3000 } else { 24 }, &[Backend::Model]);
     }
 }
 
 #[test]
 fn random_graphs_in_bands_of_rows() {
     for config in ["small,X_DEPTH=128", "wide,X_DEPTH=64", "base,X_DEPTH=128", "small,X_DEPTH=128,LANE_TAPS=9,PRODUCT=1"] {
-        in_bands(config, if long() { 3000 } else { 60 }, &[Backend::Model]);
+        in_bands(config, if long() { 3000 } else { 30 }, &[Backend::Model]);
     }
 }
 

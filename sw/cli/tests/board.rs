@@ -60,7 +60,7 @@ fn the_same_commands_run_on_a_board_behind_a_noisy_line() {
     assert!(
         systole(&["run", "digits", "--config", "tiny", "--backend", "model", "--images", "1", "--image", image]).status.success()
     );
-    let board = Board::new("tiny", "0.0005");
+    let board = Board::new("tiny", "0.0002");
     let check = text(&systole(&["board", "check", "--port", &board.port]));
     assert!(check.contains("4 runs equal the model"), "{check}");
     let run = board.run(&["run", "digits", "--images", "2"]);

@@ -22,9 +22,9 @@ fn product(w: &[f32], x: &[f32]) -> Vec<f32> {
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0f32; SUMS];
-    let (a8, b8) = (a.chunks_exact(SUMS), b.chunks_exact(SUMS));
-    let tail: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in a8.zip(b8) {
+    let ((a8, a_tail), (b8, b_tail)) = (a.as_chunks::<SUMS>(), b.as_chunks::<SUMS>());
+    let tail: f32 = a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum();
+    for (a, b) in a8.iter().zip(b8) {
         for i in 0..SUMS {
             sums[i] += a[i] * b[i];
         }

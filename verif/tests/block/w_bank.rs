@@ -192,10 +192,13 @@ fn w_bank(beats: usize, ways: usize, ecc: Ecc) {
 #[test]
 fn w_bank_gives_each_word_at_its_cycle_for_every_beats_and_ways() {
     side_by_side([1, 2, 4], |beats| {
-        for ways in [1, 2, 4] {
+        // A model each: in the quick suite all beats and all ways, not each with each.
+        for ways in [1, 2, 4].into_iter().filter(|&ways| long() || ways == beats || (beats, ways) == (1, 4)) {
             w_bank(beats, ways, Ecc::Secded);
         }
-        w_bank(beats, 2, Ecc::DecTed);
+        if long() || beats == 2 {
+            w_bank(beats, 2, Ecc::DecTed);
+        }
     });
 }
 
