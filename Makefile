@@ -18,7 +18,7 @@ run: setup ## the digits network on simulated hardware
 	cargo run --release -p systole-cli --bin systole -- run digits
 
 test: setup ## lint, proofs and the quick test suite
-	+$(MAKE) --no-print-directory -j3 --output-sync=target lint LINT=--quick formal programs # each leaves a core idle at times
+	+$(MAKE) --no-print-directory -j3 --output-sync=target lint LINT_MODE=--quick formal programs # each leaves a core idle at times
 	VERILATED_OPT=-O1 cargo test --workspace # half of its time is the building of models
 
 programs:
@@ -46,7 +46,7 @@ slurm-try: ## the suite as an array of jobs on a Slurm of its own on this host, 
 	scripts/slurm_try.sh
 
 lint: setup ## every configuration of the RTL in Verilator, Icarus and Yosys
-	scripts/lint.sh $(LINT)
+	scripts/lint.sh $(LINT_MODE)
 
 formal: setup ## proofs over the RTL, those that take seconds: by induction in Yosys, each tried on a faulty RTL too
 	scripts/formal.sh

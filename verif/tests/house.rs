@@ -4,6 +4,7 @@
 use pulldown_cmark::{Event, Options as MarkdownOptions, Parser, Tag, TagEnd};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use systole_isa::ports;
 
 fn root() -> PathBuf {
@@ -442,4 +443,20 @@ fn crates_use_those_below_them() {
     cli.2.push("systole-verif".into());
     crates.push(("sw/new".into(), "systole-new".into(), vec![]));
     assert_eq!(against_the_order(table, &crates), ["sw/cli uses verif, which stands above it", "sw/new is not in the table"]);
+}
+
+/// Variables that a Makefile reads and make itself gives a value: what looks optional never is empty. What make has of itself
+/// to be read (MAKE, CURDIR) is no such one.
+fn of_make_itself(makefile: &str) -> Vec<String> {
+    let out = Command::new("make").args(["-pn", "-f", "/dev/null"]).env_remove("MAKEFLAGS").output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    let own = lines.windows(2).filter(|two| two[0] == "# default").filter_map(|two| two[1].split([' ', ':']).next());
+    own.filter(|name| !name.starts_with("MAKE") && makefile.contains(&format!("$({name})"))).map(str::to_string).collect()
+}
+
+#[test]
+fn the_makefile_has_no_name_for_a_variable_that_make_has_already() {
+    assert_eq!(of_make_itself("lint:\n\tscripts/lint.sh $(LINT)\n"), ["LINT"], "make gives it the value `lint`");
+    assert_eq!(of_make_itself(&std::fs::read_to_string(root().join("Makefile")).unwrap()), Vec::<String>::new());
 }
