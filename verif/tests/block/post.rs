@@ -46,6 +46,7 @@ fn post_with_lanes(lanes: u64, second: bool) {
             let [pwe, pwa, pwd, lwe, lwa, lwd, take, total] = names.map(s);
             let names = ["res_valid_o", "res_addr_o", "res_word_i", "out_valid_o", "out_dest_o", "out_addr_o", "out_data_o"];
             let [rv, ra, rw, ov, od, oa, odata] = names.map(s);
+            let rst = s("rst_i");
             let mut random = sim.random("data");
             let params: Vec<Param> = (0..16 * COLS)
                 .map(|_| Param {
@@ -112,6 +113,20 @@ fn post_with_lanes(lanes: u64, second: bool) {
                 let plain = u64::from(latency.take_to_write(false, false)) - 1 + groups; // of RAW32 too
                 let delay = plain + late + if post.residual.is_some() { latency.residual.into() } else { 0 };
                 let read = u64::from(latency.residual_read) + late; // applied; it leaves in the cycle before
+                // A reset between the groups of a vector leaves nothing of those to come.
+                if n % 10 == 5 {
+                    take.set(1);
+                    clk.rising_edge().await;
+                    take.set(0);
+                    rst.set(1);
+                    clk.rising_edge().await;
+                    rst.set(0);
+                    for now in 0..delay + 8 {
+                        clk.rising_edge().await;
+                        assert!(!ov.is_high() && !rv.is_high(), "{now} cycles behind a reset in the middle of a vector");
+                    }
+                    unit::start(&sim, &clk, &Instruction::Post(post.clone())).await;
+                }
                 // Takes at random distances; RAW32 at least four apart, and no vector before the last has passed.
                 let mut due = VecDeque::new(); // (cycle, dest address, bytes)
                 let mut totals = VecDeque::new();
