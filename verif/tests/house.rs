@@ -448,7 +448,9 @@ fn crates_use_those_below_them() {
 /// Variables that a Makefile reads and make itself gives a value: what looks optional never is empty. What make has of itself
 /// to be read (MAKE, CURDIR) is no such one.
 fn of_make_itself(makefile: &str) -> Vec<String> {
-    let out = Command::new("make").args(["-pn", "-f", "/dev/null"]).env_remove("MAKEFLAGS").output().unwrap();
+    // No other variables: they, and those of a make around this test, take the place of make's own.
+    let path = std::env::var_os("PATH").map(|path| ("PATH", path));
+    let out = Command::new("make").args(["-pn", "-f", "/dev/null"]).env_clear().envs(path).output().unwrap();
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let lines: Vec<&str> = text.lines().collect();
     let own = lines.windows(2).filter(|two| two[0] == "# default").filter_map(|two| two[1].split([' ', ':']).next());
