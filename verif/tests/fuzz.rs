@@ -256,7 +256,8 @@ fn damaged_networks_are_answered() {
     let mut bad: Vec<String> = vec![];
     // What ends the process leaves its model too.
     let last = folder.join("last.onnx");
-    while until.map_or(tried < 250, |until| Instant::now() < until) && bad.len() < 20 {
+    let sample = if systole_verif::long() { 500 } else { 250 };
+    while until.map_or(tried < sample, |until| Instant::now() < until) && bad.len() < 20 {
         let path = found.choose(&mut rng).unwrap();
         let Ok(mut model) = ModelProto::decode(&std::fs::read(path).unwrap()[..]) else { continue };
         for _ in 0..rng.random_range(1..=4) {
